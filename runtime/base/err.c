@@ -1,0 +1,48 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int sb_err_set(sb_err *err, sb_code code, const char *format, ...)
+{
+  if (err) {
+    va_list args;
+    va_start(args, format);
+    err->code = code;
+    err->sys_errno = 0;
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+  }
+  return code;
+}
+
+int sb_err_sys(sb_err *err, int sys_errno, const char *format, ...)
+{
+  if (err) {
+    va_list args;
+    va_start(args, format);
+    err->code = SB_EIO;
+    err->sys_errno = sys_errno;
+    int n = vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof err->text)
+      snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", strerror(sys_errno));
+  }
+  return SB_EIO;
+}
+
+const char *sb_code_name(sb_code code)
+{
+  switch (code) {
+  case SB_OK: return "ok";
+  case SB_EINVAL: return "invalid";
+  case SB_ENOMEM: return "memory";
+  case SB_EIO: return "io";
+  case SB_EPARSE: return "parse";
+  case SB_ETIMEOUT: return "timeout";
+  case SB_ECANCELED: return "cancelled";
+  case SB_ESTATE: return "state";
+  }
+  return "unknown";
+}

@@ -1,0 +1,358 @@
+#include "base/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 128 };
+
+static bool fail(sb_json *j)
+{
+  j->failed = true;
+  return false;
+}
+
+static bool is_space(char c)
+{
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static bool is_digit(const sb_json *j)
+{
+  return j->at < j->end && *j->at >= '0' && *j->at <= '9';
+}
+
+static void skip_space(sb_json *j)
+{
+  while (j->at < j->end && is_space(*j->at))
+    j->at++;
+}
+
+void sb_json_init(sb_json *j, const char *text, size_t size)
+{
+  *j = (sb_json){ .at = text, .end = text + size, .first = true };
+}
+
+sb_json_type sb_json_peek(sb_json *j)
+{
+  skip_space(j);
+  if (j->failed || j->at == j->end)
+    return SB_JSON_ERROR;
+  switch (*j->at) {
+  case '{': return SB_JSON_OBJECT;
+  case '[': return SB_JSON_ARRAY;
+  case '"': return SB_JSON_STRING;
+  case 't': return SB_JSON_TRUE;
+  case 'f': return SB_JSON_FALSE;
+  case 'n': return SB_JSON_NULL;
+  default: return *j->at == '-' || is_digit(j) ? SB_JSON_NUMBER : SB_JSON_ERROR;
+  }
+}
+
+static bool enter(sb_json *j, sb_json_type type)
+{
+  if (sb_json_peek(j) != type || j->depth == MAX_DEPTH)
+    return fail(j);
+  j->at++;
+  j->depth++;
+  j->first = true;
+  return true;
+}
+
+/* Steps over the comma before the next member, or out of the container. */
+static bool advance(sb_json *j, char close)
+{
+  skip_space(j);
+  if (j->failed || j->at == j->end)
+    return fail(j);
+  if (*j->at == close) {
+    j->at++;
+    j->depth--;
+    j->first = false;
+    return false;
+  }
+  if (!j->first) {
+    if (*j->at != ',')
+      return fail(j);
+    j->at++;
+  }
+  j->first = false;
+  return true;
+}
+
+bool sb_json_object(sb_json *j)
+{
+  return enter(j, SB_JSON_OBJECT);
+}
+
+bool sb_json_array(sb_json *j)
+{
+  return enter(j, SB_JSON_ARRAY);
+}
+
+bool sb_json_key(sb_json *j, sb_json_string_t *key)
+{
+  if (!advance(j, '}') || !sb_json_string(j, key))
+    return false;
+  skip_space(j);
+  if (j->at == j->end || *j->at != ':')
+    return fail(j);
+  j->at++;
+  return true;
+}
+
+bool sb_json_item(sb_json *j)
+{
+  return advance(j, ']');
+}
+
+static bool is_hex4(const char *p)
+{
+  for (int i = 0; i < 4; i++)
+    if (!((p[i] >= '0' && p[i] <= '9') || (p[i] >= 'a' && p[i] <= 'f') || (p[i] >= 'A' && p[i] <= 'F')))
+      return false;
+  return true;
+}
+
+bool sb_json_string(sb_json *j, sb_json_string_t *value)
+{
+  if (sb_json_peek(j) != SB_JSON_STRING)
+    return fail(j);
+  const char *p = ++j->at;
+  value->raw = p;
+  value->escaped = false;
+  while (p < j->end && *p != '"') {
+    if ((unsigned char)*p < 0x20)
+      return fail(j);
+    if (*p == '\\') {
+      value->escaped = true;
+      if (++p == j->end)
+        return fail(j);
+      if (*p == 'u') {
+        if (j->end - p < 5 || !is_hex4(p + 1))
+          return fail(j);
+        p += 4;
+      } else if (!memchr("\"\\/bfnrt", *p, 8)) {
+        return fail(j);
+      }
+    }
+    p++;
+  }
+  if (p >= j->end)
+    return fail(j);
+  value->size = (size_t)(p - value->raw);
+  j->at = p + 1;
+  j->first = false;
+  return true;
+}
+
+/* Steps over a number of RFC 8259's grammar; *integral tells whether it has neither fraction nor exponent. */
+static bool number(sb_json *j, const char **start, bool *integral)
+{
+  if (sb_json_peek(j) != SB_JSON_NUMBER)
+    return fail(j);
+  *start = j->at;
+  *integral = true;
+  if (*j->at == '-')
+    j->at++;
+  if (!is_digit(j))
+    return fail(j);
+  if (*j->at == '0')
+    j->at++;
+  else
+    while (is_digit(j))
+      j->at++;
+  if (j->at < j->end && *j->at == '.') {
+    *integral = false;
+    j->at++;
+    if (!is_digit(j))
+      return fail(j);
+    while (is_digit(j))
+      j->at++;
+  }
+  if (j->at < j->end && (*j->at == 'e' || *j->at == 'E')) {
+    *integral = false;
+    j->at++;
+    if (j->at < j->end && (*j->at == '+' || *j->at == '-'))
+      j->at++;
+    if (!is_digit(j))
+      return fail(j);
+    while (is_digit(j))
+      j->at++;
+  }
+  j->first = false;
+  return true;
+}
+
+/* The number's text, terminated, for strtod and strtoll: the input need not be. */
+static bool number_text(sb_json *j, char text[64], bool *integral)
+{
+  const char *start;
+  if (!number(j, &start, integral))
+    return false;
+  size_t size = (size_t)(j->at - start);
+  if (size > 63)
+    return fail(j);
+  memcpy(text, start, size);
+  text[size] = '\0';
+  return true;
+}
+
+bool sb_json_double(sb_json *j, double *value)
+{
+  char text[64];
+  bool integral;
+  if (!number_text(j, text, &integral))
+    return false;
+  *value = strtod(text, NULL);
+  return true;
+}
+
+bool sb_json_int(sb_json *j, int64_t *value)
+{
+  char text[64];
+  bool integral;
+  if (!number_text(j, text, &integral))
+    return false;
+  errno = 0;
+  if (integral) {
+    *value = strtoll(text, NULL, 10);
+    return errno ? fail(j) : true;
+  }
+  double d = strtod(text, NULL);
+  if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0) || d != (double)(int64_t)d)
+    return fail(j);
+  *value = (int64_t)d;
+  return true;
+}
+
+static bool literal(sb_json *j, const char *word)
+{
+  size_t size = strlen(word);
+  if ((size_t)(j->end - j->at) < size || memcmp(j->at, word, size) != 0)
+    return fail(j);
+  j->at += size;
+  j->first = false;
+  return true;
+}
+
+bool sb_json_bool(sb_json *j, bool *value)
+{
+  sb_json_type type = sb_json_peek(j);
+  if (type != SB_JSON_TRUE && type != SB_JSON_FALSE)
+    return fail(j);
+  *value = type == SB_JSON_TRUE;
+  return literal(j, *value ? "true" : "false");
+}
+
+bool sb_json_skip(sb_json *j)
+{
+  sb_json_string_t s;
+  const char *start;
+  bool b;
+  switch (sb_json_peek(j)) {
+  case SB_JSON_OBJECT:
+    if (!sb_json_object(j))
+      return false;
+    while (sb_json_key(j, &s))
+      sb_json_skip(j);
+    return !j->failed;
+  case SB_JSON_ARRAY:
+    if (!sb_json_array(j))
+      return false;
+    while (sb_json_item(j))
+      sb_json_skip(j);
+    return !j->failed;
+  case SB_JSON_STRING: return sb_json_string(j, &s);
+  case SB_JSON_NUMBER: return number(j, &start, &b);
+  case SB_JSON_TRUE:
+  case SB_JSON_FALSE: return sb_json_bool(j, &b);
+  case SB_JSON_NULL: return literal(j, "null");
+  case SB_JSON_ERROR: break;
+  }
+  return fail(j);
+}
+
+bool sb_json_done(sb_json *j)
+{
+  skip_space(j);
+  return !j->failed && j->depth == 0 && !j->first && j->at == j->end;
+}
+
+bool sb_json_is(const sb_json_string_t *s, const char *name)
+{
+  return !s->escaped && s->size == strlen(name) && memcmp(s->raw, name, s->size) == 0;
+}
+
+static unsigned hex4(const char *p)
+{
+  unsigned v = 0;
+  for (int i = 0; i < 4; i++) {
+    char c = p[i];
+    v = v << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return v;
+}
+
+static void put_utf8(sb_strbuf *out, unsigned code)
+{
+  char b[4];
+  size_t n = 0;
+  if (code < 0x80) {
+    b[n++] = (char)code;
+  } else if (code < 0x800) {
+    b[n++] = (char)(0xc0 | code >> 6);
+    b[n++] = (char)(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    b[n++] = (char)(0xe0 | code >> 12);
+    b[n++] = (char)(0x80 | (code >> 6 & 0x3f));
+    b[n++] = (char)(0x80 | (code & 0x3f));
+  } else {
+    b[n++] = (char)(0xf0 | code >> 18);
+    b[n++] = (char)(0x80 | (code >> 12 & 0x3f));
+    b[n++] = (char)(0x80 | (code >> 6 & 0x3f));
+    b[n++] = (char)(0x80 | (code & 0x3f));
+  }
+  sb_strbuf_append(out, b, n);
+}
+
+/* Decodes the \uXXXX at p (and a low surrogate that follows a high one); returns what comes after. */
+static const char *unescape_unicode(const char *p, const char *end, sb_strbuf *out)
+{
+  unsigned code = hex4(p + 2);
+  p += 6;
+  if (code >= 0xd800 && code < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+    unsigned low = hex4(p + 2);
+    if (low >= 0xdc00 && low < 0xe000) {
+      code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+      p += 6;
+    }
+  }
+  put_utf8(out, code >= 0xd800 && code < 0xe000 ? 0xfffd : code);
+  return p;
+}
+
+void sb_json_unescape(const sb_json_string_t *s, sb_strbuf *out)
+{
+  const char *p = s->raw, *end = s->raw + s->size;
+  while (p < end) {
+    const char *slash = s->escaped ? memchr(p, '\\', (size_t)(end - p)) : NULL;
+    sb_strbuf_append(out, p, (size_t)((slash ? slash : end) - p));
+    if (!slash)
+      return;
+    p = slash;
+    if (p[1] == 'u') {
+      p = unescape_unicode(p, end, out);
+      continue;
+    }
+    switch (p[1]) {
+    case 'b': sb_strbuf_putc(out, '\b'); break;
+    case 'f': sb_strbuf_putc(out, '\f'); break;
+    case 'n': sb_strbuf_putc(out, '\n'); break;
+    case 'r': sb_strbuf_putc(out, '\r'); break;
+    case 't': sb_strbuf_putc(out, '\t'); break;
+    default: sb_strbuf_putc(out, p[1]);
+    }
+    p += 2;
+  }
+}

@@ -1,0 +1,123 @@
+#include "base/json_write.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Decodes one UTF-8 character of at most `size` bytes; returns its length, or 0 where it is not one. */
+static size_t utf8(const unsigned char *p, size_t size, unsigned *code)
+{
+  static const unsigned smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+  size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+  if (n == 0 || n > size)
+    return 0;
+  unsigned c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
+  for (size_t i = 1; i < n; i++) {
+    if ((p[i] & 0xc0) != 0x80)
+      return 0;
+    c = c << 6 | (p[i] & 0x3f);
+  }
+  if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+    return 0;
+  *code = c;
+  return n;
+}
+
+static void put_escaped(sb_strbuf *out, unsigned code)
+{
+  switch (code) {
+  case '"': sb_strbuf_puts(out, "\\\""); return;
+  case '\\': sb_strbuf_puts(out, "\\\\"); return;
+  case '\b': sb_strbuf_puts(out, "\\b"); return;
+  case '\f': sb_strbuf_puts(out, "\\f"); return;
+  case '\n': sb_strbuf_puts(out, "\\n"); return;
+  case '\r': sb_strbuf_puts(out, "\\r"); return;
+  case '\t': sb_strbuf_puts(out, "\\t"); return;
+  default: break;
+  }
+  if (code >= 0x10000) {
+    code -= 0x10000;
+    sb_strbuf_printf(out, "\\u%04x\\u%04x", 0xd800 + (code >> 10), 0xdc00 + (code & 0x3ff));
+  } else {
+    sb_strbuf_printf(out, "\\u%04x", code);
+  }
+}
+
+void sb_json_put_string(sb_strbuf *out, const char *text, size_t size)
+{
+  const unsigned char *p = (const unsigned char *)text, *end = p + size, *plain = p;
+  sb_strbuf_putc(out, '"');
+  while (p < end) {
+    if (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') {
+      p++;
+      continue;
+    }
+    sb_strbuf_append(out, plain, (size_t)(p - plain));
+    unsigned code = 0xfffd;
+    size_t n = utf8(p, (size_t)(end - p), &code);
+    if (code == 0x7f)
+      sb_strbuf_putc(out, 0x7f);
+    else
+      put_escaped(out, code);
+    p += n ? n : 1;
+    plain = p;
+  }
+  sb_strbuf_append(out, plain, (size_t)(p - plain));
+  sb_strbuf_putc(out, '"');
+}
+
+void sb_json_put_int(sb_strbuf *out, int64_t value)
+{
+  sb_strbuf_printf(out, "%" PRId64, value);
+}
+
+void sb_json_put_double(sb_strbuf *out, double value)
+{
+  if (!isfinite(value)) {
+    sb_strbuf_puts(out, "null");
+    return;
+  }
+  /* the fewest significant digits that read back the same: "-d.ddde+XX" */
+  char text[40];
+  for (int precision = 14; precision <= 16; precision++) {
+    snprintf(text, sizeof text, "%.*e", precision, value);
+    if (strtod(text, NULL) == value)
+      break;
+  }
+  char digits[24];
+  size_t n = 0;
+  char *exponent_at = strchr(text, 'e');
+  for (char *p = text; p < exponent_at; p++)
+    if (*p >= '0' && *p <= '9')
+      digits[n++] = *p;
+  while (n > 1 && digits[n - 1] == '0')
+    n--;
+  long exponent = strtol(exponent_at + 1, NULL, 10);
+
+  if (text[0] == '-')
+    sb_strbuf_putc(out, '-');
+  if (exponent < -4 || exponent >= 16) {
+    sb_strbuf_putc(out, digits[0]);
+    if (n > 1) {
+      sb_strbuf_putc(out, '.');
+      sb_strbuf_append(out, digits + 1, n - 1);
+    }
+    sb_strbuf_printf(out, "e%c%02ld", exponent < 0 ? '-' : '+', labs(exponent));
+  } else if (exponent < 0) {
+    sb_strbuf_puts(out, "0.");
+    for (long i = -1; i > exponent; i--)
+      sb_strbuf_putc(out, '0');
+    sb_strbuf_append(out, digits, n);
+  } else {
+    size_t whole = (size_t)exponent + 1;
+    for (size_t i = 0; i < whole; i++)
+      sb_strbuf_putc(out, i < n ? digits[i] : '0');
+    sb_strbuf_putc(out, '.');
+    if (n > whole)
+      sb_strbuf_append(out, digits + whole, n - whole);
+    else
+      sb_strbuf_putc(out, '0');
+  }
+}

@@ -1,0 +1,35 @@
+#ifndef SB_RNG_H
+#define SB_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Seeded random numbers, the same on every machine: PCG32 (O'Neill 2014, "PCG: A Family of Simple Fast
+ * Space-Efficient Statistically Good Algorithms for Random Number Generation", XSH-RR 64/32). Derived
+ * distributions use libm (log, cos, pow), whose last bit may differ
+ * between C libraries; integers and uniforms are the same everywhere. */
+
+typedef struct sb_rng {
+  uint64_t state, increment;
+} sb_rng;
+
+/* Streams with the same seed and different `stream` are independent sequences. */
+void sb_rng_init(sb_rng *rng, uint64_t seed, uint64_t stream);
+
+uint32_t sb_rng_u32(sb_rng *rng);
+uint64_t sb_rng_u64(sb_rng *rng);
+
+/* Uniform in [0, bound), without modulo bias. bound >= 1. */
+uint64_t sb_rng_below(sb_rng *rng, uint64_t bound);
+
+/* Uniform in [0, 1), 53 bits. */
+double sb_rng_uniform(sb_rng *rng);
+
+double sb_rng_normal(sb_rng *rng);              /* mean 0, sd 1; Box-Muller, one of the pair used */
+double sb_rng_exponential(sb_rng *rng);         /* mean 1 */
+double sb_rng_gamma(sb_rng *rng, double shape); /* scale 1, shape > 0; Marsaglia & Tsang 2000 */
+
+/* A 64-bit hash of bytes (FNV-1a with a finishing mix): for seeds derived from names and prompts. */
+uint64_t sb_hash64(const void *data, size_t size, uint64_t seed);
+
+#endif

@@ -1,0 +1,44 @@
+#ifndef SB_TIMELINE_H
+#define SB_TIMELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The chunks of one streamed answer: when each arrived, how many tokens it brought, and whether its text was
+ * non-empty. Delta-coded (LEB128: nanoseconds since the chunk before, then tokens * 2 + has_text), about 5
+ * bytes a chunk, appended without an allocation in the steady state. */
+typedef struct sb_timeline {
+  uint8_t *bytes;
+  uint32_t size, capacity;
+  uint32_t chunks;     /* how many were appended */
+  uint64_t tokens;     /* their sum */
+  int64_t origin_ns;   /* the first delta counts from here: the request's t_send */
+  int64_t last_ns;     /* arrival of the last chunk; origin_ns while empty */
+} sb_timeline;
+
+typedef struct sb_chunk {
+  int64_t t_ns;        /* CLOCK_MONOTONIC */
+  uint32_t tokens;     /* 0 where the server did not say */
+  bool has_text;
+} sb_chunk;
+
+/* Empties it and sets the origin; keeps the memory. A zero-initialised timeline is valid. */
+void sb_timeline_reset(sb_timeline *timeline, int64_t origin_ns);
+void sb_timeline_deinit(sb_timeline *timeline);
+
+/* t_ns must not lie before the last chunk (it is moved to it where it does). */
+void sb_timeline_append(sb_timeline *timeline, int64_t t_ns, uint32_t tokens, bool has_text);
+
+/* Gives unused capacity back: called once the answer is complete. */
+void sb_timeline_shrink(sb_timeline *timeline);
+
+typedef struct sb_timeline_reader {
+  const uint8_t *at, *end;
+  int64_t t_ns;
+} sb_timeline_reader;
+
+void sb_timeline_read(const sb_timeline *timeline, sb_timeline_reader *reader);
+bool sb_timeline_next(sb_timeline_reader *reader, sb_chunk *chunk); /* false at the end or on damaged bytes */
+
+#endif

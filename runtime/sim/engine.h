@@ -1,0 +1,77 @@
+#ifndef SB_SIM_ENGINE_H
+#define SB_SIM_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/profile.h"
+
+/* A speculative-decoding LLM engine as a pure state machine: (state, now) -> (events, next time). No sockets,
+ * no threads, no clock: the HTTP server drives it in real or scaled time, tests drive it in virtual time.
+ *
+ * Continuous batching: waiting requests are admitted while max_num_seqs and the KV cache allow; a prefill of r
+ * requests and t tokens stalls decoding for the profile's prefill time (or is cut into pieces under chunked
+ * prefill); a decode step of n running sequences takes
+ *   S = alpha + beta k + (gamma + delta k) n + epsilon (k + 1) c n      (c: mean context in 1000 tokens)
+ * and brings every sequence 1 + (accepted draft tokens) tokens, cut at its output length. */
+
+typedef struct sb_sim_engine sb_sim_engine;
+
+typedef struct sb_sim_config {
+  const sb_sim_profile *profile;   /* borrowed, must outlive the engine */
+  int k;                           /* draft tokens a step; 0: no speculation */
+  int max_num_seqs;                /* running sequences at most; 0: the profile's */
+  int64_t kv_capacity_tokens;      /* 0: the profile's */
+  bool chunked_prefill;
+  int max_num_batched_tokens;      /* budget of a chunked-prefill step; 0: the profile's */
+  int disable_by_batch_size;       /* no speculation in steps with this many sequences or more; 0: never */
+  int spec_max_model_len;          /* sequences longer than this are not speculated on; 0: no bound */
+  double step_noise_sd;            /* relative, of every step's time; 0: none */
+  uint64_t seed;
+} sb_sim_config;
+
+typedef struct sb_sim_request {
+  uint64_t id;             /* the caller's, unique among the live ones */
+  int32_t prompt_tokens;
+  int32_t output_tokens;   /* >= 1: where the answer ends */
+  int32_t task;            /* index into the profile's acceptance table */
+  uint64_t seed;           /* of this request's acceptance draws: same seed, same draws */
+} sb_sim_request;
+
+typedef struct sb_sim_event {
+  uint64_t id;
+  int64_t due_ns;          /* when the step ended that produced it */
+  int32_t tokens;          /* brought by this step, >= 1 */
+  bool first, last;        /* the prefill's token; the answer is complete */
+} sb_sim_event;
+
+typedef struct sb_sim_counters {
+  int64_t drafts, draft_tokens, accepted_tokens;   /* as vLLM V1 counts them */
+  int64_t accepted_per_position[SB_SIM_MAX_K];
+  int64_t steps, prefills, prompt_tokens, generation_tokens, preemptions;
+  int32_t running, waiting;
+  double kv_usage;                                 /* 0..1 */
+} sb_sim_counters;
+
+/* `now` is any monotonic nanosecond clock, the same in every call. */
+sb_sim_engine *sb_sim_engine_new(const sb_sim_config *config);
+void sb_sim_engine_free(sb_sim_engine *engine);
+
+/* Queues a request; it is considered at the next step boundary. 0, or SB_EINVAL where it can never fit. */
+int sb_sim_engine_submit(sb_sim_engine *engine, int64_t now, const sb_sim_request *request);
+
+/* Forgets a request (its client went away); its sequence leaves at once and produces no further event. */
+void sb_sim_engine_cancel(sb_sim_engine *engine, int64_t now, uint64_t id);
+
+/* When the step in progress ends; INT64_MAX while idle. */
+int64_t sb_sim_engine_next(const sb_sim_engine *engine);
+
+/* Ends every step that is due at `now`, starts the next ones (a step starts when the one before it ended, not
+ * when this is called), and calls on_event for each sequence of each ended step, in admission order. on_event
+ * may submit and cancel. */
+typedef void (*sb_sim_event_fn)(void *context, const sb_sim_event *event);
+void sb_sim_engine_advance(sb_sim_engine *engine, int64_t now, sb_sim_event_fn on_event, void *context);
+
+void sb_sim_engine_counters(const sb_sim_engine *engine, sb_sim_counters *counters);
+
+#endif
