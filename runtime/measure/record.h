@@ -1,6 +1,7 @@
 #ifndef SB_RECORD_H
 #define SB_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "measure/timeline.h"
@@ -62,9 +63,13 @@ typedef struct sb_run {
   double clock_scale;         /* simulated seconds a wall second; 1 on a real server */
 } sb_run;
 
+/* Records come with their ids and every token count unknown (-1); sb_run_free takes NULL too. */
 sb_run *sb_run_new(uint32_t count);
 void sb_run_free(sb_run *run);
 void sb_record_deinit(sb_record *record);
+
+/* Whether the source tells tokens chunk by chunk. */
+bool sb_token_source_per_chunk(sb_token_source source);
 
 /* Tokens of the answer: the chunks' where the source tells them, else usage's total, else -1. */
 int64_t sb_record_tokens(const sb_record *record);

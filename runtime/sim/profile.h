@@ -13,21 +13,24 @@ enum { SB_SIM_MAX_K = 16, SB_SIM_MAX_TASKS = 64 };
 typedef struct sb_sim_cost {
   double alpha, beta, gamma, delta, epsilon;          /* decode step; see engine.h */
   double prefill_base, prefill_token, prefill_request; /* a prefill of r requests, t tokens */
-  double request_overhead;                            /* added once to a request's first token */
+  double request_overhead;                            /* once a request, before it reaches the scheduler */
 } sb_sim_cost;
 
-/* One task's acceptance: position i (from 0) of a draft is accepted, given that all before it were, with
- * probability conditional[i]; and how long its answers are when nothing forces their length. */
+/* One task's acceptance: a step has a draft with probability draft_rate; position i (from 0) of a draft is
+ * accepted, given that all before it were, with probability conditional[i]; and how long its answers are when
+ * nothing forces their length (lengths.h). */
 typedef struct sb_sim_task {
   char name[48];
   double conditional[SB_SIM_MAX_K];
-  double output_mean, output_spread;  /* tokens; shape of the sampled length, see the profiles' README */
-  int assumed;                        /* no published figure stands behind it */
+  double draft_rate;                  /* 1, unless the method cannot always draft (n-gram) */
+  double output_mean, output_spread;  /* tokens; standard deviation / mean before any limit */
+  int assumed;                        /* no published figure stands behind its acceptance */
 } sb_sim_task;
 
 typedef struct sb_sim_profile {
   char name[64];
-  char source[256];                   /* where the figures come from, or what they were scaled from */
+  char method[32];                    /* whose cost and acceptance were read: "draft", "ngram", ... */
+  char source[1024];                  /* where the figures come from, or what they were scaled from */
   int scaled;                         /* not fitted: scaled from another profile */
   sb_sim_cost plain, speculative;     /* without and with a draft */
   int max_num_seqs, max_model_len, max_num_batched_tokens;
@@ -36,10 +39,13 @@ typedef struct sb_sim_profile {
   int task_count;                     /* tasks[0] is "default" */
 } sb_sim_profile;
 
-/* Reads PATH, or PATH/NAME.json. 0, or a negative code and the reason. */
+/* Reads PATH with the file's default method. 0, or a negative code and the reason (file and field). */
 int sb_sim_profile_load(sb_sim_profile *profile, const char *path, sb_err *err);
 
-/* Index of a task by name; 0 ("default") where there is none of that name. */
+/* The same with a method of the file by name; NULL: its default_method. */
+int sb_sim_profile_load_method(sb_sim_profile *profile, const char *path, const char *method, sb_err *err);
+
+/* Index of a task by name, upper and lower case alike; 0 ("default") where there is none of that name. */
 int sb_sim_profile_task(const sb_sim_profile *profile, const char *name);
 
 #endif

@@ -1,0 +1,229 @@
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+#include "sbl.h"
+#include "store/codec.h"
+#include "store/file.h"
+
+/* sb.fs: files that survive a kill, and the few questions about paths and terminals that scripts ask. */
+
+#define LOCK_TYPE "specbench.fs.lock"
+
+static int answer(lua_State *L, int rc, const sb_err *err)
+{
+  if (rc)
+    return sbl_fail(L, err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int push_buffer(lua_State *L, int rc, sb_strbuf *out, const sb_err *err)
+{
+  if (rc == 0)
+    lua_pushlstring(L, out->data ? out->data : "", out->size);
+  sb_strbuf_deinit(out);
+  return rc ? sbl_fail(L, err) : 1;
+}
+
+static int write_file(lua_State *L)
+{
+  sb_err err;
+  size_t size;
+  const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &size);
+  return answer(L, sb_file_write(path, data, size, &err), &err);
+}
+
+static int append_file(lua_State *L)
+{
+  sb_err err;
+  size_t size;
+  const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &size);
+  return answer(L, sb_file_append(path, data, size, &err), &err);
+}
+
+static int read_file(lua_State *L)
+{
+  sb_err err;
+  sb_strbuf out = { 0 };
+  return push_buffer(L, sb_file_read(luaL_checkstring(L, 1), &out, &err), &out, &err);
+}
+
+static int make_folder(lua_State *L)
+{
+  sb_err err;
+  return answer(L, sb_folder_make(luaL_checkstring(L, 1), &err), &err);
+}
+
+static int commit_folder(lua_State *L)
+{
+  sb_err err;
+  return answer(L, sb_folder_commit(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err), &err);
+}
+
+static int remove_tree(lua_State *L)
+{
+  sb_err err;
+  return answer(L, sb_tree_remove(luaL_checkstring(L, 1), &err), &err);
+}
+
+/* list(folder) -> sorted names, without . and .. */
+static int list(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  struct dirent **entries;
+  int count = scandir(path, &entries, NULL, alphasort);
+  if (count < 0) {
+    sb_err err;
+    sb_err_sys(&err, errno, "cannot list %s", path);
+    return sbl_fail(L, &err);
+  }
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (int i = 0; i < count; i++) {
+    if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0) {
+      lua_pushstring(L, entries[i]->d_name);
+      lua_rawseti(L, -2, ++n);
+    }
+    free(entries[i]);
+  }
+  free(entries);
+  return 1;
+}
+
+/* stat(path) -> { type = "file" | "folder" | "other", size, mtime }, or nil where there is nothing */
+static int stat_path(lua_State *L)
+{
+  struct stat st;
+  if (stat(luaL_checkstring(L, 1), &st)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
+  lua_setfield(L, -2, "type");
+  lua_pushinteger(L, st.st_size);
+  lua_setfield(L, -2, "size");
+  lua_pushinteger(L, st.st_mtime);
+  lua_setfield(L, -2, "mtime");
+  return 1;
+}
+
+static int is_executable(lua_State *L)
+{
+  lua_pushboolean(L, access(luaL_checkstring(L, 1), X_OK) == 0);
+  return 1;
+}
+
+static int real_path(lua_State *L)
+{
+  char resolved[PATH_MAX];
+  const char *path = luaL_checkstring(L, 1);
+  if (!realpath(path, resolved)) {
+    sb_err err;
+    sb_err_sys(&err, errno, "%s", path);
+    return sbl_fail(L, &err);
+  }
+  lua_pushstring(L, resolved);
+  return 1;
+}
+
+static int gzip(lua_State *L)
+{
+  sb_err err;
+  sb_strbuf out = { 0 };
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  return push_buffer(L, sb_gzip(data, size, &out, &err), &out, &err);
+}
+
+static int gunzip(lua_State *L)
+{
+  sb_err err;
+  sb_strbuf out = { 0 };
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  return push_buffer(L, sb_gunzip(data, size, &out, &err), &out, &err);
+}
+
+static int sha256(lua_State *L)
+{
+  char hex[65];
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  sb_sha256(data, size, hex);
+  lua_pushstring(L, hex);
+  return 1;
+}
+
+static int sha256_file(lua_State *L)
+{
+  char hex[65];
+  sb_err err;
+  if (sb_sha256_file(luaL_checkstring(L, 1), hex, &err))
+    return sbl_fail(L, &err);
+  lua_pushstring(L, hex);
+  return 1;
+}
+
+/* lock(path) -> a lock that is given back by close or collection, or nil, message, "state" where taken */
+static int lock(lua_State *L)
+{
+  sb_err err;
+  const char *path = luaL_checkstring(L, 1);
+  int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  *fd = -1;
+  luaL_setmetatable(L, LOCK_TYPE);
+  return sb_file_lock(path, fd, &err) ? sbl_fail(L, &err) : 1;
+}
+
+static int unlock(lua_State *L)
+{
+  int *fd = luaL_checkudata(L, 1, LOCK_TYPE);
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+  return 0;
+}
+
+/* is_terminal(file) -> whether a Lua file (io.stdout, io.stderr) is one, and how many columns it has */
+static int is_terminal(lua_State *L)
+{
+  luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  int fd = fileno(stream->f);
+  struct winsize size;
+  lua_pushboolean(L, isatty(fd));
+  lua_pushinteger(L, ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80);
+  return 2;
+}
+
+static int hostname(lua_State *L)
+{
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  lua_pushstring(L, name);
+  return 1;
+}
+
+int sbl_open_fs(lua_State *L)
+{
+  static const luaL_Reg lock_methods[] = {
+    { "close", unlock }, { "__close", unlock }, { "__gc", unlock }, { NULL, NULL }
+  };
+  static const luaL_Reg functions[] = {
+    { "write", write_file },   { "append", append_file }, { "read", read_file },     { "mkdir", make_folder },
+    { "commit", commit_folder }, { "remove", remove_tree }, { "list", list },        { "stat", stat_path },
+    { "is_executable", is_executable }, { "realpath", real_path }, { "gzip", gzip }, { "gunzip", gunzip },
+    { "sha256", sha256 },      { "sha256_file", sha256_file }, { "lock", lock },     { "is_terminal", is_terminal },
+    { "hostname", hostname },  { NULL, NULL }
+  };
+  sbl_type(L, LOCK_TYPE, lock_methods);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,186 @@
+#include "base/json_write.h"
+#include "sbl.h"
+
+#include <string.h>
+
+/* sb.json: Lua values as JSON text, integers exact to 64 bits, keys in a stated order. (lua-cjson reads; it
+ * does not write results: it turns integers into 14-digit floats and guesses what `{}` is.) */
+
+#define ARRAY_TYPE "specbench.json.array"
+
+enum { MAX_DEPTH = 64 };
+
+static const char null_mark = 'n';
+
+typedef struct writer {
+  lua_State *L;
+  sb_strbuf *out;
+  int order;       /* stack index of the key order for the outermost object; 0: sorted */
+} writer;
+
+static void write_value(writer *w, int index, int depth);
+
+static bool is_array(lua_State *L, int index)
+{
+  if (luaL_getmetafield(L, index, "__name") != LUA_TNIL) {
+    bool marked = lua_isstring(L, -1) && !strcmp(lua_tostring(L, -1), ARRAY_TYPE);
+    lua_pop(L, 1);
+    if (marked)
+      return true;
+  }
+  bool first = lua_rawgeti(L, index, 1) != LUA_TNIL;
+  lua_pop(L, 1);
+  return first;
+}
+
+static void write_array(writer *w, int index, int depth)
+{
+  lua_State *L = w->L;
+  lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+  sb_strbuf_putc(w->out, '[');
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (i > 1)
+      sb_strbuf_puts(w->out, ", ");
+    lua_rawgeti(L, index, i);
+    write_value(w, lua_gettop(L), depth + 1);
+    lua_pop(L, 1);
+  }
+  sb_strbuf_putc(w->out, ']');
+}
+
+static void write_member(writer *w, bool *first, int key, int value, int depth)
+{
+  size_t size;
+  const char *name = lua_tolstring(w->L, key, &size);
+  if (!*first)
+    sb_strbuf_puts(w->out, ", ");
+  *first = false;
+  sb_json_put_string(w->out, name, size);
+  sb_strbuf_puts(w->out, ": ");
+  write_value(w, value, depth + 1);
+}
+
+/* Pushes the object's keys, sorted, as an array: the same text for the same table, on every run. */
+static void push_sorted_keys(lua_State *L, int index)
+{
+  lua_newtable(L);
+  int keys = lua_gettop(L);
+  lua_Integer n = 0;
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "an object's keys must be strings: found a %s beside them", luaL_typename(L, -1));
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, keys, ++n);
+  }
+  lua_getglobal(L, "table");
+  lua_getfield(L, -1, "sort");
+  lua_pushvalue(L, keys);
+  lua_call(L, 1, 0);
+  lua_settop(L, keys);
+}
+
+static void write_object(writer *w, int index, int depth)
+{
+  lua_State *L = w->L;
+  bool first = true;
+  if (depth == 0 && w->order)
+    lua_pushvalue(L, w->order);
+  else
+    push_sorted_keys(L, index);
+  int keys = lua_gettop(L);
+  sb_strbuf_putc(w->out, '{');
+  lua_Integer count = (lua_Integer)lua_rawlen(L, keys);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, keys, i);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, index) != LUA_TNIL)
+      write_member(w, &first, lua_gettop(L) - 1, lua_gettop(L), depth);
+    lua_pop(L, 2);
+  }
+  sb_strbuf_putc(w->out, '}');
+  lua_settop(L, keys - 1);
+}
+
+static void write_value(writer *w, int index, int depth)
+{
+  lua_State *L = w->L;
+  if (depth > MAX_DEPTH)
+    luaL_error(L, "a value is nested deeper than %d levels: does it contain itself?", MAX_DEPTH);
+  luaL_checkstack(L, 8, "JSON nesting");
+  switch (lua_type(L, index)) {
+  case LUA_TNIL: sb_strbuf_puts(w->out, "null"); return;
+  case LUA_TBOOLEAN: sb_strbuf_puts(w->out, lua_toboolean(L, index) ? "true" : "false"); return;
+  case LUA_TNUMBER:
+    if (lua_isinteger(L, index))
+      sb_json_put_int(w->out, lua_tointeger(L, index));
+    else
+      sb_json_put_double(w->out, lua_tonumber(L, index));
+    return;
+  case LUA_TSTRING: {
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    sb_json_put_string(w->out, text, size);
+    return;
+  }
+  case LUA_TTABLE:
+    if (is_array(L, index))
+      write_array(w, index, depth);
+    else
+      write_object(w, index, depth);
+    return;
+  case LUA_TLIGHTUSERDATA: /* this module's null and lua-cjson's (a NULL pointer) */
+    sb_strbuf_puts(w->out, "null");
+    return;
+  default: luaL_error(L, "a %s cannot be written as JSON", luaL_typename(L, index));
+  }
+}
+
+/* The buffer lives in a userdata, so that an error on the way frees it. */
+static int free_buffer(lua_State *L)
+{
+  sb_strbuf_deinit(lua_touserdata(L, 1));
+  return 0;
+}
+
+static int encode(lua_State *L)
+{
+  luaL_checkany(L, 1);
+  if (!lua_isnoneornil(L, 2))
+    luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  sb_strbuf *out = lua_newuserdatauv(L, sizeof *out, 0);
+  sb_strbuf_init(out);
+  luaL_setmetatable(L, "specbench.json.buffer");
+  writer w = { .L = L, .out = out, .order = lua_istable(L, 2) ? 2 : 0 };
+  write_value(&w, 1, 0);
+  lua_pushlstring(L, out->data, out->size);
+  return 1;
+}
+
+/* Marks a table as an array, so that it is one also while empty. */
+static int array(lua_State *L)
+{
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  luaL_setmetatable(L, ARRAY_TYPE);
+  return 1;
+}
+
+int sbl_open_json(lua_State *L)
+{
+  static const luaL_Reg no_methods[] = { { NULL, NULL } };
+  static const luaL_Reg buffer_methods[] = { { "__gc", free_buffer }, { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "encode", encode }, { "array", array }, { NULL, NULL } };
+  sbl_type(L, ARRAY_TYPE, no_methods);
+  sbl_type(L, "specbench.json.buffer", buffer_methods);
+  luaL_newlib(L, functions);
+  lua_pushlightuserdata(L, (void *)&null_mark);
+  lua_setfield(L, -2, "null");
+  return 1;
+}

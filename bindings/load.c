@@ -1,0 +1,264 @@
+#include "load/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "load/plan.h"
+#include "measure.h"
+#include "wait.h"
+
+/* sb.load: one load against one server, driven in C; Lua plans it and waits. */
+
+#define TYPE "specbench.load"
+
+/* uservalue: keeps every string that the load borrows */
+enum { UV_ANCHOR = 1 };
+
+typedef struct load_box {
+  sb_load *load;
+  sb_load_request *requests;
+  int64_t *arrivals;
+  bool done, taken;
+  struct load_wait *waiting;
+} load_box;
+
+typedef struct load_wait {
+  sbl_wait wait;
+  load_box *box;       /* NULL once the wait is over */
+  uv_timer_t timer;
+} load_wait;
+
+static load_box *check_load(lua_State *L)
+{
+  return luaL_checkudata(L, 1, TYPE);
+}
+
+static void end_wait(load_wait *w)
+{
+  if (w->box)
+    w->box->waiting = NULL;
+  w->box = NULL;
+}
+
+static void on_done(void *context)
+{
+  load_box *box = context;
+  box->done = true;
+  load_wait *w = box->waiting;
+  if (w) {
+    end_wait(w);
+    sbl_wait_done(&w->wait);
+  }
+}
+
+/* The requests' table at the top of the stack. Strings and header vectors are put into the anchor table. */
+static void read_requests(lua_State *L, load_box *box, uint32_t count, int anchor)
+{
+  int requests = lua_gettop(L);
+  for (uint32_t i = 0; i < count; i++) {
+    sb_load_request *request = &box->requests[i];
+    if (lua_rawgeti(L, requests, (lua_Integer)i + 1) != LUA_TTABLE)
+      luaL_error(L, "requests must be tables: item %d is a %s", (int)i + 1, luaL_typename(L, -1));
+    if (lua_getfield(L, -1, "body") != LUA_TSTRING)
+      luaL_error(L, "request %d has no 'body' string", (int)i + 1);
+    request->body = lua_tolstring(L, -1, &request->body_size);
+    lua_rawseti(L, anchor, (lua_Integer)lua_rawlen(L, anchor) + 1);
+    request->prompt_id = (uint32_t)sbl_opt_number_field(L, -1, "prompt_id", i);
+    if (lua_getfield(L, -1, "headers") != LUA_TNIL) {
+      request->headers = sbl_string_vector(L, -1, "request headers");
+      lua_rawseti(L, anchor, (lua_Integer)lua_rawlen(L, anchor) + 1);
+      lua_rawseti(L, anchor, (lua_Integer)lua_rawlen(L, anchor) + 1);
+    } else {
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/* arrivals = { kind = "constant" | "poisson" | "gamma", rate, burstiness?, seed? } at the top of the stack */
+static int read_arrivals(lua_State *L, load_box *box, uint32_t count, sb_err *err)
+{
+  static const char *const kinds[] = { "constant", "poisson", "gamma", NULL };
+  int at = lua_gettop(L);
+  luaL_checktype(L, at, LUA_TTABLE);
+  lua_getfield(L, at, "kind");
+  sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
+  box->arrivals = sb_calloc(count, sizeof *box->arrivals);
+  return sb_plan_arrivals(kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
+                          (uint64_t)sbl_opt_number_field(L, at, "seed", 0), count, box->arrivals, err);
+}
+
+static int start(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  load_box *box = lua_newuserdatauv(L, sizeof *box, 1);
+  memset(box, 0, sizeof *box);
+  luaL_setmetatable(L, TYPE);
+  lua_newtable(L);
+  int anchor = 3;
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, anchor, 1);
+  lua_pushvalue(L, anchor);
+  lua_setiuservalue(L, 2, UV_ANCHOR);
+
+  sb_err err;
+  sb_load_options options = {
+    .url = sbl_opt_string_field(L, 1, "url", NULL),
+    .concurrency = (uint32_t)sbl_opt_number_field(L, 1, "concurrency", 0),
+    .timeout_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "timeout", 0), "timeout"),
+    .silence_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "chunk_timeout", 0), "chunk_timeout"),
+    .id_prefix = sbl_opt_string_field(L, 1, "id_prefix", NULL),
+    .stream = { .event_per_token = sbl_opt_bool_field(L, 1, "event_per_token", false),
+                .keep_text = sbl_opt_bool_field(L, 1, "keep_text", false),
+                .whole = sbl_opt_bool_field(L, 1, "whole", false) },
+    .on_done = on_done,
+    .context = box,
+  };
+  if (!options.url)
+    return luaL_error(L, "field 'url' is missing");
+  lua_getfield(L, 1, "headers");
+  options.headers = sbl_string_vector(L, -1, "headers");
+  lua_rawseti(L, anchor, 2);
+  lua_settop(L, anchor);
+
+  if (lua_getfield(L, 1, "requests") != LUA_TTABLE)
+    return luaL_error(L, "field 'requests' must be a table of requests");
+  options.count = (uint32_t)lua_rawlen(L, -1);
+  box->requests = sb_calloc(options.count, sizeof *box->requests);
+  options.requests = box->requests;
+  read_requests(L, box, options.count, anchor);
+  lua_settop(L, anchor);
+  if (lua_getfield(L, 1, "arrivals") != LUA_TNIL) {
+    if (read_arrivals(L, box, options.count, &err))
+      return sbl_fail(L, &err);
+    options.arrivals_ns = box->arrivals;
+  }
+  sbl_world *world = sbl_world_of(L);
+  box->load = sb_load_start(sb_loop_uv(world->loop), world->http, &options, &err);
+  if (!box->load)
+    return sbl_fail(L, &err);
+  lua_settop(L, 2);
+  return 1;
+}
+
+static void free_load_wait(uv_handle_t *timer)
+{
+  free(timer->data);
+}
+
+static int wait_results(lua_State *L, sbl_wait *wait)
+{
+  load_wait *w = (load_wait *)wait;
+  end_wait(w);
+  uv_close((uv_handle_t *)&w->timer, free_load_wait);
+  lua_pushboolean(L, check_load(L)->done);
+  return 1;
+}
+
+static void wait_cancel(sbl_wait *wait)
+{
+  load_wait *w = (load_wait *)wait;
+  end_wait(w);
+  uv_close((uv_handle_t *)&w->timer, free_load_wait);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+  load_wait *w = timer->data;
+  end_wait(w);
+  sbl_wait_done(&w->wait);
+}
+
+/* wait(seconds?) -> true once every request has ended, false where the time ran out before */
+static int wait_load(lua_State *L)
+{
+  load_box *box = check_load(L);
+  double seconds = luaL_optnumber(L, 2, -1);
+  lua_settop(L, 1);
+  luaL_argcheck(L, !box->waiting, 1, "another task waits for this load already");
+  if (box->done || !box->load) {
+    lua_pushboolean(L, box->done);
+    return 1;
+  }
+  int64_t ns = seconds < 0 ? 0 : sbl_seconds(L, seconds, "seconds to wait");
+  sbl_wait_check(L);
+  uv_loop_t *loop = sb_loop_uv(sbl_world_of(L)->loop);
+  load_wait *w = sb_calloc(1, sizeof *w);
+  w->wait.results = wait_results;
+  w->wait.cancel = wait_cancel;
+  w->box = box;
+  box->waiting = w;
+  uv_timer_init(loop, &w->timer);
+  w->timer.data = w;
+  if (seconds >= 0) {
+    uv_update_time(loop);
+    uv_timer_start(&w->timer, on_time, (uint64_t)((ns + 999999) / 1000000), 0);
+  }
+  return sbl_wait_for(L, &w->wait);
+}
+
+static int progress(lua_State *L)
+{
+  load_box *box = check_load(L);
+  sb_load_progress p = { 0 };
+  if (box->load)
+    p = sb_load_get_progress(box->load);
+  lua_createtable(L, 0, 5);
+  const struct {
+    const char *name;
+    lua_Integer value;
+  } fields[] = { { "total", p.total }, { "sent", p.sent },           { "done", p.done },
+                 { "failed", p.failed }, { "in_flight", p.in_flight }, { "bytes", (lua_Integer)p.bytes } };
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    lua_pushinteger(L, fields[i].value);
+    lua_setfield(L, -2, fields[i].name);
+  }
+  return 1;
+}
+
+static int cancel(lua_State *L)
+{
+  load_box *box = check_load(L);
+  if (box->load && !box->done) {
+    sb_load_cancel(box->load);
+    on_done(box);
+  }
+  return 0;
+}
+
+/* run() -> the records, once, after the end or a cancel */
+static int take_run(lua_State *L)
+{
+  load_box *box = check_load(L);
+  if (!box->done || box->taken)
+    return luaL_error(L, box->taken ? "the load's run was taken already" : "the load has not ended: wait or cancel");
+  box->taken = true;
+  sbl_push_run(L, sb_load_take_run(box->load));
+  return 1;
+}
+
+static int close_load(lua_State *L)
+{
+  load_box *box = check_load(L);
+  cancel(L);
+  sb_load_free(box->load);
+  free(box->requests);
+  free(box->arrivals);
+  box->load = NULL;
+  box->requests = NULL;
+  box->arrivals = NULL;
+  return 0;
+}
+
+int sbl_open_load(lua_State *L)
+{
+  static const luaL_Reg methods[] = { { "wait", wait_load }, { "progress", progress }, { "cancel", cancel },
+                                      { "run", take_run },   { "close", close_load },  { "__close", close_load },
+                                      { "__gc", close_load }, { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
+  sbl_type(L, TYPE, methods);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,261 @@
+#include <locale.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "paths.h"
+#include "proc/supervisor.h"
+#include "sim/main.h"
+#include "task.h"
+
+/* specbench COMMAND [ARGUMENTS]      runs scripts/cmd/COMMAND.lua
+ * specbench FILE.lua [ARGUMENTS]     runs any script, as a task, with the primitives at hand
+ *
+ * Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted. A
+ * script sets it by returning an integer. */
+
+enum { EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+typedef struct application {
+  sbl_world world;
+  sbl_paths paths;
+  uv_signal_t interrupts[2];
+  bool interrupted;
+} application;
+
+/* The shell's limit is often 1024; a load of thousands of streams needs the hard one. */
+static void raise_file_limit(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+/* The first signal ends the script in good order, the second ends the process; supervisors end the servers. */
+static void on_interrupt(uv_signal_t *handle, int number)
+{
+  application *app = handle->data;
+  (void)number;
+  if (app->interrupted)
+    _exit(EXIT_INTERRUPTED);
+  app->interrupted = true;
+}
+
+static void watch_interrupts(application *app)
+{
+  static const int numbers[] = { SIGINT, SIGTERM };
+  for (int i = 0; i < 2; i++) {
+    uv_signal_init(sb_loop_uv(app->world.loop), &app->interrupts[i]);
+    app->interrupts[i].data = app;
+    uv_signal_start(&app->interrupts[i], on_interrupt, numbers[i]);
+    uv_unref((uv_handle_t *)&app->interrupts[i]);
+  }
+}
+
+static void preload(lua_State *L)
+{
+  static const luaL_Reg modules[] = {
+    { "sb.task", sbl_open_task },       { "sb.clock", sbl_open_clock }, { "sb.rng", sbl_open_rng },
+    { "sb.json", sbl_open_json },       { "sb.fs", sbl_open_fs },       { "sb.http", sbl_open_http },
+    { "sb.proc", sbl_open_proc },       { "sb.load", sbl_open_load },   { "sb.measure", sbl_open_measure },
+    { "sb.prom", sbl_open_prom },       { NULL, NULL }
+  };
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  luaL_setfuncs(L, modules, 0);
+  lua_pop(L, 1);
+}
+
+/* require looks into scripts/ first, then beside the script, then where Lua always looks. */
+static void set_package_path(lua_State *L, const application *app, const char *script)
+{
+  const char *slash = strrchr(script, '/');
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "path");
+  lua_pushfstring(L, "%s/scripts/?.lua;%s/scripts/?/init.lua;", app->paths.home, app->paths.home);
+  lua_pushlstring(L, slash ? script : ".", slash ? (size_t)(slash - script) : 1);
+  lua_pushliteral(L, "/?.lua;");
+  lua_pushvalue(L, -4);
+  lua_concat(L, 4);
+  lua_setfield(L, -3, "path");
+  lua_pop(L, 2);
+}
+
+/* The global `arg`, as the stand-alone interpreter sets it, and the module sb.environment. */
+static void set_arguments(lua_State *L, const application *app, int argc, char **argv, const char *script)
+{
+  lua_createtable(L, argc, 1);
+  lua_pushstring(L, script);
+  lua_rawseti(L, -2, 0);
+  for (int i = 2; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i - 1);
+  }
+  lua_setglobal(L, "arg");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_newtable(L);
+  lua_pushstring(L, app->paths.home);
+  lua_setfield(L, -2, "home");
+  lua_pushstring(L, app->paths.executable);
+  lua_setfield(L, -2, "executable");
+  lua_pushliteral(L, SPECBENCH_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_setfield(L, -2, "sb.environment");
+  lua_pop(L, 1);
+}
+
+static lua_State *open_state(application *app)
+{
+  lua_State *L = luaL_newstate();
+  if (!L)
+    return NULL;
+  *(sbl_world **)lua_getextraspace(L) = &app->world;
+  app->world.main = L;
+  luaL_openlibs(L);
+  preload(L);
+  return L;
+}
+
+/* Runs the loop until the script's task has ended; an interrupt cancels it. */
+static void run_to_end(lua_State *L, application *app, sbl_task *task)
+{
+  while (sbl_task_get_state(task) < SBL_TASK_FINISHED) {
+    if (app->interrupted) {
+      sbl_task_cancel(L, task);
+      return;
+    }
+    if (!sb_loop_step(app->world.loop) && sbl_task_get_state(task) == SBL_TASK_WAITING) {
+      sb_log(SB_LOG_ERROR, "deadlock: the script waits for something that cannot happen any more");
+      sbl_task_cancel(L, task);
+      return;
+    }
+  }
+}
+
+/* The exit status that the ended task asks for; its userdata is on top of the stack. */
+static int exit_status(lua_State *L, const application *app, sbl_task *task)
+{
+  if (app->interrupted)
+    return EXIT_INTERRUPTED;
+  if (sbl_task_get_state(task) == SBL_TASK_CANCELED)
+    return EXIT_SCRIPT;
+  sbl_task_push_error(L, task); /* of a finished task: its first result */
+  int status = EXIT_SUCCESS;
+  if (sbl_task_get_state(task) == SBL_TASK_FAILED) {
+    fflush(stdout);
+    fprintf(stderr, "specbench: %s\n", luaL_tolstring(L, -1, NULL));
+    status = EXIT_SCRIPT;
+  } else if (lua_isinteger(L, -1)) {
+    status = (int)lua_tointeger(L, -1);
+  }
+  return status;
+}
+
+static int run_script(lua_State *L, application *app, int argc, char **argv, const char *script)
+{
+  set_package_path(L, app, script);
+  set_arguments(L, app, argc, argv, script);
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "specbench.coroutine");
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK || luaL_loadfile(L, script) != LUA_OK) {
+    fprintf(stderr, "specbench: %s\n", lua_tostring(L, -1));
+    return EXIT_SCRIPT;
+  }
+  for (int i = 2; i < argc; i++)
+    lua_pushstring(L, argv[i]);
+  sbl_task *task = sbl_task_spawn(L, argc > 2 ? argc - 2 : 0);
+  run_to_end(L, app, task);
+  int status = exit_status(L, app, task);
+  sbl_task_cancel_all(L);
+  return status;
+}
+
+static int usage(FILE *out, int status)
+{
+  fputs("usage: specbench COMMAND [OPTIONS]      (specbench help lists the commands)\n"
+        "       specbench FILE.lua [ARGUMENTS]\n", out);
+  return status;
+}
+
+/* A script file, or the file of a command; false and a line where there is neither. */
+static bool find_script(const application *app, const char *word, char *path, size_t size)
+{
+  size_t length = strlen(word);
+  if ((length > 4 && !strcmp(word + length - 4, ".lua")) || strchr(word, '/')) {
+    snprintf(path, size, "%s", word);
+    if (access(path, R_OK) == 0)
+      return true;
+    fprintf(stderr, "specbench: cannot read script %s\n", word);
+    return false;
+  }
+  snprintf(path, size, "%s/scripts/cmd/%s.lua", app->paths.home, word);
+  if (access(path, R_OK) == 0)
+    return true;
+  fprintf(stderr, "specbench: no command '%s' (specbench help lists the commands)\n", word);
+  return false;
+}
+
+/* What still closes gets its turns; servers that were not stopped are ended by their supervisors. */
+static void close_world(application *app, lua_State *L)
+{
+  for (int i = 0; i < 2; i++)
+    uv_close((uv_handle_t *)&app->interrupts[i], NULL);
+  lua_close(L);
+  sb_http_free(app->world.http);
+  sb_loop_free(app->world.loop);
+}
+
+static int run(application *app, int argc, char **argv)
+{
+  if (!sbl_paths_find(&app->paths)) {
+    fputs("specbench: no scripts found beside the program: reinstall it, or set SPECBENCH_HOME\n", stderr);
+    return EXIT_SCRIPT;
+  }
+  if (argc >= 2 && !strcmp(argv[1], "sim")) {
+    char profiles[PATH_MAX + 32];
+    snprintf(profiles, sizeof profiles, "%s/runtime/sim/profiles", app->paths.home);
+    return sb_sim_main(argc - 1, argv + 1, profiles);
+  }
+  if (argc < 2)
+    return usage(stderr, EXIT_USAGE);
+  if (!strcmp(argv[1], "--version")) {
+    puts("specbench " SPECBENCH_VERSION);
+    return EXIT_SUCCESS;
+  }
+  char script[PATH_MAX + 64];
+  const char *word = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ? "help" : argv[1];
+  if (!find_script(app, word, script, sizeof script))
+    return EXIT_USAGE;
+
+  sb_err err = { 0 };
+  app->world.executable = app->paths.executable;
+  app->world.loop = sb_loop_new();
+  app->world.http = app->world.loop ? sb_http_new(sb_loop_uv(app->world.loop), &err) : NULL;
+  lua_State *L = app->world.http ? open_state(app) : NULL;
+  if (!L) {
+    fprintf(stderr, "specbench: cannot start: %s\n", err.code ? err.text : "no event loop or no memory");
+    return EXIT_SCRIPT;
+  }
+  watch_interrupts(app);
+  int status = run_script(L, app, argc, argv, script);
+  close_world(app, L);
+  return status;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc >= 2 && !strcmp(argv[1], SB_SUPERVISE))
+    return sb_supervisor_main(argc, argv);
+  setlocale(LC_CTYPE, "");
+  signal(SIGPIPE, SIG_IGN);
+  sb_log_init_from_environment();
+  raise_file_limit();
+  static application app;
+  return run(&app, argc, argv);
+}

@@ -1,0 +1,251 @@
+#include "measure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "measure/metrics.h"
+#include "store/records.h"
+
+/* sb.measure: runs (the records of one load) and the figures computed from them. */
+
+#define TYPE "specbench.run"
+
+typedef struct run_box {
+  sb_run *run;
+} run_box;
+
+static sb_run *check_run(lua_State *L)
+{
+  return ((run_box *)luaL_checkudata(L, 1, TYPE))->run;
+}
+
+void sbl_push_run(lua_State *L, sb_run *run)
+{
+  run_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  box->run = run;
+  luaL_setmetatable(L, TYPE);
+}
+
+static int free_run(lua_State *L)
+{
+  run_box *box = luaL_checkudata(L, 1, TYPE);
+  sb_run_free(box->run);
+  box->run = NULL;
+  return 0;
+}
+
+/* A figure as Lua sees it: absent ones are absent, whole ones are integers, flags are booleans. */
+static void push_figure(lua_State *L, const sb_metric_entry *entry)
+{
+  if (entry->kind == SB_METRIC_FLAG)
+    lua_pushboolean(L, entry->value != 0);
+  else if (entry->kind == SB_METRIC_INTEGER)
+    lua_pushinteger(L, (lua_Integer)entry->value);
+  else
+    lua_pushnumber(L, entry->value);
+}
+
+static void push_figures(lua_State *L, const sb_metric_entry *entries, size_t count)
+{
+  lua_createtable(L, 0, (int)count);
+  for (size_t i = 0; i < count; i++)
+    if (!isnan(entries[i].value)) {
+      push_figure(L, &entries[i]);
+      lua_setfield(L, -2, entries[i].name);
+    }
+}
+
+/* metrics{ ttft = ms, tpot = ms, e2el = ms }? -> { [name] = value } */
+static int metrics(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  sb_slo slo = { -1, -1, -1 };
+  if (!lua_isnoneornil(L, 2)) {
+    luaL_checktype(L, 2, LUA_TTABLE);
+    slo.ttft_ms = sbl_opt_number_field(L, 2, "ttft", -1);
+    slo.tpot_ms = sbl_opt_number_field(L, 2, "tpot", -1);
+    slo.e2el_ms = sbl_opt_number_field(L, 2, "e2el", -1);
+  }
+  sb_metrics figures;
+  sb_metrics_compute(run, &slo, &figures);
+  size_t count = sb_metrics_list(&figures, NULL, 0);
+  sb_metric_entry *entries = lua_newuserdatauv(L, count * sizeof *entries, 0);
+  sb_metrics_list(&figures, entries, count);
+  push_figures(L, entries, count);
+  return 1;
+}
+
+/* percentile(latency, percent) -> milliseconds, or nil where there are no samples */
+static int percentile(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  const char *name = luaL_checkstring(L, 2);
+  double percent = luaL_checknumber(L, 3);
+  luaL_argcheck(L, percent >= 0 && percent <= 100, 3, "a percentile lies between 0 and 100");
+  sb_latencies latencies = { 0 };
+  sb_samples *found = NULL;
+#define SB_FIELD(field)          \
+  if (!strcmp(name, #field))     \
+    found = &latencies.field;
+  SB_LATENCIES(SB_FIELD)
+#undef SB_FIELD
+  luaL_argcheck(L, found, 2, "no latency of this name");
+  sb_latencies_gather(&latencies, run);
+  double value = sb_samples_percentile(found, percent);
+  sb_latencies_deinit(&latencies);
+  if (isnan(value))
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, value);
+  return 1;
+}
+
+static void set_integer(lua_State *L, const char *name, int64_t value)
+{
+  if (value < 0)
+    return;
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_string(lua_State *L, const char *name, const char *value)
+{
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void push_chunks(lua_State *L, const sb_record *record)
+{
+  sb_timeline_reader reader;
+  sb_chunk chunk;
+  lua_createtable(L, (int)record->timeline.chunks, 0);
+  sb_timeline_read(&record->timeline, &reader);
+  for (lua_Integer i = 1; sb_timeline_next(&reader, &chunk); i++) {
+    lua_createtable(L, 0, 3);
+    set_integer(L, "t", chunk.t_ns);
+    set_integer(L, "tokens", chunk.tokens);
+    lua_pushboolean(L, chunk.has_text);
+    lua_setfield(L, -2, "has_text");
+    lua_rawseti(L, -2, i);
+  }
+}
+
+/* request(i) -> a table of what is known of request i (from 1), its chunks among it */
+static int request(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  lua_Integer i = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, i >= 1 && i <= (lua_Integer)run->count, 2, "no such request");
+  const sb_record *record = &run->records[i - 1];
+  lua_newtable(L);
+  set_integer(L, "id", record->id);
+  set_integer(L, "prompt_id", record->prompt_id);
+  set_integer(L, "t_intended", record->t_intended);
+  set_integer(L, "t_send", record->t_send);
+  set_integer(L, "t_first_byte", record->t_first_byte);
+  set_integer(L, "t_done", record->t_done);
+  set_integer(L, "http_status", record->http_status);
+  set_integer(L, "prompt_tokens", record->prompt_tokens);
+  set_integer(L, "completion_tokens", record->completion_tokens);
+  set_integer(L, "cached_tokens", record->cached_tokens);
+  set_integer(L, "draft_tokens", record->draft_tokens);
+  set_integer(L, "accepted_tokens", record->accepted_tokens);
+  set_integer(L, "tokens", sb_record_tokens(record));
+  set_string(L, "outcome", sb_outcome_name(record->outcome));
+  set_string(L, "finish_reason", sb_finish_name(record->finish));
+  set_string(L, "token_source", sb_token_source_name(record->token_source));
+  if (record->error)
+    set_string(L, "error", record->error);
+  if (record->text)
+    set_string(L, "text", record->text);
+  push_chunks(L, record);
+  lua_setfield(L, -2, "chunks");
+  return 1;
+}
+
+/* #run: how many requests it has */
+static int length(lua_State *L)
+{
+  lua_pushinteger(L, check_run(L)->count);
+  return 1;
+}
+
+/* failures() -> { ["outcome: error"] = how many requests ended so } */
+static int failures(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  lua_newtable(L);
+  for (uint32_t i = 0; i < run->count; i++) {
+    const sb_record *record = &run->records[i];
+    if (record->outcome == SB_OUTCOME_OK)
+      continue;
+    lua_pushfstring(L, "%s: %s", sb_outcome_name(record->outcome), record->error ? record->error : "");
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    lua_Integer seen = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    lua_pushinteger(L, seen + 1);
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+static int encode(lua_State *L)
+{
+  sb_strbuf out = { 0 };
+  int rc = sb_records_write(check_run(L), &out);
+  if (rc == 0)
+    lua_pushlstring(L, out.data, out.size);
+  sb_strbuf_deinit(&out);
+  return rc ? luaL_error(L, "the run's records cannot be written: they are damaged") : 1;
+}
+
+static int to_jsonl(lua_State *L)
+{
+  sb_strbuf out = { 0 };
+  sb_records_to_jsonl(check_run(L), &out);
+  lua_pushlstring(L, out.data ? out.data : "", out.size);
+  sb_strbuf_deinit(&out);
+  return 1;
+}
+
+static int set_clock_scale(lua_State *L)
+{
+  double scale = luaL_checknumber(L, 2);
+  luaL_argcheck(L, scale > 0 && isfinite(scale), 2, "a clock's scale is a positive number");
+  check_run(L)->clock_scale = scale;
+  return 0;
+}
+
+/* decode(bytes) -> run, or nil, message, code */
+static int decode(lua_State *L)
+{
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  sb_err err;
+  sb_run *run = sb_records_parse(data, size, &err);
+  if (!run)
+    return sbl_fail(L, &err);
+  sbl_push_run(L, run);
+  return 1;
+}
+
+int sbl_open_measure(lua_State *L)
+{
+  static const luaL_Reg methods[] = { { "metrics", metrics },
+                                      { "percentile", percentile },
+                                      { "request", request },
+                                      { "failures", failures },
+                                      { "encode", encode },
+                                      { "jsonl", to_jsonl },
+                                      { "set_clock_scale", set_clock_scale },
+                                      { "__len", length },
+                                      { "__gc", free_run },
+                                      { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "decode", decode }, { NULL, NULL } };
+  sbl_type(L, TYPE, methods);
+  luaL_newlib(L, functions);
+  return 1;
+}

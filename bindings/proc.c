@@ -1,0 +1,287 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/strbuf.h"
+#include "proc/child.h"
+#include "proc/port.h"
+#include "proc/tail.h"
+#include "wait.h"
+
+/* sb.proc: server processes, each under its supervisor. A process is waited for by any number of tasks. */
+
+#define TYPE "specbench.process"
+
+typedef struct waiter waiter;
+
+typedef struct process {
+  sb_child *child;       /* NULL once freed */
+  pid_t pid;             /* of the server; 0 until started */
+  bool failed, exited, ended;
+  int code, signal;
+  char error[256];       /* why it could not start */
+  waiter *waiters;
+} process;
+
+/* A task that waits until the server exits (or the whole tree is gone), or for a time. */
+struct waiter {
+  sbl_wait wait;
+  process *target;       /* NULL once the wait is over */
+  waiter *next;
+  bool for_end;
+  uv_timer_t timer;
+};
+
+static process *check_process(lua_State *L)
+{
+  return luaL_checkudata(L, 1, TYPE);
+}
+
+static bool is_over(const process *p, bool for_end)
+{
+  return p->ended || (!for_end && (p->exited || p->failed));
+}
+
+static void forget(waiter *w)
+{
+  if (!w->target)
+    return;
+  waiter **at = &w->target->waiters;
+  while (*at != w)
+    at = &(*at)->next;
+  *at = w->next;
+  w->target = NULL;
+}
+
+static void wake_all(process *p)
+{
+  for (waiter *w = p->waiters, *next; w; w = next) {
+    next = w->next;
+    if (is_over(p, w->for_end)) {
+      forget(w);
+      sbl_wait_done(&w->wait);
+    }
+  }
+}
+
+static void on_started(sb_child *child, pid_t pid)
+{
+  process *p = sb_child_context(child);
+  p->pid = pid;
+}
+
+static void on_failed(sb_child *child, const sb_err *err)
+{
+  process *p = sb_child_context(child);
+  p->failed = true;
+  snprintf(p->error, sizeof p->error, "%s", err->text);
+  wake_all(p);
+}
+
+static void on_server_exit(sb_child *child, int code, int signal_number)
+{
+  process *p = sb_child_context(child);
+  p->exited = true;
+  p->code = code;
+  p->signal = signal_number;
+  wake_all(p);
+}
+
+static void on_ended(sb_child *child)
+{
+  process *p = sb_child_context(child);
+  p->ended = true;
+  wake_all(p);
+}
+
+/* start{ argv, env?, cwd?, log?, grace? } -> process, or nil, message, code */
+static int start(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  process *p = lua_newuserdatauv(L, sizeof *p, 0);
+  memset(p, 0, sizeof *p);
+  luaL_setmetatable(L, TYPE);
+  lua_getfield(L, 1, "argv");
+  const char **argv = sbl_string_vector(L, -1, "argv");
+  if (!argv || !argv[0])
+    return luaL_error(L, "field 'argv' must name a program");
+  lua_getfield(L, 1, "env");
+  sb_child_options options = {
+    .argv = argv,
+    .env = sbl_string_vector(L, -1, "env"),
+    .cwd = sbl_opt_string_field(L, 1, "cwd", NULL),
+    .log_path = sbl_opt_string_field(L, 1, "log", NULL),
+    .supervisor_exe = sbl_world_of(L)->executable,
+    .grace_ms = (int)(sbl_opt_number_field(L, 1, "grace", 0) * 1000),
+    .on_started = on_started,
+    .on_failed = on_failed,
+    .on_exit = on_server_exit,
+    .on_ended = on_ended,
+    .context = p,
+  };
+  sb_err err;
+  p->child = sb_child_start(sb_loop_uv(sbl_world_of(L)->loop), &options, &err);
+  if (!p->child)
+    return sbl_fail(L, &err);
+  lua_settop(L, 2);
+  return 1;
+}
+
+static void free_waiter(uv_handle_t *timer)
+{
+  free(timer->data);
+}
+
+static int wait_results(lua_State *L, sbl_wait *wait)
+{
+  waiter *w = (waiter *)wait;
+  process *p = check_process(L);
+  bool for_end = w->for_end;
+  forget(w);
+  uv_close((uv_handle_t *)&w->timer, free_waiter);
+  lua_pushboolean(L, is_over(p, for_end));
+  return 1;
+}
+
+static void wait_cancel(sbl_wait *wait)
+{
+  waiter *w = (waiter *)wait;
+  forget(w);
+  uv_close((uv_handle_t *)&w->timer, free_waiter);
+}
+
+static void on_waited(uv_timer_t *timer)
+{
+  waiter *w = timer->data;
+  forget(w);
+  sbl_wait_done(&w->wait);
+}
+
+/* wait(seconds?) -> true once the server has exited, false where the time ran out before; waitend the same
+ * for the whole tree. */
+static int wait_until(lua_State *L, bool for_end)
+{
+  process *p = check_process(L);
+  double seconds = luaL_optnumber(L, 2, -1);
+  lua_settop(L, 1);
+  if (is_over(p, for_end) || seconds == 0) {
+    lua_pushboolean(L, is_over(p, for_end));
+    return 1;
+  }
+  int64_t ns = seconds < 0 ? 0 : sbl_seconds(L, seconds, "seconds to wait");
+  sbl_wait_check(L);
+  uv_loop_t *loop = sb_loop_uv(sbl_world_of(L)->loop);
+  waiter *w = sb_calloc(1, sizeof *w);
+  w->wait.results = wait_results;
+  w->wait.cancel = wait_cancel;
+  w->target = p;
+  w->for_end = for_end;
+  w->next = p->waiters;
+  p->waiters = w;
+  uv_timer_init(loop, &w->timer);
+  w->timer.data = w;
+  if (seconds > 0) {
+    uv_update_time(loop);
+    uv_timer_start(&w->timer, on_waited, (uint64_t)((ns + 999999) / 1000000), 0);
+  }
+  return sbl_wait_for(L, &w->wait);
+}
+
+static int wait_exit(lua_State *L)
+{
+  return wait_until(L, false);
+}
+
+static int wait_end(lua_State *L)
+{
+  return wait_until(L, true);
+}
+
+/* stop(grace_seconds): SIGTERM now, SIGKILL after the grace; does not wait */
+static int stop(lua_State *L)
+{
+  process *p = check_process(L);
+  double grace = luaL_optnumber(L, 2, -1);
+  if (p->child && !p->ended)
+    sb_child_stop(p->child, grace < 0 ? -1 : (int)(grace * 1000));
+  return 0;
+}
+
+/* "starting", "running", "failed" and why, "exited" and how, "ended" */
+static int status(lua_State *L)
+{
+  process *p = check_process(L);
+  const char *state = p->failed ? "failed" : p->exited ? "exited" : p->ended ? "ended" : p->pid ? "running" : "starting";
+  lua_pushstring(L, state);
+  if (p->failed)
+    lua_pushstring(L, p->error);
+  else if (p->exited && p->signal)
+    lua_pushfstring(L, "killed by signal %d (%s)", p->signal, strsignal(p->signal));
+  else if (p->exited)
+    lua_pushfstring(L, "exit code %d", p->code);
+  else
+    lua_pushnil(L);
+  return 2;
+}
+
+static int pid(lua_State *L)
+{
+  process *p = check_process(L);
+  lua_pushinteger(L, p->pid);
+  return 1;
+}
+
+/* The supervisor ends the tree in any case: nothing is waited for. */
+static int close_process(lua_State *L)
+{
+  process *p = check_process(L);
+  sb_child_free(p->child);
+  p->child = NULL;
+  p->ended = true;
+  wake_all(p);
+  return 0;
+}
+
+static int free_port(lua_State *L)
+{
+  sb_err err;
+  int port = sb_free_port(luaL_optstring(L, 1, "127.0.0.1"), &err);
+  if (port < 0)
+    return sbl_fail(L, &err);
+  lua_pushinteger(L, port);
+  return 1;
+}
+
+static int port_taken(lua_State *L)
+{
+  lua_pushboolean(L, sb_port_taken(luaL_checkstring(L, 1), (int)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
+/* tail(path, lines) -> the last lines of a log */
+static int tail(lua_State *L)
+{
+  sb_err err;
+  sb_strbuf out = { 0 };
+  lua_Integer lines = luaL_optinteger(L, 2, 15);
+  int rc = sb_log_tail(luaL_checkstring(L, 1), lines > 0 ? (size_t)lines : 1, &out, &err);
+  if (rc == 0)
+    lua_pushlstring(L, out.data ? out.data : "", out.size);
+  sb_strbuf_deinit(&out);
+  return rc ? sbl_fail(L, &err) : 1;
+}
+
+int sbl_open_proc(lua_State *L)
+{
+  static const luaL_Reg methods[] = { { "wait", wait_exit }, { "wait_end", wait_end }, { "stop", stop },
+                                      { "status", status },  { "pid", pid },           { "close", close_process },
+                                      { "__close", close_process }, { "__gc", close_process }, { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "start", start },
+                                        { "free_port", free_port },
+                                        { "port_taken", port_taken },
+                                        { "tail", tail },
+                                        { NULL, NULL } };
+  sbl_type(L, TYPE, methods);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,96 @@
+#include "sbl.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+sbl_world *sbl_world_of(lua_State *L)
+{
+  return *(sbl_world **)lua_getextraspace(L);
+}
+
+int sbl_fail(lua_State *L, const sb_err *err)
+{
+  lua_pushnil(L);
+  lua_pushstring(L, err->text);
+  lua_pushstring(L, sb_code_name(err->code));
+  return 3;
+}
+
+void sbl_type(lua_State *L, const char *name, const luaL_Reg *methods)
+{
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+/* Pushes the field where it is there; otherwise pushes nothing and returns false. */
+static bool push_field(lua_State *L, int index, const char *field, int type)
+{
+  int found = lua_getfield(L, index, field);
+  if (found == LUA_TNIL) {
+    lua_pop(L, 1);
+    return false;
+  }
+  if (found != type)
+    luaL_error(L, "field '%s' must be a %s, not a %s", field, lua_typename(L, type), lua_typename(L, found));
+  return true;
+}
+
+const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback)
+{
+  if (!push_field(L, index, field, LUA_TSTRING))
+    return fallback;
+  const char *value = lua_tostring(L, -1);
+  lua_pop(L, 1); /* the table anchors it */
+  return value;
+}
+
+double sbl_opt_number_field(lua_State *L, int index, const char *field, double fallback)
+{
+  if (!push_field(L, index, field, LUA_TNUMBER))
+    return fallback;
+  double value = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallback)
+{
+  if (!push_field(L, index, field, LUA_TBOOLEAN))
+    return fallback;
+  bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+int64_t sbl_seconds(lua_State *L, double seconds, const char *what)
+{
+  const double century = 100 * 365.25 * 86400;
+  if (!(seconds >= 0) || seconds > century)
+    luaL_error(L, "%s must be a number of seconds from 0 on, not %f", what, seconds);
+  return (int64_t)llround(seconds * (double)SB_NS_PER_S);
+}
+
+const char **sbl_string_vector(lua_State *L, int index, const char *what)
+{
+  index = lua_absindex(L, index);
+  if (lua_isnoneornil(L, index)) {
+    lua_pushnil(L);
+    return NULL;
+  }
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_Unsigned count = lua_rawlen(L, index);
+  const char **vector = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *vector, 0);
+  for (lua_Unsigned i = 0; i < count; i++) {
+    if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TSTRING)
+      luaL_error(L, "%s must be strings: item %d is a %s", what, (int)i + 1, luaL_typename(L, -1));
+    vector[i] = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  vector[count] = NULL;
+  return vector;
+}

@@ -1,0 +1,60 @@
+#ifndef SBL_H
+#define SBL_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "net/http.h"
+#include "net/loop.h"
+
+/* What the files of bindings/ share: the state of one Lua world, and how C answers Lua.
+ *
+ * Errors: an operational failure is `nil, message, code` (sbl_fail); misuse raises. */
+
+typedef struct sbl_task sbl_task;
+
+typedef struct sbl_world {
+  sb_loop *loop;
+  sb_http *http;
+  sbl_task *current;     /* the task being resumed; NULL between */
+  lua_State *main;       /* the state itself, for callbacks that come from the loop */
+  const char *executable; /* path of this binary: servers are supervised by it */
+} sbl_world;
+
+sbl_world *sbl_world_of(lua_State *L);
+
+/* Pushes nil, err->text and the code's name; returns 3. */
+int sbl_fail(lua_State *L, const sb_err *err);
+
+/* Registers a userdata type: `methods` (with __gc, __close, __tostring among them) become its metatable, which
+ * is its own __index. */
+void sbl_type(lua_State *L, const char *name, const luaL_Reg *methods);
+
+/* Checks and reads a field of the table at `index`; absent fields give the fallback, other types raise an
+ * error that names the field. */
+const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback);
+double sbl_opt_number_field(lua_State *L, int index, const char *field, double fallback);
+bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallback);
+
+/* Seconds (a Lua number) as nanoseconds; negative, NaN and over 100 years raise. */
+int64_t sbl_seconds(lua_State *L, double seconds, const char *what);
+
+/* An array of strings at `index` as a NULL-terminated vector in a new userdata, which is pushed; the strings
+ * stay anchored by the table. NULL (and nil pushed) where the value is nil. */
+const char **sbl_string_vector(lua_State *L, int index, const char *what);
+
+/* Modules, opened by require "sb.NAME". */
+int sbl_open_task(lua_State *L);
+int sbl_open_clock(lua_State *L);
+int sbl_open_rng(lua_State *L);
+int sbl_open_json(lua_State *L);
+int sbl_open_fs(lua_State *L);
+int sbl_open_http(lua_State *L);
+int sbl_open_proc(lua_State *L);
+int sbl_open_load(lua_State *L);
+int sbl_open_measure(lua_State *L);
+int sbl_open_prom(lua_State *L);
+
+#endif

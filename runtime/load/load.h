@@ -1,0 +1,57 @@
+#ifndef SB_LOAD_H
+#define SB_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "load/stream.h"
+#include "measure/record.h"
+#include "net/http.h"
+
+/* Drives one load against one server: a closed loop that keeps `concurrency` requests in flight, or an open
+ * loop that sends each request at its planned time. Every request ends as a record; failures are data. */
+
+typedef struct sb_load sb_load;
+
+typedef struct sb_load_request {
+  const char *body;             /* borrowed until the load ended */
+  size_t body_size;
+  const char *const *headers;   /* further headers of this request, NULL-terminated; NULL: none */
+  uint32_t prompt_id;
+} sb_load_request;
+
+typedef struct sb_load_options {
+  const char *url;
+  const char *const *headers;          /* of every request, NULL-terminated; NULL: none */
+  const sb_load_request *requests;     /* borrowed until the load ended */
+  uint32_t count;
+  uint32_t concurrency;                /* most requests in flight; 0: no bound (open loop only) */
+  const int64_t *arrivals_ns;          /* planned offsets from the start; NULL: closed loop. Borrowed. */
+  int64_t timeout_ns, silence_ns;      /* a request's; 0: none */
+  const char *id_prefix;               /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
+  sb_stream_options stream;
+  void (*on_done)(void *context);      /* once, from the loop, when every request has ended */
+  void *context;
+} sb_load_options;
+
+typedef struct sb_load_progress {
+  uint32_t total, sent, done, failed, in_flight;
+  uint64_t bytes;
+} sb_load_progress;
+
+/* NULL where the options make no sense. The first requests go out before it returns. */
+sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *options, sb_err *err);
+
+/* Ends what is in flight and sends nothing more; on_done is not called. The records stay readable. */
+void sb_load_cancel(sb_load *load);
+
+sb_load_progress sb_load_get_progress(const sb_load *load);
+
+/* Hands the records over to the caller (sb_run_free); once, after the end or a cancel. Requests that were
+ * never sent stand in it as SB_OUTCOME_CANCELED with t_send 0. */
+sb_run *sb_load_take_run(sb_load *load);
+
+/* After the end or a cancel. */
+void sb_load_free(sb_load *load);
+
+#endif

@@ -1,0 +1,27 @@
+#include "load/plan.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+
+int sb_plan_arrivals(sb_arrivals kind, double rate, double burstiness, uint64_t seed, uint32_t count,
+                     int64_t *offsets_ns, sb_err *err)
+{
+  if (!(rate > 0) || !isfinite(rate))
+    return sb_err_set(err, SB_EINVAL, "request rate must be a positive number, not %g", rate);
+  if (!(burstiness > 0) || !isfinite(burstiness))
+    return sb_err_set(err, SB_EINVAL, "burstiness must be a positive number, not %g", burstiness);
+  sb_rng rng;
+  sb_rng_init(&rng, seed, 0);
+  double at = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    offsets_ns[i] = (int64_t)llround(at * 1e9);
+    double gap = 1;
+    if (kind == SB_ARRIVALS_POISSON)
+      gap = sb_rng_exponential(&rng);
+    else if (kind == SB_ARRIVALS_GAMMA)
+      gap = sb_rng_gamma(&rng, burstiness) / burstiness;
+    at += gap / rate;
+  }
+  return SB_OK;
+}

@@ -1,0 +1,250 @@
+#include "load/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
+
+enum { MAX_ERROR_BODY = 64 * 1024 };
+
+static void fail(sb_record *record, sb_outcome outcome, const char *error)
+{
+  if (record->outcome != SB_OUTCOME_OK)
+    return; /* the first cause stands */
+  record->outcome = outcome;
+  record->error = sb_strdup(error);
+  for (char *p = record->error; *p; p++)
+    if (*p == '\n' || *p == '\r')
+      *p = ' ';
+}
+
+static void fail_with_string(sb_record *record, sb_outcome outcome, const char *what, const sb_json_string_t *why)
+{
+  sb_strbuf text = { 0 };
+  sb_strbuf_puts(&text, what);
+  if (why->raw) {
+    sb_strbuf_puts(&text, ": ");
+    sb_json_unescape(why, &text);
+  }
+  fail(record, outcome, text.data);
+  sb_strbuf_deinit(&text);
+}
+
+/* Tokens that came with a count of all tokens so far. */
+static uint32_t since_last(sb_stream *stream, int64_t total)
+{
+  int64_t fresh = total - stream->counted;
+  if (fresh <= 0)
+    return 0;
+  stream->counted = total;
+  return (uint32_t)fresh;
+}
+
+/* How many tokens an event brought. The first event that tells decides the source; a total that comes only at
+ * the end tells nothing about the chunks before, unless there were none. */
+static uint32_t tokens_of(sb_stream *stream, const sb_oai_event *event)
+{
+  sb_record *record = stream->record;
+  bool tells = event->has_choice && (!event->finish.raw || record->timeline.chunks == 0);
+  if (record->token_source == SB_TOKENS_UNKNOWN && tells) {
+    if (event->token_ids >= 0)
+      record->token_source = SB_TOKENS_TOKEN_IDS;
+    else if (event->completion_tokens >= 0)
+      record->token_source = SB_TOKENS_CONTINUOUS_USAGE;
+    else if (event->predicted_n >= 0)
+      record->token_source = SB_TOKENS_TIMINGS;
+    else if (stream->options->event_per_token && event->has_text)
+      record->token_source = SB_TOKENS_EVENT_PER_TOKEN;
+  }
+  switch (record->token_source) {
+  case SB_TOKENS_TOKEN_IDS: return event->token_ids > 0 ? (uint32_t)event->token_ids : 0;
+  case SB_TOKENS_CONTINUOUS_USAGE: return since_last(stream, event->completion_tokens);
+  case SB_TOKENS_TIMINGS: return since_last(stream, event->predicted_n);
+  case SB_TOKENS_EVENT_PER_TOKEN: return event->has_text;
+  case SB_TOKENS_UNKNOWN:
+  case SB_TOKENS_USAGE_TOTAL: break;
+  }
+  return 0;
+}
+
+static void keep_counts(sb_record *record, const sb_oai_event *event)
+{
+  if (event->prompt_tokens >= 0)
+    record->prompt_tokens = event->prompt_tokens;
+  if (event->completion_tokens >= 0)
+    record->completion_tokens = event->completion_tokens;
+  if (event->cached_tokens >= 0)
+    record->cached_tokens = event->cached_tokens;
+  if (event->draft_n >= 0)
+    record->draft_tokens = event->draft_n;
+  if (event->draft_accepted_n >= 0)
+    record->accepted_tokens = event->draft_accepted_n;
+  if (event->finish.raw)
+    record->finish = sb_json_is(&event->finish, "stop")     ? SB_FINISH_STOP
+                     : sb_json_is(&event->finish, "length") ? SB_FINISH_LENGTH
+                                                            : SB_FINISH_OTHER;
+}
+
+static void on_event(void *context, const char *data, size_t size)
+{
+  sb_stream *stream = context;
+  sb_record *record = stream->record;
+  sb_oai_event event;
+  stream->saw_event = true;
+  if (sb_oai_parse(data, size, &event)) {
+    char text[160];
+    snprintf(text, sizeof text, "an event is not JSON: %.100s", data);
+    fail(record, SB_OUTCOME_BODY, text);
+    return;
+  }
+  if (event.done) {
+    stream->saw_done = true;
+    return;
+  }
+  if (event.is_error) {
+    fail_with_string(record, SB_OUTCOME_EVENT, "the server sent an error event", &event.error);
+    return;
+  }
+  uint32_t tokens = tokens_of(stream, &event);
+  if (tokens || event.has_text)
+    sb_timeline_append(&record->timeline, stream->t_event, tokens, event.has_text);
+  for (int i = 0; i < 2; i++)
+    if (event.text[i].size)
+      sb_json_unescape(&event.text[i], &stream->text);
+  keep_counts(record, &event);
+}
+
+static void on_data(void *context, int status, const char *data, size_t size, int64_t t_ns)
+{
+  sb_stream *stream = context;
+  stream->record->bytes += size;
+  if (status == 200 && !stream->options->whole) {
+    stream->t_event = t_ns;
+    sb_sse_feed(&stream->sse, data, size, on_event, stream);
+    if (stream->saw_event)
+      return;
+  }
+  /* an error's body, a whole answer, or what may turn out to be no event stream */
+  size_t room = stream->options->whole && status == 200 ? size : MAX_ERROR_BODY - stream->body.size;
+  sb_strbuf_append(&stream->body, data, size < room ? size : room);
+}
+
+static void read_whole(sb_stream *stream)
+{
+  sb_record *record = stream->record;
+  sb_oai_event event;
+  if (sb_oai_parse(stream->body.data ? stream->body.data : "", stream->body.size, &event) || !event.has_choice) {
+    fail(record, SB_OUTCOME_BODY, "the answer is not a completion object");
+    return;
+  }
+  for (int i = 0; i < 2; i++)
+    sb_json_unescape(&event.text[i], &stream->text);
+  keep_counts(record, &event);
+}
+
+/* The server's own words where the body is an error object, else its first line. */
+static void fail_status(sb_stream *stream, int status)
+{
+  sb_oai_event event;
+  char what[64];
+  snprintf(what, sizeof what, "HTTP status %d", status);
+  sb_json_string_t why = { 0 };
+  if (stream->body.size && !sb_oai_parse(stream->body.data, stream->body.size, &event) && event.error.raw)
+    why = event.error;
+  else if (stream->body.size)
+    why = (sb_json_string_t){ .raw = stream->body.data, .size = stream->body.size < 200 ? stream->body.size : 200 };
+  fail_with_string(stream->record, SB_OUTCOME_HTTP, what, &why);
+}
+
+static void judge(sb_stream *stream, const sb_http_result *result)
+{
+  sb_record *record = stream->record;
+  if (result->code == SB_ETIMEOUT) {
+    fail(record, result->silent ? SB_OUTCOME_SILENCE : SB_OUTCOME_TIMEOUT, result->error);
+  } else if (result->code && !result->status) {
+    fail(record, SB_OUTCOME_CONNECT, result->error);
+  } else if (result->status != 200) {
+    fail_status(stream, result->status);
+  } else if (result->code) {
+    fail(record, SB_OUTCOME_TRUNCATED, result->error);
+  } else if (stream->options->whole) {
+    read_whole(stream);
+  } else if (!stream->saw_event) {
+    char text[300];
+    snprintf(text, sizeof text, "the answer is not an event stream (content type %s): %.120s",
+             result->content_type ? result->content_type : "not given",
+             stream->body.size ? stream->body.data : "empty body");
+    fail(record, SB_OUTCOME_BODY, text);
+  } else if (!stream->saw_done && record->finish == SB_FINISH_NONE) {
+    fail(record, SB_OUTCOME_TRUNCATED, "the stream ended without a finish reason and without [DONE]");
+  }
+}
+
+static void complete(sb_stream *stream)
+{
+  sb_record *record = stream->record;
+  if (record->token_source == SB_TOKENS_UNKNOWN && record->completion_tokens >= 0)
+    record->token_source = SB_TOKENS_USAGE_TOTAL;
+  record->text_hash = sb_hash64(stream->text.data, stream->text.size, 0);
+  if (stream->options->keep_text)
+    record->text = sb_strdup(stream->text.data ? stream->text.data : "");
+  sb_timeline_shrink(&record->timeline);
+  stream->request = NULL;
+}
+
+static void on_done(void *context, const sb_http_result *result)
+{
+  sb_stream *stream = context;
+  sb_record *record = stream->record;
+  record->http_status = result->status;
+  record->t_first_byte = result->t_first_byte_ns;
+  record->t_done = result->t_done_ns;
+  judge(stream, result);
+  complete(stream);
+  stream->on_end(stream);
+}
+
+void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_record *record)
+{
+  sb_sse_reset(&stream->sse);
+  sb_strbuf_clear(&stream->text);
+  sb_strbuf_clear(&stream->body);
+  stream->counted = 0;
+  stream->saw_done = stream->saw_event = false;
+  stream->record = record;
+
+  record->prompt_tokens = record->completion_tokens = record->cached_tokens = -1;
+  record->draft_tokens = record->accepted_tokens = -1;
+  record->t_send = sb_clock_now();
+  sb_timeline_reset(&record->timeline, record->t_send);
+  call.on_data = on_data;
+  call.on_done = on_done;
+  call.context = stream;
+  sb_err err;
+  stream->request = sb_http_start(http, &call, &err);
+  if (!stream->request) {
+    record->t_done = record->t_send;
+    fail(record, SB_OUTCOME_CONNECT, err.text);
+    complete(stream);
+    stream->on_end(stream);
+  }
+}
+
+void sb_stream_cancel(sb_stream *stream)
+{
+  if (!stream->request)
+    return;
+  sb_http_cancel(stream->request);
+  stream->record->t_done = sb_clock_now();
+  fail(stream->record, SB_OUTCOME_CANCELED, "cancelled");
+  complete(stream);
+}
+
+void sb_stream_deinit(sb_stream *stream)
+{
+  sb_sse_deinit(&stream->sse);
+  sb_strbuf_deinit(&stream->text);
+  sb_strbuf_deinit(&stream->body);
+}

@@ -1,0 +1,47 @@
+#ifndef SB_STREAM_H
+#define SB_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+#include "measure/record.h"
+#include "net/http.h"
+#include "net/oai.h"
+#include "net/sse.h"
+
+/* One slot of a load: sends a completion request, reads its answer into an sb_record, and is then free for the
+ * next one. Buffers are kept between requests, so a slot allocates nothing in the steady state. */
+
+typedef struct sb_stream_options {
+  bool event_per_token;   /* the engine sends one event a token: counts where nothing better is said */
+  bool keep_text;         /* records keep the answer's text */
+  bool whole;             /* the request asked for one JSON answer, not a stream */
+} sb_stream_options;
+
+typedef struct sb_stream {
+  sb_record *record;
+  const sb_stream_options *options;
+  sb_http_request *request;   /* NULL while idle */
+  sb_sse sse;
+  sb_strbuf text;
+  sb_strbuf body;             /* of an answer that is not a stream, cut at 64 KiB (error) or kept (whole) */
+  int64_t counted;            /* tokens told so far by a cumulative source */
+  int64_t t_event;            /* arrival of the event being read */
+  bool saw_done, saw_event;
+  void (*on_end)(struct sb_stream *stream);
+  void *owner;
+} sb_stream;
+
+/* Sends `call` (its callbacks and context are set here) and fills *record, whose id, prompt_id and t_intended
+ * the caller has set. on_end is called exactly once, when the record is complete, also where starting fails;
+ * it may start the slot again. */
+void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_record *record);
+
+/* Ends a request under way as SB_OUTCOME_CANCELED, without on_end. No effect while idle. */
+void sb_stream_cancel(sb_stream *stream);
+
+void sb_stream_deinit(sb_stream *stream);
+
+#endif

@@ -1,0 +1,33 @@
+#ifndef SB_LATENCY_H
+#define SB_LATENCY_H
+
+#include "measure/request.h"
+#include "measure/samples.h"
+
+/* The latencies of a run's completed requests, as exact samples in milliseconds (simulated time where the
+ * run's clock is scaled): what cells summarise, and what a script asks for further percentiles. */
+
+/* X(field): one sample a request for those of SB_REQUEST_FIGURES, one a gap or token for the rest. */
+#define SB_LATENCIES(X) \
+  SB_REQUEST_FIGURES(X) X(itl_chunk_ms) X(itl_token_ms) X(itl_burst_ms) X(ref_itl_ms)
+
+/* Zero-initialise; deinit when done. */
+typedef struct sb_latencies {
+#define SB_FIELD(name) sb_samples name;
+  SB_LATENCIES(SB_FIELD)
+#undef SB_FIELD
+} sb_latencies;
+
+void sb_latencies_deinit(sb_latencies *latencies);
+
+/* Adds what one request contributes. `figures` are the request's; `clock_scale` is the run's. */
+void sb_latencies_add(sb_latencies *latencies, const sb_record *record, const sb_request_figures *figures,
+                      double clock_scale);
+
+/* All completed requests of a run. */
+void sb_latencies_gather(sb_latencies *latencies, const sb_run *run);
+
+/* "itl_token_ms" -> its samples; NULL where no latency has that name. */
+sb_samples *sb_latencies_find(sb_latencies *latencies, const char *name);
+
+#endif

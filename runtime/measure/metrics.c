@@ -1,0 +1,241 @@
+#include "measure/metrics.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "measure/flight.h"
+
+/* What one pass over the records gathers. */
+typedef struct tally {
+  const sb_run *run;
+  const sb_slo *slo;
+  sb_flight flight;
+  sb_latencies latencies;
+  sb_samples arrivals;        /* completed requests' chunks: ns since first_send, weight = tokens */
+  bool arrivals_known;        /* every completed request tells its tokens chunk by chunk */
+  bool tpot_known;
+  int64_t first_send, last_token;
+  uint64_t completed, failed, met;
+  uint64_t input_unknown, output_unknown, mismatches;
+  double input, output;       /* sums of counts: exact up to 2^53 */
+  uint64_t chunk_tokens, token_chunks;
+  double decode_ms, decode_gaps;
+  double draft, accepted, drafted_output;  /* of requests whose draft counts are known */
+  uint64_t drafted;                        /* how many these are */
+  uint64_t steady_completed;
+  double steady_input;
+} tally;
+
+static bool in_steady_window(const tally *t, int64_t at)
+{
+  return t->flight.steady_from && at >= t->flight.steady_from && at <= t->flight.steady_to;
+}
+
+static void add_arrivals(tally *t, const sb_record *record)
+{
+  sb_timeline_reader reader;
+  sb_chunk chunk;
+  sb_timeline_read(&record->timeline, &reader);
+  while (sb_timeline_next(&reader, &chunk))
+    sb_samples_add_weighted(&t->arrivals, (double)(chunk.t_ns - t->first_send), chunk.tokens);
+}
+
+static void add_tokens(tally *t, const sb_record *record, const sb_span *span)
+{
+  int64_t tokens = sb_record_tokens(record);
+  if (record->prompt_tokens >= 0)
+    t->input += (double)record->prompt_tokens;
+  else
+    t->input_unknown++;
+  if (tokens >= 0)
+    t->output += (double)tokens;
+  else
+    t->output_unknown++;
+
+  if (sb_token_source_per_chunk(record->token_source)) {
+    t->chunk_tokens += record->timeline.tokens;
+    t->token_chunks += span->token_chunks;
+    if (record->completion_tokens >= 0 && record->completion_tokens != tokens)
+      t->mismatches++;
+    add_arrivals(t, record);
+  } else {
+    t->arrivals_known = false;
+  }
+
+  if (record->draft_tokens >= 0 && record->accepted_tokens >= 0) {
+    t->drafted++;
+    t->draft += (double)record->draft_tokens;
+    t->accepted += (double)record->accepted_tokens;
+    t->drafted_output += tokens >= 0 ? (double)tokens : NAN;
+  }
+  if (in_steady_window(t, span->first_token) && record->prompt_tokens >= 0)
+    t->steady_input += (double)record->prompt_tokens;
+}
+
+static bool meets(double limit, double value)
+{
+  return limit < 0.0 || value <= limit;
+}
+
+static void judge(tally *t, const sb_record *record, const sb_request_figures *figures)
+{
+  int64_t tokens = sb_record_tokens(record);
+  if (tokens < 0)
+    t->tpot_known = false;
+  bool has_gaps = tokens > 1; /* one token has no time per further token to miss the objective with */
+  if (!isnan(figures->ttft_ms) && meets(t->slo->ttft_ms, figures->ttft_ms) && meets(t->slo->e2el_ms, figures->e2el_ms) &&
+      (!has_gaps || meets(t->slo->tpot_ms, figures->tpot_ms)))
+    t->met++;
+}
+
+static void add_completed(tally *t, const sb_record *record, const sb_span *span)
+{
+  sb_request_figures figures;
+  double scale = t->run->clock_scale;
+  sb_request_figures_compute(record, span, scale, &figures);
+  sb_latencies_add(&t->latencies, record, &figures, scale);
+  add_tokens(t, record, span);
+  if (t->slo)
+    judge(t, record, &figures);
+  if (!isnan(figures.tpot_ms)) {
+    t->decode_ms += (double)(span->last_token - span->first_token) / 1e6 * scale;
+    t->decode_gaps += (double)(sb_record_tokens(record) - 1);
+  }
+  if (in_steady_window(t, record->t_done))
+    t->steady_completed++;
+}
+
+static void gather(tally *t)
+{
+  const sb_run *run = t->run;
+  for (uint32_t i = 0; i < run->count; i++) {
+    int64_t send = run->records[i].t_send;
+    if (send && (!t->first_send || send < t->first_send))
+      t->first_send = send;
+  }
+  for (uint32_t i = 0; i < run->count; i++) {
+    const sb_record *record = &run->records[i];
+    sb_span span;
+    sb_record_span(record, &span);
+    if (span.last_token > t->last_token)
+      t->last_token = span.last_token;
+    if (record->outcome == SB_OUTCOME_OK) {
+      t->completed++;
+      add_completed(t, record, &span);
+    } else {
+      t->failed++;
+    }
+  }
+}
+
+/* The largest sum of tokens that arrived within less than one (simulated) second: two pointers. */
+static double peak_tokens(sb_samples *arrivals, double clock_scale)
+{
+  sb_samples_sort(arrivals);
+  const sb_sample *items = arrivals->items;
+  double second = (double)SB_NS_PER_S / clock_scale;
+  uint64_t sum = 0, most = 0;
+  for (size_t first = 0, i = 0; i < arrivals->count; i++) {
+    sum += items[i].weight;
+    while (items[i].value - items[first].value >= second)
+      sum -= items[first++].weight;
+    if (sum > most)
+      most = sum;
+  }
+  return (double)most;
+}
+
+static double arrived_between(const sb_samples *arrivals, double from, double to)
+{
+  uint64_t sum = 0;
+  for (size_t i = 0; i < arrivals->count; i++)
+    if (arrivals->items[i].value >= from && arrivals->items[i].value <= to)
+      sum += arrivals->items[i].weight;
+  return (double)sum;
+}
+
+static double known(bool is_known, double value)
+{
+  return is_known ? value : NAN;
+}
+
+/* NaN, not infinity, where nothing was there to divide by. */
+static double ratio(double value, double by)
+{
+  return by > 0.0 ? value / by : NAN;
+}
+
+static void put_steady(tally *t, double seconds, sb_metrics *m)
+{
+  const sb_flight *flight = &t->flight;
+  m->steady_duration = m->steady_share = m->drain = NAN;
+  m->steady_request_throughput = m->steady_output_throughput = m->steady_total_token_throughput = NAN;
+  if (t->run->concurrency == 0)
+    return;
+  double window = (double)(flight->steady_to - flight->steady_from);
+  m->steady_duration = window * seconds;
+  m->steady_share = ratio(m->steady_duration, m->run_duration);
+  m->drain = known(!isnan(m->steady_share), m->steady_share < 0.5);
+  m->steady_request_throughput = ratio((double)t->steady_completed, m->steady_duration);
+  double tokens = NAN;
+  if (t->arrivals_known)
+    tokens = arrived_between(&t->arrivals, (double)(flight->steady_from - t->first_send),
+                             (double)(flight->steady_to - t->first_send));
+  m->steady_output_throughput = ratio(tokens, m->steady_duration);
+  tokens += known(t->input_unknown == 0, t->steady_input);
+  m->steady_total_token_throughput = ratio(tokens, m->steady_duration);
+}
+
+static void put_acceptance(const tally *t, sb_metrics *m)
+{
+  m->draft_tokens = known(t->drafted > 0, t->draft);
+  m->accepted_tokens = known(t->drafted > 0, t->accepted);
+  m->acceptance_rate = ratio(m->accepted_tokens, m->draft_tokens);
+  /* each step yields one token of the target's own and the draft tokens that it accepted */
+  m->tokens_per_step = ratio(t->drafted_output, t->drafted_output - t->accepted);
+}
+
+static void put(tally *t, sb_metrics *m)
+{
+  const sb_run *run = t->run;
+  double seconds = run->clock_scale / (double)SB_NS_PER_S;
+  m->requests = run->count;
+  m->completed = (double)t->completed;
+  m->failed = (double)t->failed;
+  m->duration = known(t->first_send && t->last_token > t->first_send,
+                      (double)(t->last_token - t->first_send) * seconds);
+  m->run_duration = known(run->t_end > run->t_start, (double)(run->t_end - run->t_start) * seconds);
+  m->input_tokens_unknown = (double)t->input_unknown;
+  m->output_tokens_unknown = (double)t->output_unknown;
+  m->token_mismatches = (double)t->mismatches;
+  m->total_input_tokens = known(t->input_unknown == 0, t->input);
+  m->total_output_tokens = known(t->output_unknown == 0, t->output);
+  m->request_throughput = ratio(m->completed, m->duration);
+  m->output_throughput = ratio(m->total_output_tokens, m->duration);
+  m->total_token_throughput = ratio(m->total_input_tokens + m->total_output_tokens, m->duration);
+
+  const sb_slo *slo = t->slo;
+  bool judged = slo && (slo->ttft_ms >= 0.0 || slo->e2el_ms >= 0.0 || slo->tpot_ms >= 0.0) &&
+                (slo->tpot_ms < 0.0 || t->tpot_known);
+  m->request_goodput = known(judged, ratio((double)t->met, m->duration));
+  m->peak_output_throughput = known(t->arrivals_known, peak_tokens(&t->arrivals, run->clock_scale));
+  put_steady(t, seconds, m);
+  m->mean_concurrency = t->flight.mean;
+  m->max_concurrency = t->flight.most;
+  m->tokens_per_chunk = ratio((double)t->chunk_tokens, (double)t->token_chunks);
+  m->decode_tpot_ms = ratio(t->decode_ms, t->decode_gaps);
+  put_acceptance(t, m);
+#define SB_SUMMARIZE(name) sb_samples_summary(&t->latencies.name, &m->name);
+  SB_LATENCIES(SB_SUMMARIZE)
+#undef SB_SUMMARIZE
+}
+
+void sb_metrics_compute(const sb_run *run, const sb_slo *slo, sb_metrics *metrics)
+{
+  tally t = { .run = run, .slo = slo, .arrivals_known = true, .tpot_known = true };
+  sb_flight_measure(run, &t.flight);
+  gather(&t);
+  put(&t, metrics);
+  sb_latencies_deinit(&t.latencies);
+  sb_samples_deinit(&t.arrivals);
+}

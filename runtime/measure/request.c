@@ -1,0 +1,63 @@
+#include "measure/request.h"
+
+#include <math.h>
+
+bool sb_chunk_brings_token(const sb_record *record, const sb_chunk *chunk)
+{
+  return sb_token_source_per_chunk(record->token_source) ? chunk->tokens > 0 : chunk->has_text;
+}
+
+void sb_record_span(const sb_record *record, sb_span *span)
+{
+  *span = (sb_span){ 0 };
+  sb_timeline_reader reader;
+  sb_chunk chunk;
+  sb_timeline_read(&record->timeline, &reader);
+  while (sb_timeline_next(&reader, &chunk)) {
+    if (sb_chunk_brings_token(record, &chunk)) {
+      if (span->token_chunks++ == 0)
+        span->first_token = chunk.t_ns;
+      span->last_token = chunk.t_ns;
+    }
+    if (chunk.has_text) {
+      if (!span->first_text)
+        span->first_text = chunk.t_ns;
+      span->last_text = chunk.t_ns;
+    }
+  }
+}
+
+static double between_ms(int64_t from, int64_t to, double clock_scale)
+{
+  return from && to ? (double)(to - from) / 1e6 * clock_scale : NAN;
+}
+
+void sb_request_figures_compute(const sb_record *record, const sb_span *span, double clock_scale,
+                                sb_request_figures *figures)
+{
+  int64_t tokens = sb_record_tokens(record), send = record->t_send;
+  figures->ttft_ms = between_ms(send, span->first_token, clock_scale);
+  figures->ttft_intended_ms = between_ms(record->t_intended, span->first_token, clock_scale);
+  figures->e2el_ms = between_ms(send, span->last_token, clock_scale);
+  figures->ref_ttft_ms = between_ms(send, span->first_text, clock_scale);
+  double gaps = tokens > 1 ? (double)(tokens - 1) : NAN;
+  figures->tpot_ms = between_ms(span->first_token, span->last_token, clock_scale) / gaps;
+  figures->ref_tpot_ms =
+      (between_ms(send, span->last_text, clock_scale) - figures->ref_ttft_ms) / gaps;
+}
+
+double sb_record_time_to_token_ms(const sb_record *record, uint64_t m, double clock_scale)
+{
+  if (!sb_token_source_per_chunk(record->token_source))
+    return NAN;
+  uint64_t tokens = 0;
+  sb_timeline_reader reader;
+  sb_chunk chunk;
+  sb_timeline_read(&record->timeline, &reader);
+  while (sb_timeline_next(&reader, &chunk)) {
+    tokens += chunk.tokens;
+    if (tokens >= m)
+      return between_ms(record->t_send, chunk.t_ns, clock_scale);
+  }
+  return NAN;
+}

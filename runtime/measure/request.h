@@ -1,0 +1,41 @@
+#ifndef SB_REQUEST_H
+#define SB_REQUEST_H
+
+#include <stdint.h>
+
+#include "measure/record.h"
+
+/* The latencies of one request (runtime/measure/README.md defines them). NaN: the record cannot tell. */
+
+/* Where the answer's tokens and its text begin and end, CLOCK_MONOTONIC ns; 0: none came. Where the token
+ * source does not tell tokens chunk by chunk, a chunk with text counts as one that brings a token. */
+typedef struct sb_span {
+  int64_t first_token, last_token;
+  int64_t first_text, last_text;
+  uint64_t token_chunks;
+} sb_span;
+
+void sb_record_span(const sb_record *record, sb_span *span);
+
+/* Whether this chunk of the record brings a token. */
+bool sb_chunk_brings_token(const sb_record *record, const sb_chunk *chunk);
+
+/* X(field): one latency a request, in milliseconds. The ref_ ones follow the reference system's rules. */
+#define SB_REQUEST_FIGURES(X) \
+  X(ttft_ms) X(ttft_intended_ms) X(e2el_ms) X(tpot_ms) X(ref_ttft_ms) X(ref_tpot_ms)
+
+typedef struct sb_request_figures {
+#define SB_FIELD(name) double name;
+  SB_REQUEST_FIGURES(SB_FIELD)
+#undef SB_FIELD
+} sb_request_figures;
+
+/* Of a request of any outcome; clock_scale is the run's. */
+void sb_request_figures_compute(const sb_record *record, const sb_span *span, double clock_scale,
+                                sb_request_figures *figures);
+
+/* Milliseconds from t_send to the arrival of the chunk that holds token number m (from 1); NaN where fewer
+ * came or where the source does not tell tokens chunk by chunk. */
+double sb_record_time_to_token_ms(const sb_record *record, uint64_t m, double clock_scale);
+
+#endif

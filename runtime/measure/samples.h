@@ -1,0 +1,55 @@
+#ifndef SB_SAMPLES_H
+#define SB_SAMPLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every sample of one quantity, kept exactly: no histogram, no estimate. A sample may stand for several equal
+ * ones (weight), and every figure is that of the list written out in full. Zero-initialise; deinit when done.
+ *
+ * Percentile: linear interpolation between the closest ranks, h = (n - 1) p / 100 (Hyndman & Fan 1996,
+ * definition 7; numpy's default, rounding included). Standard deviation: the population's (divisor n), two
+ * passes. Figures of no samples are NaN, which means "absent". */
+
+typedef struct sb_sample {
+  double value;
+  uint64_t weight;
+} sb_sample;
+
+typedef struct sb_samples {
+  sb_sample *items;
+  size_t count, capacity;
+  uint64_t total;   /* the weights' sum: what n is above */
+  bool sorted;
+} sb_samples;
+
+void sb_samples_deinit(sb_samples *samples);
+
+/* NaN and weight 0 are left out. */
+void sb_samples_add(sb_samples *samples, double value);
+void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight);
+
+/* Sorts `items` by value, once; the percentile does it by itself. */
+void sb_samples_sort(sb_samples *samples);
+
+double sb_samples_percentile(sb_samples *samples, double percent); /* 0 .. 100 */
+double sb_samples_mean(const sb_samples *samples);
+double sb_samples_std(const sb_samples *samples);
+
+/* What every latency is reported with besides count, mean and std: X(context, field, percent). */
+#define SB_SUMMARY_PERCENTILES(X, context)                                            \
+  X(context, min, 0.0) X(context, median, 50.0) X(context, p50, 50.0)                 \
+  X(context, p90, 90.0) X(context, p95, 95.0) X(context, p99, 99.0)                   \
+  X(context, p999, 99.9) X(context, max, 100.0)
+
+typedef struct sb_summary {
+  double count, mean, std;
+#define SB_FIELD(context, name, percent) double name;
+  SB_SUMMARY_PERCENTILES(SB_FIELD, )
+#undef SB_FIELD
+} sb_summary;
+
+void sb_samples_summary(sb_samples *samples, sb_summary *summary);
+
+#endif

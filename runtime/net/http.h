@@ -1,0 +1,63 @@
+#ifndef SB_HTTP_H
+#define SB_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/err.h"
+
+/* An asynchronous HTTP client: libcurl's multi interface on a libuv loop, thousands of requests at once, TLS
+ * verified, connections kept. Everything happens on the loop's thread.
+ *
+ * Body bytes carry the time of the readiness that brought them, stamped once, before libcurl is called. */
+
+typedef struct sb_http sb_http;                 /* the client: connections and options */
+typedef struct sb_http_request sb_http_request; /* one request under way */
+
+typedef struct sb_http_result {
+  int code;               /* SB_OK, SB_EIO, SB_ETIMEOUT */
+  int silent;             /* SB_ETIMEOUT because no byte came within silence_ns */
+  int status;             /* HTTP status; 0 where none arrived */
+  int connected;          /* the connection stood when it ended */
+  int64_t t_send_ns;      /* when the request's first byte went out; 0: never */
+  int64_t t_first_byte_ns; /* when the first byte of the body was read; 0: none */
+  int64_t t_done_ns;
+  const char *error;      /* one line, NULL where code is SB_OK; lives until on_done returns */
+  const char *content_type; /* NULL where none came; lives until on_done returns */
+} sb_http_result;
+
+typedef struct sb_http_call {
+  const char *method;     /* NULL: POST where there is a body, else GET */
+  const char *url;
+  const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+  const char *body;       /* borrowed until on_done or cancel */
+  size_t body_size;
+  int64_t timeout_ns;     /* of the whole request; 0: none */
+  int64_t silence_ns;     /* longest wait for the next byte (connecting included); 0: none */
+  /* Each stretch of the body as it arrives, with the HTTP status; may be NULL. Must not start or cancel
+   * requests. */
+  void (*on_data)(void *context, int status, const char *data, size_t size, int64_t t_ns);
+  /* The end, exactly once unless cancelled. May start and cancel requests. */
+  void (*on_done)(void *context, const sb_http_result *result);
+  void *context;
+} sb_http_call;
+
+sb_http *sb_http_new(uv_loop_t *loop, sb_err *err);
+
+/* Cancels what is under way (no on_done) and closes; memory goes in libuv's close callbacks. NULL is ignored. */
+void sb_http_free(sb_http *http);
+
+/* URL, headers and method are copied. NULL on a malformed URL or method. */
+sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *err);
+
+/* Ends it without a further callback; the handle is dead afterwards, as it is once on_done was called. */
+void sb_http_cancel(sb_http_request *request);
+
+/* Bytes of response bodies read so far, and how often sockets were found readable. */
+typedef struct sb_http_stats {
+  uint64_t bytes, reads;
+} sb_http_stats;
+sb_http_stats sb_http_get_stats(const sb_http *http);
+
+#endif

@@ -1,0 +1,119 @@
+#include "net/sse.h"
+
+#include <string.h>
+
+void sb_sse_reset(sb_sse *sse)
+{
+  sb_strbuf_clear(&sse->line);
+  sb_strbuf_clear(&sse->data);
+  sse->has_data = sse->after_cr = sse->started = sse->overflow = false;
+}
+
+void sb_sse_deinit(sb_sse *sse)
+{
+  sb_strbuf_deinit(&sse->line);
+  sb_strbuf_deinit(&sse->data);
+}
+
+/* The value of a "data" line, or NULL for any other line. */
+static const char *data_value(const char *line, size_t size, size_t *value_size)
+{
+  if (size < 4 || memcmp(line, "data", 4) != 0 || (size > 4 && line[4] != ':'))
+    return NULL;
+  const char *value = line + (size > 4 ? 5 : 4), *end = line + size;
+  if (value < end && *value == ' ')
+    value++;
+  *value_size = (size_t)(end - value);
+  return value;
+}
+
+static void dispatch(sb_sse *sse, sb_sse_fn on_event, void *context)
+{
+  if (!sse->has_data)
+    return;
+  on_event(context, sse->data.data, sse->data.size);
+  sb_strbuf_clear(&sse->data);
+  sse->has_data = false;
+}
+
+static void take_line(sb_sse *sse, const char *line, size_t size, sb_sse_fn on_event, void *context)
+{
+  if (size == 0) {
+    dispatch(sse, on_event, context);
+    return;
+  }
+  size_t value_size;
+  const char *value = data_value(line, size, &value_size);
+  if (!value)
+    return;
+  if (sse->has_data)
+    sb_strbuf_putc(&sse->data, '\n');
+  sb_strbuf_append(&sse->data, value, value_size);
+  sse->has_data = true;
+  sse->overflow = sse->data.size > SB_SSE_MAX_EVENT;
+}
+
+/* The end of the line that begins at p: its CR or LF, or NULL where neither is there yet. */
+static const char *line_end(const char *p, const char *end)
+{
+  const char *newline = memchr(p, '\n', (size_t)(end - p));
+  const char *carriage = memchr(p, '\r', (size_t)((newline ? newline : end) - p));
+  return carriage ? carriage : newline;
+}
+
+/* "data: X", newline, newline, all of it here and nothing pending: the shape nearly every chunk has. Returns
+ * what follows the event, or p where the shape is another. */
+static const char *whole_event(sb_sse *sse, const char *p, const char *stop, const char *end, sb_sse_fn on_event,
+                               void *context)
+{
+  if (sse->has_data || *stop != '\n' || stop + 1 >= end || stop[1] != '\n')
+    return p;
+  size_t size;
+  const char *value = data_value(p, (size_t)(stop - p), &size);
+  if (!value)
+    return p;
+  on_event(context, value, size);
+  return stop + 2;
+}
+
+static const char *skip_byte_order_mark(sb_sse *sse, const char *p, const char *end)
+{
+  sse->started = true;
+  return end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? p + 3 : p;
+}
+
+void sb_sse_feed(sb_sse *sse, const char *data, size_t size, sb_sse_fn on_event, void *context)
+{
+  const char *p = data, *end = data + size;
+  if (!sse->started && size)
+    p = skip_byte_order_mark(sse, p, end);
+  while (p < end && !sse->overflow) {
+    if (sse->after_cr) {
+      sse->after_cr = false;
+      if (*p == '\n') {
+        p++;
+        continue;
+      }
+    }
+    const char *stop = line_end(p, end);
+    if (!stop) {
+      sb_strbuf_append(&sse->line, p, (size_t)(end - p));
+      sse->overflow = sse->line.size > SB_SSE_MAX_EVENT;
+      return;
+    }
+    if (sse->line.size) {
+      sb_strbuf_append(&sse->line, p, (size_t)(stop - p));
+      take_line(sse, sse->line.data, sse->line.size, on_event, context);
+      sb_strbuf_clear(&sse->line);
+    } else {
+      const char *after = whole_event(sse, p, stop, end, on_event, context);
+      if (after != p) {
+        p = after;
+        continue;
+      }
+      take_line(sse, p, (size_t)(stop - p), on_event, context);
+    }
+    sse->after_cr = *stop == '\r';
+    p = stop + 1;
+  }
+}

@@ -1,0 +1,33 @@
+#ifndef SB_SSE_H
+#define SB_SSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/strbuf.h"
+
+/* A parser of server-sent events (WHATWG HTML, section 9.2.6) that takes bytes as they come. Only the data
+ * field matters to LLM servers; event names, ids, retry times and comments are read over. */
+typedef struct sb_sse {
+  sb_strbuf line;    /* the beginning of a line whose end is still to come */
+  sb_strbuf data;    /* data lines of the event so far, joined by newlines */
+  bool has_data;
+  bool after_cr;     /* a newline now belongs to the carriage return before */
+  bool started;      /* the first byte was seen (a byte order mark may precede it) */
+  bool overflow;     /* an event grew beyond SB_SSE_MAX_EVENT: nothing more is parsed */
+} sb_sse;
+
+enum { SB_SSE_MAX_EVENT = 64 * 1024 * 1024 };
+
+/* The data of one event; lives until the callback returns. */
+typedef void (*sb_sse_fn)(void *context, const char *data, size_t size);
+
+/* Zero-initialised is ready. reset keeps the memory, for the next stream. */
+void sb_sse_reset(sb_sse *sse);
+void sb_sse_deinit(sb_sse *sse);
+
+/* Parses the next bytes, calling on_event for each event they complete. An event that lies whole within `data`
+ * is passed on without being copied. */
+void sb_sse_feed(sb_sse *sse, const char *data, size_t size, sb_sse_fn on_event, void *context);
+
+#endif

@@ -1,0 +1,123 @@
+#include "proc/process_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+
+typedef struct process {
+  pid_t pid, parent, session;
+} process;
+
+typedef struct process_table {
+  process *items;
+  size_t count, capacity;
+} process_table;
+
+/* The command name stands in parentheses and may hold any byte, ')' too: the fields are read from the last
+ * one on. */
+static bool parse_stat(const char *text, process *p)
+{
+  const char *fields = strrchr(text, ')');
+  int parent, session;
+  if (!fields || sscanf(fields + 1, " %*c %d %*d %d", &parent, &session) != 2)
+    return false;
+  p->parent = parent;
+  p->session = session;
+  return true;
+}
+
+static bool read_process(int proc_dir, const char *name, process *p)
+{
+  char *end, path[300], text[512];
+  long pid = strtol(name, &end, 10);
+  if (pid <= 0 || *end)
+    return false;
+  p->pid = (pid_t)pid;
+  snprintf(path, sizeof path, "%s/stat", name);
+  int fd = openat(proc_dir, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0)
+    return false;
+  text[n] = '\0';
+  return parse_stat(text, p);
+}
+
+static process_table read_processes(void)
+{
+  process_table table = { 0 };
+  DIR *dir = opendir("/proc");
+  if (!dir)
+    return table;
+  struct dirent *entry;
+  process p;
+  while ((entry = readdir(dir))) {
+    if (!read_process(dirfd(dir), entry->d_name, &p))
+      continue;
+    if (table.count == table.capacity) {
+      table.capacity = table.capacity ? table.capacity * 2 : 256;
+      table.items = sb_realloc(table.items, table.capacity * sizeof *table.items);
+    }
+    table.items[table.count++] = p;
+  }
+  closedir(dir);
+  return table;
+}
+
+/* No pid enters twice, or a snapshot torn by reparenting could make a ring. */
+static bool contains(const pid_t *pids, size_t count, pid_t pid)
+{
+  for (size_t i = 0; i < count; i++)
+    if (pids[i] == pid)
+      return true;
+  return false;
+}
+
+static size_t hand_over(process_table *table, pid_t *found, size_t count, pid_t **pids)
+{
+  free(table->items);
+  if (!count) {
+    free(found);
+    found = NULL;
+  }
+  *pids = found;
+  return count;
+}
+
+size_t sb_process_descendants(pid_t root, pid_t **pids)
+{
+  process_table table = read_processes();
+  pid_t *found = sb_calloc(table.count, sizeof *found);
+  size_t count = 0, next = 0;
+  pid_t parent = root;
+  for (;;) {
+    for (size_t i = 0; i < table.count; i++) {
+      const process *p = &table.items[i];
+      if (p->parent == parent && p->pid != root && !contains(found, count, p->pid))
+        found[count++] = p->pid;
+    }
+    if (next == count)
+      break;
+    parent = found[next++];
+  }
+  return hand_over(&table, found, count, pids);
+}
+
+size_t sb_process_session(pid_t session, pid_t **pids)
+{
+  process_table table = read_processes();
+  pid_t *found = sb_calloc(table.count, sizeof *found);
+  size_t count = 0;
+  for (size_t i = 0; i < table.count; i++)
+    if (table.items[i].session == session)
+      found[count++] = table.items[i].pid;
+  return hand_over(&table, found, count, pids);
+}

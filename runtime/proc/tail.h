@@ -1,0 +1,14 @@
+#ifndef SB_TAIL_H
+#define SB_TAIL_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/strbuf.h"
+
+/* Appends the last `max_lines` lines of a file to *out, each ended by a newline: what an error message shows
+ * of a server's log. Looks at the last 64 KiB only; where they hold fewer lines, all of them are given.
+ * Returns 0, or a negative sb_code with *out untouched. */
+int sb_log_tail(const char *path, size_t max_lines, sb_strbuf *out, sb_err *err);
+
+#endif

@@ -1,0 +1,135 @@
+#include "sim/answer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/json_write.h"
+#include "sim/tokens.h"
+
+static void put(sb_strbuf *out, const char *text)
+{
+  sb_strbuf_append(out, text, strlen(text));
+}
+
+void sb_sim_answer_init(sb_sim_answer *a, const sb_sim_api_request *request, const char *id,
+                        int64_t created_s, const char *model)
+{
+  *a = (sb_sim_answer){ .request = *request };
+  const char *object = request->chat ? request->stream ? "chat.completion.chunk" : "chat.completion"
+                                     : "text_completion";
+  sb_strbuf_printf(&a->head, "%s{\"id\":\"%s-%s\",\"object\":\"%s\",\"created\":%" PRId64 ",\"model\":%s",
+                   request->stream ? "data: " : "", request->chat ? "chatcmpl" : "cmpl", id, object, created_s,
+                   model);
+}
+
+void sb_sim_answer_deinit(sb_sim_answer *a)
+{
+  sb_strbuf_deinit(&a->head);
+}
+
+static void put_head(const sb_sim_answer *a, sb_strbuf *out)
+{
+  sb_strbuf_append(out, a->head.data, a->head.size);
+}
+
+static void put_usage(const sb_sim_answer *a, sb_strbuf *out)
+{
+  put(out, ",\"usage\":{\"prompt_tokens\":");
+  sb_json_put_int(out, a->request.prompt_tokens);
+  put(out, ",\"total_tokens\":");
+  sb_json_put_int(out, a->request.prompt_tokens + a->sent);
+  put(out, ",\"completion_tokens\":");
+  sb_json_put_int(out, a->sent);
+  put(out, "}");
+}
+
+static void put_finish(const char *finish_reason, sb_strbuf *out)
+{
+  put(out, ",\"logprobs\":null,\"finish_reason\":");
+  if (!finish_reason) {
+    put(out, "null");
+    return;
+  }
+  put(out, "\"");
+  put(out, finish_reason);
+  put(out, "\",\"stop_reason\":null");
+}
+
+/* The words of the next tokens; words need no escaping. */
+static void put_words(const sb_sim_answer *a, int32_t tokens, sb_strbuf *out)
+{
+  for (int32_t i = a->sent; i < a->sent + tokens; i++)
+    sb_sim_tokens_text(sb_sim_tokens_answer(a->request.prompt_hash, i), i, out);
+}
+
+static void put_ids(const sb_sim_answer *a, int32_t tokens, sb_strbuf *out)
+{
+  if (!a->request.token_ids)
+    return;
+  put(out, ",\"token_ids\":[");
+  for (int32_t i = a->sent; i < a->sent + tokens; i++) {
+    if (i > a->sent)
+      put(out, ",");
+    sb_json_put_int(out, sb_sim_tokens_answer(a->request.prompt_hash, i));
+  }
+  put(out, "]");
+}
+
+void sb_sim_answer_step(sb_sim_answer *a, int32_t tokens, const char *finish_reason, sb_strbuf *out)
+{
+  if (a->request.chat && a->sent == 0) {
+    put_head(a, out);
+    put(out, ",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}"
+             ",\"logprobs\":null,\"finish_reason\":null}]");
+    if (a->request.continuous_usage)
+      put_usage(a, out);
+    put(out, "}\n\n");
+  }
+  put_head(a, out);
+  put(out, a->request.chat ? ",\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
+                           : ",\"choices\":[{\"index\":0,\"text\":\"");
+  put_words(a, tokens, out);
+  put(out, a->request.chat ? "\"}" : "\"");
+  put_finish(finish_reason, out);
+  put_ids(a, tokens, out);
+  a->sent += tokens;
+  put(out, "}]");
+  if (a->request.continuous_usage)
+    put_usage(a, out);
+  put(out, "}\n\n");
+}
+
+void sb_sim_answer_end(const sb_sim_answer *a, sb_strbuf *out)
+{
+  if (a->request.include_usage) {
+    put_head(a, out);
+    put(out, ",\"choices\":[]");
+    put_usage(a, out);
+    put(out, "}\n\n");
+  }
+  put(out, "data: [DONE]\n\n");
+}
+
+void sb_sim_answer_break(const sb_sim_answer *a, const char *message, sb_strbuf *out)
+{
+  if (a->request.stream)
+    put(out, "data: ");
+  sb_sim_api_put_error(out, 500, "InternalServerError", "", message);
+  if (a->request.stream)
+    put(out, "\n\ndata: [DONE]\n\n");
+}
+
+void sb_sim_answer_whole(sb_sim_answer *a, int32_t tokens, const char *finish_reason, sb_strbuf *out)
+{
+  put_head(a, out);
+  put(out, a->request.chat ? ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\""
+                           : ",\"choices\":[{\"index\":0,\"text\":\"");
+  put_words(a, tokens, out);
+  put(out, a->request.chat ? "\"}" : "\"");
+  put_finish(finish_reason, out);
+  put_ids(a, tokens, out);
+  a->sent += tokens;
+  put(out, "}]");
+  put_usage(a, out);
+  put(out, "}");
+}

@@ -1,0 +1,210 @@
+#include "sim/driver.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "sim/pacer.h"
+
+struct sb_sim_driver {
+  sb_sim_driver_config config;
+  sb_sim_engine *engine; /* one of the two */
+  sb_sim_pacer *pacer;
+  int64_t start;         /* wall time of engine time 0 */
+  int64_t flood_now;     /* engine time under flood */
+  int timer_fd;
+  int64_t armed;         /* wall time the timer is set to; INT64_MAX: to none */
+  uv_poll_t timer;
+  uv_check_t after_io;
+  uv_idle_t flood;       /* active while there is work under flood */
+  int handles;
+  bool advancing;        /* the engine calls back: it must not be advanced again from there */
+  bool submitted;        /* since the last advance */
+};
+
+static int64_t engine_now(const sb_sim_driver *d)
+{
+  if (d->config.flood)
+    return d->flood_now;
+  return (int64_t)((double)(sb_clock_now() - d->start) * d->config.speed);
+}
+
+static int64_t to_wall(const sb_sim_driver *d, int64_t engine_ns)
+{
+  if (d->config.flood)
+    return sb_clock_now();
+  return d->start + (int64_t)((double)engine_ns / d->config.speed);
+}
+
+static int64_t next_step(const sb_sim_driver *d)
+{
+  return d->pacer ? sb_sim_pacer_next(d->pacer) : sb_sim_engine_next(d->engine);
+}
+
+static void on_engine_event(void *context, const sb_sim_event *event)
+{
+  sb_sim_driver *d = context;
+  sb_sim_event wall = *event;
+  wall.due_ns = to_wall(d, event->due_ns);
+  d->config.on_event(d->config.context, &wall);
+}
+
+static void advance(sb_sim_driver *d, int64_t now)
+{
+  if (d->advancing)
+    return;
+  d->advancing = true;
+  d->submitted = false;
+  if (d->pacer)
+    sb_sim_pacer_advance(d->pacer, now, on_engine_event, d);
+  else
+    sb_sim_engine_advance(d->engine, now, on_engine_event, d);
+  d->advancing = false;
+}
+
+static void on_flood(uv_idle_t *idle);
+
+static void arm(sb_sim_driver *d)
+{
+  int64_t next = next_step(d);
+  if (d->config.flood) {
+    if (next == INT64_MAX)
+      uv_idle_stop(&d->flood);
+    else
+      uv_idle_start(&d->flood, on_flood);
+    return;
+  }
+  int64_t wall = next == INT64_MAX ? INT64_MAX : to_wall(d, next) + 1; /* +1: rounded down above */
+  if (wall == d->armed)
+    return;
+  d->armed = wall;
+  struct itimerspec at = { 0 };
+  if (wall != INT64_MAX) {
+    at.it_value.tv_sec = wall / SB_NS_PER_S;
+    at.it_value.tv_nsec = wall % SB_NS_PER_S;
+  }
+  timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+static void run_due(sb_sim_driver *d)
+{
+  advance(d, engine_now(d));
+  arm(d);
+  d->config.on_idle(d->config.context);
+}
+
+static void on_flood(uv_idle_t *idle)
+{
+  sb_sim_driver *d = idle->data;
+  if (!d->config.may_run(d->config.context))
+    return;
+  int64_t next = next_step(d);
+  if (next != INT64_MAX && next > d->flood_now)
+    d->flood_now = next;
+  run_due(d);
+}
+
+static void on_timer(uv_poll_t *poll, int status, int events)
+{
+  (void)status;
+  (void)events;
+  sb_sim_driver *d = poll->data;
+  uint64_t expirations;
+  if (read(d->timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
+    return;
+  d->armed = INT64_MAX;
+  run_due(d);
+}
+
+/* Requests that came in one round of the loop enter together, as a scheduler's step would take them. */
+static void on_after_io(uv_check_t *check)
+{
+  sb_sim_driver *d = check->data;
+  if (d->submitted)
+    run_due(d);
+}
+
+sb_sim_driver *sb_sim_driver_new(uv_loop_t *loop, const sb_sim_driver_config *config, sb_err *err)
+{
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (fd < 0) {
+    sb_err_sys(err, errno, "cannot create a timer");
+    return NULL;
+  }
+  sb_sim_driver *d = sb_calloc(1, sizeof *d);
+  d->config = *config;
+  if (config->fixed_step_ns > 0)
+    d->pacer = sb_sim_pacer_new(config->fixed_step_ns, config->fixed_tokens);
+  else
+    d->engine = sb_sim_engine_new(&config->engine);
+  d->start = sb_clock_now();
+  d->timer_fd = fd;
+  d->armed = INT64_MAX;
+  d->handles = 3;
+  uv_poll_init(loop, &d->timer, fd);
+  uv_check_init(loop, &d->after_io);
+  uv_idle_init(loop, &d->flood);
+  d->timer.data = d->after_io.data = d->flood.data = d;
+  uv_poll_start(&d->timer, UV_READABLE, on_timer);
+  uv_check_start(&d->after_io, on_after_io);
+  return d;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+  sb_sim_driver *d = handle->data;
+  if (--d->handles)
+    return;
+  close(d->timer_fd);
+  free(d);
+}
+
+void sb_sim_driver_free(sb_sim_driver *d)
+{
+  if (!d)
+    return;
+  sb_sim_engine_free(d->engine);
+  sb_sim_pacer_free(d->pacer);
+  d->engine = NULL;
+  d->pacer = NULL;
+  uv_close((uv_handle_t *)&d->timer, on_closed);
+  uv_close((uv_handle_t *)&d->after_io, on_closed);
+  uv_close((uv_handle_t *)&d->flood, on_closed);
+}
+
+int sb_sim_driver_submit(sb_sim_driver *d, const sb_sim_request *request)
+{
+  int64_t now = engine_now(d);
+  if (!d->advancing && next_step(d) <= now)
+    advance(d, now); /* the engine would take the request into a step that ended before it came */
+  d->submitted = true;
+  if (!d->pacer)
+    return sb_sim_engine_submit(d->engine, now, request);
+  sb_sim_pacer_submit(d->pacer, now, request);
+  return SB_OK;
+}
+
+void sb_sim_driver_cancel(sb_sim_driver *d, uint64_t id)
+{
+  if (d->pacer)
+    sb_sim_pacer_cancel(d->pacer, id);
+  else
+    sb_sim_engine_cancel(d->engine, engine_now(d), id);
+}
+
+void sb_sim_driver_delay(sb_sim_driver *d, int64_t wall_ns)
+{
+  d->start += wall_ns;
+  arm(d);
+}
+
+void sb_sim_driver_counters(const sb_sim_driver *d, sb_sim_counters *counters)
+{
+  if (d->pacer)
+    sb_sim_pacer_counters(d->pacer, counters);
+  else
+    sb_sim_engine_counters(d->engine, counters);
+}

@@ -1,0 +1,54 @@
+#include "sim/tokens.h"
+
+#include "base/json_write.h"
+#include "base/rng.h"
+
+enum { PIECE = 6 };
+
+static int is_word(unsigned char c)
+{
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static void put_id(const char *text, size_t size, sb_strbuf *ids)
+{
+  if (!ids)
+    return;
+  sb_json_put_int(ids, (int64_t)(sb_hash64(text, size, 0) % SB_SIM_VOCABULARY));
+  sb_strbuf_putc(ids, ',');
+}
+
+int64_t sb_sim_tokens_count(const char *text, size_t size, sb_strbuf *ids)
+{
+  int64_t count = 0;
+  size_t at = 0;
+  while (at < size) {
+    unsigned char c = (unsigned char)text[at];
+    size_t from = at++;
+    if (c <= ' ' || c == 0x7f)
+      continue;
+    if (is_word(c))
+      while (at < size && at - from < PIECE && is_word((unsigned char)text[at]))
+        at++;
+    else if (c >= 0x80)
+      while (at < size && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at++;
+    put_id(text + from, at - from, ids);
+    count++;
+  }
+  return count;
+}
+
+int32_t sb_sim_tokens_answer(uint64_t prompt_hash, int32_t index)
+{
+  return (int32_t)(sb_hash64(&index, sizeof index, prompt_hash) % SB_SIM_VOCABULARY);
+}
+
+/* Two syllables of 64 each give every id below 4096 a word of its own. */
+void sb_sim_tokens_text(int32_t id, int32_t index, sb_strbuf *out)
+{
+  static const char onsets[] = "bdfghjklmnprstvz", vowels[] = "aeio";
+  unsigned n = (unsigned)id;
+  char word[5] = { ' ', onsets[n & 15], vowels[n >> 4 & 3], onsets[n >> 6 & 15], vowels[n >> 10 & 3] };
+  sb_strbuf_append(out, index ? word : word + 1, index ? sizeof word : sizeof word - 1);
+}

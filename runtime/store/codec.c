@@ -1,0 +1,82 @@
+#include "store/codec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <zlib.h>
+
+/* zlib's window bits plus this select gzip's header instead of zlib's. */
+enum { GZIP_FORMAT = 16, CHUNK = 64 * 1024 };
+
+int sb_gzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
+{
+  z_stream z = { 0 };
+  if (size > UINT_MAX || deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + GZIP_FORMAT, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    return sb_err_set(err, SB_ENOMEM, "cannot compress %zu bytes", size);
+  uLong bound = deflateBound(&z, (uLong)size);
+  z.next_in = (Bytef *)(uintptr_t)data;
+  z.avail_in = (uInt)size;
+  z.next_out = (Bytef *)sb_strbuf_reserve(out, bound);
+  z.avail_out = (uInt)bound;
+  int rc = deflate(&z, Z_FINISH);
+  out->size += z.total_out;
+  out->data[out->size] = '\0';
+  deflateEnd(&z);
+  return rc == Z_STREAM_END ? SB_OK : sb_err_set(err, SB_EIO, "cannot compress %zu bytes", size);
+}
+
+int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
+{
+  z_stream z = { 0 };
+  if (size > UINT_MAX || inflateInit2(&z, MAX_WBITS + GZIP_FORMAT) != Z_OK)
+    return sb_err_set(err, SB_ENOMEM, "cannot decompress %zu bytes", size);
+  z.next_in = (Bytef *)(uintptr_t)data;
+  z.avail_in = (uInt)size;
+  int rc = Z_OK;
+  while (rc == Z_OK) {
+    z.next_out = (Bytef *)sb_strbuf_reserve(out, CHUNK);
+    z.avail_out = CHUNK;
+    rc = inflate(&z, Z_NO_FLUSH);
+    out->size += CHUNK - z.avail_out;
+    out->data[out->size] = '\0';
+    if (rc == Z_OK && z.avail_in == 0 && z.avail_out != 0)
+      break; /* the input ended early */
+  }
+  inflateEnd(&z);
+  return rc == Z_STREAM_END ? SB_OK : sb_err_set(err, SB_EPARSE, "not a whole gzip file");
+}
+
+static void to_hex(const unsigned char *digest, char hex[65])
+{
+  for (int i = 0; i < 32; i++)
+    snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+void sb_sha256(const void *data, size_t size, char hex[65])
+{
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL);
+  to_hex(digest, hex);
+}
+
+int sb_sha256_file(const char *path, char hex[65], sb_err *err)
+{
+  FILE *file = fopen(path, "rbe");
+  if (!file)
+    return sb_err_sys(err, errno, "cannot read %s", path);
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+  static unsigned char buffer[CHUNK];
+  size_t n;
+  while ((n = fread(buffer, 1, sizeof buffer, file)) > 0)
+    EVP_DigestUpdate(context, buffer, n);
+  int failed = ferror(file) ? errno : 0;
+  fclose(file);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  EVP_DigestFinal_ex(context, digest, NULL);
+  EVP_MD_CTX_free(context);
+  to_hex(digest, hex);
+  return failed ? sb_err_sys(err, failed, "cannot read %s", path) : SB_OK;
+}

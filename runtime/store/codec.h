@@ -1,0 +1,17 @@
+#ifndef SB_CODEC_H
+#define SB_CODEC_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/strbuf.h"
+
+/* Deflates into gzip's format; inflates what gzip made. Damaged input gives SB_EPARSE. */
+int sb_gzip(const void *data, size_t size, sb_strbuf *out, sb_err *err);
+int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err);
+
+/* SHA-256, 64 hexadecimal digits and a terminator. */
+void sb_sha256(const void *data, size_t size, char hex[65]);
+int sb_sha256_file(const char *path, char hex[65], sb_err *err);
+
+#endif

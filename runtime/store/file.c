@@ -1,0 +1,155 @@
+#include "store/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int sync_folder_of(const char *path, sb_err *err)
+{
+  char folder[PATH_MAX];
+  snprintf(folder, sizeof folder, "%s", path);
+  char *slash = strrchr(folder, '/');
+  if (slash == folder)
+    slash[1] = '\0';
+  else if (slash)
+    *slash = '\0';
+  else
+    strcpy(folder, ".");
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return sb_err_sys(err, errno, "cannot open folder %s", folder);
+  int rc = fsync(fd) ? sb_err_sys(err, errno, "cannot sync folder %s", folder) : SB_OK;
+  close(fd);
+  return rc;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+  while (size) {
+    ssize_t n = write(fd, data, size);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return -1;
+    data += n;
+    size -= (size_t)n;
+  }
+  return 0;
+}
+
+static int write_and_sync(const char *path, int flags, const void *data, size_t size, sb_err *err)
+{
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
+  if (fd < 0)
+    return sb_err_sys(err, errno, "cannot write %s", path);
+  int failed = write_all(fd, data, size) || fsync(fd) ? errno : 0;
+  if (close(fd) && !failed)
+    failed = errno;
+  return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;
+}
+
+int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
+{
+  char temporary[PATH_MAX];
+  if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
+    return sb_err_set(err, SB_EINVAL, "path too long: %.200s", path);
+  int rc = write_and_sync(temporary, O_TRUNC, data, size, err);
+  if (rc == SB_OK && rename(temporary, path))
+    rc = sb_err_sys(err, errno, "cannot write %s", path);
+  if (rc) {
+    unlink(temporary);
+    return rc;
+  }
+  return sync_folder_of(path, err);
+}
+
+int sb_file_append(const char *path, const void *data, size_t size, sb_err *err)
+{
+  return write_and_sync(path, O_APPEND, data, size, err);
+}
+
+int sb_file_read(const char *path, sb_strbuf *out, sb_err *err)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return sb_err_sys(err, errno, "cannot read %s", path);
+  for (;;) {
+    char *end = sb_strbuf_reserve(out, 64 * 1024);
+    ssize_t n = read(fd, end, 64 * 1024);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0) {
+      int failed = n < 0 ? errno : 0;
+      close(fd);
+      return failed ? sb_err_sys(err, failed, "cannot read %s", path) : SB_OK;
+    }
+    out->size += (size_t)n;
+    out->data[out->size] = '\0';
+  }
+}
+
+int sb_folder_make(const char *path, sb_err *err)
+{
+  char part[PATH_MAX];
+  if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part || !*path)
+    return sb_err_set(err, SB_EINVAL, "not a usable folder name: %.200s", path);
+  for (char *p = part + 1;; p++) {
+    if (*p != '/' && *p != '\0')
+      continue;
+    char kept = *p;
+    *p = '\0';
+    if (mkdir(part, 0755) && errno != EEXIST)
+      return sb_err_sys(err, errno, "cannot make folder %s", part);
+    if (!kept)
+      break;
+    *p = kept;
+  }
+  struct stat st;
+  if (stat(path, &st) || !S_ISDIR(st.st_mode))
+    return sb_err_set(err, SB_EIO, "cannot make folder %s: a file of that name is in the way", path);
+  return SB_OK;
+}
+
+int sb_folder_commit(const char *from, const char *to, sb_err *err)
+{
+  if (rename(from, to))
+    return sb_err_sys(err, errno, "cannot move %s to %s", from, to);
+  return sync_folder_of(to, err);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+  (void)st;
+  (void)type;
+  (void)ftw;
+  return remove(path);
+}
+
+int sb_tree_remove(const char *path, sb_err *err)
+{
+  if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+    return sb_err_sys(err, errno, "cannot remove %s", path);
+  return SB_OK;
+}
+
+int sb_file_lock(const char *path, int *fd, sb_err *err)
+{
+  *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (*fd < 0)
+    return sb_err_sys(err, errno, "cannot write %s", path);
+  if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+    return SB_OK;
+  int failed = errno;
+  close(*fd);
+  *fd = -1;
+  if (failed == EWOULDBLOCK)
+    return sb_err_set(err, SB_ESTATE, "%s is locked by another specbench that is running", path);
+  return sb_err_sys(err, failed, "cannot lock %s", path);
+}

@@ -1,0 +1,35 @@
+#ifndef SB_FILE_H
+#define SB_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/strbuf.h"
+
+/* Files that survive a kill: what is written is on disk, whole, or not there at all. All return 0 or a
+ * negative code with a line that names the path. */
+
+/* Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the folder. */
+int sb_file_write(const char *path, const void *data, size_t size, sb_err *err);
+
+/* Appends in one write and fsyncs. */
+int sb_file_append(const char *path, const void *data, size_t size, sb_err *err);
+
+int sb_file_read(const char *path, sb_strbuf *out, sb_err *err);
+
+/* mkdir -p */
+int sb_folder_make(const char *path, sb_err *err);
+
+/* Renames a finished folder into place (both on one file system) and fsyncs the folder that holds it. The
+ * target must not exist. */
+int sb_folder_commit(const char *from, const char *to, sb_err *err);
+
+/* rm -r; a path that is not there is no error. */
+int sb_tree_remove(const char *path, sb_err *err);
+
+/* Takes an exclusive lock on `path` (made where missing) that dies with the process; *fd closes it early.
+ * SB_ESTATE where another process holds it. */
+int sb_file_lock(const char *path, int *fd, sb_err *err);
+
+#endif

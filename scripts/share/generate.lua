@@ -1,0 +1,58 @@
+--- Prints the man page or the bash completion of the commands whose files are given.
+--
+--   lua5.4 generate.lua man|completion [--version=TEXT] COMMAND.lua...
+--
+-- A command's file returns its table (see specbench.cli); nothing in it is run.
+
+local here = arg[0]:match("^(.*)/[^/]*$") or "."
+package.path = here .. "/../?.lua;" .. here .. "/../?/init.lua;" .. package.path
+local manual = require "specbench.manual"
+
+-- Command files may require modules that are part of the specbench program and that plain Lua does
+-- not have. Only their tables are read here, so something that can be called and indexed will do.
+local absent = setmetatable({}, {
+  __index = function(self, key) return type(key) == "string" and self or nil end,
+  __call = function(self) return self end,
+})
+table.insert(package.searchers, function()
+  return function() return absent end
+end)
+
+local function fail(message, code)
+  io.stderr:write("generate.lua: ", message, "\n")
+  os.exit(code)
+end
+
+local what, version, files = arg[1], nil, {}
+for i = 2, #arg do
+  local given = arg[i]:match("^%-%-version=(.*)$")
+  if given then
+    version = given
+  else
+    files[#files + 1] = arg[i]
+  end
+end
+if what ~= "man" and what ~= "completion" or #files == 0 then
+  fail("usage: generate.lua man|completion [--version=TEXT] COMMAND.lua...", 2)
+end
+
+local commands = {}
+for _, file in ipairs(files) do
+  local loaded, command = pcall(dofile, file)
+  if not loaded then
+    fail(tostring(command), 1)
+  end
+  if type(command) ~= "table" or type(command.name) ~= "string" then
+    fail(("%s: returns no command table (with name, summary, options)"):format(file), 1)
+  end
+  commands[#commands + 1] = command
+end
+table.sort(commands, function(a, b)
+  return a.name < b.name
+end)
+
+if what == "man" then
+  io.write(manual.man(commands, { version = version }))
+else
+  io.write(manual.completion(commands))
+end

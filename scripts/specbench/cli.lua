@@ -1,0 +1,246 @@
+--- Command lines: one table describes a command; parsing, --help, the man page and the shell
+--- completion all come from it.
+--
+--   local command = {
+--     name = "run", summary = "Run a round",
+--     positionals = { { name = "ROUND", help = "round file" } },
+--     options = {
+--       { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "values of an axis" },
+--       { long = "port", short = "p", arg = "PORT", type = "int", min = 1, default = 8000 },
+--       { long = "resume", type = "flag", default = true, help = "keep the cells that are done" },
+--     },
+--   }
+--   local options, positionals = cli.parse(command, arg)   -- options.set, options.port, ...
+--
+-- An API key is never an option's value, because command lines are visible to every user of the
+-- machine: declare `--api-key-file` or read the environment.
+
+local reader = require "specbench.cli_reader"
+local text_table = require "specbench.text_table"
+
+local cli = {
+  check = reader.check,
+  first_positional = reader.first_positional,
+  key = reader.key,
+  parse = reader.parse,
+  spelling = reader.spelling,
+}
+
+local HELP_WIDTH = 80
+local DEEPEST_HELP_COLUMN = 30
+
+---@class specbench.cli.option
+---@field long string name without the dashes
+---@field short? string one letter
+---@field type? "string"|"int"|"number"|"flag"|"choice" string unless told
+---@field arg? string the value's name in --help
+---@field help? string
+---@field choices? string[] for the type choice
+---@field min? number for int and number, inclusive
+---@field max? number for int and number, inclusive
+---@field default? any a flag with the default true is switched off by --no-LONG
+---@field repeated? boolean may be given many times; the result is a list in the order given
+---@field env? string environment variable that stands in for an absent option
+---@field group? string heading in --help, "Options" unless told
+---@field hidden? boolean left out of --help, man page and completion
+
+---@class specbench.cli.positional
+---@field name string
+---@field help? string
+---@field optional? boolean
+---@field many? boolean the last one only: takes all that is left
+
+---@class specbench.cli.command
+---@field name string
+---@field summary string one line
+---@field usage? string what follows the command's name, made from the rest unless told
+---@field description? string paragraphs, separated by empty lines
+---@field positionals? specbench.cli.positional[]
+---@field options? specbench.cli.option[]
+---@field examples? string[]|{[1]: string, [2]: string}[] a command line, or {command line, why}
+---@field hidden? boolean
+
+--- A copy of `command` that also takes the options that a script declares for itself.
+---@param command specbench.cli.command
+---@param options specbench.cli.option[]
+---@param group? string their heading in --help
+---@return specbench.cli.command
+function cli.extend(command, options, group)
+  local copy, all = {}, {}
+  for key, value in pairs(command) do
+    copy[key] = value
+  end
+  for i, option in ipairs(command.options or {}) do
+    all[i] = option
+  end
+  for _, option in ipairs(options) do
+    local own = { group = group }
+    for key, value in pairs(option) do
+      own[key] = value
+    end
+    all[#all + 1] = own
+  end
+  copy.options = all
+  return copy
+end
+
+local function option_label(option)
+  local value = option.type ~= "flag" and " " .. (option.arg or "VALUE") or ""
+  return (option.short and "-" .. option.short .. ", " or "    ") .. cli.spelling(option) .. value
+end
+
+--- What an option does, with its choices, default and environment variable.
+---@param option specbench.cli.option
+---@return string
+function cli.explanation(option)
+  local facts = {}
+  if option.choices then
+    facts[#facts + 1] = "one of " .. table.concat(option.choices, ", ")
+  end
+  local default = option.default
+  if type(default) == "string" or type(default) == "number" then
+    facts[#facts + 1] = "default " .. default
+  end
+  if option.repeated then
+    facts[#facts + 1] = "may be repeated"
+  end
+  if option.env then
+    facts[#facts + 1] = "else $" .. option.env
+  end
+  local tail = #facts > 0 and "(" .. table.concat(facts, "; ") .. ")" or nil
+  return table.concat({ option.help, tail }, option.help and " " or "")
+end
+
+--- What follows the command's name: "[OPTION]... ROUND".
+---@param command specbench.cli.command
+---@return string
+function cli.usage(command)
+  if command.usage then
+    return command.usage
+  end
+  local words = { "[OPTION]..." }
+  for _, positional in ipairs(command.positionals or {}) do
+    local word = positional.name .. (positional.many and "..." or "")
+    words[#words + 1] = positional.optional and "[" .. word .. "]" or word
+  end
+  return table.concat(words, " ")
+end
+
+--- Two columns: labels, and texts wrapped beside them (or below a label that is too long).
+local function list(lines, entries)
+  local column = 0
+  for _, entry in ipairs(entries) do
+    local width = text_table.width(entry[1]) + 4
+    if width <= DEEPEST_HELP_COLUMN then
+      column = math.max(column, width)
+    end
+  end
+  column = column == 0 and DEEPEST_HELP_COLUMN or column
+  for _, entry in ipairs(entries) do
+    local wrapped = text_table.wrap(entry[2] or "", HELP_WIDTH - column)
+    local label, first = "  " .. entry[1], 1
+    if text_table.width(label) + 2 <= column then
+      label, first = text_table.pad(label, column) .. wrapped[1], 2
+    end
+    lines[#lines + 1] = label:gsub(" +$", "")
+    for i = first, #wrapped do
+      lines[#lines + 1] = ((" "):rep(column) .. wrapped[i]):gsub(" +$", "")
+    end
+  end
+end
+
+local function paragraphs(lines, text)
+  for paragraph in (text .. "\n\n"):gmatch("(.-)\n%s*\n") do
+    lines[#lines + 1] = ""
+    for _, line in ipairs(text_table.wrap(paragraph, HELP_WIDTH)) do
+      lines[#lines + 1] = line
+    end
+  end
+end
+
+--- Headings of the options in the order of their first appearance, and the options under each.
+---@param command specbench.cli.command
+---@return string[] headings, table<string, specbench.cli.option[]> by_heading
+function cli.groups(command)
+  local headings, by_heading = {}, {}
+  for _, option in ipairs(command.options or {}) do
+    if not option.hidden then
+      local heading = option.group or "Options"
+      if not by_heading[heading] then
+        headings[#headings + 1], by_heading[heading] = heading, {}
+      end
+      table.insert(by_heading[heading], option)
+    end
+  end
+  return headings, by_heading
+end
+
+--- The text of --help, 80 columns wide, ended by a newline.
+---@param command specbench.cli.command
+---@return string
+function cli.help(command)
+  local lines = { ("Usage: %s %s"):format(reader.title(command), cli.usage(command)), "" }
+  for _, line in ipairs(text_table.wrap(command.summary, HELP_WIDTH)) do
+    lines[#lines + 1] = line
+  end
+  if command.description then
+    paragraphs(lines, command.description)
+  end
+
+  local arguments = {}
+  for i, positional in ipairs(command.positionals or {}) do
+    arguments[i] = { positional.name, positional.help }
+  end
+  if #arguments > 0 then
+    lines[#lines + 1] = "\nArguments:"
+    list(lines, arguments)
+  end
+
+  local headings, by_heading = cli.groups(command)
+  if #headings == 0 then
+    headings[1], by_heading["Options"] = "Options", {}
+  end
+  for i, heading in ipairs(headings) do
+    lines[#lines + 1] = "\n" .. heading .. ":"
+    local entries = {}
+    for j, option in ipairs(by_heading[heading]) do
+      entries[j] = { option_label(option), cli.explanation(option) }
+    end
+    if i == 1 then
+      entries[#entries + 1] = { "-h, --help", "show this help" }
+    end
+    list(lines, entries)
+  end
+
+  if command.examples and #command.examples > 0 then
+    lines[#lines + 1] = "\nExamples:"
+    for _, example in ipairs(command.examples) do
+      if type(example) == "table" then
+        lines[#lines + 1] = "  # " .. example[2]
+        example = example[1]
+      end
+      lines[#lines + 1] = "  " .. example
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- The text of `specbench --help`: the commands with their summaries, ended by a newline.
+---@param commands specbench.cli.command[] in the order to show
+---@param summary string what the program is, one line
+---@return string
+function cli.overview(commands, summary)
+  local lines = { "Usage: specbench COMMAND [OPTION]... [ARGUMENT]...", "", summary }
+  lines[#lines + 1] = "\nCommands:"
+  local entries = {}
+  for _, command in ipairs(commands) do
+    if not command.hidden then
+      entries[#entries + 1] = { command.name, command.summary }
+    end
+  end
+  list(lines, entries)
+  lines[#lines + 1] = "\n'specbench COMMAND --help' explains a command."
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return cli

@@ -1,0 +1,207 @@
+--- Heatmaps as text: one coloured cell a number, the smallest y at the bottom.
+--
+--   io.write(heatmap.terminal {
+--     title = "7B, polish", x_title = "context", y_title = "concurrency",
+--     x = { 256, 512 }, y = { 1, 4 }, values = { { 1.52, 1.44 }, { 1.21, nil } }, is_tty = true,
+--   })
+
+local colour = require "specbench.colour"
+local text_table = require "specbench.text_table"
+
+local heatmap = {}
+
+local LEGEND_STEPS = 16
+local LINES = {
+  ascii = { side = "|", corner = "+", floor = "-" },
+  unicode = { side = "│", corner = "└", floor = "─" },
+}
+
+---@class specbench.heatmap
+---@field title? string
+---@field x any[] labels, left to right
+---@field y any[] labels; numbers are sorted, other labels go from the bottom to the top
+---@field values (number|nil)[][] values[yi][xi], indices into y and x; nil or NaN: not measured
+---@field notes? string[][] notes[yi][xi], a remark on a cell, listed under the map
+---@field min? number value of the coldest colour, 0 unless told
+---@field max? number value of the warmest colour, 2 unless told
+---@field x_title? string
+---@field y_title? string
+---@field value_title? string what the numbers are, "speed-up" unless told
+---@field format? string of a number, "%.2f" unless told
+
+---@class specbench.heatmap.terminal : specbench.heatmap
+---@field colour? boolean|"auto" see colour.depth
+---@field is_tty? boolean whether the text goes to a terminal
+---@field unicode? boolean lines drawn with box characters; follows the locale unless told
+---@field width? integer columns of the output, 80 unless told
+---@field getenv? fun(name: string): string|nil
+
+--- Indices of `y` from the bottom row to the top one.
+---@param y any[]
+---@return integer[]
+function heatmap.bottom_up(y)
+  local order, numeric = {}, true
+  for i, label in ipairs(y) do
+    order[i] = i
+    numeric = numeric and tonumber(label) ~= nil
+  end
+  if numeric then
+    table.sort(order, function(a, b)
+      return tonumber(y[a]) < tonumber(y[b])
+    end)
+  end
+  return order
+end
+
+--- The number of a cell, or nil where nothing was measured.
+---@param map specbench.heatmap
+---@param yi integer
+---@param xi integer
+---@return number|nil
+function heatmap.value(map, yi, xi)
+  local value = map.values[yi] and map.values[yi][xi]
+  if type(value) == "number" and value == value then
+    return value
+  end
+end
+
+local function locale_is_utf8(getenv)
+  for _, name in ipairs { "LC_ALL", "LC_CTYPE", "LANG" } do
+    local value = getenv(name)
+    if value and value ~= "" then
+      return value:lower():find("utf%-?8") ~= nil
+    end
+  end
+  return false
+end
+
+--- Letters for the remarks, one a distinct text, in the order of reading (top row first).
+local function letter_notes(map, order)
+  local letters, list = {}, {}
+  for i = #order, 1, -1 do
+    for xi = 1, #map.x do
+      local note = map.notes and map.notes[order[i]] and map.notes[order[i]][xi]
+      if note and not letters[note] then
+        local n = #list
+        local tail = string.char(97 + n % 26)
+        letters[note] = n < 26 and tail or string.char(96 + n // 26) .. tail
+        list[n + 1] = note
+      end
+    end
+  end
+  return letters, list
+end
+
+local function widest(labels)
+  local width = 0
+  for _, label in ipairs(labels) do
+    width = math.max(width, text_table.width(label))
+  end
+  return width
+end
+
+local function texts(values)
+  local list = {}
+  for i, value in ipairs(values) do
+    list[i] = text_table.text(value)
+  end
+  return list
+end
+
+local function legend(map, depth, min, max, format, has_absent)
+  local parts = { (map.value_title or "speed-up") .. "  " .. format:format(min) }
+  if depth == "none" then
+    parts[#parts + 1] = " to " .. format:format(max)
+  else
+    parts[#parts + 1] = " "
+    for step = 0, LEGEND_STEPS - 1 do
+      local r, g, b = colour.coolwarm(step / (LEGEND_STEPS - 1))
+      parts[#parts + 1] = colour.on_background(" ", depth, r, g, b)
+    end
+    parts[#parts + 1] = " " .. format:format(max)
+  end
+  if has_absent then
+    parts[#parts + 1] = "   - not measured"
+  end
+  return table.concat(parts)
+end
+
+--- The heatmap as text, each line ended by a newline. Columns that do not fit the width are shown
+--- in further blocks under the first.
+---@param map specbench.heatmap.terminal
+---@return string
+function heatmap.terminal(map)
+  local getenv = map.getenv or os.getenv
+  local depth = colour.depth(map.colour, map.is_tty, getenv)
+  local unicode = map.unicode
+  if unicode == nil then
+    unicode = locale_is_utf8(getenv)
+  end
+  local box = unicode and LINES.unicode or LINES.ascii
+  local min, max, format = map.min or 0, map.max or 2, map.format or "%.2f"
+  local order = heatmap.bottom_up(map.y)
+  local letters, notes = letter_notes(map, order)
+  local x, y = texts(map.x), texts(map.y)
+
+  local shown, has_absent, cell_width = {}, false, widest(x)
+  for yi = 1, #y do
+    shown[yi] = {}
+    for xi = 1, #x do
+      local value = heatmap.value(map, yi, xi)
+      local note = map.notes and map.notes[yi] and map.notes[yi][xi]
+      -- The letter is outside the number's field, so that the decimal points stay in line.
+      local text = (value and format:format(value) or " - ") .. (note and letters[note] or " ")
+      shown[yi][xi] = text
+      has_absent = has_absent or not value
+      cell_width = math.max(cell_width, text_table.width(text))
+    end
+  end
+  cell_width = cell_width + 2
+
+  local y_width = widest(y)
+  local gutter = (" "):rep(y_width + 1)
+  local per_block = math.max(1, ((map.width or 80) - y_width - 2) // cell_width)
+  local lines = {}
+  local function add(text)
+    lines[#lines + 1] = text:gsub(" +$", "")
+  end
+
+  if map.title then
+    add(map.title)
+  end
+  for first = 1, #x, per_block do
+    local last = math.min(first + per_block - 1, #x)
+    if map.y_title then
+      add(map.y_title)
+    end
+    for i = #order, 1, -1 do
+      local yi = order[i]
+      local row = { text_table.pad(y[yi], y_width, "right"), " ", box.side }
+      for xi = first, last do
+        local text = text_table.pad(shown[yi][xi], cell_width - 1, "right") .. " "
+        local value = heatmap.value(map, yi, xi)
+        if value then
+          text = colour.on_background(text, depth, colour.of_value(value, min, max))
+        end
+        row[#row + 1] = text
+      end
+      add(table.concat(row))
+    end
+    add(gutter .. box.corner .. box.floor:rep(cell_width * (last - first + 1)))
+    local floor = { gutter, " " }
+    for xi = first, last do
+      floor[#floor + 1] = text_table.pad(x[xi], cell_width - 2, "right") .. "  "
+    end
+    add(table.concat(floor))
+    if map.x_title then
+      add(gutter .. " " .. text_table.pad(map.x_title, cell_width * (last - first + 1), "center"))
+    end
+  end
+  add(legend(map, depth, min, max, format, has_absent))
+  for i, note in ipairs(notes) do
+    add(("%s  %s"):format(letters[note], notes[i]))
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return heatmap

@@ -1,0 +1,55 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "measure/metrics.h"
+#include "store/records.h"
+
+/* The bytes as a records file, and as the inside of one with a right beginning and checksum. A run that parses
+ * can be measured, listed and written, and what was written parses again. */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void use(const sb_run *run)
+{
+  const sb_slo slo = { 100, 10, 1000 };
+  sb_metrics metrics;
+  sb_strbuf out = { 0 };
+  sb_metrics_compute(run, &slo, &metrics);
+  sb_records_to_jsonl(run, &out);
+  sb_strbuf_clear(&out);
+  if (sb_records_write(run, &out) != SB_OK)
+    abort();
+  sb_run *back = sb_records_parse(out.data, out.size, NULL);
+  if (!back || back->count != run->count)
+    abort();
+  sb_run_free(back);
+  sb_strbuf_deinit(&out);
+}
+
+static void parse(const void *data, size_t size)
+{
+  sb_err err = { 0 };
+  sb_run *run = sb_records_parse(data, size, &err);
+  if (run)
+    use(run);
+  else if (err.code != SB_EPARSE || !err.text[0])
+    abort();
+  sb_run_free(run);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+  parse(data, size);
+  sb_strbuf file = { 0 };
+  sb_strbuf_puts(&file, "sbrec1\n");
+  sb_strbuf_append(&file, data, size);
+  unsigned long crc = crc32(0, (const Bytef *)file.data, (uInt)file.size);
+  for (size_t i = 0; i < 4; i++)
+    sb_strbuf_putc(&file, (char)(crc >> 8 * i & 0xff));
+  parse(file.data, file.size);
+  sb_strbuf_deinit(&file);
+  return 0;
+}
