@@ -12,8 +12,9 @@
 
 #define TYPE "specbench.load"
 
-/* uservalue: keeps every string that the load borrows */
+/* uservalue: a table that keeps every string that the load borrows; after these, those of the requests */
 enum { UV_ANCHOR = 1 };
+enum { ANCHOR_URL = 1, ANCHOR_ID_PREFIX, ANCHOR_HEADERS, ANCHOR_REQUESTS };
 
 typedef struct load_box {
   sb_load *load;
@@ -63,16 +64,13 @@ static void read_requests(lua_State *L, load_box *box, uint32_t count, int ancho
     if (lua_getfield(L, -1, "body") != LUA_TSTRING)
       luaL_error(L, "request %d has no 'body' string", (int)i + 1);
     request->body = lua_tolstring(L, -1, &request->body_size);
-    lua_rawseti(L, anchor, (lua_Integer)lua_rawlen(L, anchor) + 1);
-    request->prompt_id = (uint32_t)sbl_opt_number_field(L, -1, "prompt_id", i);
+    lua_rawseti(L, anchor, ANCHOR_REQUESTS + 2 * (lua_Integer)i);
+    request->prompt_id = (uint32_t)sbl_opt_integer_field(L, -1, "prompt_id", i, 0, UINT32_MAX);
     if (lua_getfield(L, -1, "headers") != LUA_TNIL) {
       request->headers = sbl_string_vector(L, -1, "request headers");
-      lua_rawseti(L, anchor, (lua_Integer)lua_rawlen(L, anchor) + 1);
-      lua_rawseti(L, anchor, (lua_Integer)lua_rawlen(L, anchor) + 1);
-    } else {
-      lua_pop(L, 1);
+      lua_rawseti(L, anchor, ANCHOR_REQUESTS + 2 * (lua_Integer)i + 1);
     }
-    lua_pop(L, 1);
+    lua_pop(L, 2);
   }
 }
 
@@ -86,7 +84,8 @@ static int read_arrivals(lua_State *L, load_box *box, uint32_t count, sb_err *er
   sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
   box->arrivals = sb_calloc(count, sizeof *box->arrivals);
   return sb_plan_arrivals(kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
-                          (uint64_t)sbl_opt_number_field(L, at, "seed", 0), count, box->arrivals, err);
+                          (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count,
+                          box->arrivals, err);
 }
 
 static int start(lua_State *L)
@@ -98,15 +97,17 @@ static int start(lua_State *L)
   luaL_setmetatable(L, TYPE);
   lua_newtable(L);
   int anchor = 3;
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, anchor, 1);
+  lua_getfield(L, 1, "url");
+  lua_rawseti(L, anchor, ANCHOR_URL);
+  lua_getfield(L, 1, "id_prefix");
+  lua_rawseti(L, anchor, ANCHOR_ID_PREFIX);
   lua_pushvalue(L, anchor);
   lua_setiuservalue(L, 2, UV_ANCHOR);
 
   sb_err err;
   sb_load_options options = {
     .url = sbl_opt_string_field(L, 1, "url", NULL),
-    .concurrency = (uint32_t)sbl_opt_number_field(L, 1, "concurrency", 0),
+    .concurrency = (uint32_t)sbl_opt_integer_field(L, 1, "concurrency", 0, 0, UINT32_MAX),
     .timeout_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "timeout", 0), "timeout"),
     .silence_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "chunk_timeout", 0), "chunk_timeout"),
     .id_prefix = sbl_opt_string_field(L, 1, "id_prefix", NULL),
@@ -120,7 +121,7 @@ static int start(lua_State *L)
     return luaL_error(L, "field 'url' is missing");
   lua_getfield(L, 1, "headers");
   options.headers = sbl_string_vector(L, -1, "headers");
-  lua_rawseti(L, anchor, 2);
+  lua_rawseti(L, anchor, ANCHOR_HEADERS);
   lua_settop(L, anchor);
 
   if (lua_getfield(L, 1, "requests") != LUA_TTABLE)
@@ -234,6 +235,7 @@ static int take_run(lua_State *L)
   load_box *box = check_load(L);
   if (!box->done || box->taken)
     return luaL_error(L, box->taken ? "the load's run was taken already" : "the load has not ended: wait or cancel");
+  luaL_argcheck(L, box->load, 1, "the load is closed");
   box->taken = true;
   sbl_push_run(L, sb_load_take_run(box->load));
   return 1;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/strbuf.h"
 #include "proc/child.h"
@@ -93,6 +94,43 @@ static void on_ended(sb_child *child)
   wake_all(p);
 }
 
+static bool is_set_by(lua_State *L, int changes, const char *entry)
+{
+  const char *equals = strchr(entry, '=');
+  lua_pushlstring(L, entry, equals ? (size_t)(equals - entry) : strlen(entry));
+  bool found = lua_rawget(L, changes) != LUA_TNIL;
+  lua_pop(L, 1);
+  return found;
+}
+
+/* This process's environment with the changes of the table at the top of the stack ({ NAME = "value", or
+ * false to unset it }), as a vector anchored in what is pushed; NULL where there is no table. */
+static const char **push_environment(lua_State *L)
+{
+  int changes = lua_gettop(L);
+  if (lua_isnil(L, changes))
+    return NULL;
+  luaL_checktype(L, changes, LUA_TTABLE);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (char **entry = environ; *entry; entry++)
+    if (!is_set_by(L, changes, *entry)) {
+      lua_pushstring(L, *entry);
+      lua_rawseti(L, changes + 1, ++count);
+    }
+  lua_pushnil(L);
+  while (lua_next(L, changes)) {
+    if (lua_type(L, -2) != LUA_TSTRING || (!lua_isstring(L, -1) && !lua_isboolean(L, -1)))
+      luaL_error(L, "env must map names to strings, or to false to unset one");
+    if (lua_isstring(L, -1)) {
+      lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), lua_tostring(L, -1));
+      lua_rawseti(L, changes + 1, ++count);
+    }
+    lua_pop(L, 1);
+  }
+  return sbl_string_vector(L, changes + 1, "env");
+}
+
 /* start{ argv, env?, cwd?, log?, grace? } -> process, or nil, message, code */
 static int start(lua_State *L)
 {
@@ -108,7 +146,7 @@ static int start(lua_State *L)
   lua_getfield(L, 1, "env");
   sb_child_options options = {
     .argv = argv,
-    .env = sbl_string_vector(L, -1, "env"),
+    .env = push_environment(L),
     .cwd = sbl_opt_string_field(L, 1, "cwd", NULL),
     .log_path = sbl_opt_string_field(L, 1, "log", NULL),
     .supervisor_exe = sbl_world_of(L)->executable,

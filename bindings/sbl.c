@@ -58,6 +58,19 @@ double sbl_opt_number_field(lua_State *L, int index, const char *field, double f
   return value;
 }
 
+int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low, int64_t high)
+{
+  if (!push_field(L, index, field, LUA_TNUMBER))
+    return fallback;
+  int whole;
+  int64_t value = lua_tointegerx(L, -1, &whole);
+  if (!whole || value < low || value > high)
+    luaL_error(L, "field '%s' must be a whole number from %I to %I, not %s", field, (LUAI_UACINT)low,
+               (LUAI_UACINT)high, luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 1);
+  return value;
+}
+
 bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallback)
 {
   if (!push_field(L, index, field, LUA_TBOOLEAN))
@@ -84,13 +97,15 @@ const char **sbl_string_vector(lua_State *L, int index, const char *what)
   }
   luaL_checktype(L, index, LUA_TTABLE);
   lua_Unsigned count = lua_rawlen(L, index);
-  const char **vector = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *vector, 0);
+  const char **vector = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *vector, 1);
+  lua_createtable(L, (int)count, 0); /* the script may change its own table while the vector is in use */
   for (lua_Unsigned i = 0; i < count; i++) {
     if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TSTRING)
       luaL_error(L, "%s must be strings: item %d is a %s", what, (int)i + 1, luaL_typename(L, -1));
     vector[i] = lua_tostring(L, -1);
-    lua_pop(L, 1);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
+  lua_setiuservalue(L, -2, 1);
   vector[count] = NULL;
   return vector;
 }

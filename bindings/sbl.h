@@ -36,13 +36,14 @@ void sbl_type(lua_State *L, const char *name, const luaL_Reg *methods);
  * error that names the field. */
 const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback);
 double sbl_opt_number_field(lua_State *L, int index, const char *field, double fallback);
+int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low, int64_t high);
 bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallback);
 
 /* Seconds (a Lua number) as nanoseconds; negative, NaN and over 100 years raise. */
 int64_t sbl_seconds(lua_State *L, double seconds, const char *what);
 
-/* An array of strings at `index` as a NULL-terminated vector in a new userdata, which is pushed; the strings
- * stay anchored by the table. NULL (and nil pushed) where the value is nil. */
+/* An array of strings at `index` as a NULL-terminated vector in a new userdata, which is pushed and anchors the
+ * strings. NULL (and nil pushed) where the value is nil. */
 const char **sbl_string_vector(lua_State *L, int index, const char *what);
 
 /* Modules, opened by require "sb.NAME". */
@@ -56,5 +57,6 @@ int sbl_open_proc(lua_State *L);
 int sbl_open_load(lua_State *L);
 int sbl_open_measure(lua_State *L);
 int sbl_open_prom(lua_State *L);
+int sbl_open_signal(lua_State *L);
 
 #endif

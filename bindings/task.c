@@ -23,7 +23,7 @@ struct sbl_task {
   sbl_world *world;
   lua_State *co;
   sbl_task_state state;
-  sbl_wait *wait;        /* what a waiting task waits for */
+  sbl_wait *wait;        /* what a suspended task waits for, until its turn takes the results */
   sb_deferred turn;      /* its place in the loop's queue while ready */
   joiner *joiners;
   bool observed;         /* somebody saw how it failed */
@@ -54,7 +54,6 @@ void sbl_task_suspend(sbl_task *task, sbl_wait *wait)
 
 void sbl_task_wake(sbl_task *task)
 {
-  task->wait = NULL;
   task->state = SBL_TASK_READY;
   sb_loop_defer(task->world->loop, &task->turn);
 }
@@ -122,6 +121,7 @@ static void run_turn(sb_deferred *turn)
   push_task(L, task); /* stays alive during its turn */
   int arguments = lua_status(co) == LUA_YIELD ? 0 : lua_gettop(co) - 1, results = 0;
   task->state = SBL_TASK_RUNNING;
+  task->wait = NULL;
   task->world->current = task;
   int status = lua_resume(co, L, arguments, &results);
   task->world->current = NULL;
@@ -185,6 +185,7 @@ void sbl_task_cancel(lua_State *L, sbl_task *task)
   /* <close> handlers run now; they are in no task's turn, so they cannot wait */
   sbl_task *outer = world->current;
   world->current = NULL;
+  task->state = SBL_TASK_RUNNING;
   push_task(L, task);
   if (close_thread(task->co, L) != LUA_OK)
     sb_log(SB_LOG_ERROR, "while closing a cancelled task: %s", luaL_tolstring(task->co, -1, NULL));
@@ -230,7 +231,7 @@ static int push_outcome(lua_State *L, int index, const sbl_task *task)
 
 void sbl_task_push_error(lua_State *L, sbl_task *task)
 {
-  (void)task;
+  task->observed = true;
   lua_getiuservalue(L, -1, UV_RESULTS);
   lua_rawgeti(L, -1, 1);
   lua_remove(L, -2);

@@ -30,6 +30,7 @@ SPEC_BENCH = ["conversation", "math-reasoning", "qa", "rag", "summarization", "t
 SPEC_BENCH_PUBLISHED = {"conversation": (5438, 0), "math-reasoning": (4741, 0), "qa": (921, 0),
                         "rag": (57602, 0), "summarization": (59781, 17), "translation": (3780, 6)}
 SHAREGPT_PUBLISHED = 55896
+ARRAYS = ("prompt_tokens", "answer_tokens", "rows", "reference_order")
 # tokens of the reference's own instruction, which its files' total_prompt_tokens include
 CNN_INSTRUCTION = 56
 
@@ -38,7 +39,8 @@ class Counter:
     def __init__(self, vocabulary):
         lines = Path(vocabulary).read_bytes().splitlines()
         ranks = {base64.b64decode(t): int(r) for t, r in (line.split() for line in lines if line)}
-        self.encoding = tiktoken.Encoding("qwen2.5", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})
+        self.encoding = tiktoken.Encoding("qwen2.5", pat_str=PATTERN, mergeable_ranks=ranks,
+                                          special_tokens={})
 
     def __call__(self, text):
         return len(self.encoding.encode(text, disallowed_special=()))
@@ -76,7 +78,7 @@ def write(folder, dataset, about, tables):
     head = {"dataset": dataset, "tokenizer": "Qwen2.5", "about": about}
     parts = []
     for name, members in tables.items():
-        body = ",\n".join(f"{json.dumps(k)}: {wrap(v) if isinstance(v, list) else json.dumps(v)}"
+        body = ",\n".join(f"{json.dumps(k)}: {wrap(v) if k in ARRAYS else json.dumps(v)}"
                           for k, v in members.items())
         parts.append(f"{json.dumps(name)}: {{\n{body}}}")
     text = json.dumps(head)[:-1] + ',\n"tables": {\n' + ",\n".join(parts) + "}}\n"
@@ -96,8 +98,9 @@ def sharegpt(data, count, out):
     check("ShareGPT", sum(lengths[kept[i]][0] for i in order[:512]), SHAREGPT_PUBLISHED)
     write(out, "sharegpt",
           "Rows that pass the reference's filter, in file order; rows: their 0-based numbers in the file; "
-          "answer_tokens: the reference answers, which are max_tokens; reference_order: 0-based positions in these "
-          "arrays as the reference's shuffle (Python's random, seed 12345) sent them, its cells took the first 512.",
+          "answer_tokens: the reference answers, which are max_tokens; reference_order: 0-based positions in "
+          "these arrays as the reference's shuffle (Python's random, seed 12345) sent them, its cells took the "
+          "first 512.",
           {"sharegpt": table(path, [lengths[i][0] for i in kept], file_rows=len(rows), rows=kept,
                              answer_tokens=[lengths[i][1] for i in kept], reference_order=order)})
 
@@ -116,8 +119,8 @@ def spec_bench(data, count, out):
             check(f"Spec-Bench {task}", sum(tokens) + instruction * len(tokens), published)
         tables[task] = table(path, tokens, **more)
     write(out, "spec-bench",
-          "First turns, in file order, without the reference's instruction (reference_instruction_tokens more a "
-          "prompt); parts: of all, how many consecutive prompts of which task.", tables)
+          "First turns, in file order, without the reference's instruction (reference_instruction_tokens more "
+          "a prompt); parts: of all, how many consecutive prompts of which task.", tables)
 
 
 def list_parts(rows):
@@ -131,7 +134,7 @@ def list_parts(rows):
             parts[-1][1] += 1
         else:
             parts.append([task, 1])
-    return "; ".join(f"{task} {n}" for task, n in parts)
+    return parts
 
 
 def cnn_content(path, key, count):
@@ -154,8 +157,8 @@ def cnn_news(data, count, out):
                   for i in range(0, len(rows) - stories + 1, stories)]
         tables[context] = table(path, [count(text) for text in joined], joined_stories=stories)
     write(out, "cnn-news",
-          "Content alone, in file order. 4k and 8k were never published: joined_stories consecutive stories of the 2k "
-          "file each, an empty line between them.", tables)
+          "Content alone, in file order. 4k and 8k were never published: joined_stories consecutive stories of "
+          "the 2k file each, an empty line between them.", tables)
 
 
 def cnn_highlights(data, count, out):

@@ -1,7 +1,9 @@
 #include "base/json_write.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,19 +75,40 @@ void sb_json_put_int(sb_strbuf *out, int64_t value)
   sb_strbuf_printf(out, "%" PRId64, value);
 }
 
+/* Adds one to the last digit before the exponent; false where that takes a digit more. */
+static bool step_up(char *text)
+{
+  for (char *p = strchr(text, 'e') - 1; p >= text; p--) {
+    if (*p >= '0' && *p < '9') {
+      ++*p;
+      return true;
+    }
+    if (*p == '9')
+      *p = '0';
+  }
+  return false;
+}
+
+/* The fewest significant digits that read back the same, as "-d.ddde+XX". 15 are enough to find all shorter
+ * ones of a normal number. Above a power of two the doubles lie twice as far apart as below it, so there the
+ * text that reads back may be the next one up from the nearest. */
+static void shortest(double value, char *text, size_t size)
+{
+  for (int precision = fabs(value) < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
+    snprintf(text, size, "%.*e", precision, value);
+    if (strtod(text, NULL) == value || (step_up(text) && strtod(text, NULL) == value))
+      return;
+  }
+}
+
 void sb_json_put_double(sb_strbuf *out, double value)
 {
   if (!isfinite(value)) {
     sb_strbuf_puts(out, "null");
     return;
   }
-  /* the fewest significant digits that read back the same: "-d.ddde+XX" */
   char text[40];
-  for (int precision = 14; precision <= 16; precision++) {
-    snprintf(text, sizeof text, "%.*e", precision, value);
-    if (strtod(text, NULL) == value)
-      break;
-  }
+  shortest(value, text, sizeof text);
   char digits[24];
   size_t n = 0;
   char *exponent_at = strchr(text, 'e');

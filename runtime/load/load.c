@@ -19,6 +19,7 @@ struct sb_load {
   const char **headers;    /* scratch: a request's headers */
   size_t common_headers, header_capacity;
   int open_handles;
+  bool sending;            /* a slot that ends meanwhile is filled by the loop that sends, not on top of it */
   bool ended;              /* complete or cancelled */
 };
 
@@ -77,7 +78,7 @@ static void send_next(sb_load *load, int64_t t_intended)
   sb_stream *stream = load->idle[--load->idle_count];
   char id_header[192];
   if (load->options.id_prefix)
-    snprintf(id_header, sizeof id_header, "X-Request-Id: %s-%u", load->options.id_prefix, index);
+    snprintf(id_header, sizeof id_header, "X-Request-Id: %.150s-%u", load->options.id_prefix, index);
   record->t_intended = t_intended;
   record->outcome = SB_OUTCOME_OK;
   free(record->error);
@@ -94,23 +95,28 @@ static void send_next(sb_load *load, int64_t t_intended)
   sb_stream_start(stream, load->http, call, record);
 }
 
-/* Open loop: sends all that is due and free to go, then sleeps until the next planned time. */
-static void send_due(sb_load *load)
+/* Sends all that is free to go; an open loop then sleeps until the next planned time. */
+static void send_ready(sb_load *load)
 {
-  int64_t start = load->run->t_start;
+  if (load->sending)
+    return;
+  load->sending = true;
   while (load->progress.sent < load->progress.total && load->idle_count) {
-    int64_t due = start + load->options.arrivals_ns[load->progress.sent];
-    if (due > sb_clock_now()) {
+    int64_t now = sb_clock_now(), due = now;
+    if (is_open_loop(load))
+      due = load->run->t_start + load->options.arrivals_ns[load->progress.sent];
+    if (due > now) {
       sb_timer_at(&load->timer, due);
-      return;
+      break;
     }
     send_next(load, due);
   }
+  load->sending = false;
 }
 
 static void on_planned_time(sb_timer *timer)
 {
-  send_due(timer->data);
+  send_ready(timer->data);
 }
 
 static void on_stream_end(sb_stream *stream)
@@ -121,10 +127,7 @@ static void on_stream_end(sb_stream *stream)
   load->progress.failed += stream->record->outcome != SB_OUTCOME_OK;
   load->progress.bytes += stream->record->bytes;
   load->idle[load->idle_count++] = stream;
-  if (is_open_loop(load))
-    send_due(load);
-  else if (load->progress.sent < load->progress.total)
-    send_next(load, sb_clock_now());
+  send_ready(load);
   end_if_complete(load);
 }
 
@@ -189,11 +192,7 @@ sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *op
   load->open_handles = 2;
   load->run->wall_anchor_ns = sb_clock_wall();
   load->run->t_start = load->run->clock_anchor_ns = sb_clock_now();
-  if (is_open_loop(load))
-    send_due(load);
-  else
-    while (load->idle_count && load->progress.sent < load->progress.total)
-      send_next(load, sb_clock_now());
+  send_ready(load);
   return load;
 }
 

@@ -95,7 +95,7 @@ static void on_event(void *context, const char *data, size_t size)
   stream->saw_event = true;
   if (sb_oai_parse(data, size, &event)) {
     char text[160];
-    snprintf(text, sizeof text, "an event is not JSON: %.100s", data);
+    snprintf(text, sizeof text, "an event is not JSON: %.*s", size < 100 ? (int)size : 100, data);
     fail(record, SB_OUTCOME_BODY, text);
     return;
   }

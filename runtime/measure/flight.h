@@ -9,9 +9,9 @@
 typedef struct sb_flight {
   double mean;           /* over t_start .. t_end; NaN for an empty run */
   uint32_t most;
-  /* The steady window: from the moment the number first reached the run's concurrency until it last fell below.
-   * Short dips between an answer and the next send do not end it. 0, 0 where the target was never reached or
-   * where there is none (open loop). */
+  /* The steady window: from the moment the number first reached the run's concurrency until it last fell
+   * below. Short dips between an answer and the next send do not end it. 0, 0 where the target was never
+   * reached or where there is none (open loop). */
   int64_t steady_from, steady_to;
 } sb_flight;
 

@@ -18,7 +18,7 @@ static void add_gaps(sb_latencies *latencies, const sb_record *record, double sc
   sb_chunk chunk;
   sb_timeline_read(&record->timeline, &reader);
   while (sb_timeline_next(&reader, &chunk)) {
-    if (sb_chunk_brings_token(record, &chunk)) {
+    if (sb_chunk_brings_token(per_chunk, &chunk)) {
       if (last_token) {
         double gap = (double)(chunk.t_ns - last_token) / 1e6 * scale;
         sb_samples_add(&latencies->itl_chunk_ms, gap);

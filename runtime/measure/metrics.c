@@ -83,8 +83,8 @@ static void judge(tally *t, const sb_record *record, const sb_request_figures *f
   if (tokens < 0)
     t->tpot_known = false;
   bool has_gaps = tokens > 1; /* one token has no time per further token to miss the objective with */
-  if (!isnan(figures->ttft_ms) && meets(t->slo->ttft_ms, figures->ttft_ms) && meets(t->slo->e2el_ms, figures->e2el_ms) &&
-      (!has_gaps || meets(t->slo->tpot_ms, figures->tpot_ms)))
+  if (!isnan(figures->ttft_ms) && meets(t->slo->ttft_ms, figures->ttft_ms) &&
+      meets(t->slo->e2el_ms, figures->e2el_ms) && (!has_gaps || meets(t->slo->tpot_ms, figures->tpot_ms)))
     t->met++;
 }
 

@@ -5,8 +5,8 @@
 
 #include "measure/latency.h"
 
-/* The figures of one cell, computed from its run (runtime/measure/README.md defines each). All are doubles, so
- * that one rule covers them: NaN means absent, because the records cannot tell; nothing is guessed. */
+/* The figures of one cell, computed from its run (runtime/measure/README.md defines each). All are doubles,
+ * so that one rule covers them: NaN means absent, because the records cannot tell; nothing is guessed. */
 
 typedef enum sb_metric_kind { SB_METRIC_REAL, SB_METRIC_INTEGER, SB_METRIC_FLAG } sb_metric_kind;
 

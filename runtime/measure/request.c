@@ -2,19 +2,15 @@
 
 #include <math.h>
 
-bool sb_chunk_brings_token(const sb_record *record, const sb_chunk *chunk)
-{
-  return sb_token_source_per_chunk(record->token_source) ? chunk->tokens > 0 : chunk->has_text;
-}
-
 void sb_record_span(const sb_record *record, sb_span *span)
 {
+  bool per_chunk = sb_token_source_per_chunk(record->token_source);
   *span = (sb_span){ 0 };
   sb_timeline_reader reader;
   sb_chunk chunk;
   sb_timeline_read(&record->timeline, &reader);
   while (sb_timeline_next(&reader, &chunk)) {
-    if (sb_chunk_brings_token(record, &chunk)) {
+    if (sb_chunk_brings_token(per_chunk, &chunk)) {
       if (span->token_chunks++ == 0)
         span->first_token = chunk.t_ns;
       span->last_token = chunk.t_ns;

@@ -17,8 +17,11 @@ typedef struct sb_span {
 
 void sb_record_span(const sb_record *record, sb_span *span);
 
-/* Whether this chunk of the record brings a token. */
-bool sb_chunk_brings_token(const sb_record *record, const sb_chunk *chunk);
+/* Whether a chunk brings a token; per_chunk is sb_token_source_per_chunk of its record's source. */
+static inline bool sb_chunk_brings_token(bool per_chunk, const sb_chunk *chunk)
+{
+  return per_chunk ? chunk->tokens > 0 : chunk->has_text;
+}
 
 /* X(field): one latency a request, in milliseconds. The ref_ ones follow the reference system's rules. */
 #define SB_REQUEST_FIGURES(X) \

@@ -47,7 +47,7 @@ static uint64_t sort_key(double value)
 enum { DIGIT_BITS = 11, DIGITS = 6, BUCKETS = 1 << DIGIT_BITS };
 
 /* Least-significant-digit radix sort: a cell holds some 10^5 gaps of each kind, and a comparison sort of all
- * of them takes ten times as long. */
+ * of them takes several times as long. Keys are computed again in each pass: memory for them costs more. */
 static void radix_sort(sb_sample *items, size_t count)
 {
   size_t (*starts)[BUCKETS] = sb_calloc(DIGITS, sizeof *starts);

@@ -66,7 +66,11 @@ bool sb_timeline_next(sb_timeline_reader *reader, sb_chunk *chunk)
 {
   const uint8_t *at = reader->at;
   uint64_t delta, packed;
-  if (!sb_varint_get(&at, reader->end, &delta) || !sb_varint_get(&at, reader->end, &packed))
+  if (!sb_varint_get(&at, reader->end, &delta))
+    return false;
+  if (at < reader->end && *at < 0x80)
+    packed = *at++; /* nearly always: fewer than 64 tokens */
+  else if (!sb_varint_get(&at, reader->end, &packed))
     return false;
   if (delta > (uint64_t)INT64_MAX - (uint64_t)reader->t_ns || packed >> 33)
     return false;

@@ -354,6 +354,7 @@ static CURLcode configure(sb_http_request *request)
 static void kick(sb_http *http)
 {
   int running = 0;
+  http->now = sb_clock_now();
   curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   if (running < http->active_count)
     uv_timer_start(&http->timer, on_timer, 0, 0);

@@ -65,6 +65,8 @@ void sb_loop_undefer(sb_loop *loop, sb_deferred *call)
   if (!call->next)
     loop->last = at;
   call->queued = false;
+  if (!loop->first)
+    uv_idle_stop(&loop->awake);
 }
 
 /* Calls queued by these calls wait for the next round, so that sockets are never starved. */
@@ -80,8 +82,6 @@ static void run_deferred(sb_loop *loop)
     call->run(call);
   }
   sb_loop_undefer(loop, &end);
-  if (!loop->first)
-    uv_idle_stop(&loop->awake);
 }
 
 bool sb_loop_poll(sb_loop *loop)

@@ -38,6 +38,13 @@ static void dispatch(sb_sse *sse, sb_sse_fn on_event, void *context)
 
 static void take_line(sb_sse *sse, const char *line, size_t size, sb_sse_fn on_event, void *context)
 {
+  if (!sse->started) {
+    sse->started = true;
+    if (size >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+      line += 3;
+      size -= 3;
+    }
+  }
   if (size == 0) {
     dispatch(sse, on_event, context);
     return;
@@ -66,7 +73,7 @@ static const char *line_end(const char *p, const char *end)
 static const char *whole_event(sb_sse *sse, const char *p, const char *stop, const char *end, sb_sse_fn on_event,
                                void *context)
 {
-  if (sse->has_data || *stop != '\n' || stop + 1 >= end || stop[1] != '\n')
+  if (!sse->started || sse->has_data || *stop != '\n' || stop + 1 >= end || stop[1] != '\n')
     return p;
   size_t size;
   const char *value = data_value(p, (size_t)(stop - p), &size);
@@ -76,17 +83,9 @@ static const char *whole_event(sb_sse *sse, const char *p, const char *stop, con
   return stop + 2;
 }
 
-static const char *skip_byte_order_mark(sb_sse *sse, const char *p, const char *end)
-{
-  sse->started = true;
-  return end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0 ? p + 3 : p;
-}
-
 void sb_sse_feed(sb_sse *sse, const char *data, size_t size, sb_sse_fn on_event, void *context)
 {
   const char *p = data, *end = data + size;
-  if (!sse->started && size)
-    p = skip_byte_order_mark(sse, p, end);
   while (p < end && !sse->overflow) {
     if (sse->after_cr) {
       sse->after_cr = false;

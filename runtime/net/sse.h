@@ -13,7 +13,7 @@ typedef struct sb_sse {
   sb_strbuf data;    /* data lines of the event so far, joined by newlines */
   bool has_data;
   bool after_cr;     /* a newline now belongs to the carriage return before */
-  bool started;      /* the first byte was seen (a byte order mark may precede it) */
+  bool started;      /* the first line was seen (a byte order mark may precede it) */
   bool overflow;     /* an event grew beyond SB_SSE_MAX_EVENT: nothing more is parsed */
 } sb_sse;
 

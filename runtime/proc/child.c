@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -169,6 +170,15 @@ static int check_cwd(const char *cwd, sb_err *err)
   return SB_OK;
 }
 
+/* This program by its path, because under valgrind the link leads to valgrind; by the link where the file was
+ * replaced or removed since the start, which the kernel's " (deleted)" behind the path shows. */
+static const char *this_program(char *path, size_t size)
+{
+  if (uv_exepath(path, &size) || access(path, X_OK))
+    return "/proc/self/exe";
+  return path;
+}
+
 static char **supervisor_argv(const sb_child_options *options, char *grace)
 {
   size_t count = 0;
@@ -183,7 +193,7 @@ static char **supervisor_argv(const sb_child_options *options, char *grace)
   return argv;
 }
 
-static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *options, int log)
+static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *options, const char *exe, int log)
 {
   char grace[16];
   snprintf(grace, sizeof grace, "%d", child->options.grace_ms);
@@ -198,7 +208,7 @@ static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *optio
   stdio[SB_SUPERVISOR_FD].data.stream = (uv_stream_t *)&child->control;
   uv_process_options_t spawn_options = {
     .exit_cb = on_supervisor_exit,
-    .file = options->supervisor_exe ? options->supervisor_exe : "/proc/self/exe",
+    .file = exe,
     .args = argv,
     .env = (char **)(uintptr_t)options->env,
     .cwd = options->cwd,
@@ -239,12 +249,13 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
     .on_ended = options->on_ended,
     .context = options->context,
   };
-  int rc = spawn(child, loop, options, log);
+  char path[PATH_MAX];
+  const char *exe = options->supervisor_exe ? options->supervisor_exe : this_program(path, sizeof path);
+  int rc = spawn(child, loop, options, exe, log);
   if (log >= 0)
     close(log);
   if (rc) {
-    sb_err_sys(err, -rc, "cannot start the supervisor '%s' of '%s'",
-               options->supervisor_exe ? options->supervisor_exe : "/proc/self/exe", options->argv[0]);
+    sb_err_sys(err, -rc, "cannot start the supervisor '%s' of '%s'", exe, options->argv[0]);
     child->freed = true;
     close_handles(child);
     return NULL;

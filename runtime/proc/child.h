@@ -23,9 +23,9 @@ typedef struct sb_child_options {
   const char *const *env;       /* the full environment, "NAME=value", NULL-terminated; NULL: inherit */
   const char *cwd;              /* NULL: inherit; a relative argv[0] is looked up from here */
   const char *log_path;         /* standard output and error are appended; NULL: /dev/null */
-  const char *supervisor_exe;   /* absolute; NULL: this program */
-  int grace_ms;                 /* SIGTERM to SIGKILL where no call says otherwise: specbench died, the server
-                                   left processes behind, sb_child_free. 0: SB_CHILD_GRACE_MS */
+  const char *supervisor_exe;   /* an absolute path; NULL: this program */
+  int grace_ms;                 /* SIGTERM to SIGKILL where no call says otherwise: specbench died, the
+                                   server left processes behind, sb_child_free. 0: SB_CHILD_GRACE_MS */
   void (*on_started)(sb_child *child, pid_t pid);
   void (*on_failed)(sb_child *child, const sb_err *err);          /* one line that names the program */
   void (*on_exit)(sb_child *child, int code, int signal_number);  /* the server itself; signal 0: exited */
@@ -49,8 +49,8 @@ void sb_child_kill(sb_child *child);
 pid_t sb_child_pid(const sb_child *child);
 void *sb_child_context(const sb_child *child);
 
-/* Silences the callbacks and, where anything still runs, stops it with the options' grace. The memory goes when
- * the loop has seen the end; a loop that is abandoned earlier leaves no process behind, for the supervisor
+/* Silences the callbacks and, where anything still runs, stops it with the options' grace. The memory goes
+ * when the loop has seen the end; a loop that is abandoned earlier leaves no process behind, for the supervisor
  * takes the death of this program as a stop. NULL is allowed, and so is a call from a callback. */
 void sb_child_free(sb_child *child);
 

@@ -15,7 +15,8 @@ static int bind_port(const char *host, int port, sb_err *err)
   snprintf(service, sizeof service, "%d", port);
   int rc = getaddrinfo(host, service, &hints, &list);
   if (rc)
-    return sb_err_set(err, SB_EINVAL, "host '%s': %s; use an address of this machine", host, gai_strerror(rc));
+    return sb_err_set(err, SB_EINVAL, "host '%s': %s; use an address of this machine", host,
+                      gai_strerror(rc));
   int fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC, list->ai_protocol);
   if (fd < 0 || bind(fd, list->ai_addr, list->ai_addrlen)) {
     int code = sb_err_sys(err, errno, "cannot bind port %d of host '%s'", port, host);

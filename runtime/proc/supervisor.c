@@ -51,7 +51,7 @@ __attribute__((format(printf, 2, 3))) static void report(supervisor *s, const ch
 }
 
 /* In the child between fork and exec. */
-static void become_server(pid_t parent, char **command, int error_pipe)
+__attribute__((noreturn)) static void become_server(pid_t parent, char **command, int error_pipe)
 {
   sigset_t none;
   for (int number = 1; number < NSIG; number++)

@@ -6,9 +6,9 @@
 #include "base/strbuf.h"
 #include "sim/api.h"
 
-/* One request's answer as bytes, in the shape vLLM's V1 server gives it: one SSE event an engine step, the role
- * in an event of its own when the first token is ready, finish_reason on the last token's event, a usage event
- * without choices, [DONE]; or one JSON object. What stays the same over a stream is formatted once. */
+/* One request's answer as bytes, in the shape vLLM's V1 server gives it: one SSE event an engine step, the
+ * role in an event of its own when the first token is ready, finish_reason on the last token's event, a usage
+ * event without choices, [DONE]; or one JSON object. What stays the same over a stream is formatted once. */
 
 typedef struct sb_sim_answer {
   sb_sim_api_request request;
@@ -21,7 +21,7 @@ void sb_sim_answer_init(sb_sim_answer *answer, const sb_sim_api_request *request
                         int64_t created_s, const char *model);
 void sb_sim_answer_deinit(sb_sim_answer *answer);
 
-/* Appends the event of a step; finish_reason is NULL before the last. The first one brings the role before it. */
+/* Appends the event of a step; finish_reason is NULL before the last. The first brings the role before it. */
 void sb_sim_answer_step(sb_sim_answer *answer, int32_t tokens, const char *finish_reason, sb_strbuf *out);
 
 /* Appends what follows the last step: usage where it was asked for, [DONE]. */

@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/rng.h"
-#include "sim/lengths.h"
 #include "sim/tokens.h"
 
 /* A body being read: what was found so far, and the first thing wrong with it. */
@@ -84,7 +83,8 @@ static int read_model(reading *r)
   const char *asked = r->text.size ? r->text.data : "";
   if (strcmp(asked, r->served) == 0)
     return 0;
-  return fail(r->error, 404, "model", "the model '%.100s' is not served here; this is '%.60s'", asked, r->served);
+  return fail(r->error, 404, "model", "the model '%.100s' is not served here; this is '%.60s'", asked,
+              r->served);
 }
 
 /* Adds a piece of text to the prompt. */
@@ -308,19 +308,6 @@ int sb_sim_api_tokenize(const char *served, int max_model_len, const char *body,
   sb_strbuf_deinit(&ids);
   sb_strbuf_deinit(&r.text);
   return rc;
-}
-
-int32_t sb_sim_api_answer_length(const sb_sim_api_request *request, const sb_sim_task *task,
-                                 int32_t max_tokens, bool *stopped)
-{
-  *stopped = false;
-  if (request->ignore_eos)
-    return max_tokens;
-  int32_t tokens = sb_sim_length_draw(task, request->prompt_hash, INT32_MAX);
-  if (tokens < request->min_tokens)
-    tokens = (int32_t)request->min_tokens;
-  *stopped = tokens <= max_tokens;
-  return *stopped ? tokens : max_tokens;
 }
 
 void sb_sim_api_put_error(sb_strbuf *out, int status, const char *type, const char *param,

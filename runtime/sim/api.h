@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "base/strbuf.h"
-#include "sim/profile.h"
 
 /* The OpenAI requests the simulator understands, read strictly: a field of the wrong type or out of range is
  * refused by name; fields that mean nothing here are ignored. */
@@ -35,12 +34,6 @@ int sb_sim_api_parse(sb_sim_api_request *request, bool chat, const char *served,
 /* Reads the body of POST /tokenize and appends the answer. 0 or -1. */
 int sb_sim_api_tokenize(const char *served, int max_model_len, const char *body, size_t size, sb_strbuf *out,
                         sb_sim_api_error *error);
-
-/* How long the answer is: ignore_eos gives max_tokens; else it is drawn (sim/lengths.h) by the prompt's hash
- * alone and brought within min_tokens..max_tokens, so the same prompt gets the same length whatever the
- * engine's settings. *stopped: it ended by itself (finish_reason "stop"). */
-int32_t sb_sim_api_answer_length(const sb_sim_api_request *request, const sb_sim_task *task,
-                                 int32_t max_tokens, bool *stopped);
 
 /* Appends an OpenAI error object; param may be "". */
 void sb_sim_api_put_error(sb_strbuf *out, int status, const char *type, const char *param,

@@ -64,7 +64,8 @@ sb_sim_engine *sb_sim_engine_new(const sb_sim_config *config)
   if (c->kv_capacity_tokens <= 0)
     c->kv_capacity_tokens = profile->kv_capacity_tokens;
   if (c->max_num_batched_tokens <= 0)
-    c->max_num_batched_tokens = profile->max_num_batched_tokens;
+    c->max_num_batched_tokens =
+      c->chunked_prefill ? profile->chunked_prefill_tokens : profile->max_num_batched_tokens;
   engine->prefill_cost = c->k > 0 ? &profile->speculative : &profile->plain;
   engine->step_end_ns = INT64_MAX;
   engine->last_eligible_ns = INT64_MIN;

@@ -49,6 +49,8 @@ static void limits_member(sb_fields *f, const sb_json_string_t *key, void *targe
     profile->max_model_len = (int)sb_fields_count(f, 1 << 30);
   else if (sb_json_is(key, "max_num_batched_tokens"))
     profile->max_num_batched_tokens = (int)sb_fields_count(f, 1 << 30);
+  else if (sb_json_is(key, "chunked_prefill_tokens"))
+    profile->chunked_prefill_tokens = (int)sb_fields_count(f, 1 << 30);
   else if (sb_json_is(key, "kv_capacity_tokens"))
     profile->kv_capacity_tokens = sb_fields_count(f, INT64_C(1) << 50);
   else
@@ -245,6 +247,7 @@ static int finish(sb_sim_profile *profile, const char *path, bool found, sb_err 
     { "default_method", !profile->method[0] },
     { "limits.max_num_seqs", !profile->max_num_seqs }, { "limits.max_model_len", !profile->max_model_len },
     { "limits.max_num_batched_tokens", !profile->max_num_batched_tokens },
+    { "limits.chunked_prefill_tokens", !profile->chunked_prefill_tokens },
     { "limits.kv_capacity_tokens", !profile->kv_capacity_tokens },
     { "plain.alpha", !(profile->plain.alpha > 0.0) },
     { "output.default.mean", !(profile->tasks[0].output_mean > 0.0) },

@@ -33,7 +33,9 @@ typedef struct sb_sim_profile {
   char source[1024];                  /* where the figures come from, or what they were scaled from */
   int scaled;                         /* not fitted: scaled from another profile */
   sb_sim_cost plain, speculative;     /* without and with a draft */
-  int max_num_seqs, max_model_len, max_num_batched_tokens;
+  int max_num_seqs, max_model_len;
+  int max_num_batched_tokens;         /* of a prefill step */
+  int chunked_prefill_tokens;         /* of a step under chunked prefill */
   long long kv_capacity_tokens;
   sb_sim_task tasks[SB_SIM_MAX_TASKS];
   int task_count;                     /* tasks[0] is "default" */

@@ -44,7 +44,8 @@ static void put_sample(const writer *w, const char *name, const char *suffix, co
   sb_strbuf_putc(w->out, '\n');
 }
 
-static void put_family(const writer *w, const char *name, const char *suffix, const char *type, const char *help)
+static void put_family(const writer *w, const char *name, const char *suffix, const char *type,
+                       const char *help)
 {
   sb_strbuf_printf(w->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix, type);
 }

@@ -8,8 +8,8 @@
 #include "sim/engine.h"
 
 /* What the simulator really did, for judging a client's measurements: JSON lines, one a completion request,
- * written when it ends. Times are CLOCK_MONOTONIC nanoseconds; a chunk is [when its step ended, when its bytes
- * were in the kernel, tokens]. README.md beside this file lists the fields. */
+ * written when it ends. Times are CLOCK_MONOTONIC nanoseconds; a chunk is [when its step ended, when its
+ * bytes were in the kernel, tokens]. README.md beside this file lists the fields. */
 
 typedef struct sb_sim_truth sb_sim_truth;
 

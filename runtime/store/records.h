@@ -7,16 +7,17 @@
 #include "base/strbuf.h"
 #include "measure/record.h"
 
-/* A cell's records file: a whole run, everything but the answers' texts, in some 5 bytes a chunk, exact to the
- * nanosecond. Layout: "sbrec1\n"; the run's header; its records; CRC-32 (zlib's) of all before, four bytes,
- * lowest first. Numbers are LEB128, signed ones zigzag-coded; times count from the run's start; timelines stand
- * as they are in memory. */
+/* A cell's records file: a whole run, everything but the answers' texts, in some 5 bytes a chunk, exact to
+ * the nanosecond. Layout: "sbrec1\n"; the run's header; its records; CRC-32 (zlib's) of all before, four
+ * bytes, lowest first. Numbers are LEB128, signed ones zigzag-coded; times count from the run's start;
+ * timelines stand as they are in memory. */
 
-/* Appends the file's bytes to `out`. SB_EINVAL, and nothing appended, for a run that could not be read back: a
- * negative time, an unknown enum value, a clock_scale that is not a positive number, a broken timeline. */
+/* Appends the file's bytes to `out`. SB_EINVAL, and nothing appended, for a run that could not be read back:
+ * a negative time, an unknown enum value, a count below -1, a clock_scale that is not a positive number, a
+ * broken timeline. */
 int sb_records_write(const sb_run *run, sb_strbuf *out);
 
-/* The run in these bytes, the caller's to free; NULL and a reason where they are not a whole, undamaged file. */
+/* The run in these bytes, the caller's to free; NULL and a reason where they are no whole, undamaged file. */
 sb_run *sb_records_parse(const void *data, size_t size, sb_err *err);
 
 /* Appends one JSON object a line for each request, for people and jq: times are nanoseconds since the run's

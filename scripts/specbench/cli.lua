@@ -107,8 +107,11 @@ function cli.explanation(option)
   if option.env then
     facts[#facts + 1] = "else $" .. option.env
   end
-  local tail = #facts > 0 and "(" .. table.concat(facts, "; ") .. ")" or nil
-  return table.concat({ option.help, tail }, option.help and " " or "")
+  local help = option.help or ""
+  if #facts == 0 then
+    return help
+  end
+  return ("%s%s(%s)"):format(help, help ~= "" and " " or "", table.concat(facts, "; "))
 end
 
 --- What follows the command's name: "[OPTION]... ROUND".

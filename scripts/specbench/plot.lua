@@ -300,7 +300,6 @@ end
 ---@return true|nil
 ---@return string|nil message one line
 function plot.lines(chart)
-  local width, height = chart.width or 760, chart.height or 440
   local names, places, seen, top_value = {}, {}, {}, 0
   for i, series in ipairs(chart.series) do
     names[i] = series.name
@@ -315,8 +314,11 @@ function plot.lines(chart)
     return nil, "nothing to draw: the series have no points"
   end
   table.sort(places)
-  local page = new_canvas(width, height)
   local key_width = widest(names, FONT) + 50
+  local width = chart.width or math.ceil(76 + 580 + key_width + 16)
+  local height = chart.height or 440
+  local middle = (76 + width - key_width - 16) / 2
+  local page = new_canvas(width, height)
   page:add("set lmargin at screen %.5f", 76 / width)
   page:add("set rmargin at screen %.5f", 1 - (key_width + 16) / width)
   page:add("set tmargin at screen %.5f", 1 - (chart.title and 50 or 16) / height)
@@ -337,9 +339,9 @@ function plot.lines(chart)
   page:add("set ytics nomirror out scale 0.5 format '%%.1f' font ',%g' textcolor rgb '%s'",
     FONT, INK)
   if chart.title then
-    page:text(chart.title, width / 2, 26, { font = TITLE_FONT })
+    page:text(chart.title, middle, 26, { font = TITLE_FONT })
   end
-  page:text(chart.x_title or "concurrency", (76 + width - key_width - 16) / 2, height - 18, {})
+  page:text(chart.x_title or "concurrency", middle, height - 18, {})
   page:text(chart.y_title or "speed-up", 20, height / 2, { upright = true })
 
   local plots = {}
@@ -357,6 +359,7 @@ function plot.lines(chart)
       end
     end
     local line = LINE_COLOURS[(i - 1) % #LINE_COLOURS + 1]
+    local dash = (i - 1) // #LINE_COLOURS % 4 + 1
     local points_name, intervals_name = "$points" .. i, "$intervals" .. i
     if #intervals > 0 then
       page:block(intervals_name, intervals)
@@ -365,9 +368,9 @@ function plot.lines(chart)
     end
     if #points > 0 then
       page:block(points_name, points)
-      plots[#plots + 1] = ("%s using 1:2 with linespoints linewidth 2 pointtype 7 "
+      plots[#plots + 1] = ("%s using 1:2 with linespoints linewidth 2 dashtype %d pointtype 7 "
         .. "pointsize 0.8 linecolor rgb '%s' title %s"):format(
-        points_name, line, quote(series.name))
+        points_name, dash, line, quote(series.name))
     end
   end
   page:add("%s", "plot " .. table.concat(plots, ", "))

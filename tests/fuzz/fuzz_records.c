@@ -7,8 +7,8 @@
 #include "measure/metrics.h"
 #include "store/records.h"
 
-/* The bytes as a records file, and as the inside of one with a right beginning and checksum. A run that parses
- * can be measured, listed and written, and what was written parses again. */
+/* The bytes as a records file, and as the inside of one with a right beginning and checksum. A run that
+ * parses can be measured, listed and written, and what was written parses again. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

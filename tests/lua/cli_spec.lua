@@ -6,7 +6,7 @@ local command = {
   summary = "Run a round",
   positionals = { { name = "ROUND", help = "round file" } },
   options = {
-    { long = "engine", arg = "NAME", type = "choice", choices = { "sim", "vllm" }, default = "sim" },
+    { long = "engine", type = "choice", choices = { "sim", "vllm" }, default = "sim" },
     { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "values of an axis" },
     { long = "only", arg = "AXIS=V", repeated = true },
     { long = "port", short = "p", arg = "PORT", type = "int", min = 1, max = 65535 },
@@ -93,7 +93,8 @@ describe("cli.parse", function()
 
   it("names the nearest option", function()
     assert.equal("specbench run: unknown option --onyl: did you mean --only?", mistake("--onyl=x"))
-    assert.equal("specbench run: unknown option --resum: did you mean --resume?", mistake("--resum"))
+    assert.equal("specbench run: unknown option --resum: did you mean --resume?",
+      mistake("--resum"))
     assert.equal("specbench run: unknown option --xyzzyxyzzy: see specbench run --help",
       mistake("--xyzzyxyzzy"))
   end)
@@ -112,7 +113,7 @@ describe("cli.parse", function()
 
   it("refuses numbers that are malformed or out of range", function()
     assert.equal("specbench run: --port needs a whole number, not '1.5'", mistake("--port=1.5"))
-    assert.equal("specbench run: --port needs a whole number, not 'x'", mistake("-px"))
+    assert.equal("specbench run: -p needs a whole number, not 'x'", mistake("-px"))
     assert.equal("specbench run: --port needs a whole number from 1 to 65535, not 0",
       mistake("--port=0"))
     assert.equal("specbench run: --rate needs a number, not '1e999'", mistake("--rate=1e999"))
@@ -126,7 +127,8 @@ describe("cli.parse", function()
   end)
 
   it("says which argument is missing or too many", function()
-    assert.equal("specbench run: ROUND is missing (round file): see specbench run --help", mistake())
+    assert.equal("specbench run: ROUND is missing (round file): see specbench run --help",
+      mistake())
     assert.equal("specbench run: unexpected argument 'b': see specbench run --help",
       mistake("a", "b"))
   end)

@@ -76,10 +76,10 @@ describe("heatmap.terminal", function()
   it("puts the smallest y at the bottom, two decimals, and marks what is absent", function()
     assert.equal("7B, polish\n"
       .. "concurrency\n"
-      .. "4 |  0.90    -\n"
-      .. "1 |  1.52   1.40\n"
+      .. "4 | 0.90     -\n"
+      .. "1 | 1.52   1.40\n"
       .. "  +--------------\n"
-      .. "      256    512\n"
+      .. "     256    512\n"
       .. "      context\n"
       .. "speed-up  0.00 to 2.00   - not measured\n", heatmap.terminal(map()))
   end)
@@ -103,7 +103,7 @@ describe("heatmap.terminal", function()
 
   it("gives equal remarks one letter and lists them in the order of reading", function()
     local text = heatmap.terminal(map { notes = { { "drained", "failed" }, { "failed" } } })
-    assert.truthy(text:find("4 |  0.90a   -\n1 |  1.52b  1.40a\n", 1, true))
+    assert.truthy(text:find("4 | 0.90a    -\n1 | 1.52b  1.40a\n", 1, true))
     assert.truthy(text:find("a  failed\nb  drained\n", 1, true))
   end)
 
@@ -112,7 +112,8 @@ describe("heatmap.terminal", function()
     local cells = plain:match("\n4 [^+]+")
     for colorterm, mark in pairs { truecolor = "\27[48;2;180;4;38m", other = "\27[48;5;124m" } do
       local text = heatmap.terminal(map {
-        values = { { 1, 2 }, { 0, 1 } }, is_tty = true, getenv = environment { COLORTERM = colorterm },
+        values = { { 1, 2 }, { 0, 1 } }, is_tty = true,
+        getenv = environment { COLORTERM = colorterm },
       })
       assert.truthy(text:find(mark, 1, true))
       local shown = without_colours(text):gsub(" +\n", "\n"):match("\n4 [^+]+")
@@ -123,8 +124,8 @@ describe("heatmap.terminal", function()
   it("writes black on the grey middle and white on the warm end", function()
     local text = heatmap.terminal(map { values = { { 1, 2 }, { 1, 1 } }, is_tty = true,
       getenv = environment { COLORTERM = "truecolor" } })
-    assert.truthy(text:find("48;2;221;221;221m\27[38;2;0;0;0m  1.00", 1, true))
-    assert.truthy(text:find("48;2;180;4;38m\27[38;2;255;255;255m  2.00", 1, true))
+    assert.truthy(text:find("48;2;221;221;221m\27[38;2;0;0;0m 1.00", 1, true))
+    assert.truthy(text:find("48;2;180;4;38m\27[38;2;255;255;255m 2.00", 1, true))
   end)
 
   it("draws with box characters where the locale is UTF-8", function()

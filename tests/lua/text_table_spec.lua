@@ -1,7 +1,7 @@
 local text_table = require "specbench.text_table"
 
 describe("text_table.width", function()
-  it("counts two columns for CJK, none for combining marks, one for a byte that is not UTF-8", function()
+  it("counts two columns for CJK, none for combining marks, one for a stray byte", function()
     assert.equal(3, text_table.width("abc"))
     assert.equal(4, text_table.width("润色"))
     assert.equal(4, text_table.width("한글"))

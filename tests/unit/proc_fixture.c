@@ -138,5 +138,8 @@ void start_script(fixture *f, const char *script)
 void start_ready(fixture *f, const char *script)
 {
   start_script(f, script);
-  WAIT_FOR(f, f->started && log_has(f, "ready\n"));
+  WAIT_FOR(f, f->ended || (f->started && log_has(f, "ready\n")));
+  if (f->failed)
+    fail_msg("%s", f->failure.text);
+  assert_int_equal(f->ended, 0);
 }

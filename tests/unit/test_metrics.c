@@ -123,6 +123,32 @@ static void goodput_counts_requests_that_meet_every_objective(void **state)
   sb_run_free(run);
 }
 
+static void an_answer_without_a_token_meets_no_objective(void **state)
+{
+  (void)state;
+  sb_run *run = sb_run_new(2);
+  fixture_chunk(fixture_request(run, 0, 0, 50), 40, 0, false);
+  fixture_chunk(fixture_request(run, 1, 0, 50), 40, 1, true);
+  const sb_slo slo = { -1, 12, -1 };
+  sb_metrics m;
+  sb_metrics_compute(run, &slo, &m);
+  fixture_near(m.request_goodput, 1 / 0.040);
+  sb_run_free(run);
+}
+
+static void a_failed_request_still_takes_its_time(void **state)
+{
+  (void)state;
+  sb_run *run = fixture_small_run();
+  fixture_chunk(&run->records[3], 199, 1, true);
+  sb_metrics m;
+  sb_metrics_compute(run, NULL, &m);
+  fixture_near(m.duration, 0.199);
+  fixture_near(m.output_throughput, 13 / 0.199);
+  fixture_near(m.peak_output_throughput, 13);
+  sb_run_free(run);
+}
+
 static void a_total_gives_tpot_but_no_token_by_token_figure(void **state)
 {
   (void)state;
@@ -246,6 +272,8 @@ int main(void)
     cmocka_unit_test(only_what_arrives_in_the_steady_window_counts_in_it),
     cmocka_unit_test(a_target_never_reached_is_a_drain_and_no_target_is_absent),
     cmocka_unit_test(goodput_counts_requests_that_meet_every_objective),
+    cmocka_unit_test(an_answer_without_a_token_meets_no_objective),
+    cmocka_unit_test(a_failed_request_still_takes_its_time),
     cmocka_unit_test(a_total_gives_tpot_but_no_token_by_token_figure),
     cmocka_unit_test(unknown_counts_are_absent_and_said_so),
     cmocka_unit_test(chunks_that_disagree_with_the_usage_are_counted),

@@ -157,7 +157,7 @@ static void damaged_bytes_end_the_reading_inside_their_bounds(void **state)
   sb_rng_init(&rng, 5, 5);
   for (int round = 0; round < 5000; round++) {
     size_t size = sb_rng_below(&rng, 40);
-    uint8_t *bytes = malloc(size ? size : 1); /* its own block, so that the sanitizer sees every step outside */
+    uint8_t *bytes = malloc(size ? size : 1); /* its own block, so that a sanitizer sees each step outside */
     assert_non_null(bytes);
     for (size_t i = 0; i < size; i++)
       bytes[i] = (uint8_t)(sb_rng_u32(&rng) | (round % 3 == 0 ? 0x80 : 0));
@@ -191,6 +191,21 @@ static void a_time_past_the_end_of_time_is_damage(void **state)
   sb_timeline_read(&timeline, &reader);
   assert_true(sb_timeline_next(&reader, &chunk));
   assert_true(chunk.t_ns == INT64_MAX);
+}
+
+static void more_tokens_than_a_chunk_can_hold_are_damage(void **state)
+{
+  (void)state;
+  for (uint64_t extra = 0; extra < 2; extra++) {
+    uint8_t bytes[2 * SB_VARINT_MAX];
+    size_t size = sb_varint_put(bytes, 1);
+    size += sb_varint_put(bytes + size, (uint64_t)UINT32_MAX * 2 + 1 + extra);
+    sb_timeline timeline = { .bytes = bytes, .size = (uint32_t)size };
+    sb_timeline_reader reader;
+    sb_chunk chunk;
+    sb_timeline_read(&timeline, &reader);
+    assert_int_equal(sb_timeline_next(&reader, &chunk), extra == 0);
+  }
 }
 
 static void a_new_run_knows_nothing_yet(void **state)
@@ -248,6 +263,7 @@ int main(void)
     cmocka_unit_test(a_chunk_a_step_takes_about_five_bytes),
     cmocka_unit_test(damaged_bytes_end_the_reading_inside_their_bounds),
     cmocka_unit_test(a_time_past_the_end_of_time_is_damage),
+    cmocka_unit_test(more_tokens_than_a_chunk_can_hold_are_damage),
     cmocka_unit_test(a_new_run_knows_nothing_yet),
     cmocka_unit_test(tokens_come_from_the_chunks_or_else_from_the_total),
     cmocka_unit_test(every_name_is_its_own),

@@ -1,0 +1,69 @@
+#include "sim/admission.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "sim/lengths.h"
+
+enum { COMPLETIONS_MAX_TOKENS = 16 }; /* the OpenAI API's default for /v1/completions */
+
+static int refuse(sb_sim_api_error *error, const char *param)
+{
+  error->status = 400;
+  snprintf(error->param, sizeof error->param, "%s", param);
+  return -1;
+}
+
+static int read_prompt_tokens(const sb_httpd_parser *http, int64_t *tokens, sb_sim_api_error *error)
+{
+  static const char name[] = "X-Prompt-Tokens";
+  const char *text = sb_httpd_parser_header(http, name);
+  if (!text)
+    return 0;
+  char *rest;
+  long long n = strtoll(text, &rest, 10);
+  if (rest == text || *rest || n < 1 || n > INT32_MAX) {
+    snprintf(error->message, sizeof error->message, "%s must be a whole number from 1", name);
+    return refuse(error, name);
+  }
+  *tokens = n;
+  return 0;
+}
+
+/* By the prompt's hash alone: neither speculation nor any other setting changes an answer's length. */
+static void choose_length(sb_sim_admission *a, const sb_sim_task *task, int32_t max_tokens)
+{
+  int32_t tokens = sb_sim_length_draw(task, a->request.prompt_hash, INT32_MAX);
+  if (tokens < a->request.min_tokens)
+    tokens = (int32_t)a->request.min_tokens;
+  bool stops = !a->request.ignore_eos && tokens <= max_tokens;
+  a->output_tokens = stops ? tokens : max_tokens;
+  a->finish_reason = stops ? "stop" : "length";
+}
+
+int sb_sim_admission_read(sb_sim_admission *a, const sb_sim_profile *profile, const char *model,
+                          const char *task, uint64_t seed, const sb_httpd_parser *http, bool chat,
+                          sb_sim_api_error *error)
+{
+  const sb_strbuf *body = &http->body;
+  sb_sim_api_request *request = &a->request;
+  if (sb_sim_api_parse(request, chat, model, body->data ? body->data : "", body->size, error) ||
+      read_prompt_tokens(http, &request->prompt_tokens, error))
+    return -1;
+  int64_t room = profile->max_model_len - request->prompt_tokens;
+  int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : chat ? room : COMPLETIONS_MAX_TOKENS;
+  if (room < 1 || max_tokens > room) {
+    snprintf(error->message, sizeof error->message,
+             "the context holds %d tokens; the prompt has %" PRId64 " and %" PRId64 " more were asked for",
+             profile->max_model_len, request->prompt_tokens, max_tokens > 0 ? max_tokens : 1);
+    return refuse(error, "max_tokens");
+  }
+  const char *named = sb_httpd_parser_header(http, "X-Specbench-Task");
+  a->task = sb_sim_profile_task(profile, named ? named : task);
+  choose_length(a, &profile->tasks[a->task], (int32_t)max_tokens);
+  uint64_t seeds[2] = { seed, (uint64_t)request->seed };
+  a->seed = sb_hash64(seeds, sizeof seeds, request->prompt_hash);
+  return 0;
+}

@@ -1,0 +1,125 @@
+#include "sim/main.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "sim/options.h"
+#include "sim/profile.h"
+#include "sim/server.h"
+
+typedef struct run {
+  sb_sim_options options;
+  sb_sim_profile profile;
+  sb_sim_server *server;
+  uv_signal_t term, interrupt;
+} run;
+
+static void on_listening(void *context, int port)
+{
+  const run *r = context;
+  const char *host = r->options.host;
+  printf(strchr(host, ':') ? "specbench sim: listening on http://[%s]:%d (profile %s, k %lld, speed %g)\n"
+                           : "specbench sim: listening on http://%s:%d (profile %s, k %lld, speed %g)\n",
+         host, port, r->profile.name, (long long)r->options.k, r->options.speed);
+  fflush(stdout);
+}
+
+/* Closes all there is: the loop then ends by itself. */
+static void stop(run *r)
+{
+  sb_sim_server_free(r->server);
+  r->server = NULL;
+  if (!uv_is_closing((uv_handle_t *)&r->term)) {
+    uv_close((uv_handle_t *)&r->term, NULL);
+    uv_close((uv_handle_t *)&r->interrupt, NULL);
+  }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+  (void)number;
+  stop(handle->data);
+}
+
+static void raise_file_limit(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit))
+    sb_log(SB_LOG_WARNING, "the limit of open files stays at its soft value");
+}
+
+/* A name with a slash or an ending is a file; others are looked up in the folder of profiles. */
+static int load_profile(run *r, const char *profiles_dir, sb_err *err)
+{
+  const char *name = r->options.profile;
+  size_t size = strlen(name);
+  if (strchr(name, '/') || (size > 5 && !strcmp(name + size - 5, ".json")))
+    return sb_sim_profile_load_method(&r->profile, name, r->options.method, err);
+  const char *from_environment = getenv("SPECBENCH_SIM_PROFILES");
+  const char *folder = r->options.profiles_dir ? r->options.profiles_dir
+                       : from_environment ? from_environment : profiles_dir;
+  if (!folder)
+    return sb_err_set(err, SB_EINVAL, "--profile %s: in which folder? add --profiles DIR", name);
+  sb_strbuf path = { 0 };
+  sb_strbuf_printf(&path, "%s/%s.json", folder, name);
+  int rc = sb_sim_profile_load_method(&r->profile, path.data, r->options.method, err);
+  sb_strbuf_deinit(&path);
+  return rc;
+}
+
+static int serve(run *r, sb_err *err)
+{
+  uv_loop_t loop;
+  int rc = uv_loop_init(&loop);
+  if (rc)
+    return sb_err_sys(err, -rc, "cannot start the event loop");
+  uv_signal_init(&loop, &r->term);
+  uv_signal_init(&loop, &r->interrupt);
+  r->term.data = r->interrupt.data = r;
+  uv_signal_start(&r->term, on_signal, SIGTERM);
+  uv_signal_start(&r->interrupt, on_signal, SIGINT);
+  r->server = sb_sim_server_new(&loop, &r->options, &r->profile, on_listening, r, err);
+  bool started = r->server;
+  if (started)
+    uv_run(&loop, UV_RUN_DEFAULT);
+  bool stopped = !r->server; /* else the server gave up by itself, and has said why */
+  stop(r);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  uv_loop_close(&loop);
+  if (!started)
+    return SB_EIO;
+  return stopped ? SB_OK : sb_err_set(err, SB_EIO, "the server stopped by itself");
+}
+
+int sb_sim_main(int argc, char **argv, const char *profiles_dir)
+{
+  run r = { 0 };
+  sb_err err = { 0 };
+  sb_log_init_from_environment();
+  int rc = sb_sim_options_parse(&r.options, argc, argv, &err);
+  if (rc) {
+    fprintf(stderr, "specbench sim: %s\n", err.text);
+    return 2;
+  }
+  if (r.options.help) {
+    sb_sim_options_help();
+    return 0;
+  }
+  raise_file_limit();
+  signal(SIGPIPE, SIG_IGN);
+  rc = load_profile(&r, profiles_dir, &err);
+  if (!rc)
+    rc = serve(&r, &err);
+  if (rc)
+    fprintf(stderr, "specbench sim: %s\n", err.text);
+  return rc ? 1 : 0;
+}

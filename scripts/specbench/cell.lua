@@ -1,0 +1,106 @@
+-- Measures one cell on a server that is up: warm-up, load, acceptance, figures.
+
+local clock = require "sb.clock"
+local json = require "specbench.json"
+local acceptance = require "specbench.acceptance"
+local client = require "specbench.client"
+local provenance = require "specbench.provenance"
+local workload = require "specbench.workload"
+
+local cell = {}
+
+-- Causes and their numbers, the most frequent first, on one line.
+local function summarise(failures)
+  local causes = {}
+  for cause, count in pairs(failures) do causes[#causes + 1] = { cause = cause, count = count } end
+  table.sort(causes, function(a, b) return a.count ~= b.count and a.count > b.count or a.cause < b.cause end)
+  local words = {}
+  for i = 1, math.min(#causes, 3) do words[i] = ("%d x %s"):format(causes[i].count, causes[i].cause) end
+  return table.concat(words, "; ")
+end
+
+local function output_lines(run)
+  local lines = {}
+  for i = 1, #run do
+    local request = run:request(i)
+    lines[i] = json.encode({ id = request.id, prompt_id = request.prompt_id, text = request.text or "" },
+      { "id", "prompt_id", "text" })
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+-- Everything about the cell that is known before it runs.
+local function describe(job, server)
+  return {
+    format = 1, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
+    seed = job.seed, identity = job.identity, reference = job.reference, baseline = job.baseline,
+    engine = {
+      name = job.engine.name, version = server.version, argv = server.argv, url = server.url, gpus = server.gpus,
+      ready_seconds = server.ready_seconds,
+    },
+    dataset = job.workload.prompts.source, machine = provenance.machine(), clock_scale = job.clock_scale or 1,
+    started = os.date "!%Y-%m-%dT%H:%M:%SZ", date = os.date "%Y%m%d-%H%M%S",
+  }
+end
+
+local function run_load(job, server, requests, on_progress)
+  local work = job.workload
+  return client.load {
+    server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
+    rate = work.rate, arrivals = work.arrivals, burstiness = work.burstiness, seed = job.seed,
+    timeout = job.timeout, chunk_timeout = job.chunk_timeout,
+    event_per_token = job.engine.capabilities.event_per_token, keep_text = job.keep_text,
+    id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale, on_progress = on_progress,
+  }
+end
+
+---@class specbench.job: table one planned cell, see specbench.sweep
+
+---Measures the job's cell. Never raises for what a server does: that is in the result.
+---@param job specbench.job
+---@param server specbench.server
+---@param on_progress fun(progress: table)?
+---@return table cell what cell.json holds
+---@return specbench.run run
+---@return string? outputs JSON lines
+---@return number load_seconds how long the servers were at work for it
+function cell.measure(job, server, on_progress)
+  local result = describe(job, server)
+  local begun = clock.now()
+  local model = server.model
+  if job.warmup > 0 then
+    run_load(job, server, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
+  end
+  local warm = clock.now()
+  local requests = workload.requests(job.workload, job.engine, model, job.seed)
+  local before = acceptance.read(job.engine, server)
+  local loaded = clock.now()
+  local run = run_load(job, server, requests, on_progress)
+  local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
+  local after = acceptance.read(job.engine, server)
+
+  result.metrics = run:metrics(job.slo)
+  result.acceptance = acceptance.between(job.engine, before, after)
+  result.load_seconds = load_seconds
+  result.input_tokens = workload.tokens(job.workload)
+  result.status = result.metrics.failed == 0 and "ok" or "failed"
+  if result.status == "failed" then
+    result.error = ("%d of %d requests failed: %s"):format(result.metrics.failed, result.metrics.requests,
+      summarise(run:failures()))
+    local dead = server:failure()
+    if dead then result.error = dead .. "\n" .. result.error end
+  end
+  return result, run, job.keep_text and output_lines(run) or nil, load_seconds
+end
+
+---A cell that could not run at all.
+---@param job specbench.job
+---@param reason string
+---@return table cell
+function cell.refuse(job, reason)
+  local result = describe(job, { argv = json.array {} })
+  result.status, result.error = "failed", reason
+  return result
+end
+
+return cell

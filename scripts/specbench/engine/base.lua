@@ -1,0 +1,163 @@
+--- What the engine files share: the command line's building blocks, and the two questions every engine
+--- answers about a server description in the same way, by tables instead of code.
+
+local base = {}
+
+---A number or string as it stands on a command line: 3, 0.9, "awq".
+---@param value string|number
+---@return string
+function base.text(value)
+  if type(value) ~= "number" then return value end
+  local whole = math.tointeger(value)
+  return whole and ("%d"):format(whole) or ("%.14g"):format(value)
+end
+
+---Appends `flag value`; nothing where value is nil. `true` appends the flag alone, `false` nothing.
+---@param argv string[]
+---@param flag string
+---@param value string|number|boolean|nil
+function base.option(argv, flag, value)
+  if value == nil or value == false then return end
+  argv[#argv + 1] = flag
+  if value ~= true then argv[#argv + 1] = base.text(value) end
+end
+
+---Appends `--flag` or `--no-flag`; nothing where value is nil.
+---@param argv string[]
+---@param name string without the dashes
+---@param value boolean|nil
+function base.switch(argv, name, value)
+  if value ~= nil then argv[#argv + 1] = (value and "--" or "--no-") .. name end
+end
+
+---Appends the arguments that belong to the model, then those of the round: the last one wins.
+---@param argv string[]
+---@param server table
+function base.extra(argv, server)
+  for _, list in ipairs { server.model.engine_args or {}, server.extra_args or {} } do
+    for _, argument in ipairs(list) do
+      argv[#argv + 1] = base.text(argument)
+    end
+  end
+  return argv
+end
+
+---The child's environment on top of specbench's own: the engine's, the model's, the round's, in that order,
+---and CUDA_VISIBLE_DEVICES from the GPUs that the server was given.
+---@param server table
+---@param own table<string, string>|nil what the engine itself needs
+---@return table<string, string>
+function base.environment(server, own)
+  local env = {}
+  for _, layer in ipairs { own or {}, server.model.env or {}, server.env or {} } do
+    for name, value in pairs(layer) do
+      env[name] = base.text(value)
+    end
+  end
+  if server.gpus and #server.gpus > 0 then
+    local ids = {}
+    for i, gpu in ipairs(server.gpus) do
+      ids[i] = base.text(gpu)
+    end
+    env.CUDA_VISIBLE_DEVICES = table.concat(ids, ",")
+  end
+  return env
+end
+
+---@param server table
+---@return boolean
+function base.speculates(server)
+  return (server.method or "none") ~= "none"
+end
+
+---@param set table<string, boolean>
+---@return string sorted, with commas
+function base.list(set)
+  local names = {}
+  for name in pairs(set) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
+---@param names string[]
+---@return table<string, boolean>
+function base.set(names)
+  local set = {}
+  for _, name in ipairs(names) do
+    set[name] = true
+  end
+  return set
+end
+
+---@class specbench.engine
+---@field name string
+---@field description string one line
+---@field capabilities specbench.engine.capabilities
+---@field methods table<string, boolean>
+---@field without table<string, string> key of a description that this engine cannot honour -> why, what instead
+---@field ignores table<string, string> key that has no counterpart and changes no figure -> why
+---@field command fun(server: table): { argv: string[]?, env: table<string, string>?, url: string? }
+---@field request fun(body: table, limits: table?): table, table<string, string>, string?
+---@field acceptance fun(delta: table<string, number>, server: table?): table?, string?
+---@field served_name fun(server: table): string the `model` of a request's body
+---@field unsupported fun(server: table): string?
+---@field ignored fun(server: table): { key: string, why: string }[]
+---@field ready { path: string, then_path: string?, timeout_s: number, interval_s: number }
+---@field metrics { path: string, names: string[] }
+---@field version { path: string, field: string }
+---@field tokenize { path: string, body: function, count: function }|nil
+
+---@class specbench.engine.capabilities
+---@field min_tokens boolean the request may force a least number of tokens
+---@field ignore_eos boolean
+---@field continuous_usage boolean every chunk carries usage
+---@field token_ids boolean chunks can carry token ids
+---@field token_timings boolean every chunk can carry timings.predicted_n
+---@field per_request_acceptance boolean the last chunk says what was drafted and accepted
+---@field prefix_cache_reset boolean
+---@field forced_acceptance boolean
+---@field chunk_is_step boolean a chunk is what one engine step brought
+---@field event_per_token boolean a chunk with text is one token, half UTF-8 characters aside
+---@field stream_keep_alive boolean the connection can be used again after a streamed answer
+---@field tokenize boolean
+---@field spawn boolean specbench starts it
+
+---Completes an engine's table with unsupported() and ignored().
+---@param engine table own_unsupported(server): reasons that a table cannot tell
+---@return specbench.engine
+function base.engine(engine)
+  ---@return string|nil reason nil where the engine can serve this description
+  function engine.unsupported(server)
+    local method = server.method or "none"
+    if not engine.methods[method] then
+      return ("%s has no method '%s' (it has %s)"):format(engine.name, method, base.list(engine.methods))
+    end
+    local keys = {}
+    for key in pairs(engine.without) do
+      if server[key] then keys[#keys + 1] = key end
+    end
+    table.sort(keys)
+    if keys[1] then return ("%s: %s: %s"):format(engine.name, keys[1], engine.without[keys[1]]) end
+    local gpus, wanted = server.gpus and #server.gpus or 0, server.tensor_parallel or 1
+    if engine.capabilities.spawn and gpus > 0 and wanted > gpus then
+      return ("%s: tensor_parallel = %d, but the server was given %d GPU(s)"):format(engine.name, wanted, gpus)
+    end
+    return engine.own_unsupported and engine.own_unsupported(server)
+  end
+
+  ---@return { key: string, why: string }[] sorted by key
+  function engine.ignored(server)
+    local found = {}
+    for key, why in pairs(engine.ignores) do
+      if server[key] ~= nil then found[#found + 1] = { key = key, why = why } end
+    end
+    table.sort(found, function(a, b) return a.key < b.key end)
+    return found
+  end
+
+  return engine
+end
+
+return base

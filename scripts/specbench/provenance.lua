@@ -1,0 +1,71 @@
+-- Where and with what a cell was measured: looked up once a run, written into every cell.
+
+local fs = require "sb.fs"
+local clock = require "sb.clock"
+local environment = require "sb.environment"
+
+local provenance = {}
+
+local function command(line)
+  local pipe = io.popen(line .. " 2>/dev/null")
+  if not pipe then return nil end
+  local text = pipe:read "a"
+  pipe:close()
+  text = text and text:match "^%s*(.-)%s*$"
+  return text ~= "" and text or nil
+end
+
+local function first_match(path, pattern)
+  local file = io.open(path)
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text:match(pattern)
+end
+
+local function cpu_count()
+  local file = io.open "/proc/cpuinfo"
+  if not file then return nil end
+  local _, count = file:read("a"):gsub("\nprocessor%s", "")
+  file:close()
+  return count + 1
+end
+
+-- GPUs as nvidia-smi tells them, where it is there.
+local function gpus()
+  local text = command "command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=index,name,driver_version,"
+    .. "memory.total,clocks.current.sm,clocks.current.memory,power.limit --format=csv,noheader,nounits"
+  if not text then return nil end
+  local list = {}
+  for line in text:gmatch "[^\n]+" do
+    local index, name, driver, memory, sm, mem_clock, power =
+      line:match "^(%d+), (.-), (.-), (.-), (.-), (.-), (.-)$"
+    if index then
+      list[#list + 1] = {
+        index = tonumber(index), name = name, driver = driver, memory_mib = tonumber(memory),
+        sm_clock_mhz = tonumber(sm), memory_clock_mhz = tonumber(mem_clock), power_limit_w = tonumber(power),
+      }
+    end
+  end
+  return #list > 0 and list or nil
+end
+
+local found
+
+---@return table facts about this machine and this build, the same table all run long
+function provenance.machine()
+  if found then return found end
+  found = {
+    host = fs.hostname(), clock = clock.source(), specbench = environment.version,
+    os = first_match("/etc/os-release", 'PRETTY_NAME="([^"]+)"'),
+    kernel = first_match("/proc/sys/kernel/osrelease", "%S+"),
+    cpu = first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)"), cpus = cpu_count(),
+    memory_kib = math.tointeger(tonumber(first_match("/proc/meminfo", "MemTotal:%s*(%d+)") or "")),
+    git_commit = fs.stat(environment.home .. "/.git")
+      and command(("git -C '%s' rev-parse HEAD"):format(environment.home)) or nil,
+    gpus = gpus(),
+  }
+  return found
+end
+
+return provenance

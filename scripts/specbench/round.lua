@@ -1,0 +1,241 @@
+-- A round: what its author writes, checked, and expanded into cells.
+
+local nearest = require "specbench.nearest"
+
+local round = {}
+
+-- Every field a round may have, and its type; those in `required` must be there.
+local fields = {
+  name = "string", title = "string", axes = "table", where = "function", baseline = "table",
+  server = "function", workload = "function", report = "table", quick = "table", options = "table",
+  reference = "function", warmup = "number", timeout = "number", chunk_timeout = "number", axis_order = "table",
+}
+local required = { "name", "axes", "server", "workload" }
+
+local function fail(format, ...)
+  error({ round = true, message = format:format(...) }, 0)
+end
+
+local function hint(word, list)
+  local meant = nearest(word, list)
+  return meant and (" (did you mean '%s'?)"):format(meant) or ""
+end
+
+local function keys(t)
+  local list = {}
+  for key in pairs(t) do list[#list + 1] = tostring(key) end
+  table.sort(list)
+  return list
+end
+
+-- The axes from the outermost (slowest) to the innermost. Lua tables have no order, so a round states it:
+-- axes = { { "model", {...} }, { "method", {...} } }
+local function read_axes(spec)
+  local axes, seen = {}, {}
+  for i, entry in ipairs(spec) do
+    local name, values = entry[1], entry[2]
+    if type(name) ~= "string" or type(values) ~= "table" or #values == 0 then
+      fail("axes: entry %d must be { \"NAME\", { values... } } with at least one value", i)
+    end
+    if seen[name] then fail("axes: '%s' stands there twice", name) end
+    seen[name] = true
+    axes[i] = { name = name, values = values }
+  end
+  if #axes == 0 then fail "axes: at least one { \"NAME\", { values... } } is needed, outermost first" end
+  return axes
+end
+
+---Checks a round's description.
+---@param spec table see rounds/README.md
+---@return specbench.round
+function round.new(spec)
+  if type(spec) ~= "table" then fail "bench.round takes a table" end
+  for name, value in pairs(spec) do
+    local wanted = fields[name]
+    if not wanted then
+      fail("a round has no field '%s'%s; known: %s", tostring(name), hint(tostring(name), keys(fields)),
+        table.concat(keys(fields), ", "))
+    end
+    if type(value) ~= wanted then fail("field '%s' must be a %s, not a %s", name, wanted, type(value)) end
+  end
+  for _, name in ipairs(required) do
+    if spec[name] == nil then fail("a round needs the field '%s'", name) end
+  end
+  local self = { is_round = true }
+  for name, value in pairs(spec) do self[name] = value end
+  self.axes = read_axes(spec.axes)
+  return self
+end
+
+local function axis_of(self, name)
+  for _, axis in ipairs(self.axes) do
+    if axis.name == name then return axis end
+  end
+  local names = {}
+  for i, axis in ipairs(self.axes) do names[i] = axis.name end
+  fail("no axis '%s'%s; the axes of %s are: %s", name, hint(name, names), self.name, table.concat(names, ", "))
+end
+
+local function split(text)
+  local list = {}
+  for word in text:gmatch "[^,]+" do list[#list + 1] = word end
+  return list
+end
+
+-- A value from the command line as the axis spells it: numbers where its own values are numbers.
+local function convert(axis, word)
+  if math.type(axis.values[1]) then
+    local number = math.tointeger(tonumber(word)) or tonumber(word)
+    if not number then fail("axis '%s' takes numbers, not '%s'", axis.name, word) end
+    return number
+  end
+  return word
+end
+
+local function spelled(values)
+  local words = {}
+  for i, value in ipairs(values) do words[i] = tostring(value) end
+  return words
+end
+
+local function parse_setting(self, setting)
+  local name, list = setting:match "^([%w_]+)=(.+)$"
+  if not name then fail("'%s' is not AXIS=VALUE[,VALUE...]", setting) end
+  return axis_of(self, name), split(list)
+end
+
+-----set AXIS=V1,V2: the axis takes these values. Numbers may be new; words must be known to the round.
+---@param settings string[]
+function round.set(self, settings)
+  for _, setting in ipairs(settings) do
+    local axis, words = parse_setting(self, setting)
+    local known, values = {}, {}
+    for _, value in ipairs(axis.values) do known[value] = true end
+    for i, word in ipairs(words) do
+      local value = convert(axis, word)
+      if not known[value] and not math.type(value) then
+        fail("axis '%s' has no value '%s'%s; it has: %s", axis.name, word, hint(word, spelled(axis.values)),
+          table.concat(spelled(axis.values), ", "))
+      end
+      values[i] = value
+    end
+    axis.values = values
+  end
+end
+
+-----only AXIS=V: of the axis' values only these.
+---@param settings string[]
+function round.only(self, settings)
+  for _, setting in ipairs(settings) do
+    local axis, words = parse_setting(self, setting)
+    local wanted, values = {}, {}
+    for _, word in ipairs(words) do
+      local value, found = convert(axis, word), false
+      for _, have in ipairs(axis.values) do found = found or have == value end
+      if not found then
+        fail("axis '%s' has no value '%s'%s; it has: %s", axis.name, word, hint(word, spelled(axis.values)),
+          table.concat(spelled(axis.values), ", "))
+      end
+      wanted[value] = true
+    end
+    for _, value in ipairs(axis.values) do
+      if wanted[value] then values[#values + 1] = value end
+    end
+    axis.values = values
+  end
+end
+
+---Shrinks the round to what it declares as `quick`: fewer values on axes, fewer prompts.
+function round.quicken(self)
+  if not self.quick then fail("%s declares no quick variant: run it without --quick", self.name) end
+  self.is_quick = true
+  for name, values in pairs(self.quick.axes or {}) do axis_of(self, name).values = values end
+end
+
+---@class specbench.coordinates: table<string, any> one value an axis, and:
+---@field quick boolean? the run is a quick one
+---@field prompts integer? prompts a cell in a quick run
+---@field seed integer of this repeat
+---@field repetition integer from 1
+
+---Every combination of the axes, in order, less those `where` refuses.
+---@param options { seed: integer, repeats: integer }
+---@return specbench.coordinates[] cells
+function round.expand(self, options)
+  local cells = {}
+  for repetition = 1, options.repeats do
+    local function walk(depth, chosen)
+      local axis = self.axes[depth]
+      if not axis then
+        local cell = setmetatable({}, { __index = {
+          quick = self.is_quick, prompts = self.is_quick and self.quick.prompts or nil,
+          seed = options.seed + repetition - 1, repetition = repetition,
+        } })
+        for name, value in pairs(chosen) do cell[name] = value end
+        if not self.where or self.where(cell) then cells[#cells + 1] = cell end
+        return
+      end
+      for _, value in ipairs(axis.values) do
+        chosen[axis.name] = value
+        walk(depth + 1, chosen)
+      end
+      chosen[axis.name] = nil
+    end
+    walk(1, {})
+  end
+  if #cells == 0 then fail("no cell is left of %s: --set, --only and the round's `where` exclude them all", self.name) end
+  return cells
+end
+
+---"model=qwen2.5-7b task=polish concurrency=4", in the axes' order.
+---@param cell specbench.coordinates
+---@return string
+function round.describe(self, cell)
+  local words = {}
+  for i, axis in ipairs(self.axes) do words[i] = ("%s=%s"):format(axis.name, tostring(cell[axis.name])) end
+  if cell.repetition > 1 then words[#words + 1] = "repeat=" .. cell.repetition end
+  return table.concat(words, " ")
+end
+
+---A key equal for two cells that agree on every axis, but for those in `changes`.
+---@param cell table coordinates
+---@param changes table<string, any>?
+---@param repetition integer?
+---@return string
+function round.key(self, cell, changes, repetition)
+  local words = {}
+  for i, axis in ipairs(self.axes) do
+    local value = changes and changes[axis.name]
+    if value == nil then value = cell[axis.name] end
+    words[i] = tostring(value)
+  end
+  words[#words + 1] = tostring(repetition or 1)
+  return table.concat(words, "\31")
+end
+
+---Loads a round's file. A file that runs by itself (bench.main) returns nothing.
+---@param path string
+---@return specbench.round? round
+---@return string? message
+function round.load(path)
+  local chunk, message = loadfile(path)
+  if not chunk then return nil, message end
+  local ok, result = xpcall(chunk, function(e)
+    if type(e) == "table" and e.round then return { round = true, message = path .. ": " .. e.message } end
+    return debug.traceback(e, 2)
+  end, path)
+  if not ok then return nil, type(result) == "table" and result.message or result end
+  if type(result) ~= "table" or not result.is_round then
+    return nil, path .. " returns no round: end it with `return bench.round { ... }`, or run it as `specbench " .. path .. "`"
+  end
+  return result
+end
+
+---The message of an error that a round's description caused; nil for any other error.
+---@param e any
+---@return string?
+function round.message_of(e)
+  return type(e) == "table" and e.round and e.message or nil
+end
+
+return round

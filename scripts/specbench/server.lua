@@ -1,0 +1,158 @@
+-- Server processes: started, waited for until they are ready, and ended with everything they started.
+
+local proc = require "sb.proc"
+local fs = require "sb.fs"
+local signal = require "sb.signal"
+local clock = require "sb.clock"
+local http = require "specbench.http"
+local task = require "specbench.task"
+
+local server = {}
+
+---@class specbench.server
+---@field url string "http://HOST:PORT"
+---@field host string
+---@field port integer
+---@field argv string[] as started, {port} and {host} filled in
+---@field log string path of its log file
+---@field ready_seconds number how long it took to become ready
+local Server = {}
+Server.__index = Server
+
+local POLL_FIRST, POLL_LONGEST = 0.01, 0.5 -- seconds between two questions whether it is ready
+local LOG_LINES = 15
+
+local function fill(text, values)
+  return (text:gsub("{(%w+)}", values))
+end
+
+-- The reason, and under it what the server said last.
+local function with_log(reason, path)
+  local tail = proc.tail(path, LOG_LINES)
+  if not tail or tail == "" then return ("%s (its log %s is empty)"):format(reason, path) end
+  return ("%s; the last lines of %s:\n%s"):format(reason, path, tail:gsub("[^\n]+", "    %0"):gsub("\n$", ""))
+end
+
+-- Readiness as a function that answers true once it is reached.
+local function probe_of(ready, self)
+  if type(ready) == "function" then return function() return ready(self) end end
+  if type(ready) == "table" and ready.log then
+    return function() return (fs.read(self.log) or ""):find(ready.log) ~= nil end
+  end
+  local path = type(ready) == "table" and ready.path or ready or "/health"
+  return function()
+    return http.get(self.url .. path, { timeout = 5 }) ~= nil
+  end
+end
+
+-- Waits for the first of: ready, dead, out of time.
+local function await_ready(self, ready, seconds)
+  local probe, done, outcome, detail = probe_of(ready, self), signal.new(), nil, nil
+  local function settle(what, why)
+    if not outcome then
+      outcome, detail = what, why
+      done:notify()
+    end
+  end
+  local prober <close> = task.spawn(function()
+    local pause = POLL_FIRST
+    local ok, message = pcall(function()
+      while not probe() do
+        task.sleep(pause)
+        pause = math.min(pause * 1.5, POLL_LONGEST)
+      end
+    end)
+    settle(ok and "ready" or "error", message)
+  end)
+  local death <close> = task.spawn(function()
+    self.process:wait()
+    settle "dead"
+  end)
+  local deadline <close> = task.spawn(function()
+    task.sleep(seconds)
+    settle "late"
+  end)
+  if not outcome then done:wait() end
+  if outcome == "ready" then return true end
+  if outcome == "dead" then return nil, self:failure() end
+  if outcome == "error" then return nil, ("readiness of %s: %s"):format(self.argv[1], detail) end
+  return nil, with_log(("server %s was not ready after %g s"):format(self.argv[1], seconds), self.log)
+end
+
+local function choose_port(options, host)
+  if not options.port then return proc.free_port(host) end
+  if proc.port_taken(host, options.port) then
+    return nil, ("port %d on %s is taken: end who holds it, or give another port"):format(options.port, host)
+  end
+  return options.port
+end
+
+---Starts a server and waits until it is ready. {port} and {host} in argv and env are filled in.
+---@param options { argv: string[], env: table<string, string>?, cwd: string?, log: string?, gpus: integer[]?,
+---  host: string?, port: integer?, ready: string|table|function|nil, timeout: number?, grace: number? }
+---  ready: a path answered with 2xx (default "/health"), { log = PATTERN }, or function(server) -> boolean;
+---  timeout: seconds until it must be ready (default 600); grace: seconds from SIGTERM to SIGKILL (default 10)
+---@return specbench.server? server
+---@return string? message with the log's last lines
+function server.start(options)
+  assert(type(options.argv) == "table", "server.start: argv must be a table of strings")
+  local host = options.host or "127.0.0.1"
+  local port, message = choose_port(options, host)
+  if not port then return nil, message end
+  local values = { port = tostring(port), host = host }
+  local argv, env = {}, {}
+  for i, word in ipairs(options.argv) do argv[i] = fill(word, values) end
+  for name, value in pairs(options.env or {}) do env[name] = value and fill(value, values) end
+  if options.gpus and #options.gpus > 0 then env.CUDA_VISIBLE_DEVICES = table.concat(options.gpus, ",") end
+  local log = options.log or os.tmpname()
+  local self = setmetatable({
+    host = host, port = port, url = ("http://%s:%d"):format(host:find ":" and "[" .. host .. "]" or host, port),
+    argv = argv, env = env, gpus = options.gpus, log = log, grace = options.grace or 10,
+  }, Server)
+  local begun = clock.now()
+  self.process, message = proc.start {
+    argv = argv, env = env, cwd = options.cwd, log = log, grace = self.grace,
+  }
+  if not self.process then return nil, message end
+  local ready
+  ready, message = await_ready(self, options.ready, options.timeout or 600)
+  if not ready then
+    self:stop()
+    return nil, message
+  end
+  self.ready_seconds = (clock.now() - begun) / 1e9
+  return self
+end
+
+---A server that somebody else runs; closing it does nothing.
+---@param url string "http://HOST:PORT", with or without a path behind it
+---@return specbench.server
+function server.external(url)
+  return setmetatable({ url = url:gsub("/+$", ""), argv = {}, external = true, ready_seconds = 0 }, Server)
+end
+
+---Why it is not running, with the log's last lines; nil while it runs.
+---@return string? message
+function Server:failure()
+  if self.external then return nil end
+  local state, how = self.process:status()
+  if state == "running" or state == "starting" then return nil end
+  if state == "failed" then return how end
+  return with_log(("server %s ended (%s)"):format(self.argv[1], how or state), self.log)
+end
+
+---Asks it to end, waits for the whole process tree.
+---@param grace number? seconds from SIGTERM to SIGKILL
+function Server:stop(grace)
+  if self.external then return end
+  self.process:stop(grace or self.grace)
+  self.process:wait_end()
+end
+
+-- While a task is being cancelled nothing may wait: the supervisor ends the tree then, on its own.
+function Server:__close()
+  if self.external then return end
+  if not pcall(self.stop, self) then self.process:close() end
+end
+
+return server

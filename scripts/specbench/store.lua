@@ -1,0 +1,170 @@
+-- A results folder: cells that are written once, whole, or not at all.
+--
+--   round.json                  which round this folder belongs to
+--   cells/ID/cell.json          identity, provenance, figures; its folder appears by one rename
+--   cells/ID/records.bin        every request with its timeline (specbench show prints it)
+--   cells/ID/outputs.jsonl.gz   the answers' texts
+--   failed/ID-N/                the same for a cell that failed, one folder an attempt
+--   logs/                       the servers' logs
+
+local fs = require "sb.fs"
+local json = require "specbench.json"
+
+local store = {}
+
+local FORMAT = 1
+
+---@class specbench.store
+---@field folder string
+local Store = {}
+Store.__index = Store
+
+local function read_json(path)
+  local text, message = fs.read(path)
+  if not text then return nil, message end
+  local value
+  value, message = json.decode(text)
+  if value == nil then return nil, ("%s is not JSON: %s"):format(path, message) end
+  return value
+end
+
+---Opens a results folder for reading.
+---@param folder string
+---@return specbench.store? store
+---@return string? message
+function store.open(folder)
+  local about, message = read_json(folder .. "/round.json")
+  if not about then
+    return nil, ("%s is no results folder (%s)"):format(folder, message)
+  end
+  return setmetatable({ folder = folder, about = about }, Store)
+end
+
+---Opens or makes a results folder for a round, and locks it until the process ends or :close().
+---@param folder string
+---@param about { round: string, quick: boolean, fresh: boolean? } fresh: what is in it is moved aside first
+---@return specbench.store? store
+---@return string? message
+function store.create(folder, about)
+  local ok, message = fs.mkdir(folder)
+  if not ok then return nil, message end
+  local lock
+  lock, message = fs.lock(folder .. "/lock")
+  if not lock then return nil, message end
+  local self = setmetatable({ folder = folder, lock = lock }, Store)
+  local previous = fs.stat(folder .. "/round.json") and read_json(folder .. "/round.json")
+  if previous and previous.round ~= about.round then
+    return nil, ("%s holds results of %s, not of %s: give another folder with --out")
+      :format(folder, previous.round, about.round)
+  end
+  if not previous and #fs.list(folder) > 1 then
+    return nil, ("%s is not empty and holds no results: give another folder with --out"):format(folder)
+  end
+  if previous and about.fresh then
+    ok, message = self:set_aside()
+    if not ok then return nil, message end
+    previous = nil
+  end
+  self.about = previous or { format = FORMAT, round = about.round, quick = about.quick or false }
+  for _, part in ipairs { "cells", "failed", "logs", "unfinished" } do
+    ok, message = fs.mkdir(folder .. "/" .. part)
+    if not ok then return nil, message end
+  end
+  fs.remove(folder .. "/unfinished") -- what a killed run left
+  ok, message = fs.write(folder .. "/round.json", json.encode(self.about) .. "\n")
+  if not ok then return nil, message end
+  return self
+end
+
+-- --fresh deletes nothing: the cells move to a folder named after the moment.
+function Store:set_aside()
+  local aside = ("%s/before-%s"):format(self.folder, os.date "%Y%m%d-%H%M%S")
+  local ok, message = fs.mkdir(aside)
+  for _, part in ipairs { "cells", "failed" } do
+    if ok and fs.stat(self.folder .. "/" .. part) then
+      ok, message = fs.commit(self.folder .. "/" .. part, aside .. "/" .. part)
+    end
+  end
+  return ok, message
+end
+
+function Store:close()
+  if self.lock then self.lock:close() end
+end
+Store.__close = Store.close
+
+---@param id string
+---@return boolean
+function Store:has(id)
+  return fs.stat(("%s/cells/%s/cell.json"):format(self.folder, id)) ~= nil
+end
+
+---Writes a cell: into cells/ where it is good, into failed/ where it is not.
+---@param cell table what cell.json holds; cell.id and cell.status ("ok" or "failed") among it
+---@param run specbench.run? the records
+---@param outputs string? JSON lines of the answers' texts
+---@return string? folder
+---@return string? message
+function Store:write(cell, run, outputs)
+  local work = ("%s/unfinished/%s"):format(self.folder, cell.id)
+  fs.remove(work)
+  local ok, message = fs.mkdir(work)
+  if ok then ok, message = fs.write(work .. "/cell.json", json.encode(cell) .. "\n") end
+  if ok and run then ok, message = fs.write(work .. "/records.bin", run:encode()) end
+  if ok and outputs then ok, message = fs.write(work .. "/outputs.jsonl.gz", fs.gzip(outputs)) end
+  if not ok then return nil, message end
+  local target = ("%s/cells/%s"):format(self.folder, cell.id)
+  if cell.status ~= "ok" then
+    local attempt = 1
+    repeat
+      target = ("%s/failed/%s-%d"):format(self.folder, cell.id, attempt)
+      attempt = attempt + 1
+    until not fs.stat(target)
+  end
+  ok, message = fs.commit(work, target)
+  return ok and target or nil, message
+end
+
+---Every good cell of the folder, in no particular order.
+---@return table[] cells
+function Store:cells()
+  local cells = {}
+  for _, id in ipairs(fs.list(self.folder .. "/cells") or {}) do
+    local cell, message = read_json(("%s/cells/%s/cell.json"):format(self.folder, id))
+    if not cell then error(message, 0) end
+    cells[#cells + 1] = cell
+  end
+  return cells
+end
+
+---@param id string
+---@return specbench.run? run
+---@return string? message
+function Store:run(id)
+  local bytes, message = fs.read(("%s/cells/%s/records.bin"):format(self.folder, id))
+  if not bytes then return nil, message end
+  return require("sb.measure").decode(bytes)
+end
+
+---@param name string
+---@return string path of a log file in this folder
+function Store:log(name)
+  return ("%s/logs/%s.log"):format(self.folder, name)
+end
+
+---@param relative string
+---@return string path whose folder exists
+function Store:path(relative)
+  local path = self.folder .. "/" .. relative
+  assert(fs.mkdir(path:match "^(.*)/"))
+  return path
+end
+
+---The id of a cell: a hash of all that makes it what it is.
+---@param identity table
+---@return string
+function store.id(identity)
+  return fs.sha256(json.encode(identity)):sub(1, 20)
+end
+
+return store

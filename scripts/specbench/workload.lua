@@ -1,0 +1,157 @@
+-- What a cell sends: a round's workload, checked, as OpenAI requests in the engine's dialect.
+
+local json = require "specbench.json"
+local rng = require "sb.rng"
+
+local workload = {}
+
+local fields = {
+  prompts = "table", limits = "function", task = "string", temperature = "number", chat = "boolean",
+  concurrency = "number", rate = "number", arrivals = "string", burstiness = "number", body = "table",
+}
+
+---@class specbench.workload
+---@field prompts table a set of specbench.dataset
+---@field limits fun(prompt: table): { max_tokens: integer, min_tokens: integer?, ignore_eos: boolean? }
+---@field task string?
+---@field temperature number default 0
+---@field chat boolean default true: /v1/chat/completions, else /v1/completions
+---@field concurrency integer? closed loop; rate: open loop, requests a second
+
+-- Limits of every prompt, read once: the plan's fingerprint, the estimate and the requests use the same.
+local function read_limits(spec)
+  local list = {}
+  for i, prompt in ipairs(spec.prompts.items) do
+    local limits = spec.limits(prompt)
+    local max = limits and limits.max_tokens
+    if math.type(max) ~= "integer" or max < 1 then
+      error(("workload.limits: max_tokens must be a whole number from 1 on, not %s (prompt %d)")
+        :format(tostring(max), i), 0)
+    end
+    list[i] = limits
+  end
+  return list
+end
+
+---Checks what a round's workload(c) returned and fills in the defaults.
+---@param spec table
+---@param cell specbench.coordinates
+---@return specbench.workload
+function workload.new(spec, cell)
+  if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
+  for name, value in pairs(spec) do
+    if type(value) ~= fields[name] then
+      error(("workload: field '%s' %s"):format(name,
+        fields[name] and "must be a " .. fields[name] .. ", not a " .. type(value) or "is unknown"), 0)
+    end
+  end
+  if not spec.prompts or not spec.limits then error("workload: 'prompts' and 'limits' are needed", 0) end
+  local self = { temperature = 0, chat = true, arrivals = "poisson", burstiness = 1.0, body = {} }
+  for name, value in pairs(spec) do self[name] = value end
+  self.concurrency = self.concurrency or cell.concurrency
+  self.rate = self.rate or cell.rate
+  if not self.concurrency and not self.rate then
+    error("workload: neither 'concurrency' nor 'rate' is given, and no axis of that name exists", 0)
+  end
+  self.limit_list = read_limits(self)
+  return self
+end
+
+local fingerprints = setmetatable({}, { __mode = "k" })
+
+-- A hash of the very texts: what the cell's identity stands on.
+local function prompts_hash(set)
+  if not fingerprints[set] then
+    local parts = {}
+    for i, prompt in ipairs(set.items) do parts[i] = prompt.id .. ":" .. rng.hash(prompt.text) end
+    fingerprints[set] = rng.hash(table.concat(parts, ","))
+  end
+  return fingerprints[set]
+end
+
+---What makes this workload what it is, for the cell's identity.
+---@param self specbench.workload
+---@return table
+function workload.identity(self)
+  local limits = {}
+  for i, limit in ipairs(self.limit_list) do
+    limits[i] = ("%d/%d/%s"):format(limit.max_tokens, limit.min_tokens or 0, tostring(limit.ignore_eos or false))
+  end
+  return {
+    prompts = prompts_hash(self.prompts), limits = rng.hash(table.concat(limits, ",")), count = #self.prompts.items,
+    temperature = self.temperature, chat = self.chat, concurrency = self.concurrency, rate = self.rate,
+    arrivals = self.rate and self.arrivals or nil, burstiness = self.rate and self.burstiness or nil,
+    body = next(self.body) and self.body or nil, task = self.task,
+  }
+end
+
+---@param self specbench.workload
+---@return string path of the endpoint
+function workload.path(self)
+  return self.chat and "/v1/chat/completions" or "/v1/completions"
+end
+
+local function request(self, engine, model, prompt, limits, seed)
+  local body = {
+    model = model, temperature = self.temperature, seed = seed, max_tokens = limits.max_tokens, stream = true,
+    stream_options = { include_usage = true },
+  }
+  if self.chat then
+    body.messages = { { role = "user", content = prompt.text } }
+  else
+    body.prompt = prompt.text
+  end
+  for name, value in pairs(self.body) do body[name] = value end
+  local changed, extra = engine.request(body, {
+    max_tokens = limits.max_tokens, min_tokens = limits.min_tokens, ignore_eos = limits.ignore_eos,
+    prompt_tokens = prompt.tokens, task = self.task,
+  })
+  local headers = {}
+  for name, value in pairs(extra or {}) do headers[#headers + 1] = ("%s: %s"):format(name, value) end
+  table.sort(headers)
+  return { body = json.encode(changed), prompt_id = prompt.id, headers = headers }
+end
+
+---The measured requests, in order.
+---@param self specbench.workload
+---@param engine table an engine's module
+---@param model string the name the server serves
+---@param seed integer sent with every request
+---@return table[] requests for specbench.client
+function workload.requests(self, engine, model, seed)
+  local list = {}
+  for i, prompt in ipairs(self.prompts.items) do
+    list[i] = request(self, engine, model, prompt, self.limit_list[i], seed)
+  end
+  return list
+end
+
+---Requests that wake the server up. Their text is no prompt's beginning, so no cache serves a measured one.
+---@param self specbench.workload
+---@param engine table
+---@param model string
+---@param count integer
+---@param tag string makes them differ between cells
+---@return table[]
+function workload.warm_up(self, engine, model, count, tag)
+  local list = {}
+  for i = 1, count do
+    local text = ("Warm-up %s, number %d: name a few colours and say where one sees them."):format(tag, i)
+    list[i] = request(self, engine, model, { text = text, id = i - 1, tokens = 24 }, { max_tokens = 16 }, 0)
+  end
+  return list
+end
+
+---Prompt and output tokens as far as they are known beforehand.
+---@param self specbench.workload
+---@return integer input, integer output_limit
+function workload.tokens(self)
+  local input, output = 0, 0
+  for i, prompt in ipairs(self.prompts.items) do
+    input = input + (prompt.tokens or 0)
+    output = output + self.limit_list[i].max_tokens
+  end
+  return input, output
+end
+
+return workload
