@@ -260,6 +260,8 @@ int sbl_open_load(lua_State *L)
                                       { "run", take_run },   { "close", close_load },  { "__close", close_load },
                                       { "__gc", close_load }, { NULL, NULL } };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
+  luaL_requiref(L, "sb.measure", sbl_open_measure, 0); /* what run() gives is its type */
+  lua_pop(L, 1);
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);
   return 1;

@@ -13,7 +13,7 @@
 #include "sim/main.h"
 #include "task.h"
 
-/* specbench COMMAND [ARGUMENTS]      runs scripts/cmd/COMMAND.lua
+/* specbench COMMAND [ARGUMENTS]      runs scripts/cmd/COMMAND.lua, through scripts/dispatch.lua
  * specbench FILE.lua [ARGUMENTS]     runs any script, as a task, with the primitives at hand
  *
  * Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted. A
@@ -88,14 +88,14 @@ static void set_package_path(lua_State *L, const application *app, const char *s
 }
 
 /* The global `arg`, as the stand-alone interpreter sets it, and the module sb.environment. */
-static void set_arguments(lua_State *L, const application *app, int argc, char **argv, const char *script)
+static void set_arguments(lua_State *L, const application *app, char **arguments, const char *script)
 {
-  lua_createtable(L, argc, 1);
+  lua_newtable(L);
   lua_pushstring(L, script);
   lua_rawseti(L, -2, 0);
-  for (int i = 2; i < argc; i++) {
-    lua_pushstring(L, argv[i]);
-    lua_rawseti(L, -2, i - 1);
+  for (int i = 0; arguments[i]; i++) {
+    lua_pushstring(L, arguments[i]);
+    lua_rawseti(L, -2, i + 1);
   }
   lua_setglobal(L, "arg");
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -157,19 +157,20 @@ static int exit_status(lua_State *L, const application *app, sbl_task *task)
   return status;
 }
 
-static int run_script(lua_State *L, application *app, int argc, char **argv, const char *script)
+static int run_script(lua_State *L, application *app, char **arguments, const char *script)
 {
   set_package_path(L, app, script);
-  set_arguments(L, app, argc, argv, script);
+  set_arguments(L, app, arguments, script);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "specbench.coroutine");
   if (lua_pcall(L, 1, 0, 0) != LUA_OK || luaL_loadfile(L, script) != LUA_OK) {
     fprintf(stderr, "specbench: %s\n", lua_tostring(L, -1));
     return EXIT_SCRIPT;
   }
-  for (int i = 2; i < argc; i++)
-    lua_pushstring(L, argv[i]);
-  sbl_task *task = sbl_task_spawn(L, argc > 2 ? argc - 2 : 0);
+  int count = 0;
+  while (arguments[count])
+    lua_pushstring(L, arguments[count++]);
+  sbl_task *task = sbl_task_spawn(L, count);
   run_to_end(L, app, task);
   int status = exit_status(L, app, task);
   sbl_task_cancel_all(L);
@@ -183,22 +184,10 @@ static int usage(FILE *out, int status)
   return status;
 }
 
-/* A script file, or the file of a command; false and a line where there is neither. */
-static bool find_script(const application *app, const char *word, char *path, size_t size)
+static bool is_script(const char *word)
 {
   size_t length = strlen(word);
-  if ((length > 4 && !strcmp(word + length - 4, ".lua")) || strchr(word, '/')) {
-    snprintf(path, size, "%s", word);
-    if (access(path, R_OK) == 0)
-      return true;
-    fprintf(stderr, "specbench: cannot read script %s\n", word);
-    return false;
-  }
-  snprintf(path, size, "%s/scripts/cmd/%s.lua", app->paths.home, word);
-  if (access(path, R_OK) == 0)
-    return true;
-  fprintf(stderr, "specbench: no command '%s' (specbench help lists the commands)\n", word);
-  return false;
+  return (length > 4 && !strcmp(word + length - 4, ".lua")) || strchr(word, '/');
 }
 
 /* What still closes gets its turns; servers that were not stopped are ended by their supervisors. */
@@ -229,9 +218,14 @@ static int run(application *app, int argc, char **argv)
     return EXIT_SUCCESS;
   }
   char script[PATH_MAX + 64];
-  const char *word = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ? "help" : argv[1];
-  if (!find_script(app, word, script, sizeof script))
-    return EXIT_USAGE;
+  snprintf(script, sizeof script, "%s/scripts/dispatch.lua", app->paths.home);
+  if (is_script(argv[1])) {
+    snprintf(script, sizeof script, "%s", argv[1]);
+    if (access(script, R_OK)) {
+      fprintf(stderr, "specbench: cannot read script %s\n", script);
+      return EXIT_USAGE;
+    }
+  }
 
   sb_err err = { 0 };
   app->world.executable = app->paths.executable;
@@ -243,7 +237,7 @@ static int run(application *app, int argc, char **argv)
     return EXIT_SCRIPT;
   }
   watch_interrupts(app);
-  int status = run_script(L, app, argc, argv, script);
+  int status = run_script(L, app, argv + (is_script(argv[1]) ? 2 : 1), script);
   close_world(app, L);
   return status;
 }

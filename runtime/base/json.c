@@ -334,6 +334,8 @@ static const char *unescape_unicode(const char *p, const char *end, sb_strbuf *o
 
 void sb_json_unescape(const sb_json_string_t *s, sb_strbuf *out)
 {
+  if (!s->size) /* raw may be NULL */
+    return;
   const char *p = s->raw, *end = s->raw + s->size;
   while (p < end) {
     const char *slash = s->escaped ? memchr(p, '\\', (size_t)(end - p)) : NULL;

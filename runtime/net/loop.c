@@ -8,6 +8,7 @@ struct sb_loop {
   uv_loop_t uv;
   uv_idle_t awake; /* active only while calls are queued: keeps the poll from waiting */
   sb_deferred *first, **last;
+  sb_deferred end; /* marks how far a round of calls goes */
 };
 
 static void on_awake(uv_idle_t *idle)
@@ -72,16 +73,15 @@ void sb_loop_undefer(sb_loop *loop, sb_deferred *call)
 /* Calls queued by these calls wait for the next round, so that sockets are never starved. */
 static void run_deferred(sb_loop *loop)
 {
-  sb_deferred end = { .queued = false };
   if (!loop->first)
     return;
-  sb_loop_defer(loop, &end);
-  while (loop->first != &end) {
+  sb_loop_defer(loop, &loop->end);
+  while (loop->first != &loop->end) {
     sb_deferred *call = loop->first;
     sb_loop_undefer(loop, call);
     call->run(call);
   }
-  sb_loop_undefer(loop, &end);
+  sb_loop_undefer(loop, &loop->end);
 }
 
 bool sb_loop_poll(sb_loop *loop)

@@ -56,8 +56,10 @@ static bool parse_line(const char *p, const char *end, sb_prom_sample *sample)
   }
   char number[64]; /* strtod wants a terminator */
   size_t size = 0;
-  while (p + size < end && size < sizeof number - 1 && p[size] != ' ' && p[size] != '\t')
+  while (p + size < end && p[size] != ' ' && p[size] != '\t')
     size++;
+  if (size >= sizeof number)
+    return false;
   memcpy(number, p, size);
   number[size] = '\0';
   char *stop;

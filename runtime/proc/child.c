@@ -265,8 +265,9 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
   return child;
 }
 
-/* Sent without libuv, whose writes raise SIGPIPE when the supervisor has just ended. A line is a few bytes and
- * the supervisor always reads, so the socket takes it whole; failure means that nothing is left to stop. */
+/* Sent without libuv, whose writes raise SIGPIPE when the supervisor has just ended. A line is a few bytes
+ * and the supervisor always reads, so the socket takes it whole; failure means that nothing is left to
+ * stop. */
 void sb_child_stop(sb_child *child, int grace_ms)
 {
   char line[32];

@@ -37,8 +37,8 @@ typedef struct sb_child_options {
  * NULL and *err where the working directory, the log or the supervisor is unusable. */
 sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_err *err);
 
-/* SIGTERM to every process of the server, SIGKILL after grace_ms (negative: the options' grace). May be called
- * again to shorten the grace; does nothing once all has ended. A process stuck in the kernel can delay
+/* SIGTERM to every process of the server, SIGKILL after grace_ms (negative: the options' grace). May be
+ * called again to shorten the grace; does nothing once all has ended. A process stuck in the kernel can delay
  * on_ended without limit: set a deadline of your own. */
 void sb_child_stop(sb_child *child, int grace_ms);
 
@@ -50,8 +50,8 @@ pid_t sb_child_pid(const sb_child *child);
 void *sb_child_context(const sb_child *child);
 
 /* Silences the callbacks and, where anything still runs, stops it with the options' grace. The memory goes
- * when the loop has seen the end; a loop that is abandoned earlier leaves no process behind, for the supervisor
- * takes the death of this program as a stop. NULL is allowed, and so is a call from a callback. */
+ * when the loop has seen the end; a loop that is abandoned earlier leaves no process behind, for the
+ * supervisor takes the death of this program as a stop. NULL is allowed, and so is a call from a callback. */
 void sb_child_free(sb_child *child);
 
 #endif

@@ -93,7 +93,6 @@ static void run_due(sb_sim_driver *d)
 {
   advance(d, engine_now(d));
   arm(d);
-  d->config.on_idle(d->config.context);
 }
 
 static void on_flood(uv_idle_t *idle)
@@ -125,6 +124,7 @@ static void on_after_io(uv_check_t *check)
   sb_sim_driver *d = check->data;
   if (d->submitted)
     run_due(d);
+  d->config.on_idle(d->config.context);
 }
 
 sb_sim_driver *sb_sim_driver_new(uv_loop_t *loop, const sb_sim_driver_config *config, sb_err *err)

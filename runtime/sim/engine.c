@@ -105,7 +105,8 @@ static void skip_gone_waiting(sb_sim_engine *engine)
 static void compact_waiting(sb_sim_engine *engine)
 {
   sequence_list *waiting = &engine->waiting;
-  if (waiting->count < waiting->capacity || engine->waiting_head * 2 < waiting->count)
+  if (engine->waiting_head == 0 || waiting->count < waiting->capacity ||
+      engine->waiting_head * 2 < waiting->count)
     return;
   waiting->count -= engine->waiting_head;
   memmove(waiting->items, waiting->items + engine->waiting_head, waiting->count * sizeof *waiting->items);

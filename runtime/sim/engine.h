@@ -32,7 +32,7 @@ typedef struct sb_sim_config {
   int64_t kv_capacity_tokens;      /* 0: the profile's */
   bool chunked_prefill;
   int max_num_batched_tokens;      /* budget of a prefill or a chunked-prefill step; 0: the profile's */
-  int disable_by_batch_size;       /* no speculation in steps that decode this many sequences; 0: always */
+  int disable_by_batch_size;       /* no speculation in steps of this many sequences or more; 0: never so */
   int spec_max_model_len;          /* sequences longer than this are not speculated on; 0: no bound */
   double step_noise_sd;            /* relative, of every step's time (a tenth of it at least); 0: none */
   uint64_t seed;

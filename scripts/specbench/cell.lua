@@ -33,7 +33,8 @@ end
 local function describe(job, server)
   return {
     format = 1, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
-    seed = job.seed, identity = job.identity, reference = job.reference, baseline = job.baseline,
+    seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
+    baseline = job.baseline,
     engine = {
       name = job.engine.name, version = server.version, argv = server.argv, url = server.url, gpus = server.gpus,
       ready_seconds = server.ready_seconds,

@@ -12,6 +12,7 @@ local bench = {
   json = require "specbench.json",
   clock = require "sb.clock",
   dataset = require "specbench.dataset",
+  executable = require("sb.environment").executable,
 }
 
 ---Runs f as the script's body and waits for it; errors end the script with their traceback.

@@ -1,5 +1,6 @@
 -- A round and the user's options become jobs: what to measure, on which server, in which order.
 
+local environment = require "sb.environment"
 local json = require "specbench.json"
 local engines = require "specbench.engine"
 local estimate = require "specbench.estimate"
@@ -59,6 +60,7 @@ local function job_of(r, cell, engine, known, options)
     server = server, server_key = json.encode(server), workload = work, warmup = r.warmup or 1,
     timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,
+    key = round.key(r, cell, nil, cell.repetition),
     baseline = r.baseline and round.key(r, cell, r.baseline, cell.repetition) or nil,
     cost = estimate.cell(work, server.model.name, clock_scale(engine, options)),
   }
@@ -107,7 +109,9 @@ end
 ---@param self specbench.plan
 ---@return string[] argv, table env of a job's server as they would be started, with port and host unfilled
 function plan.command(self, job)
-  local server = setmetatable({ host = "{host}", port = "{port}" }, { __index = job.server })
+  -- where the simulator lies is no part of what a cell is
+  local binary = self.engine.name == "sim" and environment.executable or nil
+  local server = setmetatable({ host = "{host}", port = "{port}", binary = binary }, { __index = job.server })
   local command = self.engine.command(server)
   return command.argv or {}, command.env or {}, command.url
 end

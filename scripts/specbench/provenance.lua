@@ -33,8 +33,9 @@ end
 
 -- GPUs as nvidia-smi tells them, where it is there.
 local function gpus()
-  local text = command "command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=index,name,driver_version,"
-    .. "memory.total,clocks.current.sm,clocks.current.memory,power.limit --format=csv,noheader,nounits"
+  local fields = "index,name,driver_version,memory.total,clocks.current.sm,clocks.current.memory,power.limit"
+  local text = command("command -v nvidia-smi >/dev/null && nvidia-smi --format=csv,noheader,nounits --query-gpu="
+    .. fields)
   if not text then return nil end
   local list = {}
   for line in text:gmatch "[^\n]+" do

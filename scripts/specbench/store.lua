@@ -40,9 +40,29 @@ function store.open(folder)
   return setmetatable({ folder = folder, about = about }, Store)
 end
 
+-- Axes as both runs know them: a cut-down run must not forget the order of what is in the folder already.
+local function merge_axes(previous, about)
+  local merged = {}
+  for i, axis in ipairs(about.axes) do
+    local old = previous and previous.axes and previous.axes[i]
+    local values, seen = {}, {}
+    for _, list in ipairs { axis.values, old and old.name == axis.name and old.values or {} } do
+      for _, value in ipairs(list) do
+        if not seen[tostring(value)] then
+          seen[tostring(value)] = true
+          values[#values + 1] = value
+        end
+      end
+    end
+    merged[i] = { name = axis.name, values = values }
+  end
+  return merged
+end
+
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
----@param about { round: string, quick: boolean, fresh: boolean? } fresh: what is in it is moved aside first
+---@param about { round: string, title: string?, axes: table[], report: table?, fresh: boolean? } what round.json
+---  says of the round; fresh: what is in the folder is moved aside first
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about)
@@ -65,7 +85,8 @@ function store.create(folder, about)
     if not ok then return nil, message end
     previous = nil
   end
-  self.about = previous or { format = FORMAT, round = about.round, quick = about.quick or false }
+  self.about = { format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
+    report = about.report }
   for _, part in ipairs { "cells", "failed", "logs", "unfinished" } do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end

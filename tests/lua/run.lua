@@ -1,16 +1,18 @@
 -- specbench tests/lua/run.lua [--only PATTERN] SPEC...
 --
--- Runs busted specs inside the real runtime, so that they may wait, spawn and measure as any script does. SPEC
--- is a file, or a folder whose *_spec.lua are taken. Each test is a task of its own and is cancelled after
--- $SPECBENCH_TEST_SECONDS (120), so a test that hangs fails instead of stopping the rest. Prints TAP; exit status 1 where a test
--- failed, where a spec could not be loaded, or where there was nothing to run.
+-- Runs busted specs inside the real runtime, so that they may wait, spawn and measure as any script
+-- does. SPEC is a file, or a folder whose *_spec.lua are taken; PATTERN is a Lua pattern for
+-- "name_spec.lua: group test". Each test is a task of its own and is cancelled after
+-- $SPECBENCH_TEST_SECONDS (120), so that one that hangs fails instead of stopping the rest. Prints
+-- TAP; exit status 1 where a test failed, where a spec could not be loaded, or where there was
+-- nothing to run.
 
 local fs = require "sb.fs"
 local task = require "sb.task"
 
 local TEST_SECONDS = tonumber(os.getenv("SPECBENCH_TEST_SECONDS")) or 120
 
--- Each spec file gets fresh Lua modules from busted; the runtime's own must not be opened twice.
+-- Each spec file gets fresh Lua modules from busted; those in C must not be opened twice.
 for name in pairs(package.preload) do
   if name:find("^sb%.") then require(name) end
 end
@@ -44,8 +46,8 @@ local function read_arguments(argv)
   return files, only
 end
 
---- Runs `f` as a task. An error's object is raised again here as it was (busted tells a failure from an error
---- by its metatable), with the task's traceback in `trouble.traceback`.
+--- Runs `f` as a task. An error's object is raised again here as it was (busted tells a failure
+--- from an error by its metatable), with the task's traceback in `trouble.traceback`.
 local function run_as_task(f, trouble)
   local ok, problem
   local worker <close> = task.spawn(function()
@@ -54,7 +56,7 @@ local function run_as_task(f, trouble)
       return object
     end)
   end)
-  local watch <close> = task.spawn(function()
+  local _ <close> = task.spawn(function()
     task.sleep(TEST_SECONDS)
     worker:cancel()
   end)

@@ -6,7 +6,7 @@
 
 #include "proc/child.h"
 
-/* What each test of runtime/proc stands on: a loop, a folder with the server's log, counters of the callbacks,
+/* What each test of runtime/proc stands on: a loop, a folder with the server's log, counters of the callbacks
  * and a mark in the environment of all processes of the test, so that a survivor is found wherever it went.
  * cmocka's headers must be included before this one. */
 

@@ -243,26 +243,6 @@ static void freeing_in_the_last_callback_is_allowed(void **state)
   assert_null(f->child);
 }
 
-static void a_killed_specbench_leaves_nothing(void **state)
-{
-  fixture *f = *state;
-  pid_t specbench = fork();
-  assert_true(specbench >= 0);
-  if (specbench == 0) {
-    uv_loop_t loop;
-    const char *argv[] = { "sh", "-c", DOUBLE_FORK "echo ready; trap '' TERM; while :; do sleep 600; done", NULL };
-    sb_child_options options = options_of(f, argv);
-    options.grace_ms = 100;
-    if (uv_loop_init(&loop) == 0 && sb_child_start(&loop, &options, NULL))
-      uv_run(&loop, UV_RUN_DEFAULT);
-    _exit(1);
-  }
-  WAIT_FOR(f, log_has(f, "ready\n") && survivors(f) >= 5);
-  kill(specbench, SIGKILL);
-  assert_int_equal(waitpid(specbench, NULL, 0), specbench);
-  WAIT_FOR(f, survivors(f) == 0);
-}
-
 static pid_t supervisor_of(const fixture *f)
 {
   char path[64], line[256];
@@ -276,6 +256,48 @@ static pid_t supervisor_of(const fixture *f)
   fclose(file);
   assert_true(parent > 1);
   return parent;
+}
+
+/* A second specbench, to be killed: runs the script as its server. */
+static pid_t fork_specbench(fixture *f, const char *script)
+{
+  pid_t specbench = fork();
+  assert_true(specbench >= 0);
+  if (specbench == 0) {
+    uv_loop_t loop;
+    const char *argv[] = { "sh", "-c", script, NULL };
+    sb_child_options options = options_of(f, argv);
+    options.grace_ms = 100;
+    if (uv_loop_init(&loop) == 0 && sb_child_start(&loop, &options, NULL))
+      uv_run(&loop, UV_RUN_DEFAULT);
+    _exit(1);
+  }
+  WAIT_FOR(f, log_has(f, "ready\n"));
+  return specbench;
+}
+
+static void a_killed_specbench_leaves_nothing(void **state)
+{
+  fixture *f = *state;
+  pid_t specbench = fork_specbench(f, DOUBLE_FORK "echo ready; trap '' TERM; while :; do sleep 600; done");
+  WAIT_FOR(f, survivors(f) >= 5);
+  kill(specbench, SIGKILL);
+  assert_int_equal(waitpid(specbench, NULL, 0), specbench);
+  WAIT_FOR(f, survivors(f) == 0);
+}
+
+static void a_server_does_not_outlive_both_specbench_and_supervisor(void **state)
+{
+  fixture *f = *state;
+  pid_t specbench = fork_specbench(f, "echo ready; exec sleep 600"), *pids;
+  size_t count = sb_process_descendants(specbench, &pids);
+  assert_int_equal(count, 2);
+  kill(pids[0], SIGSTOP); /* cannot act on specbench's death */
+  kill(specbench, SIGKILL);
+  kill(pids[0], SIGKILL);
+  free(pids);
+  assert_int_equal(waitpid(specbench, NULL, 0), specbench);
+  WAIT_FOR(f, survivors(f) == 0);
 }
 
 static void a_killed_supervisor_takes_the_session_along(void **state)
@@ -359,6 +381,7 @@ int main(int argc, char **argv)
     TEST(freeing_before_the_start_is_reported_leaves_nothing),
     TEST(freeing_in_the_last_callback_is_allowed),
     TEST(a_killed_specbench_leaves_nothing),
+    TEST(a_server_does_not_outlive_both_specbench_and_supervisor),
     TEST(a_killed_supervisor_takes_the_session_along),
     TEST(signals_to_the_supervisor_are_survived_and_sigterm_stops),
     TEST(descendants_are_listed_parents_first),

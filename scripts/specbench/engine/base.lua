@@ -1,7 +1,10 @@
---- What the engine files share: the command line's building blocks, and the two questions every engine
---- answers about a server description in the same way, by tables instead of code.
+--- What the engine files share: the command line's building blocks, and the two questions every
+--- engine answers about a server description in the same way, by tables instead of code.
 
 local base = {}
+
+-- What a knob is set to where it is not there at all.
+local NO_EFFECT = { multi_step = 1, scheduler_delay_factor = 0 }
 
 ---A number or string as it stands on a command line: 3, 0.9, "awq".
 ---@param value string|number
@@ -42,11 +45,11 @@ function base.extra(argv, server)
   return argv
 end
 
----The child's environment on top of specbench's own: the engine's, the model's, the round's, in that order,
----and CUDA_VISIBLE_DEVICES from the GPUs that the server was given.
+---The child's environment on top of specbench's own: the engine's, the model's, the round's, in
+---that order, and CUDA_VISIBLE_DEVICES from the GPUs that the server was given.
 ---@param server table
----@param own table<string, string>|nil what the engine itself needs
----@return table<string, string>
+---@param own table<string, string|false>|nil what the engine itself needs; false unsets
+---@return table<string, string|false>
 function base.environment(server, own)
   local env = {}
   for _, layer in ipairs { own or {}, server.model.env or {}, server.env or {} } do
@@ -96,18 +99,29 @@ end
 ---@field description string one line
 ---@field capabilities specbench.engine.capabilities
 ---@field methods table<string, boolean>
----@field without table<string, string> key of a description that this engine cannot honour -> why, what instead
----@field ignores table<string, string> key that has no counterpart and changes no figure -> why
----@field command fun(server: table): { argv: string[]?, env: table<string, string>?, url: string? }
+---@field without table<string, string> key that this engine cannot honour -> why, what instead
+---@field ignores table<string, string> key without counterpart that changes no figure -> why
+---@field command fun(server: table): specbench.engine.command
 ---@field request fun(body: table, limits: table?): table, table<string, string>, string?
 ---@field acceptance fun(delta: table<string, number>, server: table?): table?, string?
 ---@field served_name fun(server: table): string the `model` of a request's body
 ---@field unsupported fun(server: table): string?
 ---@field ignored fun(server: table): { key: string, why: string }[]
----@field ready { path: string, then_path: string?, timeout_s: number, interval_s: number }
+---@field ready specbench.engine.ready
 ---@field metrics { path: string, names: string[] }
 ---@field version { path: string, field: string }
 ---@field tokenize { path: string, body: function, count: function }|nil
+
+---@class specbench.engine.command
+---@field argv string[]|nil nil where nothing is to be started
+---@field env table<string, string|false>|nil false unsets
+---@field url string|nil where the server is, if it is not to be started
+
+---@class specbench.engine.ready
+---@field path string answered with 200 once the server is ready
+---@field then_path string|nil and this one after it
+---@field timeout_s number
+---@field interval_s number between two questions, at least
 
 ---@class specbench.engine.capabilities
 ---@field min_tokens boolean the request may force a least number of tokens
@@ -132,17 +146,19 @@ function base.engine(engine)
   function engine.unsupported(server)
     local method = server.method or "none"
     if not engine.methods[method] then
-      return ("%s has no method '%s' (it has %s)"):format(engine.name, method, base.list(engine.methods))
+      return ("%s has no method '%s' (it has %s)"):format(engine.name, method,
+        base.list(engine.methods))
     end
     local keys = {}
     for key in pairs(engine.without) do
-      if server[key] then keys[#keys + 1] = key end
+      if server[key] and server[key] ~= NO_EFFECT[key] then keys[#keys + 1] = key end
     end
     table.sort(keys)
     if keys[1] then return ("%s: %s: %s"):format(engine.name, keys[1], engine.without[keys[1]]) end
     local gpus, wanted = server.gpus and #server.gpus or 0, server.tensor_parallel or 1
     if engine.capabilities.spawn and gpus > 0 and wanted > gpus then
-      return ("%s: tensor_parallel = %d, but the server was given %d GPU(s)"):format(engine.name, wanted, gpus)
+      return ("%s: tensor_parallel = %d, but the server was given %d GPU(s)"):format(engine.name,
+        wanted, gpus)
     end
     return engine.own_unsupported and engine.own_unsupported(server)
   end

@@ -1,5 +1,5 @@
---- Acceptance from an engine's speculative counters. A delta is the difference of two scrapes: name, or
---- name{labels}, -> value. Lengths count the token that the target adds itself.
+--- Acceptance from an engine's speculative counters. A delta is the difference of two scrapes:
+--- name, or name{labels}, -> value. Lengths count the token that the target adds itself.
 
 local counters = {}
 
@@ -8,11 +8,13 @@ local function split(key)
   return name or key, labels or ""
 end
 
----Sum over all label sets; nil where the name does not occur.
+---The value under the bare name, where a scraper has summed already, else the sum over all label
+---sets; nil where the name does not occur.
 ---@param delta table<string, number>
 ---@param name string
 ---@return number|nil
 function counters.sum(delta, name)
+  if delta[name] then return delta[name] end
   local total
   for key, value in pairs(delta) do
     if split(key) == name then total = (total or 0) + value end
@@ -41,9 +43,9 @@ function counters.by_position(delta, name)
   return list
 end
 
----Acceptance where the engine counts drafts (one a sequence and step that had a draft), draft tokens and the
----accepted prefix: rate = accepted / draft tokens, mean length = 1 + accepted / drafts, position i = accepted
----at i / drafts.
+---Acceptance where the engine counts drafts (one a sequence and step that had a draft), draft
+---tokens and the accepted prefix: rate = accepted / draft tokens, mean length = 1 + accepted /
+---drafts, position i = accepted at i / drafts.
 ---@param delta table<string, number>
 ---@param prefix string what the names start with: "vllm:spec_decode_num_"
 ---@param note string|nil what a reader must know of these counters

@@ -1,4 +1,5 @@
---- The engine-neutral server description that a round's `server(c)` returns, checked by name and type.
+--- The engine-neutral server description that a round's `server(c)` returns, checked by name and
+--- type.
 
 local base = require "specbench.engine.base"
 
@@ -6,8 +7,8 @@ local description = {}
 
 -- Every method that some engine has; an unknown one is a slip of the pen, not a missing capability.
 description.methods = base.set {
-  "none", "draft", "ngram", "ngram_gpu", "suffix", "eagle", "eagle3", "medusa", "mlp_speculator", "mtp",
-  "dflash", "dspark",
+  "none", "draft", "ngram", "ngram_gpu", "suffix", "eagle", "eagle3", "medusa", "mlp_speculator",
+  "mtp", "dflash", "dspark",
 }
 
 -- Methods that propose with weights of their own.
@@ -15,12 +16,19 @@ description.needs_draft = base.set {
   "draft", "eagle", "eagle3", "medusa", "mlp_speculator", "dflash", "dspark",
 }
 
+-- ... or may, where the target's own checkpoint has none.
+description.may_have_draft = base.set {
+  "draft", "eagle", "eagle3", "medusa", "mlp_speculator", "dflash", "dspark", "mtp",
+}
+
 local function of_type(name)
   return function(value) return type(value) == name end
 end
 
 local function integer(least)
-  return function(value) return math.tointeger(value) ~= nil and type(value) == "number" and value >= least end
+  return function(value)
+    return type(value) == "number" and math.tointeger(value) ~= nil and value >= least
+  end
 end
 
 local function number(least, most)
@@ -51,13 +59,15 @@ local rate = number(0, 1)
 local rates = list_of(rate)
 
 local function acceptance(value)
-  return type(value) == "number" and value >= 1 or type(value) == "table" and #value > 0 and rates(value)
+  if type(value) == "number" then return value >= 1 end
+  return type(value) == "table" and #value > 0 and rates(value)
 end
 
 local function environment(value)
   if type(value) ~= "table" then return false end
   for name, text in pairs(value) do
-    if type(name) ~= "string" or type(text) ~= "string" and type(text) ~= "number" then return false end
+    if type(name) ~= "string" then return false end
+    if text and type(text) ~= "string" and type(text) ~= "number" then return false end
   end
   return true
 end
@@ -97,7 +107,7 @@ local keys = {
   multi_step = { positive, size },
   acceptance = { "a length from 1 or a list of rates from 0 to 1", acceptance },
   extra_args = { "a list of strings", list_of(string_type) },
-  env = { "a table of names and strings", environment },
+  env = { "a table of names and strings (false unsets)", environment },
 }
 
 local function fail(...)
@@ -119,7 +129,9 @@ local function check_types(server)
   for _, name in ipairs(names) do
     local rule = keys[name]
     if not rule then fail("unknown key '%s' (known: %s)", tostring(name), base.list(keys)) end
-    if not rule[2](server[name]) then fail("%s = %s: must be %s", name, shown(server[name]), rule[1]) end
+    if not rule[2](server[name]) then
+      fail("%s = %s: must be %s", name, shown(server[name]), rule[1])
+    end
   end
 end
 
@@ -131,10 +143,12 @@ local function check_acceptance(server)
     end
     return
   end
-  if #wanted ~= k then fail("acceptance has %d rates: must be k = %d of them, one a position", #wanted, k) end
+  if #wanted ~= k then
+    fail("acceptance has %d rates: must be k = %d of them, one a position", #wanted, k)
+  end
   for i = 2, k do
     if wanted[i] > wanted[i - 1] then
-      fail("acceptance: rate %d is above rate %d: rates are unconditional, so they never grow", i, i - 1)
+      fail("acceptance: rate %d is above rate %d: unconditional rates never grow", i, i - 1)
     end
   end
 end

@@ -1,5 +1,5 @@
---- The engines: what each one's command line, requests and counters look like. README.md beside this file says
---- how to add one.
+--- The engines: what each one's command line, requests and counters look like. README.md beside
+--- this file says how to add one.
 ---
 ---   local engine = require "specbench.engine"
 ---   local vllm = engine.load "vllm"
@@ -18,8 +18,8 @@ local function known(name)
   return false
 end
 
----Raises one line for a name that is none. "external:vllm" is a server that runs elsewhere and speaks vLLM's
----dialect.
+---Raises one line for a name that is none. "external:vllm" is a server that runs elsewhere and
+---speaks vLLM's dialect.
 ---@param name string
 ---@return specbench.engine
 function engine.load(name)
@@ -36,8 +36,8 @@ function engine.load(name)
   return module.with_dialect(require("specbench.engine." .. dialect))
 end
 
----Checks what a round's server(c) returned. A malformed description raises one line that names the key; a sound
----one that this engine cannot serve is an answer.
+---Checks what a round's server(c) returned. A malformed description raises one line that names the
+---key; a sound one that this engine cannot serve is an answer.
 ---@param server table the neutral description
 ---@param module specbench.engine
 ---@return true|nil ok

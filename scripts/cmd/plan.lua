@@ -1,0 +1,95 @@
+-- Says what a run would do: cells, servers, expected time. Starts nothing.
+
+local command = require "specbench.command"
+local plan = require "specbench.plan"
+local progress = require "specbench.progress"
+local store = require "specbench.store"
+local text_table = require "specbench.text_table"
+
+local self = {
+  name = "plan",
+  summary = "Show what a run would do: cells, servers, estimated time",
+  positionals = { { name = "ROUND", help = "round file" } },
+  options = command.options {
+    "grid", "engine", "data", "results",
+    { long = "show-argv", type = "flag", help = "print the command line of every server" },
+    { long = "cells", type = "flag", help = "list every cell" },
+  },
+  examples = { "specbench plan rounds/round2.lua --engine vllm --show-argv" },
+}
+
+local function quote(word)
+  if word:match "^[%w%-_./=:,@%%+{}]+$" then return word end
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+local function command_line(argv, env)
+  local words, names = {}, {}
+  for name in pairs(env) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do words[#words + 1] = name .. "=" .. quote(tostring(env[name])) end
+  for _, word in ipairs(argv) do words[#words + 1] = quote(word) end
+  return table.concat(words, " ")
+end
+
+-- What each server is asked for, and how much of it is done in the results folder already.
+local function servers_of(the_plan, done)
+  local servers, by_key = {}, {}
+  for _, job in ipairs(the_plan.jobs) do
+    local s = by_key[job.server_key]
+    if not s then
+      s = { job = job, cells = 0, pending = 0, seconds = 0 }
+      by_key[job.server_key] = s
+      servers[#servers + 1] = s
+    end
+    s.cells = s.cells + 1
+    if not (done and done:has(job.id)) then
+      s.pending = s.pending + 1
+      s.seconds = s.seconds + job.cost
+    end
+  end
+  return servers
+end
+
+function self.run(options, positionals)
+  local r = command.load_round(positionals[1], options)
+  local the_plan = plan.new(r, options)
+  local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
+  local servers = servers_of(the_plan, store.open(folder))
+  local rows, pending, seconds, warnings = {}, 0, 0, {}
+  for i, s in ipairs(servers) do
+    local server = s.job.server
+    rows[i] = { i, server.model.name, server.method or "none", server.k or "", s.cells, s.pending,
+      progress.duration(s.seconds) }
+    pending, seconds = pending + s.pending, seconds + s.seconds
+  end
+  io.stdout:write(text_table.render {
+    columns = { { title = "server", align = "right" }, { title = "model" }, { title = "method" },
+      { title = "k", align = "right" }, { title = "cells", align = "right" }, { title = "to do", align = "right" },
+      { title = "estimate", align = "right" } },
+    rows = rows,
+  })
+  io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
+    :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
+  for _, job in ipairs(the_plan.jobs) do
+    local warning = job.workload.prompts.warning
+    if warning and not warnings[warning] then
+      warnings[warning] = true
+      io.stdout:write("Warning: ", warning, "\n")
+    end
+  end
+  if options.show_argv then
+    for i, s in ipairs(servers) do
+      local argv, env, url = plan.command(the_plan, s.job)
+      io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
+        url and "(already up) " .. url or command_line(argv, env)))
+    end
+  end
+  if options.cells then
+    io.stdout:write "\n"
+    for _, job in ipairs(the_plan.jobs) do io.stdout:write(job.id, "  ", job.description, "\n") end
+  end
+  return 0
+end
+
+return self

@@ -1,0 +1,63 @@
+-- Measures what of a round is not measured yet, then reports.
+
+local command = require "specbench.command"
+local plan = require "specbench.plan"
+local report = require "specbench.report"
+local store = require "specbench.store"
+local sweep = require "specbench.sweep"
+
+local self = {
+  name = "run",
+  summary = "Run a round: start its servers, measure its cells, draw the verdict",
+  description = "Cells that are done already are kept: an interrupted run goes on where it stopped. "
+    .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted.",
+  positionals = { { name = "ROUND", help = "round file, or the name of one that comes with specbench" } },
+  options = command.options {
+    "grid", "engine", "data", "results",
+    { long = "fresh", type = "flag", help = "measure everything anew; what was there is moved aside, not deleted" },
+    { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
+    { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
+    { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1, help = "how long a server may take to start" },
+    { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },
+  },
+  examples = {
+    { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },
+    { "specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets data", "on GPUs" },
+    { "specbench run rounds/round2.lua --set concurrency=1,4 --only task=polish", "a part of the grid" },
+  },
+}
+
+local function summarise(outcome, the_store)
+  local out = io.stderr
+  if outcome.measured + outcome.failed == 0 then
+    out:write(("nothing to do: all %d cells are done already in %s (--fresh measures them anew)\n")
+      :format(outcome.total, the_store.folder))
+    return
+  end
+  out:write(("%d cells: %d measured, %d done before, %d failed; %.1f s, of which %.1f s (%.1f %%) outside servers' own time\n")
+    :format(outcome.total, outcome.measured, outcome.skipped, outcome.failed, outcome.wall_seconds,
+      outcome.wall_seconds - outcome.server_seconds,
+      100 * (1 - outcome.server_seconds / outcome.wall_seconds)))
+  if outcome.failed > 0 then
+    out:write(("failed cells are in %s/failed with their causes; the same command tries them again\n")
+      :format(the_store.folder))
+  end
+end
+
+function self.run(options, positionals)
+  local r = command.load_round(positionals[1], options)
+  local the_plan = plan.new(r, options)
+  local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
+  local the_store <close>, message = store.create(folder, {
+    round = r.name, title = r.title, axes = r.axes, report = r.report, fresh = options.fresh,
+  })
+  if not the_store then command.fail(message) end
+  local outcome = sweep.run(the_plan, the_store, options)
+  if outcome.measured + outcome.failed > 0 then
+    report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures })
+  end
+  if not options.quiet then summarise(outcome, the_store) end
+  return outcome.failed > 0 and 3 or 0
+end
+
+return self

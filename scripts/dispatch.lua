@@ -1,0 +1,26 @@
+-- specbench COMMAND ...: finds the command's file, reads its command line, runs it.
+
+local cli = require "specbench.cli"
+local command = require "specbench.command"
+local fs = require "sb.fs"
+local home = require("sb.environment").home
+
+local name = arg[1]
+if name == "-h" or name == "--help" then name = "help" end
+local path = ("%s/scripts/cmd/%s.lua"):format(home, name)
+if not name:match "^[%w_-]+$" or not fs.stat(path) then
+  io.stderr:write(command.unknown(name), "\n")
+  return 2
+end
+
+local definition = assert(loadfile(path))()
+local options, positionals, code = cli.parse(definition, table.move(arg, 2, #arg, 1, {}))
+if not options then
+  io.stderr:write(positionals, "\n")
+  return code
+end
+if options.help then
+  io.stdout:write(cli.help(definition))
+  return 0
+end
+return command.run(definition, options, positionals)

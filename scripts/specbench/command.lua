@@ -1,0 +1,121 @@
+-- What the commands share: groups of options, loading a round with them, and how a failure ends.
+
+local fs = require "sb.fs"
+local environment = require "sb.environment"
+local nearest = require "specbench.nearest"
+local round = require "specbench.round"
+
+local command = {}
+
+local groups = {
+  grid = {
+    { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
+    { long = "only", arg = "AXIS=V", repeated = true, help = "of the axis' values only these" },
+    { long = "quick", type = "flag", help = "the small version that the round declares" },
+    { long = "repeats", arg = "N", type = "int", min = 1, max = 1000, default = 1, help = "measure every cell N times" },
+    { long = "seed", arg = "N", type = "int", default = 12345, help = "seed of prompts and sampling; repeat r uses N + r - 1" },
+  },
+  engine = {
+    { long = "engine", arg = "NAME", default = "sim", help = "what serves: sim, llamacpp, vllm, vllm_v0, external" },
+    { long = "models", arg = "FILE", env = "SPECBENCH_MODELS", help = "Lua file: model name -> path, or {path, python, binary, env, engine_args, url}" },
+    { long = "model", arg = "NAME=PATH", repeated = true, help = "where a model of the round is" },
+    { long = "url", arg = "URL", help = "the server that is up (engine external)" },
+    { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000, help = "the simulator's clock runs N times faster (20 with --quick, else 1)" },
+  },
+  data = {
+    { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS", help = "folder of the real data files; without it synthetic prompts of the same lengths" },
+  },
+  results = {
+    { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },
+  },
+}
+
+---Options of the named groups, then the given ones.
+---@param list (string|specbench.cli.option)[]
+---@return specbench.cli.option[]
+function command.options(list)
+  local options = {}
+  for _, item in ipairs(list) do
+    if type(item) == "string" then
+      table.move(groups[item], 1, #groups[item], #options + 1, options)
+    else
+      options[#options + 1] = item
+    end
+  end
+  return options
+end
+
+---Ends the command with one line on standard error.
+---@param message string
+---@param code integer? exit status, default 1
+function command.fail(message, code)
+  error({ exit = code or 1, message = message }, 0)
+end
+
+-- A message that begins with a place in a file came from a script: its traceback helps.
+local function handler(e)
+  if type(e) == "table" then
+    if e.exit then return e end
+    local message = round.message_of(e)
+    if message then return { exit = 1, message = message } end
+  end
+  local text = tostring(e)
+  if text:match "^[^\n]-%.lua:%d+: " then text = debug.traceback(text, 2) end
+  return { exit = 1, message = text }
+end
+
+---Runs a command's function; a failure becomes its line and its exit status.
+---@param definition specbench.cli.command
+---@return integer status
+function command.run(definition, options, positionals)
+  local ok, result = xpcall(definition.run, handler, options, positionals)
+  if ok then return result or 0 end
+  io.stdout:flush()
+  io.stderr:write("specbench: ", result.message, "\n")
+  return result.exit
+end
+
+---The names of all commands, sorted.
+---@return string[]
+function command.names()
+  local names = {}
+  for _, file in ipairs(assert(fs.list(environment.home .. "/scripts/cmd"))) do
+    names[#names + 1] = file:match "^(.*)%.lua$"
+  end
+  return names
+end
+
+---@param name string
+---@return string message
+function command.unknown(name)
+  local meant = nearest(name, command.names())
+  return ("specbench: no command '%s'%s (specbench help lists the commands)")
+    :format(name, meant and (", did you mean '%s'?"):format(meant) or "")
+end
+
+-- rounds/round2.lua as given, or the round of that name that comes with specbench.
+local function find_round(path)
+  if fs.stat(path) then return path end
+  for _, candidate in ipairs { path .. ".lua", path } do
+    local own = ("%s/rounds/%s"):format(environment.home, candidate:gsub("^rounds/", ""))
+    if fs.stat(own) then return own end
+  end
+  command.fail(("cannot read round %s"):format(path))
+end
+
+---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
+---@param path string
+---@param options table of the groups above
+---@return specbench.round
+function command.load_round(path, options)
+  require("specbench.dataset").use { folder = options.datasets }
+  local r, message = round.load(find_round(path))
+  if not r then command.fail(message) end
+  if options.quick then round.quicken(r) end
+  round.set(r, options.set)
+  round.only(r, options.only)
+  options.speed = options.speed or (options.quick and 20 or 1)
+  return r
+end
+
+return command

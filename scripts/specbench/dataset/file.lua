@@ -1,0 +1,99 @@
+-- Reading data files: one clear line about what is missing or malformed, and where.
+
+local fs = require "sb.fs"
+local environment = require "sb.environment"
+local json = require "specbench.json"
+
+local file = {}
+
+---What is published and where: datasets/manifest.lua.
+---@return table
+function file.manifest()
+  return dofile(environment.home .. "/datasets/manifest.lua")
+end
+
+---@class specbench.dataset.opened
+---@field path string
+---@field text string
+---@field sha256 string
+
+---A file that the user named.
+---@param path string
+---@return specbench.dataset.opened? opened, string? message
+function file.open(path)
+  local text, message = fs.read(path)
+  if not text then return nil, message end
+  return { path = path, text = text, sha256 = fs.sha256(text) }
+end
+
+---A file of the reference below the folder that --datasets names.
+---@param folder string
+---@param relative string
+---@return specbench.dataset.opened? opened, string? message
+function file.published(folder, relative)
+  local path = folder:gsub("/+$", "") .. "/" .. relative
+  if fs.stat(path) then return file.open(path) end
+  local manifest = file.manifest()
+  return nil, ("%s: no such file. It is published in %s: get it with `specbench dataset fetch`, "
+    .. "name the folder that has %s with --datasets, or leave --datasets out for synthetic text of "
+    .. "the same lengths"):format(path, manifest.tree, relative)
+end
+
+---@param row any
+---@param types table<string, string> field -> type that it must have
+---@return string? message
+local function check(row, types)
+  if type(row) ~= "table" then return "not an object" end
+  for name, expected in pairs(types) do
+    local found = row[name]
+    if found == nil then return ('no field "%s"'):format(name) end
+    if type(found) ~= expected then
+      return ('field "%s" is a %s, not a %s'):format(name, type(found), expected)
+    end
+  end
+end
+
+---The objects of a JSONL file, one a line; empty lines are passed over.
+---@param opened specbench.dataset.opened
+---@param types table<string, string> the fields that each row must have, and their types
+---@return table[]? rows, string? message with file and line
+function file.jsonl(opened, types)
+  local rows, number = {}, 0
+  for line in opened.text:gmatch("([^\n]*)\n?") do
+    number = number + 1
+    if line:find("%S") then
+      local row, problem = json.decode(line)
+      problem = row == nil and (problem or "null") or check(row, types)
+      if problem then return nil, ("%s:%d: %s"):format(opened.path, number, problem) end
+      rows[#rows + 1] = row
+    end
+  end
+  if #rows == 0 then return nil, opened.path .. ": no rows" end
+  return rows
+end
+
+---The objects of a file that is one JSON array.
+---@param opened specbench.dataset.opened
+---@param types table<string, string>
+---@return table[]? rows, string? message
+function file.array(opened, types)
+  local rows, problem = json.decode(opened.text)
+  if not rows then return nil, opened.path .. ": " .. (problem or "null") end
+  if type(rows) ~= "table" or #rows == 0 then
+    return nil, opened.path .. ": not an array of conversations"
+  end
+  for i, row in ipairs(rows) do
+    problem = check(row, types)
+    if problem then return nil, ("%s: element %d: %s"):format(opened.path, i, problem) end
+  end
+  return rows
+end
+
+---@param opened specbench.dataset.opened
+---@param rows integer
+---@return table
+function file.source(opened, rows)
+  return { kind = "file", file = opened.path, sha256 = opened.sha256, rows = rows }
+end
+
+return file

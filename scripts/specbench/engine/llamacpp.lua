@@ -1,0 +1,172 @@
+--- llama.cpp's llama-server, with the flags it has since April 2026 (--spec-type and its family).
+
+local base = require "specbench.engine.base"
+local counters = require "specbench.engine.counters"
+local description = require "specbench.engine.description"
+
+local PREFIX = "llamacpp:spec_decode_num_"
+
+-- llama-server shares its context out among the slots; these are what one slot and how many slots
+-- there are where the round does not say.
+local SLOT_CONTEXT, SLOTS = 4096, 4
+
+local SPEC_TYPES = {
+  draft = "draft-simple",
+  eagle3 = "draft-eagle3",
+  mtp = "draft-mtp",
+  dflash = "draft-dflash",
+  dspark = "draft-dspark",
+  ngram = "ngram-simple",
+}
+
+-- Draft models stop at n-max tokens; n-gram lookup proposes what followed a match of size-n tokens,
+-- size-m of it.
+local function add_speculation(argv, server)
+  if description.may_have_draft[server.method] and server.draft then
+    base.option(argv, "-md", server.draft.path)
+  end
+  base.option(argv, "--spec-type", SPEC_TYPES[server.method])
+  if server.method == "ngram" then
+    base.option(argv, "--spec-ngram-simple-size-n", server.prompt_lookup_max or server.k)
+    base.option(argv, "--spec-ngram-simple-size-m", server.k)
+  else
+    base.option(argv, "--spec-draft-n-max", server.k)
+  end
+  local acceptance = server.acceptance
+  if type(acceptance) == "number" then
+    base.option(argv, "--spec-synth-len", acceptance)
+  elseif acceptance then
+    local rates = {}
+    for i, rate in ipairs(acceptance) do
+      rates[i] = base.text(rate)
+    end
+    base.option(argv, "--spec-synth-rates", table.concat(rates, ","))
+  end
+end
+
+---@param server table
+---@return string
+local function served_name(server)
+  return server.model.served_name or server.model.name
+end
+
+---@param server table resolved description with host, port, gpus
+local function command(server)
+  local slots = server.max_num_seqs or SLOTS
+  local argv = { server.model.binary or "llama-server" }
+  base.option(argv, "-m", server.model.path)
+  base.option(argv, "-a", served_name(server))
+  base.option(argv, "--host", server.host or "127.0.0.1")
+  base.option(argv, "--port", server.port)
+  base.option(argv, "-c", (server.max_model_len or SLOT_CONTEXT) * slots)
+  base.option(argv, "-np", slots)
+  base.option(argv, "-s", server.seed)
+  base.option(argv, "-sm", (server.tensor_parallel or 1) > 1 and "row" or nil)
+  base.option(argv, "--metrics", true)
+  base.option(argv, "--no-warmup", true)
+  if base.speculates(server) then add_speculation(argv, server) end
+  base.extra(argv, server)
+  return { argv = argv, env = base.environment(server) }
+end
+
+---llama-server has no min_tokens. A least length that is at least half the limit means "write this
+---much": the end-of-text token is then ignored and the answer has max_tokens. A smaller one is left
+---out.
+---@param body table changed in place
+---@param limits { max_tokens: integer?, min_tokens: integer?, ignore_eos: boolean? }|nil
+---@return table body
+---@return table<string, string> headers
+---@return string|nil note what could not be asked for
+local function request(body, limits)
+  limits = limits or {}
+  body.max_tokens = limits.max_tokens or body.max_tokens
+  if limits.ignore_eos ~= nil then body.ignore_eos = limits.ignore_eos end
+  local least, note = limits.min_tokens or body.min_tokens or 0, nil
+  body.min_tokens = nil
+  if least > 0 and not body.ignore_eos then
+    if body.max_tokens and 2 * least >= body.max_tokens then
+      body.ignore_eos = true
+      note = "no min_tokens here: every answer has max_tokens"
+    else
+      note = ("no min_tokens here: answers may be shorter than %d tokens"):format(least)
+    end
+  end
+  body.cache_prompt = false
+  local headers = {}
+  if body.stream then
+    -- It closes the connection after a streamed answer, though it announces Keep-Alive.
+    headers.Connection = "close"
+    body.stream_options = { include_usage = true }
+    body.timings_per_token = true
+  end
+  return body, headers, note
+end
+
+local function acceptance(delta, server)
+  local note
+  if server and server.method == "ngram" then
+    note = "steps without a draft are not counted: the mean length is that of steps with one"
+  end
+  return counters.acceptance(delta, PREFIX, note)
+end
+
+local function own_unsupported(server)
+  if server.method == "ngram" and server.prompt_lookup_min
+    and server.prompt_lookup_min ~= (server.prompt_lookup_max or server.k) then
+    return "llamacpp: prompt_lookup_min: ngram-simple matches one length, that of prompt_lookup_max"
+  end
+end
+
+return base.engine {
+  name = "llamacpp",
+  description = "llama.cpp (llama-server)",
+  capabilities = {
+    min_tokens = false,
+    ignore_eos = true,
+    continuous_usage = false,
+    token_ids = false,
+    token_timings = true,
+    per_request_acceptance = true,
+    prefix_cache_reset = false,
+    forced_acceptance = true,
+    chunk_is_step = false,
+    event_per_token = true,
+    stream_keep_alive = false,
+    tokenize = true,
+    spawn = true,
+  },
+  methods = base.set { "none", "draft", "eagle3", "mtp", "dflash", "dspark", "ngram" },
+  without = {
+    disable_by_batch_size = "llama-server speculates at every batch size",
+    k_by_batch_size = "llama-server speculates at every batch size",
+    speculative_max_model_len = "llama-server speculates at every length",
+    scheduler_delay_factor = "no counterpart",
+    multi_step = "no counterpart",
+    async_scheduling = "no counterpart",
+    prefix_caching = "requests are sent with cache_prompt = false",
+  },
+  ignores = {
+    dtype = "the GGUF file decides",
+    quantization = "the GGUF file decides",
+    gpu_memory_utilization = "-ngl and -c decide (extra_args)",
+    draft_tensor_parallel = "the draft model follows -sm",
+    chunked_prefill = "llama-server always cuts prefills to its batch size (-b)",
+  },
+  own_unsupported = own_unsupported,
+  command = command,
+  served_name = served_name,
+  request = request,
+  acceptance = acceptance,
+  ready = { path = "/health", timeout_s = 900, interval_s = 0.2 },
+  version = { path = "/props", field = "build_info" },
+  tokenize = {
+    path = "/tokenize",
+    body = function(text)
+      return { content = text, add_special = false }
+    end,
+    count = function(answer)
+      return #answer.tokens
+    end,
+  },
+  metrics = { path = "/metrics", names = counters.names(PREFIX) },
+}

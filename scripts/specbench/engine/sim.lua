@@ -1,0 +1,106 @@
+--- The simulator, `specbench sim`: the model's name in lower case names its profile, unless its
+--- path is a profile's file (.json).
+
+local base = require "specbench.engine.base"
+local counters = require "specbench.engine.counters"
+local http = require "specbench.engine.vllm_http"
+
+local PREFIX = "vllm:spec_decode_num_"
+
+local function served_name(server)
+  return server.model.served_name or server.model.name
+end
+
+-- A models file may hold paths of real weights too; only a profile's file is for the simulator.
+local function profile(model)
+  local path = model.path
+  return path and path:find "%.json$" and path or model.name:lower()
+end
+
+---@param server table resolved description with host, port and speed (the clock's, 1 if nil)
+local function command(server)
+  local speculates = base.speculates(server)
+  local argv = { server.model.binary or server.binary or "specbench", "sim" }
+  base.option(argv, "--profile", profile(server.model))
+  base.option(argv, "--model", served_name(server))
+  base.option(argv, "--host", server.host or "127.0.0.1")
+  base.option(argv, "--port", server.port)
+  if speculates then
+    base.option(argv, "--method", server.method)
+    base.option(argv, "--k", server.k)
+    base.option(argv, "--disable-by-batch-size", server.disable_by_batch_size)
+    base.option(argv, "--speculative-max-model-len", server.speculative_max_model_len)
+  else
+    base.option(argv, "--k", 0)
+  end
+  base.option(argv, "--max-num-seqs", server.max_num_seqs)
+  base.option(argv, "--chunked-prefill", server.chunked_prefill)
+  base.option(argv, "--seed", server.seed)
+  base.option(argv, "--speed", server.speed)
+  base.extra(argv, server)
+  return { argv = argv, env = base.environment(server) }
+end
+
+---vLLM's body, plus what the simulator cannot know by itself: the task, whose acceptance it plays,
+---and the prompt's true length.
+---@param body table changed in place
+---@param limits { task: string?, prompt_tokens: integer? }|nil and vLLM's limits
+---@return table body
+---@return table<string, string> headers
+local function request(body, limits)
+  local headers = {}
+  limits = limits or {}
+  headers["X-Specbench-Task"] = limits.task
+  headers["X-Prompt-Tokens"] = limits.prompt_tokens and base.text(limits.prompt_tokens)
+  return http.request(body, limits), headers
+end
+
+return base.engine {
+  name = "sim",
+  description = "the simulator (specbench sim)",
+  capabilities = {
+    min_tokens = true,
+    ignore_eos = true,
+    continuous_usage = true,
+    token_ids = true,
+    token_timings = false,
+    per_request_acceptance = false,
+    prefix_cache_reset = false,
+    forced_acceptance = false,
+    chunk_is_step = true,
+    event_per_token = false,
+    stream_keep_alive = true,
+    tokenize = true,
+    spawn = true,
+  },
+  methods = base.set { "none", "draft", "ngram", "eagle", "eagle3", "medusa", "mtp" },
+  without = {
+    acceptance = "the profile's acceptance is played; write a profile of your own",
+    k_by_batch_size = "not simulated; disable_by_batch_size is",
+    scheduler_delay_factor = "not simulated",
+    multi_step = "not simulated",
+    async_scheduling = "not simulated",
+    prefix_caching = "not simulated",
+  },
+  ignores = {
+    draft = "part of the profile",
+    dtype = "part of the profile",
+    quantization = "part of the profile",
+    tensor_parallel = "part of the profile",
+    draft_tensor_parallel = "part of the profile",
+    gpu_memory_utilization = "part of the profile (--kv-tokens)",
+    max_model_len = "part of the profile",
+    prompt_lookup_max = "part of the profile's acceptance",
+    prompt_lookup_min = "part of the profile's acceptance",
+  },
+  command = command,
+  served_name = served_name,
+  request = request,
+  acceptance = function(delta)
+    return counters.acceptance(delta, PREFIX)
+  end,
+  ready = { path = "/health", timeout_s = 60, interval_s = 0.05 },
+  version = http.version,
+  tokenize = http.tokenize,
+  metrics = { path = "/metrics", names = counters.names(PREFIX) },
+}

@@ -1,0 +1,132 @@
+--- vLLM, engine V1: `vllm serve` with --speculative-config. Draft models need 0.15 or later,
+--- synthetic acceptance and k by batch size a version from mid-2026 on.
+
+local base = require "specbench.engine.base"
+local counters = require "specbench.engine.counters"
+local description = require "specbench.engine.description"
+local http = require "specbench.engine.vllm_http"
+local json_object = require "specbench.engine.json_object"
+
+local PREFIX = "vllm:spec_decode_num_"
+
+-- Neutral name -> vLLM's, where they differ.
+local METHOD_NAMES = { draft = "draft_model" }
+
+-- Methods that sometimes propose nothing; such steps are not in the counters.
+local MAY_SKIP = base.set { "ngram", "ngram_gpu", "suffix" }
+
+-- Both bounds are spelled out: left out, V1 looks for matches of 5 tokens, V0 for those of 1 to k.
+local function lookup_range(server)
+  if server.method ~= "ngram" and server.method ~= "ngram_gpu" then return nil, nil end
+  return server.prompt_lookup_max or server.k, server.prompt_lookup_min or 1
+end
+
+local function speculative_config(server)
+  local acceptance = server.acceptance
+  local method = server.method
+  local lookup_max, lookup_min = lookup_range(server)
+  return json_object {
+    { "method", METHOD_NAMES[method] or method },
+    { "model", description.may_have_draft[method] and server.draft and server.draft.path or nil },
+    { "num_speculative_tokens", server.k },
+    { "draft_tensor_parallel_size", server.draft_tensor_parallel },
+    { "max_model_len", server.speculative_max_model_len },
+    { "prompt_lookup_max", lookup_max },
+    { "prompt_lookup_min", lookup_min },
+    { "num_speculative_tokens_per_batch_size", server.k_by_batch_size },
+    { "rejection_sample_method", acceptance and "synthetic" or nil },
+    { "synthetic_acceptance_rates", type(acceptance) == "table" and acceptance or nil },
+    { "synthetic_acceptance_length", type(acceptance) == "number" and acceptance or nil },
+  }
+end
+
+local function program(model)
+  if model.binary then return { model.binary } end
+  return { model.python or "python3", "-m", "vllm.entrypoints.cli.main" }
+end
+
+-- The draft-model proposer runs with synchronous scheduling only.
+local function async_scheduling(server)
+  if server.async_scheduling == nil and server.method == "draft" then return false end
+  return server.async_scheduling
+end
+
+---@param server table resolved description with host, port, gpus
+local function command(server)
+  local argv = program(server.model)
+  base.option(argv, "serve", server.model.path)
+  base.option(argv, "--served-model-name", server.model.served_name)
+  base.option(argv, "--host", server.host or "127.0.0.1")
+  base.option(argv, "--port", server.port)
+  base.option(argv, "--dtype", server.dtype)
+  base.option(argv, "--quantization", server.quantization)
+  base.option(argv, "--tensor-parallel-size", server.tensor_parallel)
+  base.option(argv, "--gpu-memory-utilization", server.gpu_memory_utilization)
+  base.option(argv, "--max-model-len", server.max_model_len)
+  base.option(argv, "--max-num-seqs", server.max_num_seqs)
+  base.option(argv, "--seed", server.seed)
+  base.option(argv, "--generation-config", "vllm")
+  base.switch(argv, "enable-prefix-caching", server.prefix_caching or false)
+  base.switch(argv, "enable-chunked-prefill", server.chunked_prefill)
+  base.switch(argv, "async-scheduling", async_scheduling(server))
+  if base.speculates(server) then
+    base.option(argv, "--speculative-config", speculative_config(server))
+  end
+  base.extra(argv, server)
+  local env = base.environment(server, http.environment)
+  if server.prefix_caching then env.VLLM_SERVER_DEV_MODE = "1" end
+  return { argv = argv, env = env }
+end
+
+local function acceptance(delta, server)
+  local note
+  if server and MAY_SKIP[server.method] then
+    note = "steps without a draft are not counted: the mean length is that of steps with one"
+  end
+  return counters.acceptance(delta, PREFIX, note)
+end
+
+return base.engine {
+  name = "vllm",
+  description = "vLLM, engine V1 (vllm serve)",
+  capabilities = {
+    min_tokens = true,
+    ignore_eos = true,
+    continuous_usage = true,
+    token_ids = true,
+    token_timings = false,
+    per_request_acceptance = false,
+    prefix_cache_reset = true,
+    forced_acceptance = true,
+    chunk_is_step = false,
+    event_per_token = false,
+    stream_keep_alive = true,
+    tokenize = true,
+    spawn = true,
+  },
+  methods = base.set {
+    "none", "draft", "ngram", "ngram_gpu", "suffix", "eagle", "eagle3", "medusa", "mtp", "dflash",
+    "dspark",
+  },
+  without = {
+    disable_by_batch_size = "V0 only; use k_by_batch_size = {{1, N - 1, k}, {N, max_num_seqs, 0}} "
+      .. "(there speculation comes back when the batch shrinks)",
+    scheduler_delay_factor = "V0 only; V1 has no counterpart",
+    multi_step = "V0 only; V1 schedules ahead by async_scheduling = true",
+  },
+  ignores = {},
+  own_unsupported = function(server)
+    if server.method == "draft" and server.async_scheduling then
+      return "vllm: async_scheduling = true does not go with a draft model"
+    end
+  end,
+  command = command,
+  served_name = http.served_name,
+  request = http.request,
+  acceptance = acceptance,
+  ready = http.ready,
+  version = http.version,
+  tokenize = http.tokenize,
+  metrics = { path = "/metrics", names = counters.names(PREFIX) },
+  prefix_cache_reset = { path = "/reset_prefix_cache" },
+}

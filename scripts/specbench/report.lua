@@ -1,0 +1,266 @@
+-- Redraws everything that a reader looks at, from a results folder's files alone: the reference's tables,
+-- heatmaps for the terminal and as pictures, and the table of maxima.
+
+local fs = require "sb.fs"
+local heatmap = require "specbench.heatmap"
+local plot = require "specbench.plot"
+local reference = require "specbench.reference"
+local speedup = require "specbench.speedup"
+local text_table = require "specbench.text_table"
+
+local report = {}
+
+-- Cells in the grid's order: the axes' values as round.json lists them, then repeats.
+local function sort_cells(cells, about)
+  local rank = {}
+  for _, axis in ipairs(about.axes) do
+    rank[axis.name] = {}
+    for i, value in ipairs(axis.values) do rank[axis.name][tostring(value)] = i end
+  end
+  local function before(a, b)
+    for _, axis in ipairs(about.axes) do
+      local x = rank[axis.name][tostring(a.coordinates[axis.name])] or math.huge
+      local y = rank[axis.name][tostring(b.coordinates[axis.name])] or math.huge
+      if x ~= y then return x < y end
+    end
+    if a.repetition ~= b.repetition then return a.repetition < b.repetition end
+    return a.started < b.started
+  end
+  table.sort(cells, before)
+end
+
+-- The newest cell of each place in the grid.
+local function current_cells(cells, index)
+  local list = {}
+  for _, cell in ipairs(cells) do
+    if index.by_key[cell.key] == cell then list[#list + 1] = cell end
+  end
+  return list
+end
+
+local function write_tables(store, cells)
+  local tables, order = {}, {}
+  for _, cell in ipairs(cells) do
+    if cell.reference then
+      local path = reference.table_path(cell)
+      if not tables[path] then
+        tables[path] = {}
+        order[#order + 1] = path
+      end
+      table.insert(tables[path], reference.row(cell))
+    end
+  end
+  for _, path in ipairs(order) do
+    assert(fs.write(store:path(path), reference.lines(tables[path], reference.row_keys)))
+  end
+  return order
+end
+
+local function geometric_mean(values)
+  local sum = 0
+  for _, value in ipairs(values) do sum = sum + math.log(value) end
+  return math.exp(sum / #values)
+end
+
+local function position(list, value)
+  for i, item in ipairs(list) do
+    if item == value then return i end
+  end
+  list[#list + 1] = value
+  return #list
+end
+
+-- One map a combination of the `per` axes and method, its cells the geometric mean over repeats.
+local function collect_maps(cells, index, about)
+  local layout = about.report.heatmap
+  local maps, order = {}, {}
+  for _, cell in ipairs(cells) do
+    local ratios, reason = speedup.of(index, cell)
+    if cell.baseline ~= cell.key then
+      local words = {}
+      for i, axis in ipairs(layout.per) do words[i] = tostring(cell.coordinates[axis]) end
+      local name = cell.reference and cell.reference.method .. "/" .. cell.reference.folder or table.concat(words, " ")
+      local map = maps[name]
+      if not map then
+        map = { name = name, per = words, x = {}, y = {}, samples = {}, reasons = {}, reference = cell.reference }
+        maps[name] = map
+        order[#order + 1] = map
+      end
+      local labels = cell.reference and cell.reference.labels or {}
+      local x = position(map.x, labels[layout.x] or tostring(cell.coordinates[layout.x]))
+      local y = position(map.y, cell.coordinates[layout.y])
+      local place = y .. ":" .. x
+      map.samples[place] = map.samples[place] or {}
+      if ratios and ratios.total_throughput then
+        table.insert(map.samples[place], ratios.total_throughput)
+      else
+        map.reasons[place] = reason
+      end
+    end
+  end
+  return order
+end
+
+local function drawable(map, layout, about, note)
+  local values, notes = {}, {}
+  for y = 1, #map.y do
+    values[y], notes[y] = {}, {}
+    for x = 1, #map.x do
+      local place = y .. ":" .. x
+      local samples = map.samples[place]
+      values[y][x] = samples and #samples > 0 and geometric_mean(samples) or nil
+      notes[y][x] = map.reasons[place]
+    end
+  end
+  return {
+    title = ("%s, %s%s"):format(about.title or about.round, map.name, note), x = map.x, y = map.y, values = values,
+    notes = notes, x_title = layout.x_title or layout.x, y_title = layout.y_title or layout.y, min = 0, max = 2,
+    value_title = "speed-up (total token throughput)",
+  }
+end
+
+-- The largest ratio of every method and task, as the reference lists them.
+local function maxima(cells, index, about)
+  local best, order = {}, {}
+  for _, cell in ipairs(cells) do
+    local ratios = speedup.of(index, cell)
+    if ratios and ratios.total_throughput and cell.reference then
+      local name = cell.reference.method .. "/" .. cell.reference.folder
+      if not best[name] then order[#order + 1] = name end
+      if not best[name] or ratios.total_throughput > best[name].speedup_ratio then
+        best[name] = {
+          method = cell.reference.method, task = cell.reference.folder, context = cell.reference.context,
+          num_spec_tokens = cell.reference.num_spec_tokens or -1,
+          max_concurrency = cell.identity.workload.concurrency, speedup_ratio = ratios.total_throughput,
+        }
+      end
+    end
+  end
+  local rows = {}
+  for i, name in ipairs(order) do rows[i] = best[name] end
+  local keys = { "method", "task", "num_spec_tokens", "max_concurrency", "speedup_ratio" }
+  for _, name in ipairs(about.report.maximum_keys or {}) do table.insert(keys, #keys, name) end
+  return rows, keys
+end
+
+local function write_pictures(store, maps, drawn)
+  local written, complaint = {}, nil
+  for i, map in ipairs(maps) do
+    local folder = map.reference and ("auto_test_results/online/%s/Task_%s/"):format(map.reference.method,
+      map.reference.folder) or "pictures/" .. map.name:gsub("[^%w.-]", "_") .. "_"
+    local png, svg = store:path(folder .. "heatmap.png"), store:path(folder .. "heatmap.svg")
+    local picture = { png = png, svg = svg }
+    for name, value in pairs(drawn[i]) do picture[name] = value end
+    local ok, message = plot.heatmap(picture)
+    if not ok then
+      complaint = message
+      break
+    end
+    written[#written + 1] = png
+    written[#written + 1] = svg
+  end
+  return written, complaint
+end
+
+-- All maps on one sheet: the first `per` axis down, the second across.
+local function write_overview(store, maps, drawn, about)
+  local layout = about.report.heatmap
+  if #maps < 2 or #layout.per ~= 2 then return end
+  local rows, columns, panels = {}, {}, {}
+  for i, map in ipairs(maps) do
+    local r, c = position(rows, map.per[1]), position(columns, map.per[2])
+    panels[r] = panels[r] or {}
+    panels[r][c] = drawn[i]
+  end
+  for r = 1, #rows do panels[r] = panels[r] or {} end
+  local png, svg = store:path "auto_test_results/online/overview.png", store:path "auto_test_results/online/overview.svg"
+  local ok = plot.overview {
+    title = about.title or about.round, rows = rows, columns = columns, panels = panels, png = png, svg = svg,
+    x_title = layout.x_title or layout.x, y_title = layout.y_title or layout.y,
+    value_title = "speed-up (total token throughput)",
+  }
+  return ok and { png, svg } or nil
+end
+
+---What all cells share and a reader must know first: simulated time, synthetic prompts.
+---@param cells table[]
+---@return string[] lines
+function report.caveats(cells)
+  local lines, seen = {}, {}
+  local function add(line)
+    if line and not seen[line] then
+      seen[line] = true
+      lines[#lines + 1] = line
+    end
+  end
+  for _, cell in ipairs(cells) do
+    if cell.engine.name == "sim" then
+      add(("simulated servers (specbench sim, clock x%g): the figures follow from its profiles, not from a GPU")
+        :format(cell.clock_scale))
+    end
+    local source = cell.dataset or {}
+    if source.kind == "synthetic" then
+      add "synthetic prompts: made-up text with the token lengths of the reference's data (--datasets DIR takes the real files)"
+    end
+  end
+  return lines
+end
+
+---Writes the tables, the pictures and max_speedup.jsonl, and prints the heatmaps.
+---@param store specbench.store
+---@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file* }
+function report.write(store, options)
+  local about, out = store.about, options.out or io.stdout
+  local cells = store:cells()
+  if #cells == 0 then
+    out:write(("%s holds no finished cell yet\n"):format(store.folder))
+    return
+  end
+  sort_cells(cells, about)
+  local index = speedup.index(cells)
+  cells = current_cells(cells, index)
+  write_tables(store, cells)
+  local tty, width = fs.is_terminal(out)
+  local layout = about.report and about.report.heatmap
+  local maps, drawn = layout and collect_maps(cells, index, about) or {}, {}
+  local caveats = report.caveats(cells)
+  local simulated = cells[1].engine.name == "sim" and " (simulated)" or ""
+  for i, map in ipairs(maps) do
+    drawn[i] = drawable(map, layout, about, simulated)
+    if not options.quiet then
+      local picture = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour }
+      for name, value in pairs(drawn[i]) do picture[name] = value end
+      out:write(heatmap.terminal(picture), "\n")
+    end
+  end
+  local written, complaint = {}, nil
+  if options.pictures ~= false and #maps > 0 then
+    written, complaint = write_pictures(store, maps, drawn)
+    for _, path in ipairs(not complaint and write_overview(store, maps, drawn, about) or {}) do
+      table.insert(written, path)
+    end
+  end
+  if layout then
+    local rows, keys = maxima(cells, index, about)
+    assert(fs.write(store:path "auto_test_results/online/max_speedup.jsonl", reference.lines(rows, keys)))
+    if not options.quiet and #rows > 0 then
+      local listed = {}
+      for i, row in ipairs(rows) do
+        listed[i] = { row.method, row.task, row.context or "", row.max_concurrency or "",
+          ("%.2f"):format(row.speedup_ratio) }
+      end
+      out:write("Largest speed-ups (one run, a maximum of noisy cells: biased upwards)\n", text_table.render {
+        columns = { { title = "method" }, { title = "task" }, { title = "context" },
+          { title = "concurrency", align = "right" }, { title = "speed-up", align = "right" } }, rows = listed,
+      }, "\n")
+    end
+  end
+  if not options.quiet then
+    for _, line in ipairs(caveats) do out:write("Note: ", line, "\n") end
+    for _, path in ipairs(written) do out:write("Picture: ", path, "\n") end
+    out:write(("Results: %s (tables in auto_test_results/online, every request's timeline in cells)\n"):format(store.folder))
+  end
+  if complaint then io.stderr:write("specbench: ", complaint, "\n") end
+end
+
+return report

@@ -1,0 +1,66 @@
+-- A cell against its baseline. A baseline that is not the same work is no baseline: then there is no speed-up,
+-- and a reason.
+
+local json = require "specbench.json"
+
+local speedup = {}
+
+local function total_token_throughput(cell)
+  local m = cell.metrics
+  local input = cell.input_tokens > 0 and cell.input_tokens or m.total_input_tokens or 0
+  return (input + (m.total_output_tokens or 0)) / m.duration
+end
+
+-- Larger is better in each; TPOT is a time, so its ratio is turned over.
+local figures = {
+  total_throughput = total_token_throughput,
+  output_throughput = function(cell) return cell.metrics.output_throughput end,
+  decode = function(cell)
+    local tpot = cell.metrics.decode_tpot_ms
+    return tpot and tpot > 0 and 1 / tpot or nil
+  end,
+}
+
+local function mismatch(cell, base)
+  local mine, other = cell.identity, base.identity
+  if json.encode(mine.workload) ~= json.encode(other.workload) then return "the baseline had other prompts or limits" end
+  if mine.engine ~= other.engine then return ("the baseline ran on %s"):format(other.engine) end
+  if json.encode(mine.server.model) ~= json.encode(other.server.model) then return "the baseline is another model" end
+  if cell.clock_scale ~= base.clock_scale then return "the baseline's clock was scaled differently" end
+end
+
+---@class specbench.speedup.index
+---@field by_key table<string, table>
+
+---Finds cells by their key; of several with one key the newest counts.
+---@param cells table[]
+---@return specbench.speedup.index
+function speedup.index(cells)
+  local by_key = {}
+  for _, cell in ipairs(cells) do
+    local old = by_key[cell.key]
+    if not old or old.started < cell.started then by_key[cell.key] = cell end
+  end
+  return { by_key = by_key }
+end
+
+---@param index specbench.speedup.index
+---@param cell table
+---@return { total_throughput: number?, output_throughput: number?, decode: number? }? ratios nil: none, see reason
+---@return string? reason
+function speedup.of(index, cell)
+  if not cell.baseline then return nil, "the round names no baseline" end
+  if cell.baseline == cell.key then return nil, "it is the baseline" end
+  local base = index.by_key[cell.baseline]
+  if not base then return nil, "its baseline was not measured" end
+  local reason = mismatch(cell, base)
+  if reason then return nil, reason end
+  local ratios = {}
+  for name, figure in pairs(figures) do
+    local mine, other = figure(cell), figure(base)
+    ratios[name] = mine and other and other > 0 and mine / other or nil
+  end
+  return ratios
+end
+
+return speedup

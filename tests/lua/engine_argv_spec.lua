@@ -1,0 +1,299 @@
+local engine = require "specbench.engine"
+
+local TARGET = { name = "Qwen2.5-7B", path = "/models/target" }
+local DRAFT = { name = "qwen2.5-0.5b", path = "/models/draft" }
+
+local function command(name, changes)
+  local server = { model = TARGET, draft = DRAFT, port = 8000 }
+  for key, value in pairs(changes or {}) do
+    server[key] = value
+  end
+  return engine.load(name).command(server)
+end
+
+-- What stands between the flags every command line of this engine has.
+local function golden(name, first, last)
+  return function(changes, middle, speculative)
+    local parts = {}
+    for _, part in ipairs { first, middle or "", last, speculative or "" } do
+      if part ~= "" then parts[#parts + 1] = part end
+    end
+    assert.equal(table.concat(parts, " "), table.concat(command(name, changes).argv, " "))
+  end
+end
+
+local function last_of(name, changes)
+  local argv = command(name, changes).argv
+  return argv[#argv]
+end
+
+describe("vllm", function()
+  local check = golden("vllm",
+    "python3 -m vllm.entrypoints.cli.main serve /models/target --host 127.0.0.1 --port 8000",
+    "--generation-config vllm --no-enable-prefix-caching")
+
+  local function config(changes)
+    return last_of("vllm", changes)
+  end
+
+  it("serves without speculation, whatever draft and k say", function()
+    check { method = "none" }
+    check {}
+    check { method = "none", k = 3, acceptance = { 0.5, 0.4, 0.3 } }
+  end)
+
+  it("maps the common keys", function()
+    check({ dtype = "bfloat16", quantization = "awq", tensor_parallel = 2, seed = 12345,
+      gpu_memory_utilization = 0.9, max_model_len = 4096, max_num_seqs = 128 },
+      "--dtype bfloat16 --quantization awq --tensor-parallel-size 2 --gpu-memory-utilization 0.9 "
+      .. "--max-model-len 4096 --max-num-seqs 128 --seed 12345")
+  end)
+
+  it("takes the vllm program where the model names one", function()
+    local model = { name = "m", path = "/m", binary = "/opt/vllm", served_name = "chat" }
+    assert.same({ "/opt/vllm", "serve", "/m", "--served-model-name", "chat", "--host", "127.0.0.1",
+      "--port", "8000", "--generation-config", "vllm", "--no-enable-prefix-caching" },
+      command("vllm", { model = model }).argv)
+    assert.equal("chat", engine.load("vllm").served_name { model = model })
+    assert.equal("/models/target", engine.load("vllm").served_name { model = TARGET })
+  end)
+
+  it("runs a draft model, with synchronous scheduling", function()
+    check({ method = "draft", k = 3 }, "", "--no-async-scheduling --speculative-config "
+      .. '{"method":"draft_model","model":"/models/draft","num_speculative_tokens":3}')
+  end)
+
+  it("gives the configuration as one argument", function()
+    assert.equal('{"method":"ngram","num_speculative_tokens":3,"prompt_lookup_max":3,'
+      .. '"prompt_lookup_min":1}', config { method = "ngram", k = 3 })
+    assert.equal('{"method":"ngram_gpu","num_speculative_tokens":3,"prompt_lookup_max":5,'
+      .. '"prompt_lookup_min":2}',
+      config { method = "ngram_gpu", k = 3, prompt_lookup_max = 5, prompt_lookup_min = 2 })
+    assert.equal('{"method":"suffix","num_speculative_tokens":8}',
+      config { method = "suffix", k = 8 })
+    assert.equal('{"method":"medusa","model":"/models/draft","num_speculative_tokens":3}',
+      config { method = "medusa", k = 3 })
+    assert.equal('{"method":"eagle3","model":"/models/draft","num_speculative_tokens":5,'
+      .. '"draft_tensor_parallel_size":1,"max_model_len":1280}',
+      config { method = "eagle3", k = 5, draft_tensor_parallel = 1,
+        speculative_max_model_len = 1280 })
+    assert.equal('{"method":"eagle","model":"/models/draft","num_speculative_tokens":3,'
+      .. '"num_speculative_tokens_per_batch_size":[[1,64,3],[65,512,0]]}',
+      config { method = "eagle", k = 3, k_by_batch_size = { { 1, 64, 3 }, { 65, 512, 0 } } })
+  end)
+
+  it("forces acceptance by rates or by length", function()
+    assert.equal('{"method":"draft_model","model":"/models/draft","num_speculative_tokens":3,'
+      .. '"rejection_sample_method":"synthetic","synthetic_acceptance_rates":[0.73,0.53,0.39]}',
+      config { method = "draft", k = 3, acceptance = { 0.73, 0.53, 0.39 } })
+    assert.equal('{"method":"draft_model","model":"/models/draft","num_speculative_tokens":3,'
+      .. '"rejection_sample_method":"synthetic","synthetic_acceptance_length":2.5}',
+      config { method = "draft", k = 3, acceptance = 2.5 })
+  end)
+
+  it("quotes what JSON must quote", function()
+    assert.equal([[{"method":"eagle","model":"/a \u0022b\u0022 \u005cc",]]
+      .. [["num_speculative_tokens":1}]],
+      config { method = "eagle", k = 1, draft = { name = "d", path = [[/a "b" \c]] } })
+  end)
+
+  it("lets the development endpoints in only with prefix caching", function()
+    local got = command("vllm", { prefix_caching = true })
+    assert.is_truthy(table.concat(got.argv, " "):find(" --enable-prefix-caching", 1, true))
+    assert.equal("1", got.env.VLLM_SERVER_DEV_MODE)
+    assert.is_nil(command("vllm").env.VLLM_SERVER_DEV_MODE)
+  end)
+
+  it("switches on, off, or leaves alone", function()
+    check({ chunked_prefill = true }, "", "--enable-chunked-prefill")
+    check({ chunked_prefill = false }, "", "--no-enable-chunked-prefill")
+    check({ async_scheduling = true }, "", "--async-scheduling")
+  end)
+end)
+
+describe("vllm_v0", function()
+  local check = golden("vllm_v0",
+    "python3 -m vllm.entrypoints.openai.api_server --host 127.0.0.1 --port 8000 "
+    .. "--model /models/target",
+    "--use-v2-block-manager --disable-log-requests")
+
+  it("has the reference's common flags", function()
+    check({ dtype = "bfloat16", gpu_memory_utilization = 0.9 },
+      "--dtype bfloat16 --gpu-memory-utilization 0.9")
+  end)
+
+  it("runs the reference's five methods", function()
+    check { method = "none", k = 3 }
+    check({ method = "draft", k = 3 }, "",
+      "--speculative-model /models/draft --num-speculative-tokens 3")
+    check({ method = "ngram", k = 4 }, "",
+      "--speculative-model [ngram] --num-speculative-tokens 4 --ngram-prompt-lookup-max 4")
+    for _, method in ipairs { "eagle", "medusa", "mlp_speculator" } do
+      check({ method = method, k = 3 }, "", "--speculative-model /models/draft "
+        .. "--num-speculative-tokens 3 --speculative-draft-tensor-parallel-size 1")
+    end
+  end)
+
+  it("has round 3's knobs", function()
+    check({ method = "draft", k = 3, speculative_max_model_len = 1280, disable_by_batch_size = 8 },
+      "",
+      "--speculative-model /models/draft --num-speculative-tokens 3 "
+      .. "--speculative-max-model-len 1280 "
+      .. "--speculative-disable-by-batch-size 8")
+    check({ chunked_prefill = true }, "", "--enable-chunked-prefill")
+    check({ chunked_prefill = false }, "", "--enable-chunked-prefill=False")
+    check({ scheduler_delay_factor = 0.5, multi_step = 8 }, "",
+      "--scheduler-delay-factor 0.5 --num-scheduler-steps 8")
+  end)
+end)
+
+describe("llamacpp", function()
+  local function check(changes, slots, rest)
+    golden("llamacpp", "llama-server -m /models/target -a Qwen2.5-7B --host 127.0.0.1 --port 8000 "
+      .. slots, "--metrics --no-warmup")(changes, "", rest)
+  end
+
+  it("gives every slot its whole context", function()
+    check({}, "-c 16384 -np 4")
+    check({ max_model_len = 2048, max_num_seqs = 8 }, "-c 16384 -np 8")
+  end)
+
+  it("drafts by model or by lookup", function()
+    check({ method = "draft", k = 3 }, "-c 16384 -np 4",
+      "-md /models/draft --spec-type draft-simple --spec-draft-n-max 3")
+    check({ method = "eagle3", k = 5 }, "-c 16384 -np 4",
+      "-md /models/draft --spec-type draft-eagle3 --spec-draft-n-max 5")
+    check({ method = "ngram", k = 4 }, "-c 16384 -np 4",
+      "--spec-type ngram-simple --spec-ngram-simple-size-n 4 --spec-ngram-simple-size-m 4")
+    check({ method = "ngram", k = 4, prompt_lookup_max = 2 }, "-c 16384 -np 4",
+      "--spec-type ngram-simple --spec-ngram-simple-size-n 2 --spec-ngram-simple-size-m 4")
+  end)
+
+  it("forces acceptance by rates or by length", function()
+    check({ method = "draft", k = 2, acceptance = { 0.8, 0.5 } }, "-c 16384 -np 4",
+      "-md /models/draft --spec-type draft-simple --spec-draft-n-max 2 --spec-synth-rates 0.8,0.5")
+    check({ method = "draft", k = 2, acceptance = 2 }, "-c 16384 -np 4",
+      "-md /models/draft --spec-type draft-simple --spec-draft-n-max 2 --spec-synth-len 2")
+  end)
+
+  it("splits rows over the GPUs, and seeds", function()
+    check({ tensor_parallel = 2, seed = 7 }, "-c 16384 -np 4 -s 7 -sm row")
+  end)
+end)
+
+describe("sim", function()
+  local check = golden("sim", "specbench sim --profile qwen2.5-7b --model Qwen2.5-7B "
+    .. "--host 127.0.0.1 --port 8000", "")
+
+  it("names the profile after the model", function()
+    check({ method = "none", k = 3, disable_by_batch_size = 8 }, "--k 0")
+    check({ method = "draft", k = 3 }, "--method draft --k 3")
+    check({ method = "ngram", k = 5 }, "--method ngram --k 5")
+  end)
+
+  it("maps every knob that it simulates", function()
+    check({ method = "draft", k = 3, max_num_seqs = 8, chunked_prefill = true, seed = 1, speed = 50,
+      disable_by_batch_size = 8, speculative_max_model_len = 1280 },
+      "--method draft --k 3 --disable-by-batch-size 8 --speculative-max-model-len 1280 "
+      .. "--max-num-seqs 8 --chunked-prefill --seed 1 --speed 50")
+  end)
+
+  it("takes a profile's file where the model has one", function()
+    local argv = command("sim", { model = { name = "m", path = "/my.json",
+      binary = "/opt/specbench" } }).argv
+    assert.same({ "/opt/specbench", "sim", "--profile", "/my.json", "--model", "m" },
+      table.move(argv, 1, 6, 1, {}))
+  end)
+end)
+
+describe("arguments and environment", function()
+  local model = { name = "m", path = "/m", engine_args = { "--a", "1" },
+    env = { A = "model", M = "1" } }
+
+  it("come from the model first, then from the round", function()
+    for _, name in ipairs { "sim", "vllm", "vllm_v0", "llamacpp" } do
+      local got = command(name, { model = model, extra_args = { "--b" },
+        env = { A = "round", N = 2 },
+        gpus = { 4, 5 }, method = "draft", k = 3 })
+      local count = #got.argv
+      assert.same({ "--a", "1", "--b" }, table.move(got.argv, count - 2, count, 1, {}))
+      got.env.PROMETHEUS_MULTIPROC_DIR = nil
+      assert.same({ A = "round", M = "1", N = "2", CUDA_VISIBLE_DEVICES = "4,5" }, got.env)
+    end
+  end)
+
+  it("unset what would spoil vLLM's counters, and what the round unsets", function()
+    for _, name in ipairs { "vllm", "vllm_v0" } do
+      local env = command(name, { env = { LANG = false } }).env
+      assert.is_false(env.PROMETHEUS_MULTIPROC_DIR)
+      assert.is_false(env.LANG)
+    end
+  end)
+end)
+
+describe("a request", function()
+  local function request(name, body, limits)
+    return engine.load(name).request(body, limits)
+  end
+
+  it("asks vLLM for usage on every chunk", function()
+    for _, name in ipairs { "vllm", "vllm_v0", "external:vllm" } do
+      local body, headers, note = request(name, { stream = true },
+        { max_tokens = 50, min_tokens = 10, ignore_eos = true })
+      assert.same({ stream = true, max_tokens = 50, min_tokens = 10, ignore_eos = true,
+        stream_options = { include_usage = true, continuous_usage_stats = true } }, body)
+      assert.same({}, headers)
+      assert.is_nil(note)
+    end
+  end)
+
+  it("has no stream options where it does not stream", function()
+    for _, name in ipairs(engine.names) do
+      assert.is_nil((request(name, { stream = false }, {})).stream_options)
+      assert.is_nil((request(name, {})).stream_options)
+    end
+  end)
+
+  it("tells the simulator task and prompt length", function()
+    local body, headers = request("sim", {}, { max_tokens = 5, task = "translation",
+      prompt_tokens = 256 })
+    assert.equal(5, body.max_tokens)
+    assert.same({ ["X-Specbench-Task"] = "translation", ["X-Prompt-Tokens"] = "256" }, headers)
+  end)
+
+  it("gives llama.cpp timings per token and keeps its cache out", function()
+    local body, headers = request("llamacpp", { stream = true },
+      { max_tokens = 64, ignore_eos = true })
+    assert.same({ Connection = "close" }, headers)
+    assert.same({ stream = true, max_tokens = 64, ignore_eos = true, cache_prompt = false,
+      timings_per_token = true, stream_options = { include_usage = true } }, body)
+  end)
+
+  it("turns a least length into a fixed one for llama.cpp, where it is near the limit", function()
+    local body, _, note = request("llamacpp", {}, { min_tokens = 1900, max_tokens = 1950 })
+    assert.is_true(body.ignore_eos)
+    assert.is_nil(body.min_tokens)
+    assert.equal("no min_tokens here: every answer has max_tokens", note)
+    body, _, note = request("llamacpp", {}, { min_tokens = 10, max_tokens = 1950 })
+    assert.is_nil(body.ignore_eos)
+    assert.equal("no min_tokens here: answers may be shorter than 10 tokens", note)
+  end)
+
+  it("sends a plain external server OpenAI's fields only", function()
+    local body, _, note = request("external", { stream = true },
+      { max_tokens = 9, ignore_eos = true })
+    assert.same({ stream = true, max_tokens = 9, stream_options = { include_usage = true } }, body)
+    assert.is_truthy(note:find("not OpenAI's", 1, true))
+    assert.is_nil((select(3, request("external", {}, { max_tokens = 9 }))))
+  end)
+end)
+
+describe("counting tokens by /tokenize", function()
+  it("knows both dialects", function()
+    local vllm, llamacpp = engine.load("vllm").tokenize, engine.load("llamacpp").tokenize
+    assert.same({ model = "m", prompt = "text" }, vllm.body("text", "m"))
+    assert.equal(3, vllm.count { count = 3, tokens = { 1, 2, 3 } })
+    assert.same({ content = "text", add_special = false }, llamacpp.body("text", "m"))
+    assert.equal(2, llamacpp.count { tokens = { 5, 6 } })
+  end)
+end)

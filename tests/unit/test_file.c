@@ -1,0 +1,314 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/codec.h"
+#include "store/file.h"
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+  (void)state;
+  strcpy(folder, "/tmp/specbench-file-XXXXXX");
+  return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+  (void)state;
+  return sb_tree_remove(folder, NULL);
+}
+
+/* `name` inside the test's folder; four may be in use at once. */
+static const char *in(const char *name)
+{
+  static char paths[4][PATH_MAX];
+  static int next;
+  char *path = paths[next++ % 4];
+  snprintf(path, PATH_MAX, "%s/%s", folder, name);
+  return path;
+}
+
+static void assert_content(const char *path, const char *want, size_t size)
+{
+  sb_strbuf out = { 0 };
+  sb_err err = { 0 };
+  if (sb_file_read(path, &out, &err))
+    fail_msg("%s", err.text);
+  assert_int_equal(out.size, size);
+  if (size)
+    assert_memory_equal(out.data, want, size);
+  sb_strbuf_deinit(&out);
+}
+
+static int entries(void)
+{
+  int count = 0;
+  DIR *dir = opendir(folder);
+  assert_non_null(dir);
+  while (readdir(dir))
+    count++;
+  closedir(dir);
+  return count - 2;
+}
+
+static void a_file_is_replaced_as_a_whole_and_nothing_else_is_left(void **state)
+{
+  (void)state;
+  assert_int_equal(sb_file_write(in("a"), "first\0one", 9, NULL), 0);
+  assert_content(in("a"), "first\0one", 9);
+  assert_int_equal(sb_file_write(in("a"), "2", 1, NULL), 0);
+  assert_content(in("a"), "2", 1);
+  assert_int_equal(sb_file_write(in("a"), NULL, 0, NULL), 0);
+  assert_content(in("a"), "", 0);
+  assert_int_equal(entries(), 1);
+}
+
+static void a_file_of_some_megabytes_reads_back(void **state)
+{
+  (void)state;
+  size_t size = 3 * 1024 * 1024 + 17;
+  char *data = sb_alloc(size);
+  for (size_t i = 0; i < size; i++)
+    data[i] = (char)(i * i >> 7);
+  assert_int_equal(sb_file_write(in("big"), data, size, NULL), 0);
+  assert_content(in("big"), data, size);
+  free(data);
+}
+
+static void reading_appends_to_what_the_buffer_holds(void **state)
+{
+  (void)state;
+  sb_strbuf out = { 0 };
+  sb_file_write(in("a"), "tail", 4, NULL);
+  sb_strbuf_puts(&out, "head ");
+  assert_int_equal(sb_file_read(in("a"), &out, NULL), 0);
+  assert_string_equal(out.data, "head tail");
+  sb_strbuf_deinit(&out);
+}
+
+static void lines_are_appended_and_the_file_is_made(void **state)
+{
+  (void)state;
+  assert_int_equal(sb_file_append(in("log"), "one\n", 4, NULL), 0);
+  assert_int_equal(sb_file_append(in("log"), "two\n", 4, NULL), 0);
+  assert_content(in("log"), "one\ntwo\n", 8);
+}
+
+static void a_failure_names_the_path_and_the_reason(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  sb_strbuf out = { 0 };
+  assert_int_equal(sb_file_write(in("no/such/file"), "x", 1, &err), SB_EIO);
+  assert_non_null(strstr(err.text, "no/such/file: No such file"));
+  assert_int_equal(sb_file_read(in("gone"), &out, &err), SB_EIO);
+  assert_non_null(strstr(err.text, "gone: No such file"));
+  assert_int_equal(sb_file_read(folder, &out, &err), SB_EIO);
+  assert_non_null(strstr(err.text, "Is a directory"));
+  assert_int_equal(sb_file_append(folder, "x", 1, &err), SB_EIO);
+  sb_strbuf_deinit(&out);
+}
+
+static void a_write_that_fails_leaves_the_old_file_and_no_temporary(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  sb_folder_make(in("target"), NULL);
+  sb_file_write(in("target/kept"), "old", 3, NULL);
+  assert_int_equal(sb_file_write(in("target"), "x", 1, &err), SB_EIO); /* a folder cannot be renamed over */
+  assert_content(in("target/kept"), "old", 3);
+  assert_int_equal(entries(), 1);
+}
+
+static void a_path_too_long_is_refused(void **state)
+{
+  (void)state;
+  char *path = sb_alloc(2 * PATH_MAX);
+  memset(path, 'p', 2 * PATH_MAX - 1);
+  path[2 * PATH_MAX - 1] = '\0';
+  sb_err err = { 0 };
+  assert_int_equal(sb_file_write(path, "x", 1, &err), SB_EINVAL);
+  assert_int_equal(sb_folder_make(path, &err), SB_EINVAL);
+  assert_int_equal(sb_folder_make("", &err), SB_EINVAL);
+  free(path);
+}
+
+static void folders_are_made_with_their_parents(void **state)
+{
+  (void)state;
+  struct stat st;
+  assert_int_equal(sb_folder_make(in("a/b/c/"), NULL), 0);
+  assert_int_equal(sb_folder_make(in("a/b/c"), NULL), 0);
+  assert_int_equal(stat(in("a/b/c"), &st), 0);
+  assert_true(S_ISDIR(st.st_mode));
+  assert_int_equal(sb_folder_make("/", NULL), 0);
+}
+
+static void a_file_in_the_way_of_a_folder_is_named(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  sb_file_write(in("f"), "x", 1, NULL);
+  assert_int_equal(sb_folder_make(in("f"), &err), SB_EIO);
+  assert_non_null(strstr(err.text, "/f"));
+  assert_int_equal(sb_folder_make(in("f/g"), &err), SB_EIO);
+}
+
+static void a_finished_folder_moves_into_place(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  sb_folder_make(in("tmp/x"), NULL);
+  sb_file_write(in("tmp/x/data"), "1", 1, NULL);
+  sb_folder_make(in("done"), NULL);
+  assert_int_equal(sb_folder_commit(in("tmp/x"), in("done/x"), &err), 0);
+  assert_content(in("done/x/data"), "1", 1);
+  assert_int_equal(access(in("tmp/x"), F_OK), -1);
+  sb_folder_make(in("tmp/x"), NULL);
+  assert_int_equal(sb_folder_commit(in("tmp/x"), in("done/x"), &err), SB_EIO);
+  assert_content(in("done/x/data"), "1", 1);
+}
+
+static void a_tree_is_removed_but_not_what_its_links_point_to(void **state)
+{
+  (void)state;
+  sb_folder_make(in("kept"), NULL);
+  sb_file_write(in("kept/data"), "1", 1, NULL);
+  sb_folder_make(in("tree/deep/deeper"), NULL);
+  sb_file_write(in("tree/deep/file"), "1", 1, NULL);
+  assert_int_equal(symlink(in("kept"), in("tree/link")), 0);
+  assert_int_equal(sb_tree_remove(in("tree"), NULL), 0);
+  assert_int_equal(entries(), 1);
+  assert_content(in("kept/data"), "1", 1);
+  assert_int_equal(sb_tree_remove(in("tree"), NULL), 0);
+}
+
+static void a_lock_is_held_by_one_and_dies_with_its_holder(void **state)
+{
+  (void)state;
+  int ready[2], fd = -1;
+  sb_err err = { 0 };
+  assert_int_equal(pipe(ready), 0);
+  pid_t holder = fork();
+  assert_true(holder >= 0);
+  if (holder == 0) {
+    int held;
+    char c = sb_file_lock(in("lock"), &held, NULL) ? 'n' : 'y';
+    if (write(ready[1], &c, 1) != 1)
+      _exit(1);
+    pause();
+  }
+  char c = 0;
+  assert_int_equal(read(ready[0], &c, 1), 1);
+  assert_int_equal(c, 'y');
+  assert_int_equal(sb_file_lock(in("lock"), &fd, &err), SB_ESTATE);
+  assert_int_equal(fd, -1);
+  assert_non_null(strstr(err.text, "/lock is locked by another specbench"));
+  kill(holder, SIGKILL);
+  assert_int_equal(waitpid(holder, NULL, 0), holder);
+  assert_int_equal(sb_file_lock(in("lock"), &fd, &err), 0);
+  close(fd);
+  assert_int_equal(sb_file_lock(in("lock"), &fd, &err), 0);
+  close(fd);
+  assert_int_equal(sb_file_lock(in("no/lock"), &fd, &err), SB_EIO);
+  close(ready[0]);
+  close(ready[1]);
+}
+
+static void gzip_round_trips(void **state)
+{
+  (void)state;
+  const size_t sizes[] = { 0, 1, 100, 65536, 200001 };
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    sb_strbuf packed = { 0 }, back = { 0 };
+    char *data = sb_calloc(1, sizes[s]);
+    for (size_t i = 0; i < sizes[s]; i++)
+      data[i] = (char)(i % 7 ? i * 31 >> 3 : 'x');
+    assert_int_equal(sb_gzip(data, sizes[s], &packed, NULL), 0);
+    assert_memory_equal(packed.data, "\x1f\x8b", 2);
+    assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), 0);
+    assert_int_equal(back.size, sizes[s]);
+    if (back.size)
+      assert_memory_equal(back.data, data, back.size);
+    free(data);
+    sb_strbuf_deinit(&packed);
+    sb_strbuf_deinit(&back);
+  }
+}
+
+static void damaged_gzip_is_refused(void **state)
+{
+  (void)state;
+  sb_strbuf packed = { 0 };
+  const char text[] = "the same words, the same words, the same words";
+  assert_int_equal(sb_gzip(text, sizeof text, &packed, NULL), 0);
+  for (size_t size = 0; size < packed.size; size++) {
+    sb_strbuf back = { 0 };
+    sb_err err = { 0 };
+    assert_int_equal(sb_gunzip(packed.data, size, &back, &err), SB_EPARSE);
+    assert_true(err.text[0] != '\0');
+    sb_strbuf_deinit(&back);
+  }
+  sb_strbuf back = { 0 };
+  packed.data[packed.size - 6] ^= 1; /* the checksum */
+  assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), SB_EPARSE);
+  sb_strbuf_deinit(&back);
+  sb_strbuf_deinit(&packed);
+}
+
+/* The digests that FIPS 180-2 gives for its examples. */
+static void digests_are_sha256(void **state)
+{
+  (void)state;
+  const char *abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  char hex[65];
+  sb_err err = { 0 };
+  sb_sha256("abc", 3, hex);
+  assert_string_equal(hex, abc);
+  sb_sha256("", 0, hex);
+  assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  sb_file_write(in("abc"), "abc", 3, NULL);
+  assert_int_equal(sb_sha256_file(in("abc"), hex, &err), 0);
+  assert_string_equal(hex, abc);
+  assert_int_equal(sb_sha256_file(in("gone"), hex, &err), SB_EIO);
+  assert_int_equal(sb_sha256_file(folder, hex, &err), SB_EIO);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST(a_file_is_replaced_as_a_whole_and_nothing_else_is_left),
+    TEST(a_file_of_some_megabytes_reads_back),
+    TEST(reading_appends_to_what_the_buffer_holds),
+    TEST(lines_are_appended_and_the_file_is_made),
+    TEST(a_failure_names_the_path_and_the_reason),
+    TEST(a_write_that_fails_leaves_the_old_file_and_no_temporary),
+    TEST(a_path_too_long_is_refused),
+    TEST(folders_are_made_with_their_parents),
+    TEST(a_file_in_the_way_of_a_folder_is_named),
+    TEST(a_finished_folder_moves_into_place),
+    TEST(a_tree_is_removed_but_not_what_its_links_point_to),
+    TEST(a_lock_is_held_by_one_and_dies_with_its_holder),
+    TEST(gzip_round_trips),
+    TEST(damaged_gzip_is_refused),
+    TEST(digests_are_sha256),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,221 @@
+/* How the engine speculates: its cost, what is accepted, what is counted, when it does not. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "sim_engine_fixture.h"
+
+static void decode_step_follows_the_speculative_formula(void **state)
+{
+  (void)state;
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 3 });
+  submit(engine, 0, 1, 1000, 50);
+  submit(engine, 0, 2, 3000, 50);
+  step(engine);
+  int64_t prefilled = step(engine);
+  assert_int_equal(prefilled, ms(8.0 + 0.25 * 4000 + 1.0 * 2));
+  double n = 2, k = 3, c = (1001.0 + 3001.0) / 2 / 1000;
+  double expected = 12.0 + 2.0 * k + (0.5 + 0.125 * k) * n + 0.25 * (k + 1) * c * n;
+  assert_int_equal(sb_sim_engine_next(engine) - prefilled, ms(expected));
+  sb_sim_engine_free(engine);
+}
+
+/* Runs 200 requests of 400 tokens on one engine. */
+static sb_sim_counters run_many(sb_sim_config config)
+{
+  sb_sim_engine *engine = new_engine(config);
+  for (uint64_t id = 1; id <= 200; id++)
+    submit(engine, 0, id, 50, 400);
+  run_out(engine);
+  sb_sim_counters counters = counters_of(engine);
+  sb_sim_engine_free(engine);
+  return counters;
+}
+
+static void acceptance_per_position_converges_to_the_profile(void **state)
+{
+  (void)state;
+  const double conditional[4] = { 0.8, 0.6, 0.5, 0.9 };
+  memcpy(profile.tasks[0].conditional, conditional, sizeof conditional);
+  sb_sim_counters c = run_many((sb_sim_config){ .k = 4 });
+  double expected = 1.0, mean = 0.0;
+  int64_t accepted = 0;
+  for (int i = 0; i < 4; i++) {
+    expected *= conditional[i];
+    mean += expected;
+    accepted += c.accepted_per_position[i];
+    double rate = (double)c.accepted_per_position[i] / (double)c.drafts;
+    double deviation = sqrt(expected * (1 - expected) / (double)c.drafts);
+    assert_true(fabs(rate - expected) < 4 * deviation);
+  }
+  assert_int_equal(accepted, c.accepted_tokens);
+  assert_int_equal(c.draft_tokens, 4 * c.drafts);
+  assert_true(fabs((double)c.accepted_tokens / (double)c.drafts - mean) < 0.03);
+}
+
+static void draft_rate_leaves_steps_without_a_draft_uncounted(void **state)
+{
+  (void)state;
+  set_acceptance(0.5);
+  profile.tasks[0].draft_rate = 0.3;
+  sb_sim_counters c = run_many((sb_sim_config){ .k = 2 });
+  double decoded = 200.0 * 399, per_step = 1 + 0.3 * 0.75;
+  assert_true(fabs((double)c.drafts / (decoded / per_step) - 0.3) < 0.01);
+  assert_true(fabs((double)c.accepted_tokens / (double)c.drafts - 0.75) < 0.03);
+}
+
+/* With whole drafts accepted and outputs of 1 + m (k + 1) tokens, every count is known. */
+static void counters_agree_with_the_tokens_brought(void **state)
+{
+  (void)state;
+  set_acceptance(1.0);
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 3 });
+  for (uint64_t id = 1; id <= 5; id++)
+    submit(engine, 0, id, 30, 1 + 4 * 6);
+  run_out(engine);
+  sb_sim_counters c = counters_of(engine);
+  int64_t brought = 0;
+  for (int i = 0; i < event_count; i++)
+    brought += events[i].tokens;
+  assert_int_equal(brought, 5 * 25);
+  assert_int_equal(c.generation_tokens, brought);
+  assert_int_equal(c.prompt_tokens, 150);
+  assert_int_equal(c.drafts, 5 * 6);
+  assert_int_equal(c.accepted_tokens, 3 * c.drafts);
+  assert_int_equal(c.accepted_per_position[2], c.drafts);
+  assert_int_equal(c.steps, 7);
+  assert_int_equal(c.prefills, 1);
+  sb_sim_engine_free(engine);
+}
+
+static void tokens_are_cut_at_the_output_length(void **state)
+{
+  (void)state;
+  set_acceptance(1.0);
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 4 });
+  submit(engine, 0, 1, 10, 8);
+  run_out(engine);
+  assert_int_equal(event_count, 3);
+  assert_int_equal(events[1].tokens, 5);
+  assert_int_equal(events[2].tokens, 2);
+  assert_true(events[2].last && !events[1].last);
+  assert_int_equal(counters_of(engine).generation_tokens, 8);
+  sb_sim_engine_free(engine);
+}
+
+static void disable_by_batch_size_stops_drafts_in_large_batches(void **state)
+{
+  (void)state;
+  set_acceptance(1.0);
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 2, .disable_by_batch_size = 3 });
+  for (uint64_t id = 1; id <= 3; id++)
+    submit(engine, 0, id, 10, id == 3 ? 4 : 40);
+  step(engine);
+  int64_t at = step(engine);
+  assert_int_equal(sb_sim_engine_next(engine) - at, ms(10.0 + 0.25 * 3 + 0.5 * 3 * 0.011));
+  for (int i = 0; i < 3; i++)
+    step(engine); /* three sequences: a token each, until the third one has its four */
+  assert_int_equal(counters_of(engine).drafts, 0);
+  int before = event_count;
+  step(engine);
+  assert_int_equal(counters_of(engine).drafts, 2);
+  assert_int_equal(events[before].tokens, 3);
+  sb_sim_engine_free(engine);
+}
+
+static void spec_max_model_len_stops_drafts_of_long_sequences(void **state)
+{
+  (void)state;
+  set_acceptance(1.0);
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 2, .spec_max_model_len = 100 });
+  submit(engine, 0, 1, 100, 7); /* 101 tokens long when it first decodes */
+  submit(engine, 0, 2, 99, 7);  /* 100, then 103 */
+  step(engine);
+  int64_t at = step(engine);
+  double context = 0.101 + 3 * 0.100;
+  double expected = 12.0 + 2.0 * 2 + 0.5 * 2 + 0.125 * 2 * 1 + 0.25 * context;
+  assert_int_equal(sb_sim_engine_next(engine) - at, ms(expected));
+  run_out(engine);
+  assert_int_equal(counters_of(engine).drafts, 1);
+  sb_sim_engine_free(engine);
+}
+
+static uint64_t log_hash(void)
+{
+  uint64_t hash = 0;
+  for (int i = 0; i < event_count; i++) {
+    const sb_sim_event *e = &events[i];
+    uint64_t fields[] = { e->id, (uint64_t)e->due_ns, (uint64_t)e->tokens, e->first, e->last };
+    hash = sb_hash64(fields, sizeof fields, hash);
+  }
+  return hash;
+}
+
+static uint64_t run_noisy(uint64_t seed)
+{
+  event_count = 0;
+  run_many((sb_sim_config){ .k = 3, .step_noise_sd = 0.05, .seed = seed, .max_num_seqs = 32 });
+  return log_hash();
+}
+
+static void the_same_seed_gives_the_same_events(void **state)
+{
+  (void)state;
+  set_acceptance(0.7);
+  uint64_t first = run_noisy(5);
+  assert_true(first == run_noisy(5));
+  assert_true(first != run_noisy(6));
+}
+
+/* Tokens of each event of request 7, alone and in a batch. */
+static int tokens_of(uint64_t id, int32_t *out)
+{
+  int count = 0;
+  for (int i = 0; i < event_count; i++)
+    if (events[i].id == id)
+      out[count++] = events[i].tokens;
+  return count;
+}
+
+static void acceptance_draws_depend_on_the_request_alone(void **state)
+{
+  (void)state;
+  static int32_t alone[500], batched[500];
+  set_acceptance(0.6);
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 3, .seed = 1 });
+  submit(engine, 0, 7, 10, 400);
+  run_out(engine);
+  int count = tokens_of(7, alone);
+  sb_sim_engine_free(engine);
+  event_count = 0;
+  engine = new_engine((sb_sim_config){ .k = 3, .seed = 2, .max_num_seqs = 4 });
+  for (uint64_t id = 1; id <= 12; id++)
+    submit(engine, 0, id, 100, 400);
+  run_out(engine);
+  assert_int_equal(tokens_of(7, batched), count);
+  assert_memory_equal(alone, batched, (size_t)count * sizeof alone[0]);
+  sb_sim_engine_free(engine);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup(decode_step_follows_the_speculative_formula, fresh_profile),
+    cmocka_unit_test_setup(acceptance_per_position_converges_to_the_profile, fresh_profile),
+    cmocka_unit_test_setup(draft_rate_leaves_steps_without_a_draft_uncounted, fresh_profile),
+    cmocka_unit_test_setup(counters_agree_with_the_tokens_brought, fresh_profile),
+    cmocka_unit_test_setup(tokens_are_cut_at_the_output_length, fresh_profile),
+    cmocka_unit_test_setup(disable_by_batch_size_stops_drafts_in_large_batches, fresh_profile),
+    cmocka_unit_test_setup(spec_max_model_len_stops_drafts_of_long_sequences, fresh_profile),
+    cmocka_unit_test_setup(the_same_seed_gives_the_same_events, fresh_profile),
+    cmocka_unit_test_setup(acceptance_draws_depend_on_the_request_alone, fresh_profile),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
