@@ -1,5 +1,6 @@
 -- What the specs of specbench.dataset share.
 
+local assert = require "luassert"
 local fs = require "sb.fs"
 local data = require "specbench.dataset"
 
@@ -38,7 +39,7 @@ function fixture.with_folder(files, use)
   end
   local ok, message = pcall(use, path)
   fs.remove(path)
-  assert(ok, message)
+  if not ok then error(message, 0) end
 end
 
 return fixture

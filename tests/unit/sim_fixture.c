@@ -71,7 +71,8 @@ void sim_start(sim *s, const char *const *args)
   char line[256];
   if (!fgets(line, sizeof line, out))
     fail_msg("the server ended without its line");
-  assert_int_equal(sscanf(line, "specbench sim: listening on http://127.0.0.1:%d (profile tiny,", &s->port), 1);
+  assert_int_equal(sscanf(line, "specbench sim: listening on http://127.0.0.1:%d (profile tiny,", &s->port),
+                   1);
   fclose(out);
 }
 

@@ -18,7 +18,8 @@ typedef struct sim {
   char directory[256], profile[288], truth[288];
 } sim;
 
-/* Starts `sim --profile (the tests' own) --truth FILE ARGS...` and waits for its line. args ends with NULL. */
+/* Starts `sim --profile (the tests' own) --truth FILE ARGS...` and waits for its line. args ends with NULL;
+ * SIM_START takes at least one. */
 void sim_start(sim *s, const char *const *args);
 #define SIM_START(s, ...) sim_start((s), (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -43,7 +44,7 @@ void send_text(int fd, const char *format, ...) __attribute__((format(printf, 2,
 /* One request with a body (headers: complete lines or ""). */
 void send_post(int fd, const char *path, const char *headers, const char *body);
 
-/* Reads one response; what was in `r` is freed. `rest` keeps bytes read beyond it; NULL: there must be none. */
+/* Reads one response; what was in `r` is freed. `rest` keeps what was read beyond it (NULL: must be nothing). */
 void read_reply(int fd, reply *r, sb_strbuf *rest);
 void reply_free(reply *r);
 
@@ -51,7 +52,7 @@ void reply_free(reply *r);
 void sim_get(const sim *s, const char *path, reply *r);
 void sim_post(const sim *s, const char *path, const char *headers, const char *body, reply *r);
 
-/* How often `text` stands in `in`; the number behind its n-th occurrence (from 0; fails where there is none). */
+/* How often `text` stands in `in`; the number behind its n-th occurrence, from 0 (fails if there is none). */
 int count_of(const char *in, const char *text);
 int64_t number_after(const char *in, const char *text, int n);
 

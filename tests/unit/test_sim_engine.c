@@ -49,6 +49,20 @@ static void request_overhead_delays_the_scheduler_not_the_others(void **state)
   run_out(engine);
   assert_int_equal(events[0].due_ns, 1000 + ms(13.0 + 7.0 + 12.5 + 1.5));
   assert_true(events[0].first && events[0].last);
+
+  int64_t at = events[0].due_ns;
+  submit(engine, at, 2, 100, 20);
+  step(engine);
+  at = step(engine);
+  submit(engine, at, 3, 100, 1); /* arrives within the second decode step of 10.3 ms: prefilled after it */
+  step(engine);
+  step(engine);
+  assert_int_equal(events[event_count - 1].id, 2);
+  assert_int_equal(counters_of(engine).waiting, 0);
+  assert_int_equal(events[event_count - 1].tokens + events[event_count - 2].tokens, 2);
+  step(engine);
+  assert_int_equal(events[event_count - 1].id, 3);
+  assert_int_equal(event_count, 5);
   sb_sim_engine_free(engine);
 }
 
