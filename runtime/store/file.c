@@ -44,9 +44,10 @@ static int write_all(int fd, const char *data, size_t size)
   return 0;
 }
 
-static int write_and_sync(const char *path, int flags, const void *data, size_t size, sb_err *err)
+/* Writes `file`; messages speak of `path`, which it may be the temporary stand-in for. */
+static int write_and_sync(const char *file, const char *path, int flags, const void *data, size_t size, sb_err *err)
 {
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
+  int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
   if (fd < 0)
     return sb_err_sys(err, errno, "cannot write %s", path);
   int failed = write_all(fd, data, size) || fsync(fd) ? errno : 0;
@@ -60,7 +61,7 @@ int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
   char temporary[PATH_MAX];
   if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
     return sb_err_set(err, SB_EINVAL, "path too long: %.200s", path);
-  int rc = write_and_sync(temporary, O_TRUNC, data, size, err);
+  int rc = write_and_sync(temporary, path, O_TRUNC, data, size, err);
   if (rc == SB_OK && rename(temporary, path))
     rc = sb_err_sys(err, errno, "cannot write %s", path);
   if (rc) {
@@ -72,7 +73,7 @@ int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
 
 int sb_file_append(const char *path, const void *data, size_t size, sb_err *err)
 {
-  return write_and_sync(path, O_APPEND, data, size, err);
+  return write_and_sync(path, path, O_APPEND, data, size, err);
 }
 
 int sb_file_read(const char *path, sb_strbuf *out, sb_err *err)

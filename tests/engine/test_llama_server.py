@@ -108,7 +108,8 @@ class Running:
     def counters(self):
         prefix = "llamacpp:spec_decode_num_"
         lines = [line for line in self.ask("GET", "/metrics")[1].splitlines() if line.startswith(prefix)]
-        return {name.removeprefix(prefix): float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+        pairs = [line.removeprefix(prefix).rsplit(" ", 1) for line in lines]
+        return {name: float(value) for name, value in pairs}
 
 
 class CommandLine(unittest.TestCase):

@@ -43,6 +43,34 @@ describe("a file whose counts nobody knows", function()
   end)
 end)
 
+describe("stories of another 2k file", function()
+  it("are joined, as many as fit, and the tokens of the whole stay unknown", function()
+    local rows = {}
+    for i = 1, 5 do
+      rows[i] = ('{"content": "story %d", "total_prompt_tokens": 1556}\n'):format(i)
+    end
+    local stories = table.concat(rows)
+    with_folder({ ["CNN-DailyMail-News/cnn_dailymail_2k.jsonl"] = stories }, function(path)
+      local options = {
+        dataset = "cnn_dailymail_news", subset = "4k", folder = path, instruction = false,
+      }
+      local set = prompts(options)
+      assert.same({ "story 1\n\nstory 2", "story 3\n\nstory 4" }, list(set.items, "text"))
+      assert.equal(2, set.unknown_tokens)
+      options.subset = "8k"
+      assert.same({ 5 }, list(prompts(options).items, "stories"))
+    end)
+  end)
+
+  it("cannot be joined where a row does not state its tokens", function()
+    with_folder({ ["CNN-DailyMail-News/cnn_dailymail_2k.jsonl"] = '{"content": "a"}\n' },
+      function(path)
+        local message = mistake { dataset = "cnn_dailymail_news", subset = "4k", folder = path }
+        assert.truthy(message:find("row 1 has no total_prompt_tokens", 1, true))
+      end)
+  end)
+end)
+
 describe("users' own prompts", function()
   it("come from a field of a JSONL file, with its counts where a field has them", function()
     local rows = '{"q": "one", "n": 1}\n\n{"q": "two words", "n": 2}\n'

@@ -204,6 +204,7 @@ describe("the reference's files", function()
     local all = prompts { dataset = "spec_bench", folder = folder }.items
     assert.equal(480, #all)
     assert.equal("string", type(all[1].turns[1]))
+    assert.same(list(prompts { dataset = "spec_bench" }.items, "task"), list(all, "task"))
   end)
 
   with_files("pass ShareGPT's filter, and seed 12345 takes the published 512", function()

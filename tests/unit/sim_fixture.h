@@ -44,7 +44,7 @@ void send_text(int fd, const char *format, ...) __attribute__((format(printf, 2,
 /* One request with a body (headers: complete lines or ""). */
 void send_post(int fd, const char *path, const char *headers, const char *body);
 
-/* Reads one response; what was in `r` is freed. `rest` keeps what was read beyond it (NULL: must be nothing). */
+/* Reads one response; what was in `r` is freed. `rest` keeps bytes read beyond it; NULL: none may come. */
 void read_reply(int fd, reply *r, sb_strbuf *rest);
 void reply_free(reply *r);
 

@@ -18,12 +18,13 @@
 #include "store/codec.h"
 #include "store/file.h"
 
-static char folder[64];
+static char folder[1024];
 
 static int make_folder(void **state)
 {
   (void)state;
-  strcpy(folder, "/tmp/specbench-file-XXXXXX");
+  const char *parent = getenv("TMPDIR");
+  snprintf(folder, sizeof folder, "%s/specbench-file-XXXXXX", parent ? parent : P_tmpdir);
   return mkdtemp(folder) ? 0 : -1;
 }
 

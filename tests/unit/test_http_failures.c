@@ -1,0 +1,164 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "http_world.h"
+
+/* Requests that fail, take too long or are cancelled. */
+
+static void a_refused_connection_is_reported_from_the_loop(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "x");
+  char url[64];
+  snprintf(url, sizeof url, "%s", http_fixture_url(w.server));
+  http_fixture_stop(w.server);
+  exchange x = { .w = &w };
+  begin(&x, (sb_http_call){ .url = url });
+  run_until_ended(&x);
+  assert_int_equal(x.result.code, SB_EIO);
+  assert_int_equal(x.result.status, 0);
+  assert_false(x.result.connected);
+  assert_true(x.result.t_send_ns == 0);
+  assert_non_null(strstr(x.error, "onnect"));
+  w.server = http_fixture_start(1, answers);
+  close_world(&w);
+}
+
+static void a_connection_that_dies_is_an_error(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "half" CLOSE, OK_HEAD CHUNKED "half" PAUSE RESET, CLOSE, RESET);
+  const int statuses[] = { 200, 200, 0, 0 };
+  for (int i = 0; i < 4; i++) {
+    exchange x = { .w = &w };
+    get(&x);
+    assert_int_equal(x.result.code, SB_EIO);
+    assert_int_equal(x.result.status, statuses[i]);
+    assert_true(x.error[0] != '\0');
+    assert_body(&x, statuses[i] ? "half" : "");
+    sb_strbuf_deinit(&x.body);
+  }
+  close_world(&w);
+}
+
+static void silence_ends_a_request_but_a_trickle_does_not(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "x" HANG, HANG, OK_HEAD CHUNKED "1" PAUSE "2" PAUSE "3" PAUSE "4" PAUSE "5");
+  for (int i = 0; i < 2; i++) {
+    exchange x = { .w = &w };
+    int64_t before = sb_clock_now(), limit = 60 * SB_NS_PER_MS;
+    begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .silence_ns = limit });
+    run_until_ended(&x);
+    assert_int_equal(x.result.code, SB_ETIMEOUT);
+    assert_true(x.result.silent);
+    assert_true(sb_clock_now() - before >= limit);
+    assert_non_null(strstr(x.error, "chunk timeout"));
+    sb_strbuf_deinit(&x.body);
+  }
+  exchange x = { .w = &w };
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .silence_ns = 10 * SB_NS_PER_S });
+  run_until_ended(&x);
+  assert_int_equal(x.result.code, SB_OK);
+  assert_body(&x, "12345");
+  sb_strbuf_deinit(&x.body);
+  close_world(&w);
+}
+
+static void a_request_that_takes_too_long_ends_though_bytes_come(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "1" PAUSE "2" PAUSE "3" PAUSE "4" PAUSE "5" PAUSE "6" HANG);
+  exchange x = { .w = &w };
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = 50 * SB_NS_PER_MS,
+                            .silence_ns = 20 * SB_NS_PER_S });
+  run_until_ended(&x);
+  assert_int_equal(x.result.code, SB_ETIMEOUT);
+  assert_false(x.result.silent);
+  assert_non_null(strstr(x.error, "request timeout"));
+  sb_strbuf_deinit(&x.body);
+  close_world(&w);
+}
+
+static void run_until_closed(world *w)
+{
+  while (http_fixture_counts(w->server).open)
+    sb_loop_poll(w->loop);
+}
+
+static void a_cancelled_request_is_never_heard_of_again(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "x" HANG);
+  exchange connecting = { .w = &w }, streaming = { .w = &w };
+  begin(&connecting, (sb_http_call){ .url = http_fixture_url(w.server) });
+  sb_http_cancel(connecting.request);
+  begin(&streaming, (sb_http_call){ .url = http_fixture_url(w.server) });
+  while (!streaming.pieces)
+    step_towards(&w, &streaming.pieces);
+  sb_http_cancel(streaming.request);
+  run_until_closed(&w);
+  assert_int_equal(connecting.ends + connecting.pieces, 0);
+  assert_int_equal(streaming.ends, 0);
+  sb_strbuf_deinit(&streaming.body);
+  close_world(&w);
+}
+
+static void freeing_the_client_ends_what_is_under_way(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "x" HANG);
+  exchange x[3] = { { .w = &w }, { .w = &w }, { .w = &w } };
+  for (int i = 0; i < 2; i++)
+    begin(&x[i], (sb_http_call){ .url = http_fixture_url(w.server) });
+  while (!x[0].pieces || !x[1].pieces)
+    assert_true(sb_loop_step(w.loop));
+  begin(&x[2], (sb_http_call){ .url = http_fixture_url(w.server) });
+  sb_http_free(w.http);
+  w.http = NULL;
+  while (sb_loop_step(w.loop))
+    continue;
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(x[i].ends, 0);
+    sb_strbuf_deinit(&x[i].body);
+  }
+  close_world(&w);
+}
+
+static void what_is_no_http_url_is_refused_at_once(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "x");
+  static const char *const urls[] = { "", "localhost:80", "ftp://127.0.0.1/", "http://", "https://", "file:///etc/passwd" };
+  for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+    sb_err err = { 0 };
+    sb_http_call call = { .url = urls[i], .on_data = on_data, .on_done = on_done };
+    assert_null(sb_http_start(w.http, &call, &err));
+    assert_int_equal(err.code, SB_EINVAL);
+    assert_non_null(strstr(err.text, urls[i]));
+  }
+  close_world(&w);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_refused_connection_is_reported_from_the_loop),
+    cmocka_unit_test(a_connection_that_dies_is_an_error),
+    cmocka_unit_test(silence_ends_a_request_but_a_trickle_does_not),
+    cmocka_unit_test(a_request_that_takes_too_long_ends_though_bytes_come),
+    cmocka_unit_test(a_cancelled_request_is_never_heard_of_again),
+    cmocka_unit_test(freeing_the_client_ends_what_is_under_way),
+    cmocka_unit_test(what_is_no_http_url_is_refused_at_once),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
