@@ -138,8 +138,30 @@ static void run_to_end(lua_State *L, application *app, sbl_task *task)
   }
 }
 
+/* Says how a script failed; the error is on top of the stack. A string tells its place itself, an object does not. */
+static void print_error(lua_State *L, const char *script)
+{
+  bool placed = lua_type(L, -1) == LUA_TSTRING;
+  const char *message = luaL_tolstring(L, -1, NULL);
+  fflush(stdout);
+  fprintf(stderr, "specbench: %s%s%s\n", placed ? "" : script, placed ? "" : ": ", message);
+  lua_pop(L, 1);
+}
+
+/* Whether the value on top of the stack is what bench.round returns. */
+static bool is_round(lua_State *L)
+{
+  if (!lua_istable(L, -1))
+    return false;
+  lua_pushliteral(L, "is_round");
+  lua_rawget(L, -2);
+  bool found = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return found;
+}
+
 /* The exit status that the ended task asks for; its userdata is on top of the stack. */
-static int exit_status(lua_State *L, const application *app, sbl_task *task)
+static int exit_status(lua_State *L, const application *app, sbl_task *task, const char *script)
 {
   if (app->interrupted)
     return EXIT_INTERRUPTED;
@@ -148,9 +170,11 @@ static int exit_status(lua_State *L, const application *app, sbl_task *task)
   sbl_task_push_error(L, task); /* of a finished task: its first result */
   int status = EXIT_SUCCESS;
   if (sbl_task_get_state(task) == SBL_TASK_FAILED) {
-    fflush(stdout);
-    fprintf(stderr, "specbench: %s\n", luaL_tolstring(L, -1, NULL));
+    print_error(L, script);
     status = EXIT_SCRIPT;
+  } else if (is_round(L)) {
+    fprintf(stderr, "specbench: %s only describes a round: run it with `specbench run %s`\n", script, script);
+    status = EXIT_USAGE;
   } else if (lua_isinteger(L, -1)) {
     status = (int)lua_tointeger(L, -1);
   }
@@ -172,7 +196,7 @@ static int run_script(lua_State *L, application *app, char **arguments, const ch
     lua_pushstring(L, arguments[count++]);
   sbl_task *task = sbl_task_spawn(L, count);
   run_to_end(L, app, task);
-  int status = exit_status(L, app, task);
+  int status = exit_status(L, app, task, script);
   sbl_task_cancel_all(L);
   return status;
 }

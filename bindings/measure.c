@@ -172,6 +172,17 @@ static int length(lua_State *L)
   return 1;
 }
 
+/* chunks() -> how many chunks all answers together had */
+static int chunks(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  lua_Integer sum = 0;
+  for (uint32_t i = 0; i < run->count; i++)
+    sum += run->records[i].timeline.chunks;
+  lua_pushinteger(L, sum);
+  return 1;
+}
+
 /* failures() -> { ["outcome: error"] = how many requests ended so } */
 static int failures(lua_State *L)
 {
@@ -238,6 +249,7 @@ int sbl_open_measure(lua_State *L)
                                       { "percentile", percentile },
                                       { "request", request },
                                       { "failures", failures },
+                                      { "chunks", chunks },
                                       { "encode", encode },
                                       { "jsonl", to_jsonl },
                                       { "set_clock_scale", set_clock_scale },

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,6 +132,12 @@ static const char **push_environment(lua_State *L)
   return sbl_string_vector(L, changes + 1, "env");
 }
 
+static int grace_ms(lua_State *L, double seconds)
+{
+  int64_t ms = sbl_seconds(L, seconds, "grace") / 1000000;
+  return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
 /* start{ argv, env?, cwd?, log?, grace? } -> process, or nil, message, code */
 static int start(lua_State *L)
 {
@@ -150,7 +157,7 @@ static int start(lua_State *L)
     .cwd = sbl_opt_string_field(L, 1, "cwd", NULL),
     .log_path = sbl_opt_string_field(L, 1, "log", NULL),
     .supervisor_exe = sbl_world_of(L)->executable,
-    .grace_ms = (int)(sbl_opt_number_field(L, 1, "grace", 0) * 1000),
+    .grace_ms = grace_ms(L, sbl_opt_number_field(L, 1, "grace", 0)),
     .on_started = on_started,
     .on_failed = on_failed,
     .on_exit = on_server_exit,
@@ -241,7 +248,7 @@ static int stop(lua_State *L)
   process *p = check_process(L);
   double grace = luaL_optnumber(L, 2, -1);
   if (p->child && !p->ended)
-    sb_child_stop(p->child, grace < 0 ? -1 : (int)(grace * 1000));
+    sb_child_stop(p->child, grace < 0 ? -1 : grace_ms(L, grace));
   return 0;
 }
 

@@ -11,15 +11,20 @@
 /* Timeouts are looked at this often: far finer than any timeout, and it costs nothing a chunk. */
 enum { WATCH_PERIOD_MS = 20 };
 
-/* Bytes asked of the kernel a read. */
-enum { RECEIVE_BUFFER = 16 * 1024 };
+/* Bytes asked of the kernel a read; libcurl's smallest buffer for a request's body. Both are a stream's own. */
+enum { RECEIVE_BUFFER = 16 * 1024, SEND_BUFFER = 16 * 1024 };
+
+/* libuv takes so many readinesses from the kernel at a time. */
+enum { EVENTS_A_WAIT = 1024 };
 
 struct sb_http {
   CURLM *multi;
   uv_timer_t timer;          /* libcurl's own timeout */
   uv_timer_t watch;          /* ours: looks for requests that are late */
+  uv_prepare_t before_wait;  /* a new batch of readinesses begins */
   int open_handles;          /* libuv handles not yet closed; the last one frees */
-  int64_t now;               /* stamp of the readiness being handled */
+  int64_t now;               /* stamp of the batch of readinesses being handled */
+  int stamped;               /* how many of that batch were handled; 0: not stamped yet */
   sb_http_request *active;   /* doubly linked */
   int active_count;
   sb_http_request *idle;     /* singly linked, easy handles ready for use */
@@ -98,7 +103,7 @@ static void report(sb_http_request *request, int code, int silent, const char *e
     .connected = connect > 0 || before_send > 0,
     .t_send_ns = before_send > 0 ? request->t_added + before_send * SB_NS_PER_US : 0,
     .t_first_byte_ns = request->t_first_byte,
-    .t_done_ns = request->http->now,
+    .t_done_ns = request->http->now > request->t_last_byte ? request->http->now : request->t_last_byte,
     .error = error,
     .content_type = content_type,
   };
@@ -139,7 +144,6 @@ static void collect(sb_http *http)
 static void act(sb_http *http, curl_socket_t socket, int events)
 {
   int running;
-  http->now = sb_clock_now();
   curl_multi_socket_action(http->multi, socket, events, &running);
   collect(http);
 }
@@ -152,13 +156,25 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE)
     flags |= CURL_CSELECT_OUT;
-  context->http->stats.reads += (events & UV_READABLE) != 0;
-  act(context->http, context->socket, flags);
+  sb_http *http = context->http;
+  http->stats.reads += (events & UV_READABLE) != 0;
+  if (http->stamped++ % EVENTS_A_WAIT == 0)
+    http->now = sb_clock_now();
+  act(http, context->socket, flags);
+}
+
+/* All that the kernel reports ready at one moment carries one time, read when the first of it is handled: what
+ * the client then spends on each stream is not booked as the later streams' waiting. */
+static void on_before_wait(uv_prepare_t *prepare)
+{
+  ((sb_http *)prepare->data)->stamped = 0;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-  act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+  sb_http *http = timer->data;
+  http->now = sb_clock_now();
+  act(http, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* libcurl's wish for a timeout. It must not be called back from here, so even 0 goes through the loop; libuv
@@ -270,8 +286,11 @@ sb_http *sb_http_new(uv_loop_t *loop, sb_err *err)
   }
   uv_timer_init(loop, &http->timer);
   uv_timer_init(loop, &http->watch);
-  http->timer.data = http->watch.data = http;
-  http->open_handles = 2;
+  uv_prepare_init(loop, &http->before_wait);
+  http->timer.data = http->watch.data = http->before_wait.data = http;
+  http->open_handles = 3;
+  uv_prepare_start(&http->before_wait, on_before_wait);
+  uv_unref((uv_handle_t *)&http->before_wait); /* it alone keeps no loop alive */
   curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
   curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
   curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -302,6 +321,7 @@ void sb_http_free(sb_http *http)
   sb_strbuf_deinit(&http->no_proxy);
   uv_close((uv_handle_t *)&http->timer, on_handle_closed);
   uv_close((uv_handle_t *)&http->watch, on_handle_closed);
+  uv_close((uv_handle_t *)&http->before_wait, on_handle_closed);
 }
 
 static sb_http_request *take_request(sb_http *http)
@@ -335,6 +355,7 @@ static CURLcode configure(sb_http_request *request)
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
   curl_easy_setopt(easy, CURLOPT_NOPROXY, request->http->no_proxy.data);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -349,13 +370,16 @@ static CURLcode configure(sb_http_request *request)
   return curl_easy_setopt(easy, CURLOPT_URL, call->url);
 }
 
-/* Sends what was just added at once, so that its clock starts with it and not with the loop's next turn. A
- * transfer that ended already (refused, say) is reported from the loop, never from inside sb_http_start. */
+/* Sends what was just added at once, so that its clock starts with it and not with the loop's next turn. What
+ * arrives meanwhile carries a stamp of its own. A transfer that ended already (refused, say) is reported from
+ * the loop, never from inside sb_http_start. */
 static void kick(sb_http *http)
 {
   int running = 0;
+  int64_t batch = http->now;
   http->now = sb_clock_now();
   curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  http->now = batch;
   if (running < http->active_count)
     uv_timer_start(&http->timer, on_timer, 0, 0);
 }

@@ -10,7 +10,8 @@
 /* An asynchronous HTTP client: libcurl's multi interface on a libuv loop, thousands of requests at once, TLS
  * verified, connections kept. Everything happens on the loop's thread.
  *
- * Body bytes carry the time of the readiness that brought them, stamped once, before libcurl is called. */
+ * Body bytes carry the time at which the kernel reported them: one stamp for all that became ready at one
+ * moment, taken before libcurl is called. */
 
 typedef struct sb_http sb_http;                 /* the client: connections and options */
 typedef struct sb_http_request sb_http_request; /* one request under way */

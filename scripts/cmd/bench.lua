@@ -45,12 +45,6 @@ local function model_of(url)
   return answer and answer.data and answer.data[1] and answer.data[1].id or "model"
 end
 
-local function chunks_of(run)
-  local chunks = 0
-  for i = 1, #run do chunks = chunks + #run:request(i).chunks end
-  return chunks
-end
-
 -- Resident memory of this process, MB.
 local function memory_mb()
   local file = io.open "/proc/self/status"
@@ -65,8 +59,7 @@ local function drive(url, concurrency, count, tokens)
   local run = bench.load { server = url, requests = requests, concurrency = concurrency, event_per_token = true,
     id_prefix = "bench" }
   cpu, wall = clock.cpu() - cpu, clock.now() - wall
-  local cost = { cpu_us = cpu / 1e3, wall_s = wall / 1e9, memory_mb = memory_mb() }
-  cost.chunks = chunks_of(run)
+  local cost = { cpu_us = cpu / 1e3, wall_s = wall / 1e9, memory_mb = memory_mb(), chunks = run:chunks() }
   return run, run:metrics(), cost
 end
 

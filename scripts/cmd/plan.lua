@@ -3,6 +3,7 @@
 local command = require "specbench.command"
 local plan = require "specbench.plan"
 local progress = require "specbench.progress"
+local secrets = require "specbench.secrets"
 local store = require "specbench.store"
 local text_table = require "specbench.text_table"
 
@@ -71,6 +72,9 @@ function self.run(options, positionals)
   })
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
+  local reasons = {}
+  for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
+  for reason, count in pairs(reasons) do io.stdout:write(("Left out: %d cells: %s\n"):format(count, reason)) end
   for _, job in ipairs(the_plan.jobs) do
     local warning = job.workload.prompts.warning
     if warning and not warnings[warning] then
@@ -82,7 +86,7 @@ function self.run(options, positionals)
     for i, s in ipairs(servers) do
       local argv, env, url = plan.command(the_plan, s.job)
       io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
-        url and "(already up) " .. url or command_line(argv, env)))
+        url and "(already up) " .. secrets.url(url) or command_line(secrets.argv(argv), secrets.env(env))))
     end
   end
   if options.cells then

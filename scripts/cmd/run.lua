@@ -53,10 +53,10 @@ function self.run(options, positionals)
   })
   if not the_store then command.fail(message) end
   local outcome = sweep.run(the_plan, the_store, options)
-  if outcome.measured + outcome.failed > 0 then
+  if outcome.measured > 0 then
     report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures })
   end
-  if not options.quiet then summarise(outcome, the_store) end
+  if outcome.failed > 0 or not options.quiet then summarise(outcome, the_store) end
   return outcome.failed > 0 and 3 or 0
 end
 

@@ -35,12 +35,13 @@ end
 ---@param engine table
 ---@param before table<string, number>?
 ---@param after table<string, number>?
+---@param description table the server's
 ---@return table? acceptance { drafts, draft_tokens, accepted_tokens, rate, mean_length, per_position, source, note }
-function acceptance.between(engine, before, after)
+function acceptance.between(engine, before, after, description)
   if not before or not after or not engine.acceptance then return nil end
   local delta = {}
   for key, value in pairs(after) do delta[key] = value - (before[key] or 0) end
-  return engine.acceptance(delta)
+  return engine.acceptance(delta, description)
 end
 
 return acceptance

@@ -5,6 +5,7 @@ local json = require "specbench.json"
 local acceptance = require "specbench.acceptance"
 local client = require "specbench.client"
 local provenance = require "specbench.provenance"
+local secrets = require "specbench.secrets"
 local workload = require "specbench.workload"
 
 local cell = {}
@@ -36,8 +37,8 @@ local function describe(job, server)
     seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
     baseline = job.baseline,
     engine = {
-      name = job.engine.name, version = server.version, argv = server.argv, url = server.url, gpus = server.gpus,
-      ready_seconds = server.ready_seconds,
+      name = job.engine.name, version = server.version, argv = secrets.argv(server.argv),
+      url = server.url and secrets.url(server.url), gpus = server.gpus, ready_seconds = server.ready_seconds,
     },
     dataset = job.workload.prompts.source, machine = provenance.machine(), clock_scale = job.clock_scale or 1,
     started = os.date "!%Y-%m-%dT%H:%M:%SZ", date = os.date "%Y%m%d-%H%M%S",
@@ -62,9 +63,8 @@ end
 ---@param server specbench.server
 ---@param on_progress fun(progress: table)?
 ---@return table cell what cell.json holds
----@return specbench.run run
----@return string? outputs JSON lines
----@return number load_seconds how long the servers were at work for it
+---@return { run: specbench.run, outputs: string?, load_seconds: number, breakdown: string? } more outputs: JSON
+---  lines; load_seconds: how long the servers were at work for it; breakdown: why the server is of no more use
 function cell.measure(job, server, on_progress)
   local result = describe(job, server)
   local begun = clock.now()
@@ -73,7 +73,8 @@ function cell.measure(job, server, on_progress)
     run_load(job, server, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
   end
   local warm = clock.now()
-  local requests = workload.requests(job.workload, job.engine, model, job.seed)
+  local requests
+  requests, result.note = workload.requests(job.workload, job.engine, model, job.seed)
   local before = acceptance.read(job.engine, server)
   local loaded = clock.now()
   local run = run_load(job, server, requests, on_progress)
@@ -81,17 +82,20 @@ function cell.measure(job, server, on_progress)
   local after = acceptance.read(job.engine, server)
 
   result.metrics = run:metrics(job.slo)
-  result.acceptance = acceptance.between(job.engine, before, after)
+  result.acceptance = acceptance.between(job.engine, before, after, job.server)
   result.load_seconds = load_seconds
   result.input_tokens = workload.tokens(job.workload)
   result.status = result.metrics.failed == 0 and "ok" or "failed"
+  local breakdown
   if result.status == "failed" then
     result.error = ("%d of %d requests failed: %s"):format(result.metrics.failed, result.metrics.requests,
       summarise(run:failures()))
-    local dead = server:failure()
-    if dead then result.error = dead .. "\n" .. result.error end
+    breakdown = server:breakdown()
+    if breakdown then result.error = result.error .. "; " .. breakdown end
   end
-  return result, run, job.keep_text and output_lines(run) or nil, load_seconds
+  return result, {
+    run = run, outputs = job.keep_text and output_lines(run) or nil, load_seconds = load_seconds, breakdown = breakdown,
+  }
 end
 
 ---A cell that could not run at all.

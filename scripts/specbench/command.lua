@@ -1,6 +1,7 @@
 -- What the commands share: groups of options, loading a round with them, and how a failure ends.
 
 local fs = require "sb.fs"
+local engines = require "specbench.engine"
 local environment = require "sb.environment"
 local nearest = require "specbench.nearest"
 local round = require "specbench.round"
@@ -52,16 +53,24 @@ function command.fail(message, code)
   error({ exit = code or 1, message = message }, 0)
 end
 
--- A message that begins with a place in a file came from a script: its traceback helps.
+-- A message that begins with a place in a file came from a script: its traceback helps. But assert(nil, message)
+-- only passes on what the library says of a failure, and that line is enough; the place, where it is the user's.
+local function explain(text)
+  local place, message = text:match "^([^\n]-%.lua:%d+): (.*)$"
+  if not place or place:find(": ", 1, true) then return text end
+  local raiser = debug.getinfo(3, "f")
+  if not raiser or raiser.func ~= assert or message == "assertion failed!" then return debug.traceback(text, 3) end
+  local own = place:sub(1, #environment.home + 1) == environment.home .. "/"
+  return own and message or text
+end
+
 local function handler(e)
   if type(e) == "table" then
     if e.exit then return e end
     local message = round.message_of(e)
     if message then return { exit = 1, message = message } end
   end
-  local text = tostring(e)
-  if text:match "^[^\n]-%.lua:%d+: " then text = debug.traceback(text, 2) end
-  return { exit = 1, message = text }
+  return { exit = 1, message = explain(tostring(e)) }
 end
 
 ---Runs a command's function; a failure becomes its line and its exit status.
@@ -100,7 +109,30 @@ local function find_round(path)
     local own = ("%s/rounds/%s"):format(environment.home, candidate:gsub("^rounds/", ""))
     if fs.stat(own) then return own end
   end
-  command.fail(("cannot read round %s"):format(path))
+  local names = {}
+  for _, file in ipairs(fs.list(environment.home .. "/rounds") or {}) do
+    names[#names + 1] = file:match "^(.*)%.lua$"
+  end
+  local meant = nearest(path, names)
+  command.fail(("no round %s%s: give a round file, or one that comes with specbench: %s"):format(path,
+    meant and (" (did you mean %s?)"):format(meant) or "", table.concat(names, ", ")), 2)
+end
+
+-- What the round refuses of a setting is the command line's mistake.
+local function apply(change, r, settings, option)
+  for _, setting in ipairs(settings) do
+    local ok, e = pcall(change, r, { setting })
+    if not ok then
+      local message = round.message_of(e)
+      if message then command.fail(("%s %s: %s"):format(option, setting, message), 2) end
+      error(e, 0)
+    end
+  end
+end
+
+local function check_engine(name)
+  local ok, message = pcall(engines.load, name)
+  if not ok then command.fail("--engine " .. name .. ": " .. message, message:find "^unknown " and 2 or 1) end
 end
 
 ---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
@@ -108,12 +140,18 @@ end
 ---@param options table of the groups above
 ---@return specbench.round
 function command.load_round(path, options)
+  check_engine(options.engine)
+  local folder = options.datasets and fs.stat(options.datasets)
+  if options.datasets and not (folder and folder.type == "folder") then
+    command.fail(("--datasets %s: no such folder: name the one that has the real data files, or leave it out for "
+      .. "synthetic prompts of the same lengths"):format(options.datasets))
+  end
   require("specbench.dataset").use { folder = options.datasets }
   local r, message = round.load(find_round(path))
   if not r then command.fail(message) end
   if options.quick then round.quicken(r) end
-  round.set(r, options.set)
-  round.only(r, options.only)
+  apply(round.set, r, options.set, "--set")
+  apply(round.only, r, options.only, "--only")
   options.speed = options.speed or (options.quick and 20 or 1)
   return r
 end

@@ -11,6 +11,28 @@ local known = {
   served_name = "string",
 }
 
+local function is_word(value)
+  return type(value) == "string" or type(value) == "number"
+end
+
+-- What is wrong with a field of the right type; nil where nothing is.
+local function flaw(field, value)
+  if field == "engine_args" then
+    local count = 0
+    for _, word in pairs(value) do
+      count = count + 1
+      if not is_word(word) then return "engine_args must hold strings and numbers, not a " .. type(word) end
+    end
+    if count ~= #value then return "engine_args must be a list: { \"--option\", \"value\" }" end
+  elseif field == "env" then
+    for variable, setting in pairs(value) do
+      if type(variable) ~= "string" or setting ~= false and not is_word(setting) then
+        return "env must map names to strings, or to false to unset one"
+      end
+    end
+  end
+end
+
 local function check_entry(file, name, entry)
   if type(entry) == "string" then entry = { path = entry } end
   if type(entry) ~= "table" then
@@ -24,18 +46,26 @@ local function check_entry(file, name, entry)
       return nil, ("%s: '%s' has %s '%s'; known fields: %s"):format(file, name,
         known[field] and "a wrong type for" or "an unknown field", tostring(field), table.concat(names, ", "))
     end
+    local wrong = flaw(field, value)
+    if wrong then return nil, ("%s: '%s': %s"):format(file, name, wrong) end
   end
   return entry
 end
 
 -- Files that a path plainly means, but that are not there, are found before any server starts.
-local function check_path(name, entry)
+local function check_files(name, entry)
   local path = entry.path
   if path and path:find "^[./~]" and not fs.stat(path) then
-    return nil, ("model '%s': there is no %s (give its place with --model %s=PATH or in the models file)")
-      :format(name, path, name)
+    error(("model '%s': there is no %s (give its place with --model %s=PATH or in the models file)")
+      :format(name, path, name), 0)
   end
-  return true
+  for _, field in ipairs { "binary", "python" } do
+    local program = entry[field]
+    if program and program:find("/", 1, true) and not fs.is_executable(program) then
+      error(("model '%s': %s %s is no program that can be run (correct it in the models file)")
+        :format(name, field, program), 0)
+    end
+  end
 end
 
 ---@class specbench.models
@@ -46,6 +76,7 @@ Models.__index = Models
 ---@param options { models: string?, model: string[]? } a models file (else $SPECBENCH_MODELS), NAME=PATH settings
 ---@return specbench.models? models
 ---@return string? message
+---@return string? code "usage" where a setting of the command line is malformed
 function models.load(options)
   local self = setmetatable({ entries = {} }, Models)
   local file = options.models or os.getenv "SPECBENCH_MODELS"
@@ -54,34 +85,33 @@ function models.load(options)
     if not chunk then return nil, "models file: " .. message end
     local ok, entries = pcall(chunk)
     if not ok or type(entries) ~= "table" then
-      return nil, ("models file %s: %s"):format(file, ok and "must return a table { [\"NAME\"] = PATH or {...} }" or entries)
+      local what = ok and file .. ": must return a table { [\"NAME\"] = PATH or {...} }" or tostring(entries)
+      return nil, "models file: " .. what
     end
     for name, entry in pairs(entries) do
-      local checked, why = check_entry(file, name, entry)
-      if not checked then return nil, "models file " .. why end
+      local checked, why = check_entry(file, tostring(name), entry)
+      if not checked then return nil, "models file: " .. why end
       self.entries[name] = checked
     end
   end
   for _, setting in ipairs(options.model or {}) do
     local name, path = setting:match "^([^=]+)=(.+)$"
-    if not name then return nil, ("--model '%s' is not NAME=PATH"):format(setting) end
+    if not name then return nil, ("--model '%s' is not NAME=PATH"):format(setting), "usage" end
     self.entries[name] = self.entries[name] or {}
     self.entries[name].path = path
-  end
-  for name, entry in pairs(self.entries) do
-    local ok, message = check_path(name, entry)
-    if not ok then return nil, message end
   end
   return self
 end
 
+---Raises one line where what the entry names is not there.
 ---@param name string? as the round says it
 ---@return { name: string, path: string, python: string?, binary: string?, env: table?, engine_args: string[]?,
 ---  url: string?, served_name: string? }? resolved nil where name is nil
 function Models:resolve(name)
   if not name then return nil end
-  local resolved = { name = name, path = name }
-  for field, value in pairs(self.entries[name] or {}) do resolved[field] = value end
+  local resolved, entry = { name = name, path = name }, self.entries[name] or {}
+  check_files(name, entry)
+  for field, value in pairs(entry) do resolved[field] = value end
   return resolved
 end
 

@@ -6,6 +6,7 @@ local engines = require "specbench.engine"
 local estimate = require "specbench.estimate"
 local models = require "specbench.models"
 local round = require "specbench.round"
+local secrets = require "specbench.secrets"
 local store = require "specbench.store"
 local workload = require "specbench.workload"
 
@@ -22,19 +23,19 @@ local function plain_coordinates(r, cell)
   return coordinates
 end
 
--- The description with models looked up: what the engine turns into a command line.
+-- The description with models looked up: what the engine turns into a command line; or nil and why it cannot.
 local function resolve_server(r, cell, engine, known, options)
   local description = r.server(cell)
-  local checked, message = engines.check(description, engine)
-  if not checked then error(message, 0) end
+  local checked, reason = engines.check(description, engine)
+  if not checked then return nil, reason end
   local server = {}
   for name, value in pairs(description) do server[name] = value end
   server.model = known:resolve(description.model)
   server.draft = known:resolve(description.draft)
   if engine.name == "sim" then server.speed = options.speed or 1 end
   if options.url then server.model.url = options.url end
-  local reason = engine.unsupported(server)
-  if reason then error(reason, 0) end
+  reason = engine.unsupported(server)
+  if reason then return nil, reason end
   return server
 end
 
@@ -48,11 +49,12 @@ end
 ---@field cost number expected seconds
 
 local function job_of(r, cell, engine, known, options)
-  local server = resolve_server(r, cell, engine, known, options)
+  local server, reason = resolve_server(r, cell, engine, known, options)
+  if not server then return nil, reason end
   local work = workload.new(r.workload(cell), cell)
   local identity = {
     round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
-    engine = engine.name, server = server, workload = workload.identity(work), warmup = r.warmup or 1,
+    engine = engine.name, server = secrets.server(server), workload = workload.identity(work), warmup = r.warmup or 1,
   }
   return {
     id = store.id(identity), identity = identity, round = r.name, description = round.describe(r, cell),
@@ -70,30 +72,36 @@ end
 ---@field round specbench.round
 ---@field engine table
 ---@field jobs specbench.job[] in the order of the run
+---@field refused { description: string, reason: string }[] cells that this engine cannot serve
 ---@field servers integer how many are started
+---@field streams integer the largest concurrency
 ---@field seconds number expected wall time, server starts included
 
 ---@param r specbench.round
 ---@param options table of the command line: engine, models, model, url, speed, seed, repeats, no_text
 ---@return specbench.plan
 function plan.new(r, options)
-  local engine, message = engines.load(options.engine)
-  if not engine then error(message, 0) end
-  local known
-  known, message = models.load(options)
-  if not known then error(message, 0) end
-  local self = { round = r, engine = engine, jobs = {}, servers = 0, seconds = 0 }
+  local engine = engines.load(options.engine)
+  local known, message, code = models.load(options)
+  if not known then error({ exit = code == "usage" and 2 or 1, message = message }, 0) end
+  local self = { round = r, engine = engine, jobs = {}, refused = {}, servers = 0, seconds = 0, streams = 1 }
   local groups, order = {}, {}
   for _, cell in ipairs(round.expand(r, { seed = options.seed or 12345, repeats = options.repeats or 1 })) do
-    local job = job_of(r, cell, engine, known, options)
-    local group = groups[job.server_key]
-    if not group then
-      group = {}
-      groups[job.server_key] = group
-      order[#order + 1] = group
+    local job, reason = job_of(r, cell, engine, known, options)
+    if job then
+      local group = groups[job.server_key]
+      if not group then
+        group = {}
+        groups[job.server_key] = group
+        order[#order + 1] = group
+      end
+      group[#group + 1] = job
+      self.streams = math.max(self.streams, math.tointeger(job.workload.concurrency) or 1)
+    else
+      table.insert(self.refused, { description = round.describe(r, cell), reason = reason })
     end
-    group[#group + 1] = job
   end
+  if #order == 0 then error(self.refused[1].reason, 0) end
   -- cells of one server stand together, whatever the axes' order: a start costs minutes
   for _, group in ipairs(order) do
     for _, job in ipairs(group) do
@@ -109,9 +117,11 @@ end
 ---@param self specbench.plan
 ---@return string[] argv, table env of a job's server as they would be started, with port and host unfilled
 function plan.command(self, job)
-  -- where the simulator lies is no part of what a cell is
-  local binary = self.engine.name == "sim" and environment.executable or nil
-  local server = setmetatable({ host = "{host}", port = "{port}", binary = binary }, { __index = job.server })
+  -- where the simulator lies, and how many streams will come at once, is no part of what a cell is
+  local server = setmetatable({
+    host = "{host}", port = "{port}", streams = self.streams,
+    binary = self.engine.name == "sim" and environment.executable or nil,
+  }, { __index = job.server })
   local command = self.engine.command(server)
   return command.argv or {}, command.env or {}, command.url
 end

@@ -12,8 +12,10 @@ local fields = {
 }
 local required = { "name", "axes", "server", "workload" }
 
+local failure = { __tostring = function(self) return self.message end }
+
 local function fail(format, ...)
-  error({ round = true, message = format:format(...) }, 0)
+  error(setmetatable({ round = true, message = format:format(...) }, failure), 0)
 end
 
 local function hint(word, list)
@@ -39,7 +41,7 @@ local function read_axes(spec)
     end
     if seen[name] then fail("axes: '%s' stands there twice", name) end
     seen[name] = true
-    axes[i] = { name = name, values = values }
+    axes[i] = { name = name, values = values, declared = values }
   end
   if #axes == 0 then fail "axes: at least one { \"NAME\", { values... } } is needed, outermost first" end
   return axes
@@ -104,18 +106,19 @@ local function parse_setting(self, setting)
   return axis_of(self, name), split(list)
 end
 
------set AXIS=V1,V2: the axis takes these values. Numbers may be new; words must be known to the round.
+---Option --set AXIS=V1,V2: the axis takes these values, also beyond what --quick left. Numbers may be new; words
+---must be known to the round.
 ---@param settings string[]
 function round.set(self, settings)
   for _, setting in ipairs(settings) do
     local axis, words = parse_setting(self, setting)
     local known, values = {}, {}
-    for _, value in ipairs(axis.values) do known[value] = true end
+    for _, value in ipairs(axis.declared) do known[value] = true end
     for i, word in ipairs(words) do
       local value = convert(axis, word)
       if not known[value] and not math.type(value) then
-        fail("axis '%s' has no value '%s'%s; it has: %s", axis.name, word, hint(word, spelled(axis.values)),
-          table.concat(spelled(axis.values), ", "))
+        fail("axis '%s' has no value '%s'%s; it has: %s", axis.name, word, hint(word, spelled(axis.declared)),
+          table.concat(spelled(axis.declared), ", "))
       end
       values[i] = value
     end
@@ -123,7 +126,7 @@ function round.set(self, settings)
   end
 end
 
------only AXIS=V: of the axis' values only these.
+---Option --only AXIS=V: of the axis' values only these.
 ---@param settings string[]
 function round.only(self, settings)
   for _, setting in ipairs(settings) do

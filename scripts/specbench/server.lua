@@ -21,6 +21,7 @@ Server.__index = Server
 
 local POLL_FIRST, POLL_LONGEST = 0.01, 0.5 -- seconds between two questions whether it is ready
 local LOG_LINES = 15
+local LAST_BREATH = 0.3 -- seconds: connections of a process that ends break before its exit is seen
 
 local function fill(text, values)
   return (text:gsub("{(%w+)}", values))
@@ -76,7 +77,8 @@ local function await_ready(self, ready, seconds)
   if outcome == "ready" then return true end
   if outcome == "dead" then return nil, self:failure() end
   if outcome == "error" then return nil, ("readiness of %s: %s"):format(self.argv[1], detail) end
-  return nil, with_log(("server %s was not ready after %g s"):format(self.argv[1], seconds), self.log)
+  return nil, with_log(("server %s was not ready after %g s (--ready-timeout waits longer)"):format(self.argv[1],
+    seconds), self.log)
 end
 
 local function choose_port(options, host)
@@ -108,6 +110,7 @@ function server.start(options)
   local self = setmetatable({
     host = host, port = port, url = ("http://%s:%d"):format(host:find ":" and "[" .. host .. "]" or host, port),
     argv = argv, env = env, gpus = options.gpus, log = log, grace = options.grace or 10,
+    health = type(options.ready) == "string" and options.ready or nil,
   }, Server)
   local begun = clock.now()
   self.process, message = proc.start {
@@ -139,6 +142,17 @@ function Server:failure()
   if state == "running" or state == "starting" then return nil end
   if state == "failed" then return how end
   return with_log(("server %s ended (%s)"):format(self.argv[1], how or state), self.log)
+end
+
+---Why no more can be asked of it after requests failed: it ended, or does not answer for its health any more.
+---@return string? message
+function Server:breakdown()
+  if self.external then return nil end
+  self.process:wait(LAST_BREATH)
+  local reason = self:failure()
+  if reason or not self.health then return reason end
+  local healthy, message = http.get(self.url .. self.health)
+  return not healthy and with_log(("server %s is not well: %s"):format(self.argv[1], message), self.log) or nil
 end
 
 ---Asks it to end, waits for the whole process tree.

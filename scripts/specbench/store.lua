@@ -59,6 +59,14 @@ local function merge_axes(previous, about)
   return merged
 end
 
+-- Anything but the lock of a run that was killed before it wrote more.
+local function holds_other_things(folder)
+  for _, name in ipairs(fs.list(folder) or {}) do
+    if name ~= "lock" then return true end
+  end
+  return false
+end
+
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
 ---@param about { round: string, title: string?, axes: table[], report: table?, fresh: boolean? } what round.json
@@ -66,19 +74,22 @@ end
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about)
+  if not fs.stat(folder .. "/round.json") and holds_other_things(folder) then
+    return nil, ("%s is not empty and holds no results: give another folder with --out"):format(folder)
+  end
   local ok, message = fs.mkdir(folder)
-  if not ok then return nil, message end
   local lock
-  lock, message = fs.lock(folder .. "/lock")
-  if not lock then return nil, message end
+  if ok then lock, message = fs.lock(folder .. "/lock") end
+  if not lock then return nil, message .. ": give another folder with --out" end
   local self = setmetatable({ folder = folder, lock = lock }, Store)
-  local previous = fs.stat(folder .. "/round.json") and read_json(folder .. "/round.json")
+  local previous
+  if fs.stat(folder .. "/round.json") then
+    previous, message = read_json(folder .. "/round.json")
+    if not previous then return nil, message .. ": give another folder with --out" end
+  end
   if previous and previous.round ~= about.round then
     return nil, ("%s holds results of %s, not of %s: give another folder with --out")
       :format(folder, previous.round, about.round)
-  end
-  if not previous and #fs.list(folder) > 1 then
-    return nil, ("%s is not empty and holds no results: give another folder with --out"):format(folder)
   end
   if previous and about.fresh then
     ok, message = self:set_aside()

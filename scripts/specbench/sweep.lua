@@ -70,13 +70,12 @@ local function line_of(job, result)
     result.acceptance and result.acceptance.rate and (", acceptance %.2f"):format(result.acceptance.rate) or "")
 end
 
+-- What a server that cannot be had leaves undone, told in one line.
 local function fail_group(self, jobs, from, message)
-  for i = from, #jobs do
-    finish_cell(self, cell.refuse(jobs[i], message))
-    self.bar:update { done = self.done, finished = i == from and ("FAILED %s: %s"):format(jobs[i].description, message)
-      or nil }
-  end
-  if #jobs > from then self.bar:line(("FAILED %d more cells of the same server"):format(#jobs - from)) end
+  for i = from, #jobs do finish_cell(self, cell.refuse(jobs[i], message)) end
+  local more = #jobs - from
+  self.bar:update { done = self.done, finished = ("FAILED %s%s: %s"):format(jobs[from].description,
+    more > 0 and (" and %d more cells of its server"):format(more) or "", message) }
 end
 
 -- Measures jobs from `first` on; returns the next one to do when the server died.
@@ -85,14 +84,14 @@ local function measure_on(self, s, jobs, first)
     local job = jobs[i]
     self.bar:update { done = self.done, current = job.description, cell_fraction = 0,
       requests_done = 0, requests_total = #job.workload.prompts.items }
-    local result, run, outputs, load_seconds = cell.measure(job, s, function(p)
+    local result, more = cell.measure(job, s, function(p)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
         requests_total = p.total }
     end)
-    self.server_seconds = self.server_seconds + load_seconds
-    finish_cell(self, result, run, outputs)
+    self.server_seconds = self.server_seconds + more.load_seconds
+    finish_cell(self, result, more.run, more.outputs)
     self.bar:update { done = self.done, finished = line_of(job, result) }
-    if s:failure() then return i + 1 end
+    if more.breakdown or s:failure() then return i + 1 end
   end
 end
 
@@ -115,7 +114,7 @@ local function run_group(self, jobs, number)
     self.server_seconds = self.server_seconds + (clock.now() - stopping) / 1e9
     restarts = restarts + 1
     if next_job and next_job <= #jobs and restarts > RESTARTS then
-      fail_group(self, jobs, next_job, ("its server died %d times: see %s"):format(restarts, s.log))
+      fail_group(self, jobs, next_job, ("its server broke down %d times: see %s"):format(restarts, s.log))
       return
     end
   end

@@ -102,14 +102,14 @@ local function request(self, engine, model, prompt, limits, seed)
     body.prompt = prompt.text
   end
   for name, value in pairs(self.body) do body[name] = value end
-  local changed, extra = engine.request(body, {
+  local changed, extra, note = engine.request(body, {
     max_tokens = limits.max_tokens, min_tokens = limits.min_tokens, ignore_eos = limits.ignore_eos,
     prompt_tokens = prompt.tokens, task = self.task,
   })
   local headers = {}
   for name, value in pairs(extra or {}) do headers[#headers + 1] = ("%s: %s"):format(name, value) end
   table.sort(headers)
-  return { body = json.encode(changed), prompt_id = prompt.id, headers = headers }
+  return { body = json.encode(changed), prompt_id = prompt.id, headers = headers }, note
 end
 
 ---The measured requests, in order.
@@ -118,12 +118,15 @@ end
 ---@param model string the name the server serves
 ---@param seed integer sent with every request
 ---@return table[] requests for specbench.client
+---@return string? note what the engine could not be asked for
 function workload.requests(self, engine, model, seed)
-  local list = {}
+  local list, note = {}, nil
   for i, prompt in ipairs(self.prompts.items) do
-    list[i] = request(self, engine, model, prompt, self.limit_list[i], seed)
+    local missed
+    list[i], missed = request(self, engine, model, prompt, self.limit_list[i], seed)
+    note = note or missed
   end
-  return list
+  return list, note
 end
 
 ---Requests that wake the server up. Their text is no prompt's beginning, so no cache serves a measured one.
@@ -137,7 +140,7 @@ function workload.warm_up(self, engine, model, count, tag)
   local list = {}
   for i = 1, count do
     local text = ("Warm-up %s, number %d: name a few colours and say where one sees them."):format(tag, i)
-    list[i] = request(self, engine, model, { text = text, id = i - 1, tokens = 24 }, { max_tokens = 16 }, 0)
+    list[i] = (request(self, engine, model, { text = text, id = i - 1, tokens = 24 }, { max_tokens = 16 }, 0))
   end
   return list
 end

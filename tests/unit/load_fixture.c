@@ -40,7 +40,7 @@ sb_load_request *requests(uint32_t count)
   return list;
 }
 
-void begin(world *w, sb_load_options options)
+void begin_load(world *w, sb_load_options options)
 {
   sb_err err = { 0 };
   if (!options.url)
@@ -53,7 +53,7 @@ void begin(world *w, sb_load_options options)
   assert_int_equal(w->ended, 0); /* never from inside start */
 }
 
-sb_run *end(world *w)
+sb_run *end_load(world *w)
 {
   while (!w->ended) {
     bool alive = sb_loop_step(w->loop);

@@ -7,7 +7,9 @@
 
 /* Events as engines send them. */
 #define TEXT(text) "data: {\"choices\":[{\"text\":\"" text "\",\"finish_reason\":null}]}\n\n"
-#define USED(text, n) "data: {\"choices\":[{\"text\":\"" text "\"}],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":" n "}}\n\n"
+#define USED(text, n)                                            \
+  "data: {\"choices\":[{\"text\":\"" text "\"}],\"usage\":{\"prompt_tokens\":5," \
+  "\"completion_tokens\":" n "}}\n\n"
 #define STOP "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":\"stop\"}]}\n\n"
 #define DONE "data: [DONE]\n\n"
 
@@ -32,9 +34,9 @@ void close_world(world *w);
 sb_load_request *requests(uint32_t count);
 
 /* Starts the load; the url is the server's where none is given. */
-void begin(world *w, sb_load_options options);
+void begin_load(world *w, sb_load_options options);
 
 /* Runs the loop until the load has ended, checks that it ended once and completely, and takes its run. */
-sb_run *end(world *w);
+sb_run *end_load(world *w);
 
 #endif

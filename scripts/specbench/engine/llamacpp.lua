@@ -6,8 +6,8 @@ local description = require "specbench.engine.description"
 
 local PREFIX = "llamacpp:spec_decode_num_"
 
--- llama-server shares its context out among the slots; these are what one slot and how many slots
--- there are where the round does not say.
+-- llama-server shares its context out among the slots; these are what one slot has, and how many
+-- slots there are at least, where the round does not say.
 local SLOT_CONTEXT, SLOTS = 4096, 4
 
 local SPEC_TYPES = {
@@ -52,7 +52,7 @@ end
 
 ---@param server table resolved description with host, port, gpus
 local function command(server)
-  local slots = server.max_num_seqs or SLOTS
+  local slots = server.max_num_seqs or math.max(server.streams or 0, SLOTS)
   local argv = { server.model.binary or "llama-server" }
   base.option(argv, "-m", server.model.path)
   base.option(argv, "-a", served_name(server))

@@ -1,0 +1,130 @@
+# Read by quickstart.sh and test.sh ('.'): what they need from the system, and how it gets there. POSIX sh.
+#
+# Each need is a probe and the Debian package that answers it, so that what is there in another way (another
+# libcurl flavour, a distribution without apt) is left alone. The names are those of Debian 12, where both
+# scripts are tried on a bare system. Ubuntu 24.04 has them all under the same names (several in its universe
+# component), but nobody has tried that yet.
+
+say() {
+  printf '%s: %s\n' "${0##*/}" "$*"
+}
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+cores() {
+  getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1
+}
+
+# logged FILE COMMAND...: its output goes to the file; where it fails, the end of that is shown and we stop.
+logged() {
+  log=$1
+  shift
+  "$@" >"$log" 2>&1 || {
+    tail -n 40 "$log" >&2
+    die "failed: $* (all of its output: $log)"
+  }
+}
+
+has_library() {
+  command -v pkg-config >/dev/null && pkg-config --exists "$1"
+}
+
+has_compiler() {
+  printf '#include <stdio.h>\nint main(void) { return 0; }\n' | "${CC:-cc}" -x c -o /dev/null -
+}
+
+has_lua_module() {
+  lua5.4 -e "require '$1'"
+}
+
+has_python_venv() {
+  python3 -c 'import ensurepip, venv'
+}
+
+has_certificates() {
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -n "${SSL_CERT_FILE:-}" ]
+}
+
+# need PACKAGE PROBE...: remembers the package where the probe fails.
+need() {
+  package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+needs_to_run() {
+  need build-essential has_compiler
+  need build-essential command -v make
+  need cmake command -v cmake
+  need pkg-config command -v pkg-config
+  need liblua5.4-dev has_library lua5.4
+  need lua5.4 command -v lua5.4
+  need lua-cjson has_lua_module cjson
+  need libuv1-dev has_library libuv
+  need libcurl4-openssl-dev has_library libcurl
+  need zlib1g-dev has_library zlib
+  need libssl-dev has_library libcrypto
+  need gnuplot-nox command -v gnuplot
+  need ca-certificates has_certificates
+}
+
+needs_to_test() {
+  needs_to_run
+  need libcmocka-dev has_library cmocka
+  need lua-busted has_lua_module busted.core
+  need lua-check command -v luacheck
+  need python3-venv has_python_venv
+  need procps command -v ps
+  need openssl command -v openssl
+  need groff-base command -v groff
+}
+
+needs_valgrind() {
+  need valgrind command -v valgrind
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    env DEBIAN_FRONTEND=noninteractive "$@"
+  elif [ -t 0 ]; then
+    sudo env DEBIAN_FRONTEND=noninteractive "$@"
+  else
+    sudo -n env DEBIAN_FRONTEND=noninteractive "$@" # nobody is there to type a password
+  fi
+}
+
+# find_missing NEEDS...: sets $missing to the packages of the named functions whose probes fail, each once.
+find_missing() {
+  missing=
+  for needs in "$@"; do
+    "$needs"
+  done
+  missing=$(printf '%s\n' $missing | sort -u | paste -s -d ' ')
+}
+
+install_missing() {
+  find_missing "$@"
+  if [ -z "$missing" ]; then
+    say "every package needed is there"
+    return
+  fi
+  command -v apt-get >/dev/null || die "install these first (Debian's names; there is no apt-get here): $missing"
+  if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+    die "run this as root, or install these first (there is no sudo here): $missing"
+  fi
+  say "installing $missing"
+  # An update that fails is no trouble where the lists are here already; the install below tells.
+  as_root apt-get update -qq || say "apt-get update failed: trying with the package lists that are here"
+  # shellcheck disable=SC2086 # one word a package
+  as_root apt-get install -y -qq --no-install-recommends $missing >build/packages.log 2>&1 || {
+    tail -n 5 build/packages.log >&2
+    die "apt-get failed (no network? all of its output: build/packages.log); install these by hand," \
+      "then run this again: $missing"
+  }
+  installed=$missing
+  find_missing "$@"
+  [ -z "$missing" ] || die "these were installed and still do not answer: $missing (of $installed)"
+}

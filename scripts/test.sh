@@ -1,0 +1,82 @@
+#!/bin/sh
+# sh scripts/test.sh [--quick | --asan | --valgrind] [CTEST-OPTION]...
+#
+# Installs what is missing, builds with warnings as errors and runs the tests:
+#   (none)      the unit tests under AddressSanitizer and UBSan, then every test in the optimised build
+#   --quick     every test but the real engine's, in the optimised build alone
+#   --asan      every test, specbench itself included, under AddressSanitizer and UBSan
+#   --valgrind  the unit tests under valgrind
+# Other options go to ctest, e.g. -R NAME for some tests or -V for all they print. tests/README.md says what
+# is proved. With CI=1 a test that finds its data or its engine missing fails instead of being skipped.
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p build
+. scripts/packages.sh
+
+mode=full
+case ${1:-} in
+  -h | --help)
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'
+    exit
+    ;;
+  --quick | --asan | --valgrind)
+    mode=${1#--}
+    shift
+    ;;
+esac
+
+# llama.cpp's server as a Python package, in a virtual environment of its own; made again when the pin changes.
+install_engine() {
+  venv=build/llama-venv
+  cmp -s tests/engine/requirements.txt "$venv/installed.txt" && return
+  say "installing llama.cpp (PyPI's xllamacpp) into $venv"
+  rm -rf "$venv"
+  if python3 -m venv "$venv" && "$venv/bin/pip" install -q -r tests/engine/requirements.txt; then
+    cp tests/engine/requirements.txt "$venv/installed.txt"
+  elif [ -n "${CI:-}" ]; then
+    die "pip could not install xllamacpp: no network?"
+  else
+    say "pip could not install xllamacpp (no network?): the real engine's tests will be skipped"
+  fi
+}
+
+# build PRESET FOLDER [TARGET]
+build() {
+  say "building $2"
+  logged "$2-configure.log" cmake --preset "$1" -B "$2" -DSPECBENCH_WERROR=ON
+  logged "$2-build.log" cmake --build "$2" -j "$(cores)" ${3:+--target "$3"}
+}
+
+# run_tests FOLDER CTEST-OPTION...
+run_tests() {
+  folder=$1
+  shift
+  ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(cores)" "$@"
+}
+
+case $mode in
+  full)
+    install_missing needs_to_test
+    install_engine
+    build asan build/test-asan unit_tests
+    run_tests build/test-asan -L unit "$@"
+    build release build/test
+    run_tests build/test "$@"
+    ;;
+  quick)
+    install_missing needs_to_test
+    build release build/test
+    run_tests build/test -LE engine "$@"
+    ;;
+  asan)
+    install_missing needs_to_test
+    install_engine
+    build asan build/test-asan
+    run_tests build/test-asan "$@"
+    ;;
+  valgrind)
+    install_missing needs_to_test needs_valgrind
+    build valgrind build/test-valgrind unit_tests
+    run_tests build/test-valgrind -L unit "$@"
+    ;;
+esac

@@ -1,0 +1,98 @@
+local w
+
+before_each(function() w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new() end)
+after_each(function() w:remove() end)
+
+-- What a mistake on the command line answers: one line, which holds these texts.
+local function check(arguments, status, ...)
+  local result = w:run(arguments)
+  assert.equal(status, result.status, result.err)
+  for _, text in ipairs { ... } do assert.truthy(result.err:find(text, 1, true), result.err) end
+  assert.equal(1, select(2, result.err:gsub("\n", "\n")), "one line: " .. result.err)
+  assert.equal("", result.out)
+end
+
+describe("a command line", function()
+  it("without a command shows how to use it", function()
+    local result = w:run ""
+    assert.equal(2, result.status)
+    assert.truthy(result.err:find("usage: specbench COMMAND", 1, true))
+  end)
+
+  it("with an unknown command names the one meant", function()
+    check("repot", 2, "no command 'repot'", "did you mean 'report'?", "specbench help")
+    check("help repot", 2, "no command 'repot'", "did you mean 'report'?")
+    check("--wrong", 2, "no command '--wrong'")
+  end)
+
+  it("with an unknown option names the one meant", function()
+    check("run round2 --quik", 2, "specbench run", "--quik", "did you mean --quick?")
+    check("run round2 --zzz", 2, "unknown option --zzz", "see specbench run --help")
+    check("sim --zzz", 2, "unknown option '--zzz'", "specbench sim --help")
+  end)
+
+  it("with a malformed value says what an option takes", function()
+    check("run round2 --speed 0", 2, "--speed", "from 0.001 to 1000")
+    check("run round2 --repeats x", 2, "--repeats", "a whole number", "'x'")
+    check("run round2 --out", 2, "--out needs a value")
+  end)
+
+  it("with too few or too many words says which", function()
+    check("run", 2, "ROUND is missing")
+    check("run round2 round3", 2, "unexpected argument 'round3'")
+    check("show", 2, "CELL is missing")
+    check("bench server", 2, "'server'", "specbench bench client")
+  end)
+
+  it("refuses a key, which others could read there", function()
+    check("run round2 --api-key sk-1", 2, "--api-key is not accepted", "other users can read command lines")
+  end)
+
+  it("with an unknown engine names those that there are", function()
+    check("run round2 --engine vlm", 2, "unknown engine 'vlm'", "sim, vllm, vllm_v0, llamacpp")
+    check("plan round2 --engine external:vlm", 2, "unknown dialect", "'external:vlm'")
+  end)
+
+  it("with a malformed --model says how it is written", function()
+    check("plan round2 --model qwen", 2, "--model 'qwen' is not NAME=PATH")
+  end)
+
+  it("with a round or script that is not there says so", function()
+    check("run round22", 2, "no round round22", "did you mean round2?", "give a round file")
+    check("nowhere.lua", 2, "cannot read script nowhere.lua")
+  end)
+
+  it("with a folder that is no results folder says so", function()
+    check("report nowhere", 1, "nowhere is no results folder")
+    check("show nowhere", 1, "nowhere/records.bin", "No such file")
+  end)
+
+  it("finds no scripts in a wrong SPECBENCH_HOME", function()
+    local result = w:run("help", { env = { SPECBENCH_HOME = w.folder } })
+    assert.equal(1, result.status)
+    assert.truthy(result.err:find("set SPECBENCH_HOME", 1, true))
+  end)
+end)
+
+describe("--set and --only", function()
+  for _, option in ipairs { "--set", "--only" } do
+    it(option .. " name the axes where one is unknown", function()
+      check("run round2 " .. option .. " concurency=1", 2, option .. " concurency=1", "no axis 'concurency'",
+        "did you mean 'concurrency'?", "model, method, task, context, concurrency")
+    end)
+
+    it(option .. " name the values where one is unknown", function()
+      check("run round2 " .. option .. " task=polsh", 2, option .. " task=polsh", "no value 'polsh'",
+        "did you mean 'polish'?", "news2highlight, highlight2news, polish")
+    end)
+
+    it(option .. " say how they are written", function()
+      check("run round2 " .. option .. " task", 2, "'task' is not AXIS=VALUE")
+      check("run round2 " .. option .. " concurrency=many", 2, "takes numbers, not 'many'")
+    end)
+  end
+
+  it("that leave no cell say so", function()
+    check("plan round2 --set task=polish --set context=8k", 1, "no cell is left of round2")
+  end)
+end)

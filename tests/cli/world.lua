@@ -1,0 +1,242 @@
+--- A folder of its own for a test, and specbench run in it as a user runs it.
+---
+---   local world = require("sb.environment").home .. "/tests/cli/world.lua"
+---   local w = dofile(world).new()
+---   w:write("grid.lua", w.round())
+---   local result = w:run "run grid.lua --out results"
+---   assert.equal(0, result.status)
+---
+--- Servers are simulators behind a small program, w.server: it notes its pid in the file `started`
+--- and misbehaves as the file `faults` says, so that a fault can go away between two runs of the
+--- same round.
+
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+local task = require "sb.task"
+
+local PATIENCE_S = 60 -- for what takes a moment; far beyond what a slow machine needs
+
+-- Variables of the caller's that would change what a run does.
+local UNSET = "-u OPENAI_API_KEY -u SPECBENCH_API_KEY_FILE -u SPECBENCH_MODELS -u SPECBENCH_DATASETS"
+
+local SERVER = [[
+#!/bin/sh
+echo $$ >> "%s/started"
+for word; do
+  shift
+  case $word in
+    --api-key) skip=yes ;;
+    *) [ "$skip" ] || set -- "$@" "$word"; skip= ;;
+  esac
+done
+exec "%s" "$@" $(cat "%s/faults" 2>/dev/null)
+]]
+
+local ROUND = [[
+local bench = require "specbench"
+local data = require "specbench.dataset"
+return bench.round {
+  name = "%s",
+  axes = { { "method", { "none", "draft" } }, { "concurrency", { 1, 2 } } },
+  chunk_timeout = %g,
+  server = function(c)
+    local speculates = c.method == "draft"
+    return {
+      model = "qwen2.5-7b", method = c.method, k = speculates and 3 or nil,
+      draft = speculates and "qwen2.5-0.5b" or nil,
+    }
+  end,
+  workload = function(c)
+    return {
+      prompts = assert(data.prompts { dataset = "random", tokens = 20, count = 4, seed = c.seed }),
+      limits = function() return { max_tokens = 8 } end,
+    }
+  end,
+}
+]]
+
+local World = {}
+World.__index = World
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in (text or ""):gmatch "[^\n]+" do lines[#lines + 1] = line end
+  return lines
+end
+
+-- A process that has ended but that nobody has waited for yet runs no more.
+local function is_running(pid)
+  local stat = fs.read(("/proc/%d/stat"):format(pid))
+  return stat ~= nil and not stat:match "^%d+ %(.*%) [ZX]"
+end
+
+---@return table world with fields folder and server, a program; remove it with w:remove()
+local function new()
+  local folder = os.tmpname()
+  os.remove(folder)
+  assert(fs.mkdir(folder))
+  local self = setmetatable({ folder = folder, server = folder .. "/server" }, World)
+  self:write("server", SERVER:format(folder, environment.executable, folder))
+  assert(os.execute("chmod +x " .. quote(self.server)))
+  self:models {}
+  return self
+end
+
+function World:remove()
+  if self.background then
+    os.execute(("kill -KILL %d 2>/dev/null"):format(self.background))
+    self:wait_gone(self:servers())
+  end
+  fs.remove(self.folder)
+end
+
+---@param name string
+---@param text string
+function World:write(name, text)
+  assert(fs.write(self.folder .. "/" .. name, text))
+end
+
+---@param name string
+---@return string|nil text
+function World:read(name)
+  return (fs.read(self.folder .. "/" .. name))
+end
+
+---Text of a round: two servers (method none and draft) with two cells (concurrency 1 and 2) each, a
+---warm-up request and four measured ones a cell.
+---@param options { name: string?, chunk_timeout: number? }?
+function World.round(options)
+  options = options or {}
+  return ROUND:format(options.name or "grid", options.chunk_timeout or 300)
+end
+
+---Writes models.lua: w.server serves, with these fields beside.
+---@param fields string Lua text of further fields
+function World:models(fields)
+  self:write("models.lua", ('return { ["qwen2.5-7b"] = { binary = %q, %s } }\n'):format(self.server,
+    type(fields) == "string" and fields or ""))
+end
+
+---@param list string[] faults of servers started from now on, see specbench sim --help
+function World:faults(list)
+  local words = {}
+  for i, fault in ipairs(list) do words[i] = "--fault " .. fault end
+  self:write("faults", table.concat(words, " ") .. "\n")
+end
+
+local function command_line(self, arguments, options)
+  local environ = {}
+  for name, value in pairs(options.env or {}) do environ[#environ + 1] = name .. "=" .. quote(value) end
+  return ("env %s SPECBENCH_HOME=%s %s %s %s"):format(UNSET, quote(environment.home), table.concat(environ, " "),
+    quote(environment.executable), arguments), ("cd %s && "):format(quote(self.folder))
+end
+
+---Runs it to its end.
+---@param arguments string of a shell's command line
+---@param options { env: table<string, string>? }?
+---@return { status: integer, out: string, err: string }
+function World:run(arguments, options)
+  local line, cd = command_line(self, arguments, options or {})
+  local _, _, status = os.execute(("%stimeout -k 5 %d %s >stdout 2>stderr </dev/null"):format(cd, PATIENCE_S, line))
+  return { status = status, out = self:read "stdout", err = self:read "stderr" }
+end
+
+---The same with the round of :round(), on simulators.
+---@param arguments string
+---@param options { env: table<string, string>? }?
+function World:run_grid(arguments, options)
+  return self:run("run grid.lua --models models.lua --speed 200 --no-pictures --out results " .. arguments, options)
+end
+
+---Starts it and goes on.
+---@param arguments string
+---@param options { env: table<string, string>?, terminal: boolean? }? terminal: all it writes goes to one,
+---  which the file stdout records
+---@return integer pid of specbench
+function World:start(arguments, options)
+  options = options or {}
+  fs.remove(self.folder .. "/pid")
+  fs.remove(self.folder .. "/status")
+  local line, cd = command_line(self, arguments, options)
+  line = "echo $$ >pid.part; mv pid.part pid; exec " .. line
+  line = options.terminal and ("script -qec %s /dev/null"):format(quote("sh -c " .. quote(line)))
+    or "sh -c " .. quote(line)
+  os.execute(("%s{ %s >stdout 2>stderr </dev/null; echo $? >status.part; mv status.part status; } &"):format(cd,
+    line))
+  self:eventually("specbench to start", function() return self:read "pid" end)
+  self.background = tonumber(self:read "pid")
+  return self.background
+end
+
+---@param signal string "INT"
+function World:signal(signal)
+  assert(os.execute(("kill -%s %d"):format(signal, self.background)))
+end
+
+---Waits for the end of what :start began.
+---@return { status: integer, out: string, err: string }
+function World:finish()
+  self:eventually("specbench to end", function() return self:read "status" end)
+  self.background = nil
+  return { status = tonumber(self:read "status"), out = self:read "stdout", err = self:read "stderr" }
+end
+
+---Asks again and again until the answer is true.
+---@param what string
+---@param ask fun(): any
+---@return any answer
+function World:eventually(what, ask)
+  for _ = 1, PATIENCE_S * 50 do
+    local answer = ask()
+    if answer then return answer end
+    task.sleep(0.02)
+  end
+  error(("waited in vain for %s; standard error: %s"):format(what, self:read "stderr" or ""), 2)
+end
+
+---@return integer[] pids of all servers started so far
+function World:servers()
+  local pids = {}
+  for i, line in ipairs(lines_of(self:read "started")) do pids[i] = math.tointeger(tonumber(line)) end
+  return pids
+end
+
+---@param pid integer
+---@return integer? parent
+function World.parent_of(pid)
+  local stat = fs.read(("/proc/%d/stat"):format(pid))
+  return stat and math.tointeger(tonumber(stat:match "^%d+ %(.*%) %a (%d+)"))
+end
+
+---@param pids integer[]
+function World:wait_gone(pids)
+  for _, pid in ipairs(pids) do
+    self:eventually(("process %d to be gone"):format(pid), function() return not is_running(pid) end)
+  end
+end
+
+World.is_running = is_running
+
+---@param kind "cells"|"failed"
+---@return table<string, string> cells name of each folder -> text of its cell.json
+function World:cells(kind)
+  local cells, folder = {}, "results/" .. kind
+  for _, name in ipairs(fs.list(self.folder .. "/" .. folder) or {}) do
+    cells[name] = self:read(("%s/%s/cell.json"):format(folder, name))
+  end
+  return cells
+end
+
+---@param kind "cells"|"failed"
+---@return integer
+function World:count(kind)
+  local count = 0
+  for _ in pairs(self:cells(kind)) do count = count + 1 end
+  return count
+end
+
+return { new = new }

@@ -1,0 +1,283 @@
+local task = require "sb.task"
+
+-- A variable that notes when it is closed.
+local function noting(log, name)
+  return setmetatable({}, { __close = function() log[#log + 1] = name end })
+end
+
+-- Runs `f` in a task and returns the error it ends with.
+local function failure(f, ...)
+  local ok, message, code = task.spawn(f, ...):join()
+  assert.is_nil(ok)
+  assert.equal("error", code)
+  return message
+end
+
+describe("a task", function()
+  it("runs in the loop's next turn, with its arguments", function()
+    local seen
+    local t = task.spawn(function(...) seen = table.pack(...) end, 1, nil, "x")
+    assert.is_nil(seen)
+    assert.equal("ready", t:status())
+    t:join()
+    assert.same({ 1, nil, "x", n = 3 }, seen)
+    assert.equal("finished", t:status())
+  end)
+
+  it("gives its results to everyone who joins, as often as they ask", function()
+    local t = task.spawn(function() task.sleep(0.01) return 1, nil, 3 end)
+    local others = {}
+    for i = 1, 3 do others[i] = task.spawn(function() return select("#", t:join()) end) end
+    assert.same({ 1, nil, 3, n = 3 }, table.pack(t:join()))
+    assert.same({ 1, nil, 3, n = 3 }, table.pack(t:join()))
+    for i = 1, 3 do assert.equal(3, (others[i]:join())) end
+  end)
+
+  it("runs beside others while they wait", function()
+    local order = {}
+    local slow = task.spawn(function() task.sleep(0.05) order[#order + 1] = "slow" end)
+    local quick = task.spawn(function() task.sleep(0.001) order[#order + 1] = "quick" end)
+    slow:join()
+    quick:join()
+    assert.same({ "quick", "slow" }, order)
+  end)
+
+  it("fails with a traceback of where the error was raised", function()
+    local function deep() error("boom") end
+    local message = failure(function() task.sleep(0) deep() end)
+    assert.truthy(message:find("tasks_spec.lua:%d+: boom\n"))
+    assert.truthy(message:find("in upvalue 'deep'", 1, true) or message:find("in local 'deep'", 1, true))
+  end)
+
+  it("fails with the object it raised", function()
+    local object = {}
+    assert.equal(object, failure(error, object))
+  end)
+
+  it("may raise in many at once", function()
+    local tasks = {}
+    for i = 1, 1000 do tasks[i] = task.spawn(function() error("e" .. i, 0) end) end
+    for i = 1, 1000 do
+      local _, message = tasks[i]:join()
+      assert.equal("e" .. i, message:match("^[^\n]*"))
+    end
+  end)
+
+  it("knows which one it is", function()
+    local inside
+    local t = task.spawn(function() inside = task.current() end)
+    t:join()
+    assert.equal(t, inside)
+    assert.truthy(tostring(t):find("^task: "))
+  end)
+
+  it("cannot join or cancel itself", function()
+    assert.truthy(failure(function() task.current():join() end):find("cannot join itself"))
+    assert.truthy(failure(function() task.current():cancel() end):find("cannot cancel itself"))
+  end)
+
+  it("must not yield but by waiting", function()
+    assert.truthy(failure(function() coroutine.yield(1) end):find("yields only by waiting"))
+  end)
+
+  it("sleeps at least as long as asked", function()
+    local clock = require "sb.clock"
+    local before = clock.now()
+    task.sleep(0.02)
+    assert.is_true(clock.now() - before >= 20000000)
+    assert.has_error(function() task.sleep(-1) end)
+    assert.has_error(function() task.sleep(0 / 0) end)
+  end)
+end)
+
+describe("cancelling a task", function()
+  it("closes its variables, the last one first, and gives nil, cancelled", function()
+    local log = {}
+    local t = task.spawn(function()
+      local _ <close> = noting(log, "a")
+      local _ <close> = noting(log, "b")
+      task.sleep(100)
+    end)
+    task.sleep(0)
+    t:cancel()
+    assert.same({ "b", "a" }, log)
+    local ok, message, code = t:join()
+    assert.is_nil(ok)
+    assert.equal("cancelled", message)
+    assert.equal("cancelled", code)
+    assert.equal("cancelled", t:status())
+  end)
+
+  it("works before it ran, while it waits for another, and after it ended", function()
+    local ran = false
+    local never = task.spawn(function() ran = true end)
+    never:cancel()
+    task.sleep(0.001)
+    assert.is_false(ran)
+    local long = task.spawn(task.sleep, 100)
+    local joining = task.spawn(function() long:join() end)
+    task.sleep(0.001)
+    joining:cancel()
+    assert.equal("waiting", long:status())
+    long:cancel()
+    long:cancel()
+    local done = task.spawn(function() return 7 end)
+    done:join()
+    done:cancel()
+    assert.equal(7, (done:join()))
+  end)
+
+  it("reaches a task whose wait ended in this very turn", function()
+    local victims, ran = {}, 0
+    local killer = task.spawn(function()
+      task.sleep(0.01)
+      for _, victim in ipairs(victims) do victim:cancel() end
+    end)
+    for i = 1, 5 do
+      victims[i] = task.spawn(function() task.sleep(0.01) ran = ran + 1 end)
+    end
+    local joiner = task.spawn(function() victims[1]:join() end)
+    killer:join()
+    joiner:join()
+    for _, victim in ipairs(victims) do
+      assert.is_true(victim:status() == "cancelled" or victim:status() == "finished")
+    end
+    assert.is_true(ran <= 5)
+  end)
+
+  it("passes pcall and does not let it go on", function()
+    local after = false
+    local t = task.spawn(function()
+      pcall(task.sleep, 100)
+      after = true
+    end)
+    task.sleep(0.001)
+    t:cancel()
+    task.sleep(0.001)
+    assert.is_false(after)
+  end)
+
+  it("happens at the end of the block that holds it", function()
+    local t
+    do
+      local held <close> = task.spawn(task.sleep, 100)
+      t = held
+      task.sleep(0)
+    end
+    assert.equal("cancelled", t:status())
+  end)
+
+  it("does not wait in what it closes, and cannot be repeated from there", function()
+    local wait, again
+    local t
+    t = task.spawn(function()
+      local _ <close> = setmetatable({}, { __close = function()
+        wait = select(2, pcall(task.sleep, 0))
+        again = select(2, pcall(t.cancel, t))
+      end })
+      task.sleep(100)
+    end)
+    task.sleep(0.001)
+    t:cancel()
+    assert.truthy(wait:find("not inside a task", 1, true))
+    assert.truthy(again:find("cannot cancel itself", 1, true))
+    assert.equal("cancelled", t:status())
+  end)
+end)
+
+describe("a wait", function()
+  it("works inside pcall and xpcall", function()
+    local ok, result = pcall(function() task.sleep(0.001) return 5 end)
+    assert.is_true(ok)
+    assert.equal(5, result)
+    local _, message = xpcall(function() task.sleep(0.001) error("late", 0) end, function(m) return m .. "!" end)
+    assert.equal("late!", message)
+  end)
+
+  it("works inside coroutines of the script", function()
+    local generate = coroutine.wrap(function()
+      for i = 1, 3 do
+        task.sleep(0.001)
+        coroutine.yield(i)
+      end
+    end)
+    assert.same({ 1, 2, 3 }, { generate(), generate(), generate() })
+    local co = coroutine.create(function() task.sleep(0.001) error("inside", 0) end)
+    assert.same({ false, "inside" }, { coroutine.resume(co) })
+    assert.equal("dead", coroutine.status(co))
+  end)
+
+  it("works inside coroutines inside coroutines", function()
+    local outer = coroutine.wrap(function()
+      local inner = coroutine.wrap(function() task.sleep(0.001) coroutine.yield("in") end)
+      coroutine.yield(inner())
+    end)
+    assert.equal("in", outer())
+  end)
+
+  it("closes the script's coroutines where the task is cancelled", function()
+    local log = {}
+    local t = task.spawn(function()
+      coroutine.wrap(function()
+        local _ <close> = noting(log, "inner")
+        task.sleep(100)
+      end)()
+    end)
+    task.sleep(0.001)
+    t:cancel()
+    assert.same({ "inner" }, log)
+  end)
+
+  it("works in iterators and metamethods, but not in table.sort or string.gsub", function()
+    local object = setmetatable({}, { __index = function(_, key) task.sleep(0.001) return key end })
+    assert.equal("x", object.x)
+    for value in function(_, last) task.sleep(0.001) if not last then return 1 end end do
+      assert.equal(1, value)
+    end
+    local message = failure(function()
+      table.sort({ 3, 1, 2 }, function(a, b) task.sleep(0) return a < b end)
+    end)
+    assert.truthy(message:find("cannot wait here: inside a callback of table.sort", 1, true))
+    message = failure(function() string.gsub("x", "x", function() task.sleep(0) end) end)
+    assert.truthy(message:find("cannot wait here", 1, true))
+  end)
+end)
+
+describe("a failure that nobody joins", function()
+  local environment = require "sb.environment"
+
+  local function run(script)
+    local path = os.tmpname() .. ".lua"
+    local file <close> = assert(io.open(path, "w"))
+    file:write(script)
+    file:flush()
+    local pipe = assert(io.popen(("%q %q 2>&1; echo rc $?"):format(environment.executable, path)))
+    local output = pipe:read("a")
+    pipe:close()
+    os.remove(path)
+    return output
+  end
+
+  it("is logged", function()
+    local output = run [[
+      local task = require "sb.task"
+      task.spawn(function() error("lost", 0) end)
+      task.sleep(0.01)]]
+    assert.truthy(output:find("specbench: error: a task failed and nobody joined it: lost\n", 1, true), output)
+  end)
+
+  it("is not logged where it was joined", function()
+    local output = run [[
+      local task = require "sb.task"
+      task.spawn(function() error("seen", 0) end):join()
+      task.spawn(task.sleep, 9):cancel()
+      return 3]]
+    assert.equal("rc 3\n", output)
+  end)
+
+  it("of the script itself is printed and gives exit status 1", function()
+    local output = run [[error("top")]]
+    assert.truthy(output:find("specbench: .*lua:1: top\nstack traceback"), output)
+    assert.truthy(output:find("rc 1\n$"), output)
+  end)
+end)

@@ -1,0 +1,8 @@
+foreach(name sse oai prom loop)
+  sb_unit_test(${name} sb_net)
+endforeach()
+find_package(Threads REQUIRED)
+foreach(name http http_failures)
+  sb_unit_test(${name} sb_net Threads::Threads)
+  target_sources(test_${name} PRIVATE http_fixture.c http_world.c)
+endforeach()
