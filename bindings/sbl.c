@@ -58,7 +58,8 @@ double sbl_opt_number_field(lua_State *L, int index, const char *field, double f
   return value;
 }
 
-int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low, int64_t high)
+int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low,
+                              int64_t high)
 {
   if (!push_field(L, index, field, LUA_TNUMBER))
     return fallback;

@@ -36,7 +36,8 @@ void sbl_type(lua_State *L, const char *name, const luaL_Reg *methods);
  * error that names the field. */
 const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback);
 double sbl_opt_number_field(lua_State *L, int index, const char *field, double fallback);
-int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low, int64_t high);
+int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low,
+                              int64_t high);
 bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallback);
 
 /* Seconds (a Lua number) as nanoseconds; negative, NaN and over 100 years raise. */

@@ -45,7 +45,8 @@ static int write_all(int fd, const char *data, size_t size)
 }
 
 /* Writes `file`; messages speak of `path`, which it may be the temporary stand-in for. */
-static int write_and_sync(const char *file, const char *path, int flags, const void *data, size_t size, sb_err *err)
+static int write_and_sync(const char *file, const char *path, int flags, const void *data, size_t size,
+                          sb_err *err)
 {
   int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
   if (fd < 0)

@@ -47,6 +47,28 @@ local function read_axes(spec)
   return axes
 end
 
+-- A misspelt name would do nothing, and quietly: every cell its own baseline, the quick run as long as the whole.
+local function check_names(self)
+  local names, known = {}, {}
+  for i, axis in ipairs(self.axes) do names[i], known[axis.name] = axis.name, true end
+  local function check(field, list)
+    for name in pairs(list or {}) do
+      if not known[name] then
+        fail("%s: no axis '%s'%s; the axes are: %s", field, tostring(name), hint(tostring(name), names),
+          table.concat(names, ", "))
+      end
+    end
+  end
+  check("baseline", self.baseline)
+  local quick = self.quick or {}
+  check("quick.axes", quick.axes)
+  for name in pairs(quick) do
+    if name ~= "axes" and name ~= "prompts" then
+      fail("quick has no field '%s'; known: axes, prompts", tostring(name))
+    end
+  end
+end
+
 ---Checks a round's description.
 ---@param spec table see rounds/README.md
 ---@return specbench.round
@@ -66,6 +88,7 @@ function round.new(spec)
   local self = { is_round = true }
   for name, value in pairs(spec) do self[name] = value end
   self.axes = read_axes(spec.axes)
+  check_names(self)
   return self
 end
 

@@ -14,7 +14,7 @@ local server = {}
 ---@field host string
 ---@field port integer
 ---@field argv string[] as started, {port} and {host} filled in
----@field log string path of its log file
+---@field log string path of its log file; one that the caller did not name goes with a server that ended well
 ---@field ready_seconds number how long it took to become ready
 local Server = {}
 Server.__index = Server
@@ -124,6 +124,7 @@ function server.start(options)
     return nil, message
   end
   self.ready_seconds = (clock.now() - begun) / 1e9
+  self.passing_log = not options.log
   return self
 end
 
@@ -159,6 +160,8 @@ end
 ---@param grace number? seconds from SIGTERM to SIGKILL
 function Server:stop(grace)
   if self.external then return end
+  if self.passing_log and not self:failure() then os.remove(self.log) end
+  self.passing_log = nil
   self.process:stop(grace or self.grace)
   self.process:wait_end()
 end

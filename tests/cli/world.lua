@@ -88,7 +88,8 @@ end
 
 function World:remove()
   if self.background then
-    os.execute(("kill -KILL %d 2>/dev/null"):format(self.background))
+    self:signal "KILL"
+    self:finish()
     self:wait_gone(self:servers())
   end
   fs.remove(self.folder)
@@ -132,7 +133,7 @@ local function command_line(self, arguments, options)
   local environ = {}
   for name, value in pairs(options.env or {}) do environ[#environ + 1] = name .. "=" .. quote(value) end
   return ("env %s SPECBENCH_HOME=%s %s %s %s"):format(UNSET, quote(environment.home), table.concat(environ, " "),
-    quote(environment.executable), arguments), ("cd %s && "):format(quote(self.folder))
+    options.program or quote(environment.executable), arguments), ("cd %s && "):format(quote(self.folder))
 end
 
 ---Runs it to its end.
@@ -154,9 +155,9 @@ end
 
 ---Starts it and goes on.
 ---@param arguments string
----@param options { env: table<string, string>?, terminal: boolean? }? terminal: all it writes goes to one,
----  which the file stdout records
----@return integer pid of specbench
+---@param options { env: table<string, string>?, terminal: boolean?, program: string? }? terminal: all it writes
+---  goes to one, which the file stdout records; program: another one than specbench
+---@return integer pid
 function World:start(arguments, options)
   options = options or {}
   fs.remove(self.folder .. "/pid")

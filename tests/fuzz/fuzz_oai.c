@@ -76,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   static const int64_t now = 1000;
   if (size < 2)
     return 0;
-  const sb_stream_options options = { .event_per_token = data[0] & 1, .keep_text = data[0] & 2, .whole = data[0] & 4 };
+  const sb_stream_options options = { .event_per_token = data[0] & 1, .keep_text = data[0] & 2,
+                                      .whole = data[0] & 4 };
   int status = data[0] & 8 ? 500 : 200;
   const char *text = (const char *)data + 2;
   size_t parts[] = { size, 1, (size_t)data[1] + 1 };

@@ -138,7 +138,8 @@ static void what_is_no_http_url_is_refused_at_once(void **state)
 {
   (void)state;
   WORLD(OK_HEAD CHUNKED "x");
-  static const char *const urls[] = { "", "localhost:80", "ftp://127.0.0.1/", "http://", "https://", "file:///etc/passwd" };
+  static const char *const urls[] = { "", "localhost:80", "ftp://127.0.0.1/", "http://", "https://",
+                                      "file:///etc/passwd" };
   for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
     sb_err err = { 0 };
     sb_http_call call = { .url = urls[i] };

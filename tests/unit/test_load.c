@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <sys/resource.h>
+
 #include "base/clock.h"
 #include "load/plan.h"
 #include "load_fixture.h"
@@ -77,10 +79,16 @@ static void a_bounded_open_loop_sends_late_but_keeps_the_plan(void **state)
   close_world(&w);
 }
 
-/* Every request ends the moment it is sent: from the loop (refused), and inside sb_http_start (no URL). */
+/* Every request ends the moment it is sent: from the loop (refused), and inside sb_http_start (no URL). The
+ * stack may grow to a megabyte, which is a hundred bytes a request. */
 static void ten_thousand_failures_at_once_need_no_stack(void **state)
 {
   (void)state;
+  struct rlimit usual, small;
+  getrlimit(RLIMIT_STACK, &usual);
+  small = usual;
+  small.rlim_cur = 1 << 20;
+  setrlimit(RLIMIT_STACK, &small);
   enum { N = 10000 };
   WORLD("");
   char refused[64];
@@ -90,7 +98,8 @@ static void ten_thousand_failures_at_once_need_no_stack(void **state)
   sb_load_request *list = requests(N);
   for (int i = 0; i < 4; i++) {
     w.ended = 0;
-    begin_load(&w, (sb_load_options){ .url = urls[i / 2], .requests = list, .count = N, .concurrency = i % 2 ? N / 100 : 1 });
+    uint32_t concurrency = i % 2 ? N / 100 : 1;
+    begin_load(&w, (sb_load_options){ .url = urls[i / 2], .requests = list, .count = N, .concurrency = concurrency });
     sb_run *run = end_load(&w);
     for (uint32_t r = 0; r < N; r++)
       assert_int_equal(run->records[r].outcome, SB_OUTCOME_CONNECT);
@@ -100,6 +109,7 @@ static void ten_thousand_failures_at_once_need_no_stack(void **state)
     w.load = NULL;
   }
   free(list);
+  setrlimit(RLIMIT_STACK, &usual);
   w.server = http_fixture_start(1, answers);
   close_world(&w);
 }
@@ -177,7 +187,8 @@ static void every_request_carries_its_headers_and_its_id(void **state)
   const char *const own[] = { "X-Own: 1", "X-Two: 2", NULL };
   sb_load_request *list = requests(3);
   list[1].headers = own;
-  begin_load(&w, (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .headers = common, .id_prefix = "cell-7" });
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .headers = common,
+                                   .id_prefix = "cell-7" });
   sb_run_free(end_load(&w));
   for (int i = 0; i < 3; i++) {
     char id[64];

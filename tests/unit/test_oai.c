@@ -48,7 +48,8 @@ static void what_is_not_said_is_absent(void **state)
   assert_nothing_but(&e, false);
   e = parse("{\"choices\":[],\"usage\":null,\"timings\":null,\"error\":null}");
   assert_nothing_but(&e, false);
-  e = parse("{\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}");
+  e = parse("{\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+            "\"finish_reason\":null}]}");
   assert_nothing_but(&e, true);
   e = parse("{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":null}}]}");
   assert_nothing_but(&e, true);

@@ -1,0 +1,98 @@
+---@meta sb.fs
+
+--- Files that survive a kill, and the few questions about paths and terminals that scripts ask. What fails gives
+--- nil, one line that names the path, and a code ("io", "parse", "state", "invalid").
+local fs = {}
+
+---@class sb.Lock
+local Lock = {}
+
+---@class sb.Stat
+---@field type "file"|"folder"|"other"
+---@field size integer bytes
+---@field mtime integer seconds since 1970
+
+--- Writes a file as a whole: after a crash it is the old one or the new one. Synced to disk.
+---@param path string
+---@param data string
+---@return true? ok, string? message, string? code
+function fs.write(path, data) end
+
+--- Appends and syncs to disk; makes the file where it is missing.
+---@param path string
+---@param data string
+---@return true? ok, string? message, string? code
+function fs.append(path, data) end
+
+---@param path string
+---@return string? data, string? message, string? code
+function fs.read(path) end
+
+--- Makes a folder and its parents; one that is there already is fine.
+---@param path string
+---@return true? ok, string? message, string? code
+function fs.mkdir(path) end
+
+--- Renames a finished folder into place and syncs. `to` must not exist; both lie on one file system.
+---@param from string
+---@param to string
+---@return true? ok, string? message, string? code
+function fs.commit(from, to) end
+
+--- Removes a file or a whole folder (links, not what they point to); one that is not there is fine.
+---@param path string
+---@return true? ok, string? message, string? code
+function fs.remove(path) end
+
+---@param folder string
+---@return string[]? names sorted, without . and ..
+---@return string? message, string? code
+function fs.list(folder) end
+
+---@param path string
+---@return sb.Stat? stat nil where there is nothing
+function fs.stat(path) end
+
+---@param path string
+---@return boolean
+function fs.is_executable(path) end
+
+---@param path string
+---@return string? absolute without links
+---@return string? message, string? code
+function fs.realpath(path) end
+
+---@param data string
+---@return string? compressed, string? message, string? code
+function fs.gzip(data) end
+
+---@param data string
+---@return string? inflated, string? message, string? code "parse" where it is damaged
+function fs.gunzip(data) end
+
+---@param data string
+---@return string hex 64 hexadecimal digits
+function fs.sha256(data) end
+
+---@param path string
+---@return string? hex, string? message, string? code
+function fs.sha256_file(path) end
+
+--- Takes a lock that dies with the process; the file is made where it is missing. To be held in a `<close>`
+--- variable, or closed.
+---@param path string
+---@return sb.Lock? lock, string? message, string? code "state" where another holds it
+function fs.lock(path) end
+
+--- Gives the lock back.
+function Lock:close() end
+
+---@param file file* io.stdout or io.stderr
+---@return boolean is_one
+---@return integer columns 80 where it is none
+function fs.is_terminal(file) end
+
+---@return string
+function fs.hostname() end
+
+return fs

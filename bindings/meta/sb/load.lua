@@ -1,0 +1,65 @@
+---@meta sb.load
+
+--- One load against one server, driven in C: Lua plans it, waits, and takes the records. Requests go to an
+--- OpenAI-compatible endpoint; each ends as a record, failures included.
+local load = {}
+
+---@class sb.Load
+local Load = {}
+
+---@class sb.LoadRequest
+---@field body string JSON
+---@field prompt_id? integer from 0; default: its position from 0
+---@field headers? string[] "Name: value", beside the load's
+
+---@class sb.Arrivals
+---@field kind? "constant"|"poisson"|"gamma" default "poisson"
+---@field rate number requests a second
+---@field burstiness? number the gamma distribution's shape: under 1 burstier than Poisson; default 1
+---@field seed? integer default 0
+
+---@class sb.LoadOptions
+---@field url string
+---@field requests sb.LoadRequest[] sent in this order
+---@field concurrency? integer most requests in flight; needed in a closed loop, no bound by default in an open one
+---@field arrivals? sb.Arrivals an open loop: each request is sent at its planned time; default: a closed loop
+---@field headers? string[] "Name: value", of every request
+---@field id_prefix? string every request carries "X-Request-Id: PREFIX-INDEX", from 0; default: no such header
+---@field timeout? number seconds for a whole request; default none
+---@field chunk_timeout? number seconds of silence; default none
+---@field event_per_token? boolean the engine sends one event a token: count so where nothing better is said
+---@field keep_text? boolean records keep the answers' text
+---@field whole? boolean the requests ask for one JSON answer, not for a stream
+
+---@class sb.LoadProgress
+---@field total integer requests
+---@field sent integer
+---@field done integer with any outcome
+---@field failed integer
+---@field in_flight integer
+---@field bytes integer of the bodies of ended requests
+
+--- The first requests go out before it returns. To be held in a `<close>` variable.
+---@param options sb.LoadOptions
+---@return sb.Load? load, string? message, string? code "invalid"
+function load.start(options) end
+
+--- Waits until every request has ended or the load was cancelled; one task at a time.
+---@param seconds? number default: without limit
+---@return boolean done false where the time ran out
+function Load:wait(seconds) end
+
+---@return sb.LoadProgress
+function Load:progress() end
+
+--- Ends what is in flight and sends nothing more; the records say "canceled".
+function Load:cancel() end
+
+--- The records, once, after the end or a cancel.
+---@return sb.Run
+function Load:run() end
+
+--- Cancels it and frees what it holds.
+function Load:close() end
+
+return load

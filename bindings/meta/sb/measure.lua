@@ -1,0 +1,82 @@
+---@meta sb.measure
+
+--- Runs: the records of one load, and the figures computed from them (runtime/measure/README.md defines each).
+local measure = {}
+
+--- `#run` is how many requests it has.
+---@class sb.Run
+---@operator len: integer
+local Run = {}
+
+---@class sb.Slo
+---@field ttft? number milliseconds
+---@field tpot? number milliseconds
+---@field e2el? number milliseconds
+
+---@class sb.Chunk
+---@field t integer when it arrived, sb.clock.now's nanoseconds
+---@field tokens integer 0 where the server did not say
+---@field has_text boolean
+
+--- Times are sb.clock.now's nanoseconds, 0 where the thing did not happen. What is unknown is absent.
+---@class sb.Request
+---@field id integer position in the load, from 0
+---@field prompt_id integer
+---@field t_intended integer the plan's time
+---@field t_send integer
+---@field t_first_byte integer of the answer's body
+---@field t_done integer
+---@field http_status integer 0: no answer
+---@field outcome "ok"|"connect"|"http"|"body"|"truncated"|"event"|"silence"|"timeout"|"canceled"
+---@field finish_reason "none"|"stop"|"length"|"other"
+---@field token_source "unknown"|"continuous_usage"|"token_ids"|"timings"|"event_per_token"|"usage_total"
+---@field tokens? integer of the answer
+---@field prompt_tokens? integer the server's count
+---@field completion_tokens? integer the server's count
+---@field cached_tokens? integer
+---@field draft_tokens? integer
+---@field accepted_tokens? integer
+---@field error? string one line
+---@field text? string where the load kept it
+---@field chunks sb.Chunk[]
+
+--- Reads what Run:encode wrote.
+---@param bytes string
+---@return sb.Run? run, string? message, string? code "parse"
+function measure.decode(bytes) end
+
+--- The figures by name ("output_throughput", "ttft_ms.p99"); those that the records cannot tell are absent.
+---@param slo? sb.Slo what counts for goodput
+---@return table<string, number|integer|boolean>
+function Run:metrics(slo) end
+
+---@param latency string "ttft_ms", "itl_token_ms", ...
+---@param percent number 0..100
+---@return number? milliseconds nil where there is no sample
+function Run:percentile(latency, percent) end
+
+---@param i integer from 1
+---@return sb.Request
+function Run:request(i) end
+
+--- Why requests failed.
+---@return table<string, integer> count by "outcome: error"
+function Run:failures() end
+
+--- How many chunks all answers together had.
+---@return integer
+function Run:chunks() end
+
+--- The records as bytes for a file (texts are left out).
+---@return string
+function Run:encode() end
+
+--- The records as JSON, one request a line.
+---@return string
+function Run:jsonl() end
+
+--- Says that the server's clock ran so many times as fast as the wall's (the simulator); default 1.
+---@param scale number above 0
+function Run:set_clock_scale(scale) end
+
+return measure

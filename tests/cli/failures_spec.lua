@@ -1,0 +1,178 @@
+local fs = require "sb.fs"
+local json = require "specbench.json"
+
+local w
+
+before_each(function()
+  w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new()
+  w:write("grid.lua", w.round())
+end)
+after_each(function() w:remove() end)
+
+local function has(text, ...)
+  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
+end
+
+-- Causes of all failed cells, by concurrency and repetition: "2/1".
+local function causes()
+  local found = {}
+  for _, text in pairs(w:cells "failed") do
+    local cell = json.decode(text)
+    assert.equal("failed", cell.status)
+    found[cell.coordinates.concurrency .. "/" .. cell.repetition] = cell.error
+  end
+  return found
+end
+
+describe("a server", function()
+  it("that dies at its start shows its last words", function()
+    w:faults { "nonsense" }
+    local result = w:run_grid ""
+    assert.equal(3, result.status)
+    has(result.err, "FAILED method=none concurrency=1 and 1 more cells of its server", "ended (exit code 2)",
+      "the last lines of results/logs/server-001.log:", "--fault 'nonsense': unknown kind", "FAILED method=draft",
+      "0 measured, 0 done before, 4 failed", "results/failed")
+    assert.equal(4, w:count "failed")
+    has(causes()["1/1"], "ended (exit code 2)", "--fault 'nonsense': unknown kind")
+    assert.equal("", result.out)
+  end)
+
+  it("that never gets ready is given up after --ready-timeout", function()
+    w:faults { "never-ready" }
+    local result = w:run_grid "--only method=none --ready-timeout 0.3"
+    assert.equal(3, result.status)
+    has(result.err, "was not ready after 0.3 s", "--ready-timeout", "specbench sim: listening")
+    w:wait_gone(w:servers())
+  end)
+
+  it("whose program cannot be run says so", function()
+    w:write("models.lua", "return { ['qwen2.5-7b'] = { binary = 'no-such-server' } }\n")
+    local result = w:run_grid ""
+    assert.equal(3, result.status)
+    has(result.err, "cannot start 'no-such-server': No such file or directory", "on PATH?")
+  end)
+
+  it("that is not up where --url says so is named", function()
+    local result = w:run "run grid.lua --engine external --url http://127.0.0.1:1 --out results"
+    assert.equal(3, result.status)
+    has(result.err, "the server is not up: http://127.0.0.1:1")
+    has(w:run("run grid.lua --engine external --out elsewhere").err, "model 'qwen2.5-7b' has no url", "--url")
+  end)
+
+  -- requests of a server: 1 warms up for the first cell, 2 to 5 are measured, 6 warms up for the second
+  it("that dies in a cell costs that cell, and is started again", function()
+    w:faults { "die@8" }
+    local run = "--only method=none --only concurrency=1 --repeats 4"
+    local result = w:run_grid(run)
+    assert.equal(3, result.status, result.err)
+    has(result.err, "4 cells: 2 measured, 0 done before, 2 failed", "ended (exit code 1)",
+      "failed cells are in results/failed with their causes")
+    local found = causes()
+    has(found["1/2"], "of 4 requests failed", "server " .. w.server .. " ended (exit code 1)")
+    has(found["1/4"], "ended (exit code 1)")
+    assert.equal(2, #w:servers())
+    local measured = w:cells "cells"
+    assert.equal(2, w:count "cells")
+
+    w:faults {}
+    local again = w:run_grid(run)
+    assert.equal(0, again.status, again.err)
+    has(again.err, "4 cells: 2 measured, 2 done before, 0 failed")
+    assert.equal(4, w:count "cells")
+    for id, text in pairs(measured) do assert.equal(text, w:cells("cells")[id]) end
+    assert.equal(2, w:count "failed")
+  end)
+
+  it("that dies again and again is given up with its cells", function()
+    w:faults { "die@2" }
+    local result = w:run_grid "--only concurrency=1 --repeats 4 --only method=none"
+    assert.equal(3, result.status)
+    has(result.err, "its server broke down 3 times: see results/logs/server-001.log")
+    assert.equal(3, #w:servers())
+    assert.equal(4, w:count "failed")
+  end)
+end)
+
+-- Cell i of a server is served by its requests 5 i - 4 (the warm-up) to 5 i.
+local faults = {
+  { "http404", "1 of 4 requests failed: 1 x http: HTTP status 404: simulated fault: not found" },
+  { "http429", "HTTP status 429: simulated fault: overloaded" },
+  { "http500", "HTTP status 500: simulated fault: internal error" },
+  { "not-sse", "the answer is not an event stream (content type text/html)" },
+  { "truncate", "1 x truncated:" },
+  { "error-event", "the server sent an error event: simulated fault: the engine failed" },
+  { "silence", "1 x silence: no byte for 1.5 s (chunk timeout)" },
+}
+
+describe("an answer that goes wrong", function()
+  local result, found
+
+  local function run()
+    w:write("grid.lua", w.round { chunk_timeout = 1.5 })
+    local list = {}
+    for i, fault in ipairs(faults) do list[i] = ("%s@%d"):format(fault[1], 5 * i - 2) end
+    w:faults(list)
+    result = w:run_grid("--only method=none --only concurrency=1 --repeats " .. #faults + 1)
+    found = causes()
+  end
+
+  it("fails its cell with its cause, and the sweep goes on", function()
+    run()
+    assert.equal(3, result.status, result.err)
+    has(result.err, ("%d cells: 1 measured, 0 done before, %d failed"):format(#faults + 1, #faults))
+    for i, fault in ipairs(faults) do
+      has(found["1/" .. i], fault[2])
+      has(result.err, found["1/" .. i])
+    end
+    assert.is_nil(found["1/" .. #faults + 1])
+    assert.equal(1, #w:servers())
+  end)
+
+  it("leaves its request's records to look at", function()
+    w:faults { "http500@3" }
+    w:run_grid "--only method=none --only concurrency=1"
+    local id = next(w:cells "failed")
+    local shown = w:run("show results/failed/" .. id)
+    assert.equal(0, shown.status, shown.err)
+    assert.equal(4, select(2, shown.out:gsub("\n", "\n")))
+    has(shown.out, "simulated fault: internal error")
+  end)
+
+  it("is told also by a quiet run", function()
+    w:faults { "http500@3" }
+    local quiet = w:run_grid "--only method=none --only concurrency=1 --quiet"
+    assert.equal(3, quiet.status)
+    assert.equal("", quiet.out)
+    has(quiet.err, "0 measured, 0 done before, 1 failed", "results/failed")
+  end)
+
+  it("fails again in a folder of its own", function()
+    w:faults { "http500@3" }
+    for _ = 1, 2 do assert.equal(3, w:run_grid("--only method=none --only concurrency=1").status) end
+    assert.equal(2, w:count "failed")
+    assert.equal(0, w:count "cells")
+  end)
+end)
+
+describe("a broken record", function()
+  it("is named by specbench show", function()
+    assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
+    local folder = "results/cells/" .. next(w:cells "cells")
+    local records = fs.read(w.folder .. "/" .. folder .. "/records.bin")
+    w:write(folder .. "/records.bin", records:sub(1, #records // 2))
+    local shown = w:run("show " .. folder)
+    assert.equal(1, shown.status)
+    has(shown.err, folder .. "/records.bin")
+    assert.equal("", shown.out)
+  end)
+
+  it("is named by specbench report", function()
+    assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
+    local file = "results/cells/" .. next(w:cells "cells") .. "/cell.json"
+    w:write(file, "{")
+    local reported = w:run "report results"
+    assert.equal(1, reported.status)
+    has(reported.err, file .. " is not JSON")
+    assert.equal(1, select(2, reported.err:gsub("\n", "\n")))
+  end)
+end)

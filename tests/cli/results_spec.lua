@@ -1,0 +1,111 @@
+local w
+
+before_each(function()
+  w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new()
+  w:write("grid.lua", w.round())
+end)
+after_each(function() w:remove() end)
+
+local function refused(result, ...)
+  assert.equal(1, result.status, result.err)
+  for _, text in ipairs { ... } do assert.truthy(result.err:find(text, 1, true), result.err) end
+  assert.equal(1, select(2, result.err:gsub("\n", "\n")), result.err)
+end
+
+describe("a results folder", function()
+  it("that cannot be made is refused before a server starts", function()
+    w:write("file", "")
+    local run = "run grid.lua --models models.lua --out "
+    refused(w:run(run .. "file"), "cannot make folder file", "--out")
+    refused(w:run(run .. "file/results"), "cannot make folder file/results: Not a directory", "--out")
+    refused(w:run(run .. "/proc/results"), "cannot make folder /proc/results", "--out")
+    assert.same({}, w:servers())
+  end)
+
+  it("of another round is refused before a server starts", function()
+    assert.equal(0, w:run_grid("--only method=none").status)
+    local started = #w:servers()
+    w:write("grid.lua", w.round { name = "another" })
+    refused(w:run_grid "", "results holds results of grid, not of another", "--out")
+    assert.equal(started, #w:servers())
+  end)
+
+  it("with other things in it is refused and left alone", function()
+    w:write("file", "")
+    refused(w:run "run grid.lua --models models.lua --out .", ". is not empty and holds no results", "--out")
+    assert.is_nil(w:read "lock")
+    assert.same({}, w:servers())
+  end)
+
+  it("with a broken round.json is refused", function()
+    assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
+    w:write("results/round.json", "{")
+    refused(w:run_grid "", "results/round.json is not JSON")
+  end)
+
+  it("that another run holds is refused before a server starts", function()
+    w:faults { "silence@2" }
+    w:start "run grid.lua --models models.lua --speed 200 --out results"
+    w:eventually("a server", function() return #w:servers() == 1 end)
+    refused(w:run "run grid.lua --models models.lua --speed 200 --out results", "results/lock",
+      "locked by another specbench")
+    assert.equal(1, #w:servers())
+    w:signal "INT"
+    assert.equal(130, w:finish().status)
+  end)
+end)
+
+describe("a cell that cannot be kept", function()
+  it("ends the run and its server with a line, and loses no other cell", function()
+    w:write("grid.lua", w.round { chunk_timeout = 1 })
+    w:faults { "silence@7" }
+    w:start "run grid.lua --models models.lua --speed 200 --no-pictures --out results"
+    w:eventually("a finished cell", function() return w:count "cells" == 1 end)
+    assert(require("sb.fs").remove(w.folder .. "/results/unfinished"))
+    w:write("results/unfinished", "")
+    local result = w:finish()
+    assert.equal(1, result.status, result.err)
+    assert.truthy(result.err:find("\nspecbench: cannot keep a cell: cannot make folder results/unfinished", 1, true),
+      result.err)
+    assert.truthy(result.err:find("stopped: 1 of 4 cells are kept in results", 1, true), result.err)
+    w:wait_gone(w:servers())
+  end)
+end)
+
+describe("a finished run", function()
+  it("called again does nothing but say so", function()
+    local first = w:run_grid ""
+    assert.equal(0, first.status, first.err)
+    local cells, started = w:cells "cells", #w:servers()
+    assert.equal(4, w:count "cells")
+    assert.equal(2, started)
+    local again = w:run_grid ""
+    assert.equal(0, again.status)
+    assert.equal("nothing to do: all 4 cells are done already in results (--fresh measures them anew)\n", again.err)
+    assert.equal("", again.out)
+    assert.same(cells, w:cells "cells")
+    assert.equal(started, #w:servers())
+  end)
+
+  it("goes on where more is asked for", function()
+    assert.equal(0, w:run_grid("--only method=none").status)
+    local before = w:cells "cells"
+    local more = w:run_grid ""
+    assert.truthy(more.err:find("4 cells: 2 measured, 2 done before, 0 failed", 1, true), more.err)
+    for id, text in pairs(before) do assert.equal(text, w:cells("cells")[id]) end
+  end)
+
+  it("is moved aside, not deleted, by --fresh", function()
+    assert.equal(0, w:run_grid("--only method=none").status)
+    local before = w:cells "cells"
+    local fresh = w:run_grid "--only method=none --fresh"
+    assert.equal(0, fresh.status, fresh.err)
+    local fs = require "sb.fs"
+    local aside
+    for _, name in ipairs(fs.list(w.folder .. "/results")) do aside = name:match "^before%-.*" or aside end
+    for id, text in pairs(before) do
+      assert.equal(text, w:read(("results/%s/cells/%s/cell.json"):format(aside, id)))
+      assert.truthy(w:cells("cells")[id])
+    end
+  end)
+end)

@@ -1,0 +1,202 @@
+local w
+
+before_each(function() w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new() end)
+after_each(function() w:remove() end)
+
+local function refused(result, status, ...)
+  assert.equal(status, result.status, result.err)
+  for _, text in ipairs { ... } do assert.truthy(result.err:find(text, 1, true), result.err) end
+  assert.same({}, w:servers())
+end
+
+local function lines(text)
+  return select(2, text:gsub("\n", "\n"))
+end
+
+-- A mistake that one line explains: no traceback, no server.
+local function refused_in_a_line(result, status, ...)
+  refused(result, status, ...)
+  assert.equal(1, lines(result.err), result.err)
+end
+
+local function changed(round, ...)
+  for _, change in ipairs { ... } do
+    local at, to = round:find(change[1], 1, true)
+    assert(at, change[1])
+    round = round:sub(1, at - 1) .. change[2] .. round:sub(to + 1)
+  end
+  return round
+end
+
+describe("a round's file", function()
+  it("with a syntax error names file and line", function()
+    w:write("grid.lua", "local a = 1\nlocal b = = 2\n")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua:2: unexpected symbol near '='")
+  end)
+
+  it("with a runtime error shows file, line and traceback", function()
+    w:write("grid.lua", "local function f(t)\n  return t.a.b\nend\nf {}\n")
+    refused(w:run_grid "", 1, "grid.lua:2: attempt to index a nil value (field 'a')", "stack traceback:",
+      "grid.lua:4: in main chunk")
+  end)
+
+  it("with an error in one of its functions shows file, line and traceback", function()
+    w:write("grid.lua", changed(w.round(), { "speculates = c.method ==", "speculates = c.method.name.x ==" }))
+    refused(w:run_grid "", 1, "grid.lua:8: attempt to index", "stack traceback:")
+  end)
+
+  it("with an unknown field names the known ones", function()
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout", "chunk_timeouts" }))
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: a round has no field 'chunk_timeouts'",
+      "did you mean 'chunk_timeout'?", "known: axes,")
+  end)
+
+  it("without a needed field, or with one of a wrong type, says which", function()
+    w:write("grid.lua", "return require('specbench').round { name = 'grid' }\n")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: a round needs the field 'axes'")
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout = 300", "chunk_timeout = 'long'" }))
+    refused_in_a_line(w:run_grid "", 1, "'chunk_timeout' must be a number, not a string")
+  end)
+
+  it("that returns nothing says how to end it", function()
+    w:write("grid.lua", "local bench = require 'specbench'\n")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua returns no round", "return bench.round { ... }")
+  end)
+
+  it("with a name that is no axis of it names the axes", function()
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout", "baseline = { methd = 'none' }, chunk_timeout" }))
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: baseline: no axis 'methd'", "did you mean 'method'?",
+      "method, concurrency")
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout", "quick = { axes = { k = { 1 } } }, chunk_timeout" }))
+    refused_in_a_line(w:run_grid "", 1, "quick.axes: no axis 'k'")
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout", "quick = { prompt = 1 }, chunk_timeout" }))
+    refused_in_a_line(w:run_grid "", 1, "quick has no field 'prompt'")
+  end)
+
+  it("with a server key that no engine knows names the known ones", function()
+    w:write("grid.lua", changed(w.round(), { "model = \"qwen", "modl = \"qwen" }))
+    refused_in_a_line(w:run_grid "", 1, "unknown key 'modl'", "known: acceptance,")
+  end)
+
+  it("with a malformed workload says what is wrong", function()
+    w:write("grid.lua", changed(w.round(), { "limits = function", "limit = function" }))
+    refused_in_a_line(w:run_grid "", 1, "workload: field 'limit' is unknown")
+  end)
+
+  it("run as a script says how to run it", function()
+    w:write("grid.lua", w.round())
+    refused_in_a_line(w:run "grid.lua", 2, "specbench run grid.lua")
+  end)
+
+  it("without a quick variant refuses --quick", function()
+    w:write("grid.lua", w.round())
+    refused_in_a_line(w:run_grid "--quick", 1, "grid declares no quick variant")
+  end)
+end)
+
+describe("a script", function()
+  it("with a syntax error names file and line", function()
+    w:write("script.lua", "\nfor\n")
+    refused_in_a_line(w:run "script.lua", 1, "script.lua:3: <name> expected near <eof>")
+  end)
+
+  it("with a runtime error shows file, line and traceback", function()
+    w:write("script.lua", "local bench = require 'specbench'\nbench.main(function()\n  error 'out of cheese'\nend)\n")
+    refused(w:run "script.lua", 1, "script.lua:3: out of cheese", "stack traceback:", "script.lua:2: in main chunk")
+  end)
+
+  it("that describes a round wrongly names its file", function()
+    w:write("script.lua", "return require('specbench').round { name = 'x', axis = {} }\n")
+    refused_in_a_line(w:run "script.lua", 1, "script.lua: a round has no field 'axis'")
+  end)
+
+  it("says its exit status", function()
+    w:write("script.lua", "return 7\n")
+    assert.equal(7, w:run("script.lua").status)
+  end)
+
+  it("that waits for what cannot happen ends", function()
+    w:write("script.lua", "require('sb.signal').new():wait()\n")
+    refused(w:run "script.lua", 1, "deadlock")
+  end)
+
+  it("that asks for a port that is taken learns so", function()
+    w:write("script.lua", [[
+      local bench = require "specbench"
+      local argv = { bench.executable, "sim", "--profile", "qwen2.5-7b", "--port", "{port}" }
+      local first <close> = assert(bench.server.start { argv = argv })
+      local second, message = bench.server.start { argv = argv, port = first.port }
+      print(second, (message:gsub("%d+ on", "N on")))]])
+    local result = w:run "script.lua"
+    assert.equal(0, result.status, result.err)
+    assert.equal("nil\tport N on 127.0.0.1 is taken: end who holds it, or give another port\n", result.out)
+  end)
+end)
+
+describe("data files", function()
+  before_each(function()
+    w:write("grid.lua", changed(w.round(),
+      { 'dataset = "random", tokens = 20,', 'dataset = "thucnews", subset = "1k",' }))
+  end)
+
+  it("in a folder that is not there: says so, before anything starts", function()
+    refused_in_a_line(w:run_grid "--datasets nowhere", 1, "--datasets nowhere: no such folder", "leave it out")
+    refused_in_a_line(w:run_grid("", { env = { SPECBENCH_DATASETS = "nowhere" } }), 1, "nowhere: no such folder")
+  end)
+
+  it("that a folder lacks: says how to get them", function()
+    refused_in_a_line(w:run_grid "--datasets .", 1, "no such file", "thucnews", "It is published in https://",
+      "leave --datasets out")
+  end)
+end)
+
+describe("a models file", function()
+  before_each(function() w:write("grid.lua", w.round()) end)
+
+  local function check(text, ...)
+    w:write("models.lua", text)
+    refused_in_a_line(w:run_grid "", 1, "models", ...)
+  end
+
+  it("that is not there says so", function()
+    refused_in_a_line(w:run "run grid.lua --models nowhere.lua", 1, "models file", "nowhere.lua")
+  end)
+
+  it("that is no Lua names file and line", function()
+    check("return {\n", "models.lua:2: unexpected symbol near <eof>")
+    check("return { a = nothing.here }\n", "models.lua:1: attempt to index a nil value (global 'nothing')")
+  end)
+
+  it("that returns no table says what it must return", function()
+    check("return 'path'\n", "models.lua: must return a table")
+    check("return { ['qwen2.5-7b'] = 7 }\n", "'qwen2.5-7b' must be a path or a table, not a number")
+  end)
+
+  it("with an unknown field names the known ones", function()
+    check("return { ['qwen2.5-7b'] = { pth = '/x' } }\n", "'qwen2.5-7b' has an unknown field 'pth'",
+      "known fields: binary, engine_args, env, path")
+  end)
+
+  it("with a field of a wrong kind says what it must be", function()
+    check("return { ['qwen2.5-7b'] = { engine_args = '--k 3' } }\n", "a wrong type for 'engine_args'")
+    check("return { ['qwen2.5-7b'] = { engine_args = { {} } } }\n", "engine_args must hold strings and numbers")
+    check("return { ['qwen2.5-7b'] = { engine_args = { k = 3 } } }\n", "engine_args must be a list")
+    check("return { ['qwen2.5-7b'] = { env = { 'A=1' } } }\n", "env must map names to strings")
+  end)
+
+  it("with a path that is not there says so", function()
+    check("return { ['qwen2.5-7b'] = '/nowhere/model' }\n", "model 'qwen2.5-7b': there is no /nowhere/model",
+      "--model qwen2.5-7b=PATH")
+    refused_in_a_line(w:run "run grid.lua --model qwen2.5-7b=./nowhere", 1, "there is no ./nowhere")
+  end)
+
+  it("with a program that is not there says so", function()
+    check("return { ['qwen2.5-7b'] = { binary = '/nowhere/server' } }\n",
+      "binary /nowhere/server is no program that can be run")
+  end)
+
+  it("may name models that this round does not need and this machine does not have", function()
+    w:write("models.lua", "return { other = '/nowhere/model' }\n")
+    assert.equal(0, w:run("plan grid.lua --models models.lua").status)
+  end)
+end)

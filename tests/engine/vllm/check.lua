@@ -1,0 +1,147 @@
+-- Runs a real vLLM once a method, through our own engine file and server primitive, and checks what the numbers
+-- of a round stand on: acceptance against the pinned rates, token counts against usage, nothing left behind.
+--
+--   specbench tests/engine/vllm/check.lua MODELS OUT [METHOD...]     on a machine with a GPU; README.md says more
+
+local bench = require "specbench"
+local acceptance = require "specbench.acceptance"
+local data = require "specbench.dataset"
+local engines = require "specbench.engine"
+local fs = require "sb.fs"
+local workload = require "specbench.workload"
+
+local MODELS, OUT = arg[1], arg[2]
+local CONCURRENCY, REQUESTS, TOKENS, K = 8, 160, 128, 3
+
+local function rates(r)
+  local list = {}
+  for i = 1, K do list[i] = r ^ i end
+  return list
+end
+
+local methods = {
+  { name = "none", target = "target" },
+  { name = "draft", target = "target", draft = "draft", acceptance = rates(0.73) },
+  { name = "ngram_gpu", target = "target", acceptance = rates(0.5), lookup = 3 },
+  { name = "eagle", target = "llama8b", draft = "eagle", acceptance = rates(0.6) },
+  { name = "medusa", target = "vicuna", draft = "medusa", acceptance = rates(0.45) },
+}
+
+local vllm = engines.load "vllm"
+
+local function description(m)
+  return {
+    model = { name = m.target, path = MODELS .. "/" .. m.target, served_name = "m" },
+    draft = m.draft and { name = m.draft, path = MODELS .. "/" .. m.draft } or nil,
+    method = m.name, k = m.name ~= "none" and K or nil, dtype = "bfloat16", gpu_memory_utilization = 0.85,
+    max_model_len = 4096, max_num_seqs = 128, acceptance = m.acceptance, prompt_lookup_max = m.lookup,
+    prompt_lookup_min = m.lookup and 1 or nil, async_scheduling = false,
+    extra_args = { "--load-format", "dummy", "--max-num-batched-tokens", "8192", "--compilation-config",
+      '{"mode":3,"backend":"eager","cudagraph_capture_sizes":[1,2,4,8,16,24,32,48,64,96,128]}' },
+    env = m.name == "none" and { VLLM_USE_V2_MODEL_RUNNER = "0" } or nil,
+  }
+end
+
+local function gpu_memory_mib()
+  local pipe = assert(io.popen "nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits")
+  local text = pipe:read "a"
+  pipe:close()
+  return tonumber(text:match "%d+") or -1
+end
+
+-- Processes of a server that are still there: by the name that only its own command lines carry.
+local function left_behind()
+  local count = 0
+  for _, name in ipairs(fs.list "/proc") do
+    if name:match "^%d+$" then
+      local line = fs.read(("/proc/%s/cmdline"):format(name)) or ""
+      if line:find "vllm.entrypoints" or line:find "VLLM::" then count = count + 1 end
+    end
+  end
+  return count
+end
+
+local function requests_of(server, tokens, count)
+  local work = workload.new({
+    prompts = assert(data.prompts { dataset = "random", tokens = 200, count = count, seed = 7 }), chat = false,
+    limits = function() return { max_tokens = tokens, ignore_eos = true } end, concurrency = CONCURRENCY,
+  }, {})
+  return workload.requests(work, vllm, vllm.served_name(server), 12345)
+end
+
+-- The bytes of one short streamed answer, as a recording for the parsers' tests.
+local function record_stream(s, server, name)
+  local request = requests_of(server, 12, 1)[1]
+  local stream <close> = assert(bench.http.stream {
+    url = s.url .. "/v1/completions", body = request.body, headers = { "Content-Type: application/json" }, timeout = 60,
+  })
+  local pieces = {}
+  for piece in function() return stream:read() end do pieces[#pieces + 1] = piece end
+  assert(fs.write(("%s/vllm_0.26_%s.txt"):format(OUT, name), table.concat(pieces)))
+  local page = assert(bench.http.get(s.url .. "/metrics")).body
+  local lines = {}
+  for line in page:gmatch "[^\n]+" do
+    if line:find "spec_decode" or line:find "generation_tokens_total" then lines[#lines + 1] = line end
+  end
+  assert(fs.write(("%s/vllm_0.26_%s_metrics.txt"):format(OUT, name), table.concat(lines, "\n") .. "\n"))
+end
+
+local function compare_usage(run)
+  local wrong, chunks, tokens, sources = 0, 0, 0, {}
+  for i = 1, #run do
+    local request = run:request(i)
+    local sum = 0
+    for _, chunk in ipairs(request.chunks) do sum = sum + chunk.tokens end
+    if sum ~= request.completion_tokens or sum ~= TOKENS then wrong = wrong + 1 end
+    chunks, tokens = chunks + #request.chunks, tokens + sum
+    sources[request.token_source] = true
+  end
+  return wrong, tokens / chunks, next(sources)
+end
+
+local function check(m)
+  local server = description(m)
+  assert(engines.check(server, vllm))
+  local idle = gpu_memory_mib()
+  local command = vllm.command(setmetatable({ host = "{host}", port = "{port}" }, { __index = server }))
+  local s <close> = assert(bench.server.start {
+    argv = command.argv, env = command.env, log = ("%s/%s.log"):format(OUT, m.name), timeout = 400, grace = 20,
+  })
+  local loaded = gpu_memory_mib()
+  bench.load { server = s, path = "/v1/completions", requests = requests_of(server, 32, 16), concurrency = CONCURRENCY }
+  local before = assert(acceptance.read(vllm, s))
+  local run = bench.load { server = s, path = "/v1/completions", requests = requests_of(server, TOKENS, REQUESTS),
+    concurrency = CONCURRENCY }
+  local found = acceptance.between(vllm, before, assert(acceptance.read(vllm, s)), server)
+  local metrics = run:metrics()
+  local wrong, per_chunk, source = compare_usage(run)
+  record_stream(s, server, m.name)
+  s:stop()
+  local result = {
+    method = m.name, ready_seconds = s.ready_seconds, completed = metrics.completed, failed = metrics.failed,
+    tpot_ms = metrics["tpot_ms.mean"], output_throughput = metrics.output_throughput, tokens_per_chunk = per_chunk,
+    token_source = source, requests_whose_tokens_differ_from_usage = wrong, processes_left = left_behind(),
+    gpu_mib_idle = idle, gpu_mib_loaded = loaded, gpu_mib_after = gpu_memory_mib(),
+  }
+  if m.acceptance and found then
+    result.acceptance, result.pinned, result.worst_relative_error = found.per_position, m.acceptance, 0
+    for i, pinned in ipairs(m.acceptance) do
+      result.worst_relative_error = math.max(result.worst_relative_error, math.abs(found.per_position[i] / pinned - 1))
+    end
+    local expected = 0
+    for _, rate in ipairs(m.acceptance) do expected = expected + rate / K end
+    result.rate, result.rate_relative_error = found.rate, math.abs(found.rate / expected - 1)
+  end
+  return result
+end
+
+local wanted = {}
+for i = 3, #arg do wanted[arg[i]] = true end
+assert(fs.mkdir(OUT))
+for _, m in ipairs(methods) do
+  if not next(wanted) or wanted[m.name] then
+    local ok, result = pcall(check, m)
+    print(bench.json.encode(ok and result or { method = m.name, error = tostring(result) }))
+    io.stdout:flush()
+  end
+end
