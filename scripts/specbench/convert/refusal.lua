@@ -4,10 +4,10 @@ local refusal = {}
 
 local Refusal = { __tostring = function(self) return self.message end }
 
----Ends the function that refusal.catch runs.
+---Ends the function that refusal.catch runs. Names in a file may hold anything; the message is a line.
 ---@param format string
 function refusal.refuse(format, ...)
-  error(setmetatable({ message = format:format(...) }, Refusal), 0)
+  error(setmetatable({ message = format:format(...):gsub("%c", "?") }, Refusal), 0)
 end
 
 ---Calls f; any other error than a refusal goes on as it is.
