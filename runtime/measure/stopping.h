@@ -1,0 +1,42 @@
+#ifndef SB_STOPPING_H
+#define SB_STOPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "measure/interval.h"
+
+/* When to stop repeating a cell, with intervals that stay honest although the data decided when.
+ *
+ * SB_UNTIL_WIDTH, "the interval reaches no further than this": Stein's two-stage procedure (1945, Ann. Math.
+ * Stat. 16, 243-258). The first SB_PILOT repeats give a standard deviation, that gives the number of repeats,
+ * and the interval is mean -+ t(SB_PILOT - 1) sd of the pilot / sqrt(count). The number depends on the pilot's
+ * spread alone, which is independent of the mean: the coverage is the level exactly, whatever the noise.
+ *
+ * SB_UNTIL_DECIDED, "until it is faster, slower or a tie": a group-sequential plan in Haybittle's and Peto's
+ * manner. The data are looked at after 3, 5, 8, 12 and 20 repeats and at the cap. It stops where the 99 %
+ * interval leaves 1 out or lies within the tie band; what is reported is the 96.25 % interval at the first
+ * look and the 97.5 % one later, which cover 95 % over the whole procedure (calibrated by simulation for
+ * SB_STOPPING_MAX_CAP repeats at most: tests/proof/proof_stopping.c measures it over effects and tie bands). p has what earlier looks may have spent added: 0.01 for each (Bonferroni). */
+
+enum { SB_PILOT = 5, SB_STOPPING_MAX_CAP = 20 };
+
+typedef enum sb_until { SB_UNTIL_WIDTH, SB_UNTIL_DECIDED } sb_until;
+
+typedef struct sb_stopping {
+  sb_until until;
+  double width;      /* SB_UNTIL_WIDTH: how far the interval of the logarithm may reach to a side; 0.03 = 3 % */
+  double tie;        /* SB_UNTIL_DECIDED: the tie band's half width, 0.02 = 2 % */
+  size_t cap;        /* repeats at most: SB_MIN_REPEATS .. SB_STOPPING_MAX_CAP */
+} sb_stopping;
+
+typedef struct sb_stopping_state {
+  bool more;             /* another repeat is wanted */
+  size_t wanted;         /* so many in all, as far as is known now; never above the cap */
+  sb_interval interval;  /* 95 % over the procedure; low, high and p are NaN while no look is due yet */
+} sb_stopping_state;
+
+/* values: the log ratios of all repeats so far, in order. */
+void sb_stopping_judge(const sb_stopping *rule, const double *values, size_t count, sb_stopping_state *state);
+
+#endif

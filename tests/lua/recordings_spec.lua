@@ -1,0 +1,93 @@
+-- What servers really answered, through the real client: how many tokens, told by which source, ended how.
+
+local bench = require "specbench"
+local fs = require "sb.fs"
+local prom = require "sb.prom"
+local engines = require "specbench.engine"
+local home = require("sb.environment").home
+
+local FOLDER = home .. "/tests/engine/recordings"
+
+-- file, tokens in the chunks, source, outcome; tokens nil: the source tells only the total
+local streams = {
+  { "llamacpp_chat", 8, "usage_total" },
+  { "llamacpp_chat_timings", 8, "timings" },
+  { "llamacpp_chat_split_utf8", 6, "timings" },
+  { "vllm_chat_continuous_usage", 7, "continuous_usage" },
+  { "vllm_chat_continuous_usage_token_ids", 7, "continuous_usage" }, -- the role tells usage before any ids
+  { "vllm_v0_chat", 7, "usage_total" },
+  { "vllm_v0_chat_continuous_usage", 7, "continuous_usage" },
+  { "vllm_v0_completions", 7, "usage_total" },
+  { "vllm_v0_truncated", nil, nil, "truncated" },
+  { "vllm_v0_error_event", nil, nil, "event" },
+  { "vllm_error_event", nil, nil, "event" },
+  { "sglang_chat_continuous_usage", 8, "continuous_usage" },
+  { "vllm-0.26.0_none", 12, "continuous_usage" },
+  { "vllm-0.26.0_draft", 12, "continuous_usage" },
+  { "vllm-0.26.0_ngram_gpu", 12, "continuous_usage" },
+  { "vllm-0.26.0_eagle", 12, "continuous_usage" },
+  { "vllm-0.26.0_medusa", 12, "continuous_usage" },
+}
+
+local function counters(name, engine)
+  local samples, wanted, found = prom.parse(assert(fs.read(FOLDER .. "/" .. name .. ".txt"))), {}, {}
+  for _, metric in ipairs(engine.metrics.names) do wanted[metric] = true end
+  for key, value in pairs(samples) do
+    if wanted[key:match "^[^{]+"] then found[key] = value end
+  end
+  return found
+end
+
+describe("recorded answers", function()
+  local server
+
+  setup(function()
+    server = assert(bench.server.start {
+      argv = { "python3", home .. "/tests/engine/replay.py", "{port}", FOLDER }, timeout = 30,
+    })
+  end)
+
+  teardown(function() server:stop() end)
+
+  for _, case in ipairs(streams) do
+    local name, tokens, source, outcome = table.unpack(case, 1, 4)
+    it(("%s: %s"):format(name, outcome or ("%d tokens by %s"):format(tokens, source)), function()
+      local run = bench.load { server = server, path = "/" .. name .. ".txt", requests = { { body = "{}" } },
+        concurrency = 1 }
+      local request = run:request(1)
+      assert.equal(outcome or "ok", request.outcome, request.error)
+      if outcome then return end
+      local sum = 0
+      for _, chunk in ipairs(request.chunks) do sum = sum + chunk.tokens end
+      assert.equal(source, request.token_source)
+      assert.equal(tokens, request.tokens)
+      assert.equal(tokens, request.completion_tokens)
+      assert.equal(source == "usage_total" and 0 or tokens, sum)
+    end)
+  end
+end)
+
+describe("recorded counters of a real vLLM 0.26.0", function()
+  local vllm = engines.load "vllm"
+
+  it("tell a draft model's acceptance", function()
+    local found = vllm.acceptance(counters("vllm-0.26.0_draft_metrics", vllm), { method = "draft" })
+    assert.is_true(found.drafts > 0)
+    assert.equal(3, #found.per_position)
+    local sum = 0
+    for _, share in ipairs(found.per_position) do sum = sum + share end
+    assert.near(found.mean_length, 1 + sum, 1e-9)
+    assert.near(found.rate, sum / 3, 1e-9)
+  end)
+
+  it("have no drafts without speculation", function()
+    assert.is_nil(vllm.acceptance(counters("vllm-0.26.0_none_metrics", vllm), { method = "none" }))
+  end)
+
+  it("mark an n-gram's length as that of steps with a draft", function()
+    local found = vllm.acceptance(counters("vllm-0.26.0_ngram_gpu_metrics", vllm), { method = "ngram_gpu" })
+    assert.truthy(found.note)
+    assert.equal(11400, found.drafts)
+    assert.near(9548 / 34200, found.rate, 1e-12)
+  end)
+end)
