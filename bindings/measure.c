@@ -16,9 +16,14 @@ typedef struct run_box {
   sb_run *run;
 } run_box;
 
+sb_run *sbl_check_run(lua_State *L, int index)
+{
+  return ((run_box *)luaL_checkudata(L, index, TYPE))->run;
+}
+
 static sb_run *check_run(lua_State *L)
 {
-  return ((run_box *)luaL_checkudata(L, 1, TYPE))->run;
+  return sbl_check_run(L, 1);
 }
 
 void sbl_push_run(lua_State *L, sb_run *run)

@@ -12,17 +12,17 @@ static bool fail(sb_json *j)
   return false;
 }
 
-static bool is_space(char c)
+static inline bool is_space(char c)
 {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static bool is_digit(const sb_json *j)
+static inline bool is_digit(const sb_json *j)
 {
   return j->at < j->end && *j->at >= '0' && *j->at <= '9';
 }
 
-static void skip_space(sb_json *j)
+static inline void skip_space(sb_json *j)
 {
   while (j->at < j->end && is_space(*j->at))
     j->at++;
@@ -114,6 +114,34 @@ static bool is_hex4(const char *p)
   return true;
 }
 
+/* A byte's high bit is set in the result where that byte of `word` is a quote, a backslash or a control
+ * character (below 0x20). The usual carry trick: exact up to the first such byte, which is all that is used. */
+static inline uint64_t special_bytes(uint64_t word)
+{
+  const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+  uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+  return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) & highs;
+}
+
+/* The first quote, backslash or control character from p on; at most a few bytes before it where the end is
+ * near, for the caller goes on byte by byte. */
+static inline const char *skip_plain(const char *p, const char *end)
+{
+  while (end - p >= 8) {
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    uint64_t special = special_bytes(word);
+    if (special) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+      p += __builtin_ctzll(special) / 8;
+#endif
+      return p;
+    }
+    p += 8;
+  }
+  return p;
+}
+
 bool sb_json_string(sb_json *j, sb_json_string_t *value)
 {
   if (sb_json_peek(j) != SB_JSON_STRING)
@@ -121,7 +149,7 @@ bool sb_json_string(sb_json *j, sb_json_string_t *value)
   const char *p = ++j->at;
   value->raw = p;
   value->escaped = false;
-  while (p < j->end && *p != '"') {
+  for (p = skip_plain(p, j->end); p < j->end && *p != '"'; p = skip_plain(p, j->end)) {
     if ((unsigned char)*p < 0x20)
       return fail(j);
     if (*p == '\\') {
@@ -277,11 +305,6 @@ bool sb_json_done(sb_json *j)
 {
   skip_space(j);
   return !j->failed && j->depth == 0 && !j->first && j->at == j->end;
-}
-
-bool sb_json_is(const sb_json_string_t *s, const char *name)
-{
-  return !s->escaped && s->size == strlen(name) && memcmp(s->raw, name, s->size) == 0;
 }
 
 static unsigned hex4(const char *p)

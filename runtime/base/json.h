@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/strbuf.h"
 
@@ -64,8 +65,12 @@ bool sb_json_skip(sb_json *j);                             /* any one value, che
 /* True when exactly one value was read, without error, and only white space follows. */
 bool sb_json_done(sb_json *j);
 
-/* Equality with a plain ASCII name; an escaped key never equals. */
-bool sb_json_is(const sb_json_string_t *s, const char *name);
+/* Equality with a plain ASCII name; an escaped key never equals. Inline, so that a literal's length is known. */
+static inline bool sb_json_is(const sb_json_string_t *s, const char *name)
+{
+  size_t size = strlen(name);
+  return s->size == size && !s->escaped && memcmp(s->raw, name, size) == 0;
+}
 
 /* Appends the decoded string as UTF-8; a lone surrogate becomes U+FFFD. */
 void sb_json_unescape(const sb_json_string_t *s, sb_strbuf *out);

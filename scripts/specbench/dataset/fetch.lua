@@ -1,5 +1,7 @@
 -- Downloads a published data file: a piece at a time, going on where an earlier download was cut, and put
 -- in its place only once its checksum is right.
+--
+--   local outcome, message, kind = fetch.file(entry, { folder = cache.folder() })
 
 local fs = require "sb.fs"
 local http = require "specbench.http"
@@ -22,38 +24,107 @@ function fetch.url(entry, base)
   return base and (base:gsub("/+$", "")) .. "/" .. entry.file or entry.url
 end
 
-local function status_message(status)
+local function failure(kind, format, ...)
+  return { kind = kind, message = format:format(...) }
+end
+
+local function no_room(part, reason, missing)
+  return failure("disk", "%s: %s. %.1f MB more are needed: make room, or set XDG_CACHE_HOME to a folder with "
+    .. "room; the same command goes on from here", part, tostring(reason):match "[^:]*$":gsub("^ ", ""), missing / 1e6)
+end
+
+local function bad_status(url, status, part)
   if status == 404 then
-    return "HTTP status 404: the file is not there (any more): see --mirror, or `specbench dataset import`"
+    return failure("refused", "%s: HTTP status 404: it is not there (any more). Name another place with --mirror, "
+      .. "or `specbench dataset import` a folder that has it", url)
   elseif status >= 300 and status < 400 then
-    return ("HTTP status %d: the file has moved, and redirects are not followed: give the new place with --mirror")
-      :format(status)
+    return failure("refused", "%s: HTTP status %d: it has moved, and redirects are not followed. Name the new "
+      .. "place with --mirror", url, status)
+  elseif status == 416 then
+    os.remove(part)
+    return failure("refused", "%s: HTTP status 416: it is shorter there than what was here already, which is removed. "
+      .. "The same command begins anew", url)
   end
-  return ("HTTP status %d"):format(status)
+  return failure("refused", "%s: HTTP status %d", url, status)
 end
 
---- The file to write to, once the server has said from which byte it sends.
-local function open_part(part, status, begun)
-  if status == 206 then return io.open(part, "ab"), begun end
-  if status == 200 then return io.open(part, "wb"), 0 end
+-- Opens the file to write to, once the server has said from which byte it sends.
+local function begin(url, part, status, begun, size)
+  if status ~= 200 and status ~= 206 then return nil, begun, bad_status(url, status, part) end
+  local file, reason = io.open(part, status == 206 and "ab" or "wb")
+  if not file then return nil, begun, no_room(part, reason, size - begun) end
+  return file, status == 206 and begun or 0
 end
 
--- Receives what is missing of the file.
--- nil, message, kind: "unreachable", "refused" (an HTTP status), "cut", "disk" or "wrong"
+-- Why nothing, or not all, has come.
+local function incomplete(url, status, have, size, why, part)
+  if status == 0 then return failure("unreachable", "%s: %s", url, why) end
+  if status ~= 200 and status ~= 206 then return bad_status(url, status, part) end
+  return failure("cut", "%s: the connection ended after %d of %d bytes (%s): the same command goes on from there",
+    url, have, size, why or "without an error")
+end
+
+-- Receives what is missing; a failure where it did not all come.
 local function receive(entry, part, begun, options)
   local url = fetch.url(entry, options.base)
   local stream <close>, message = http.stream {
     url = url, chunk_timeout = options.timeout or SILENCE_S,
     headers = begun > 0 and { ("Range: bytes=%d-"):format(begun) } or nil,
   }
-  if not stream then return nil, message, "refused" end
-  local out <close>, have = nil, begun
-  local function on_disk(ok, reason)
-    if ok then return true end
-    return nil, ("%s: %s: %.1f MB more are needed. Make room, or set XDG_CACHE_HOME to a folder with room; "
-      .. "the same command goes on from here"):format(part, reason, (entry.bytes - have) / 1e6), "disk"
+  if not stream then return failure("refused", "%s", message) end
+  local file, have, problem = nil, begun, nil
+  local piece, why
+  repeat
+    piece, why = stream:read()
+    if piece and not file then file, have, problem = begin(url, part, stream:status(), begun, entry.bytes) end
+    if piece and not problem then
+      local written, reason = file:write(piece)
+      if not written then problem = no_room(part, reason, entry.bytes - have) end
+      have = have + #piece
+      if have > entry.bytes then
+        os.remove(part)
+        problem = failure("wrong", "%s: longer than the %d bytes that were published: not the same file", url,
+          entry.bytes)
+      end
+      if options.progress then options.progress(have) end
+    end
+  until not piece or problem
+  if file then
+    local closed, reason = file:close()
+    if not closed and not problem then problem = no_room(part, reason, entry.bytes - have) end
   end
-  return nil
+  if problem then return problem end
+  if have < entry.bytes then return incomplete(url, stream:status(), have, entry.bytes, why, part) end
+end
+
+---@param entry specbench.dataset.file
+---@param options specbench.dataset.fetch_options
+---@return "fetched"|"there"|nil outcome
+---@return string? message one line
+---@return "unreachable"|"refused"|"cut"|"wrong"|"disk"|nil kind of the failure
+function fetch.file(entry, options)
+  local path = cache.path(options.folder, entry)
+  if cache.check(path, entry) then return "there" end
+  local made, message = fs.mkdir(path:match "^(.*)/")
+  if not made then return nil, message, "disk" end
+  local part, begun = path .. ".part", cache.begun(path)
+  if begun > entry.bytes then
+    os.remove(part)
+    begun = 0
+  end
+  if begun < entry.bytes then
+    local problem = receive(entry, part, begun, options)
+    if problem then return nil, problem.message, problem.kind end
+  end
+  local same, wrong = cache.check(part, entry)
+  if not same then
+    os.remove(part)
+    return nil, ("%s: not the published file: %s. It is removed; the same command fetches it anew. A proxy may have "
+      .. "answered in its place, or it was changed"):format(fetch.url(entry, options.base), wrong), "wrong"
+  end
+  local renamed, reason = os.rename(part, path)
+  if not renamed then return nil, reason, "disk" end
+  return "fetched"
 end
 
 return fetch
