@@ -16,7 +16,7 @@ mkdir -p build
 mode=full
 case ${1:-} in
   -h | --help)
-    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d'
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
     exit
     ;;
   --quick | --asan | --valgrind)

@@ -1,12 +1,10 @@
 #include "sim/driver.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "net/timer.h"
 #include "sim/pacer.h"
 
 struct sb_sim_driver {
@@ -15,9 +13,8 @@ struct sb_sim_driver {
   sb_sim_pacer *pacer;
   int64_t start;         /* wall time of engine time 0 */
   int64_t flood_now;     /* engine time under flood */
-  int timer_fd;
   int64_t armed;         /* wall time the timer is set to; INT64_MAX: to none */
-  uv_poll_t timer;
+  sb_timer timer;
   uv_check_t after_io;
   uv_idle_t flood;       /* active while there is work under flood */
   int handles;
@@ -81,12 +78,10 @@ static void arm(sb_sim_driver *d)
   if (wall == d->armed)
     return;
   d->armed = wall;
-  struct itimerspec at = { 0 };
-  if (wall != INT64_MAX) {
-    at.it_value.tv_sec = wall / SB_NS_PER_S;
-    at.it_value.tv_nsec = wall % SB_NS_PER_S;
-  }
-  timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+  if (wall == INT64_MAX)
+    sb_timer_stop(&d->timer);
+  else
+    sb_timer_at(&d->timer, wall);
 }
 
 static void run_due(sb_sim_driver *d)
@@ -106,14 +101,9 @@ static void on_flood(uv_idle_t *idle)
   run_due(d);
 }
 
-static void on_timer(uv_poll_t *poll, int status, int events)
+static void on_timer(sb_timer *timer)
 {
-  (void)status;
-  (void)events;
-  sb_sim_driver *d = poll->data;
-  uint64_t expirations;
-  if (read(d->timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
-    return;
+  sb_sim_driver *d = timer->data;
   d->armed = INT64_MAX;
   run_due(d);
 }
@@ -129,37 +119,40 @@ static void on_after_io(uv_check_t *check)
 
 sb_sim_driver *sb_sim_driver_new(uv_loop_t *loop, const sb_sim_driver_config *config, sb_err *err)
 {
-  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (fd < 0) {
-    sb_err_sys(err, errno, "cannot create a timer");
+  sb_sim_driver *d = sb_calloc(1, sizeof *d);
+  if (sb_timer_init(&d->timer, loop, on_timer, err)) {
+    free(d);
     return NULL;
   }
-  sb_sim_driver *d = sb_calloc(1, sizeof *d);
   d->config = *config;
   if (config->fixed_step_ns > 0)
     d->pacer = sb_sim_pacer_new(config->fixed_step_ns, config->fixed_tokens);
   else
     d->engine = sb_sim_engine_new(&config->engine);
   d->start = sb_clock_now();
-  d->timer_fd = fd;
   d->armed = INT64_MAX;
   d->handles = 3;
-  uv_poll_init(loop, &d->timer, fd);
   uv_check_init(loop, &d->after_io);
   uv_idle_init(loop, &d->flood);
   d->timer.data = d->after_io.data = d->flood.data = d;
-  uv_poll_start(&d->timer, UV_READABLE, on_timer);
   uv_check_start(&d->after_io, on_after_io);
   return d;
 }
 
+static void release(sb_sim_driver *d)
+{
+  if (--d->handles == 0)
+    free(d);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
-  sb_sim_driver *d = handle->data;
-  if (--d->handles)
-    return;
-  close(d->timer_fd);
-  free(d);
+  release(handle->data);
+}
+
+static void on_timer_closed(sb_timer *timer)
+{
+  release(timer->data);
 }
 
 void sb_sim_driver_free(sb_sim_driver *d)
@@ -170,7 +163,7 @@ void sb_sim_driver_free(sb_sim_driver *d)
   sb_sim_pacer_free(d->pacer);
   d->engine = NULL;
   d->pacer = NULL;
-  uv_close((uv_handle_t *)&d->timer, on_closed);
+  sb_timer_close(&d->timer, on_timer_closed);
   uv_close((uv_handle_t *)&d->after_io, on_closed);
   uv_close((uv_handle_t *)&d->flood, on_closed);
 }

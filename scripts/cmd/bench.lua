@@ -23,7 +23,9 @@ local self = {
     { long = "tokens", arg = "T", type = "int", min = 1, default = 256, help = "tokens of an answer" },
     { long = "out", short = "o", arg = "FILE", help = "write the figures as JSON" },
   },
-  examples = { "specbench bench client", "specbench bench client --url http://127.0.0.1:8000 -c 64 -n 256 --tokens 256" },
+  examples = {
+    "specbench bench client", "specbench bench client --url http://127.0.0.1:8000 -c 64 -n 256 --tokens 256",
+  },
 }
 
 local PROMPT = "Tell me a short story about a river and a stone."
@@ -92,7 +94,7 @@ end
 
 local function run_case(case, options)
   local log = os.tmpname()
-  local remove <close> = setmetatable({}, { __close = function() os.remove(log) end })
+  local _remove <close> = setmetatable({}, { __close = function() os.remove(log) end })
   local argv = { environment.executable, "sim", "--profile", "qwen2.5-7b", "--port", "{port}", "--truth", log }
   table.move(case.arguments, 1, #case.arguments, #argv + 1, argv)
   local streams = options.concurrency or case.streams
@@ -115,9 +117,10 @@ function self.run(options, positionals)
   if options.url then
     local streams = options.concurrency or 64
     local _, m, cost = drive(options.url:gsub("/+$", ""), streams, options.requests or 4 * streams, options.tokens)
-    print(("%d streams: %d of %d requests, %d chunks, %.2f us CPU a chunk, ITL p50/p99 %s/%s ms, TTFT p50/p99 %s/%s ms, %.0f MB")
-      :format(streams, m.completed, m.requests, cost.chunks, cost.cpu_us / cost.chunks, format(m["itl_chunk_ms.p50"], 2),
-        format(m["itl_chunk_ms.p99"], 2), format(m["ttft_ms.p50"], 1), format(m["ttft_ms.p99"], 1), cost.memory_mb))
+    print(("%d streams: %d of %d requests, %d chunks, %.2f us CPU a chunk, ITL p50/p99 %s/%s ms, "
+      .. "TTFT p50/p99 %s/%s ms, %.0f MB"):format(streams, m.completed, m.requests, cost.chunks,
+        cost.cpu_us / cost.chunks, format(m["itl_chunk_ms.p50"], 2), format(m["itl_chunk_ms.p99"], 2),
+        format(m["ttft_ms.p50"], 1), format(m["ttft_ms.p99"], 1), cost.memory_mb))
     if options.out then write_result(options.out, m, cost) end
     return m.failed == 0 and 0 or 3
   end
@@ -126,7 +129,8 @@ function self.run(options, positionals)
   local right = function(title) return { title = title, align = "right" } end
   io.stdout:write(text_table.render {
     columns = { { title = "load" }, right "streams", right "chunks", right "CPU us/chunk", right "chunks/s",
-      right "ITL p50/p99 ms", right "truth p50/p99", right "arrival - written p50/p99", right "lost", right "failed", right "MB" },
+      right "ITL p50/p99 ms", right "truth p50/p99", right "arrival - written p50/p99",
+      right "lost", right "failed", right "MB" },
     rows = rows,
   })
   return 0

@@ -14,10 +14,12 @@ local self = {
   positionals = { { name = "ROUND", help = "round file, or the name of one that comes with specbench" } },
   options = command.options {
     "grid", "engine", "data", "results",
-    { long = "fresh", type = "flag", help = "measure everything anew; what was there is moved aside, not deleted" },
+    { long = "fresh", type = "flag",
+      help = "measure everything anew; what was there is moved aside, not deleted" },
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
-    { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1, help = "how long a server may take to start" },
+    { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1,
+      help = "how long a server may take to start" },
     { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },
   },
   examples = {
@@ -34,9 +36,9 @@ local function summarise(outcome, the_store)
       :format(outcome.total, the_store.folder))
     return
   end
-  out:write(("%d cells: %d measured, %d done before, %d failed; %.1f s, of which %.1f s (%.1f %%) outside servers' own time\n")
-    :format(outcome.total, outcome.measured, outcome.skipped, outcome.failed, outcome.wall_seconds,
-      outcome.wall_seconds - outcome.server_seconds,
+  out:write(("%d cells: %d measured, %d done before, %d failed; %.1f s, of which %.1f s (%.1f %%) "
+    .. "outside servers' own time\n"):format(outcome.total, outcome.measured, outcome.skipped, outcome.failed,
+      outcome.wall_seconds, outcome.wall_seconds - outcome.server_seconds,
       100 * (1 - outcome.server_seconds / outcome.wall_seconds)))
   if outcome.failed > 0 then
     out:write(("failed cells are in %s/failed with their causes; the same command tries them again\n")

@@ -13,18 +13,23 @@ local groups = {
     { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
     { long = "only", arg = "AXIS=V", repeated = true, help = "of the axis' values only these" },
     { long = "quick", type = "flag", help = "the small version that the round declares" },
-    { long = "repeats", arg = "N", type = "int", min = 1, max = 1000, default = 1, help = "measure every cell N times" },
-    { long = "seed", arg = "N", type = "int", default = 12345, help = "seed of prompts and sampling; repeat r uses N + r - 1" },
+    { long = "repeats", arg = "N", type = "int", min = 1, max = 1000, default = 1,
+      help = "measure every cell N times" },
+    { long = "seed", arg = "N", type = "int", default = 12345,
+      help = "seed of prompts and sampling; repeat r uses N + r - 1" },
   },
   engine = {
     { long = "engine", arg = "NAME", default = "sim", help = "what serves: sim, llamacpp, vllm, vllm_v0, external" },
-    { long = "models", arg = "FILE", env = "SPECBENCH_MODELS", help = "Lua file: model name -> path, or {path, python, binary, env, engine_args, url}" },
+    { long = "models", arg = "FILE", env = "SPECBENCH_MODELS",
+      help = "Lua file: model name -> path, or {path, python, binary, env, engine_args, url}" },
     { long = "model", arg = "NAME=PATH", repeated = true, help = "where a model of the round is" },
     { long = "url", arg = "URL", help = "the server that is up (engine external)" },
-    { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000, help = "the simulator's clock runs N times faster (20 with --quick, else 1)" },
+    { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000,
+      help = "the simulator's clock runs N times faster (40 with --quick, else 1)" },
   },
   data = {
-    { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS", help = "folder of the real data files; without it synthetic prompts of the same lengths" },
+    { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
+      help = "folder of the real data files; without it synthetic prompts of the same lengths" },
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },
@@ -152,7 +157,7 @@ function command.load_round(path, options)
   if options.quick then round.quicken(r) end
   apply(round.set, r, options.set, "--set")
   apply(round.only, r, options.only, "--only")
-  options.speed = options.speed or (options.quick and 20 or 1)
+  options.speed = options.speed or (options.quick and 40 or 1)
   return r
 end
 

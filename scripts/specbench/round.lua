@@ -209,7 +209,9 @@ function round.expand(self, options)
     end
     walk(1, {})
   end
-  if #cells == 0 then fail("no cell is left of %s: --set, --only and the round's `where` exclude them all", self.name) end
+  if #cells == 0 then
+    fail("no cell is left of %s: --set, --only and the round's `where` exclude them all", self.name)
+  end
   return cells
 end
 
@@ -252,7 +254,8 @@ function round.load(path)
   end, path)
   if not ok then return nil, type(result) == "table" and result.message or result end
   if type(result) ~= "table" or not result.is_round then
-    return nil, path .. " returns no round: end it with `return bench.round { ... }`, or run it as `specbench " .. path .. "`"
+    return nil, ("%s returns no round: end it with `return bench.round { ... }`, or run it as `specbench %s`")
+      :format(path, path)
   end
   return result
 end

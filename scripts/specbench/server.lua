@@ -55,7 +55,7 @@ local function await_ready(self, ready, seconds)
       done:notify()
     end
   end
-  local prober <close> = task.spawn(function()
+  local _prober <close> = task.spawn(function()
     local pause = POLL_FIRST
     local ok, message = pcall(function()
       while not probe() do
@@ -65,11 +65,11 @@ local function await_ready(self, ready, seconds)
     end)
     settle(ok and "ready" or "error", message)
   end)
-  local death <close> = task.spawn(function()
+  local _death <close> = task.spawn(function()
     self.process:wait()
     settle "dead"
   end)
-  local deadline <close> = task.spawn(function()
+  local _deadline <close> = task.spawn(function()
     task.sleep(seconds)
     settle "late"
   end)

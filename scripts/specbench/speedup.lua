@@ -21,12 +21,38 @@ local figures = {
   end,
 }
 
+-- What a server's description says of speculation; all else must be the same on both sides.
+local speculation = {
+  "method", "k", "draft", "draft_tensor_parallel", "prompt_lookup_max", "prompt_lookup_min",
+  "speculative_max_model_len", "disable_by_batch_size", "k_by_batch_size", "acceptance",
+}
+
+-- The first field of the servers' descriptions, by name, that differs without being about speculation.
+local function other_flag(mine, other)
+  local names = {}
+  for _, server in ipairs { mine, other } do
+    for name in pairs(server) do names[name] = true end
+  end
+  for _, name in ipairs(speculation) do names[name] = nil end
+  local differing = {}
+  for name in pairs(names) do
+    local left, right = mine[name], other[name]
+    if left ~= right and (left == nil or right == nil or json.encode(left) ~= json.encode(right)) then
+      differing[#differing + 1] = name
+    end
+  end
+  table.sort(differing)
+  return differing[1]
+end
+
 local function mismatch(cell, base)
   local mine, other = cell.identity, base.identity
   if json.encode(mine.workload) ~= json.encode(other.workload) then return "the baseline had other prompts or limits" end
   if mine.engine ~= other.engine then return ("the baseline ran on %s"):format(other.engine) end
   if json.encode(mine.server.model) ~= json.encode(other.server.model) then return "the baseline is another model" end
   if cell.clock_scale ~= base.clock_scale then return "the baseline's clock was scaled differently" end
+  local flag = other_flag(mine.server, other.server)
+  if flag then return ("the baseline's server had another %s"):format(flag) end
 end
 
 ---@class specbench.speedup.index
@@ -47,7 +73,7 @@ end
 ---@param index specbench.speedup.index
 ---@param cell table
 ---@return { total_throughput: number?, output_throughput: number?, decode: number? }? ratios nil: none, see reason
----@return string? reason
+---@return string|table reason where there are none; else the baseline's cell
 function speedup.of(index, cell)
   if not cell.baseline then return nil, "the round names no baseline" end
   if cell.baseline == cell.key then return nil, "it is the baseline" end
@@ -60,7 +86,7 @@ function speedup.of(index, cell)
     local mine, other = figure(cell), figure(base)
     ratios[name] = mine and other and other > 0 and mine / other or nil
   end
-  return ratios
+  return ratios, base
 end
 
 return speedup

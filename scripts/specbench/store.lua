@@ -178,6 +178,12 @@ function Store:run(id)
   return require("sb.measure").decode(bytes)
 end
 
+---@param id string
+---@return string path of a good cell's answers, which are there unless the run left texts out
+function Store:output_path(id)
+  return ("%s/cells/%s/outputs.jsonl.gz"):format(self.folder, id)
+end
+
 ---@param name string
 ---@return string path of a log file in this folder
 function Store:log(name)

@@ -168,7 +168,7 @@ function sweep.run(the_plan, the_store, options)
     now = seconds_now, out = io.stderr, is_tty = is_tty, quiet = options.quiet, costs = costs,
     width = function() return select(2, fs.is_terminal(io.stderr)) end,
   }
-  local farewell <close> = setmetatable({}, { __close = function()
+  local _farewell <close> = setmetatable({}, { __close = function()
     self.bar:finish()
     if not self.complete and not options.quiet then
       io.stderr:write(("stopped: %d of %d cells are kept in %s; the same command goes on from there\n")

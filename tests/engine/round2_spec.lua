@@ -20,7 +20,9 @@ end
 -- One thread: two threads that spin for each other starve on a machine that does other things too.
 local MODELS = [[
 return {
-  ["qwen2.5-7b"] = { path = "%s/models/tiny-target-q8_0.gguf", binary = "%s/llama-server", engine_args = { "-t", "1" } },
+  ["qwen2.5-7b"] = {
+    path = "%s/models/tiny-target-q8_0.gguf", binary = "%s/llama-server", engine_args = { "-t", "1" },
+  },
   ["qwen2.5-0.5b"] = "%s/models/tiny-draft-q8_0.gguf",
 }
 ]]

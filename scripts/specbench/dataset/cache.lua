@@ -18,12 +18,16 @@ function cache.folder()
   return nil, "no folder for data files: set XDG_CACHE_HOME or HOME"
 end
 
----What --datasets names: the word cache is the cache folder, anything else is a folder.
+---What --datasets names: the word cache is the cache folder, anything else is a folder itself (./cache, say).
 ---@param folder string
----@return string? folder, string? message
+---@return string? folder, string? message where there is no cache yet
 function cache.resolve(folder)
-  if folder == "cache" then return cache.folder() end
-  return folder
+  if folder ~= "cache" then return folder end
+  local path, message = cache.folder()
+  if path and not fs.stat(path) then
+    return nil, ("there is no %s yet: run `specbench dataset fetch` first"):format(path)
+  end
+  return path, message
 end
 
 ---@param folder string

@@ -1,0 +1,117 @@
+-- Repeats of one cell, each beside the baseline of the same repeat: repeat r is compared with repeat r, since
+-- they share their prompts.
+
+local speedup = require "specbench.speedup"
+local stats = require "sb.stats"
+
+local repeats = {}
+
+local CACHED_RUNS = 48 -- decoded runs held at once; a grid's neighbours share their baselines
+
+local function place_of(key)
+  return (key:gsub("\31[^\31]*$", ""))
+end
+
+---Cells that have a baseline of their own, by place in the grid, in the order of their first appearance.
+---@param cells table[]
+---@return { place: string, cells: table[] }[]
+function repeats.groups(cells)
+  local by_place, order = {}, {}
+  for _, cell in ipairs(cells) do
+    if cell.baseline and cell.baseline ~= cell.key then
+      local place = place_of(cell.key)
+      if not by_place[place] then
+        by_place[place] = { place = place, cells = {} }
+        order[#order + 1] = by_place[place]
+      end
+      table.insert(by_place[place].cells, cell)
+    end
+  end
+  return order
+end
+
+local cache = { runs = {}, order = {} }
+
+local function run_of(store, id)
+  local key = store.folder .. "\31" .. id
+  if cache.runs[key] == nil then
+    cache.runs[key] = store:run(id) or false
+    table.insert(cache.order, key)
+    if #cache.order > CACHED_RUNS then
+      for _ = 1, CACHED_RUNS // 2 do cache.runs[table.remove(cache.order, 1)] = nil end
+      collectgarbage() -- a run's size is not Lua's to know
+    end
+  end
+  return cache.runs[key] or nil
+end
+
+local function problem_of(pairs)
+  if pairs.baseline_only > 0 or pairs.method_only > 0 then
+    return "the two sides completed different prompts: no paired speed-up"
+  end
+  if not pairs.log_ratio then return "the server does not tell tokens chunk by chunk: no paired speed-up" end
+end
+
+---Fills group.repeats with what each repeat's cell gives against its baseline, or group.reason.
+---@param group { cells: table[], repeats: table[]?, reason: string? }
+---@param index specbench.speedup.index
+---@param store specbench.store
+function repeats.pair(group, index, store)
+  group.repeats = {}
+  for _, cell in ipairs(group.cells) do
+    local ratios, base = speedup.of(index, cell)
+    if not ratios then
+      group.reason = group.reason or base
+    else
+      local one = { cell = cell, base = base, ratios = ratios }
+      local before, after = run_of(store, base.id), run_of(store, cell.id)
+      if before and after then
+        one.runs, one.pairs = { before, after }, stats.pair(before, after)
+        one.problem = problem_of(one.pairs)
+        if not one.problem then ratios.paired = math.exp(one.pairs.log_ratio) end
+      else
+        one.problem = "the requests' records are missing: no paired speed-up"
+      end
+      table.insert(group.repeats, one)
+    end
+  end
+end
+
+---Lets go of the group's runs.
+---@param group table
+function repeats.release(group)
+  for _, one in ipairs(group.repeats) do one.runs = nil end
+end
+
+---Whether a cell wants another repeat under the rule, from what its repeats say so far.
+---@param group table filled by repeats.pair
+---@param rule sb.Stopping
+---@return boolean more
+---@return sb.Interval? interval of the logarithm of `paired`
+function repeats.needs_more(group, rule)
+  local logs = {}
+  for i, one in ipairs(group.repeats) do
+    if not one.ratios.paired then return false end
+    logs[i] = math.log(one.ratios.paired)
+  end
+  local state = stats.judge(rule, logs)
+  return state.more, state.interval
+end
+
+---Option --until: "ci=3%" or "decided".
+---@param text string
+---@param cap integer?
+---@return sb.Stopping? rule
+---@return string? message
+function repeats.rule(text, cap)
+  if text == "decided" then return { tie = 0.02, cap = cap } end
+  local number, percent = text:match "^ci=([%d.]+)(%%?)$"
+  local width = tonumber(number)
+  if width and percent == "%" then width = width / 100 end
+  if not width or width <= 0 or width >= 1 then
+    return nil, ("'%s' is neither 'decided' nor an interval's reach such as 'ci=3%%'"):format(text)
+  end
+  return { width = width, cap = cap }
+end
+
+return repeats
