@@ -40,6 +40,14 @@ static int write_file(lua_State *L)
   return answer(L, sb_file_write(path, data, size, &err), &err);
 }
 
+static int put_file(lua_State *L)
+{
+  sb_err err;
+  size_t size;
+  const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &size);
+  return answer(L, sb_file_put(path, data, size, &err), &err);
+}
+
 static int append_file(lua_State *L)
 {
   sb_err err;
@@ -217,7 +225,7 @@ int sbl_open_fs(lua_State *L)
     { "close", unlock }, { "__close", unlock }, { "__gc", unlock }, { NULL, NULL }
   };
   static const luaL_Reg functions[] = {
-    { "write", write_file },   { "append", append_file }, { "read", read_file },     { "mkdir", make_folder },
+    { "write", write_file },   { "put", put_file },       { "append", append_file }, { "read", read_file },     { "mkdir", make_folder },
     { "commit", commit_folder }, { "remove", remove_tree }, { "list", list },        { "stat", stat_path },
     { "is_executable", is_executable }, { "realpath", real_path }, { "gzip", gzip }, { "gunzip", gunzip },
     { "sha256", sha256 },      { "sha256_file", sha256_file }, { "lock", lock },     { "is_terminal", is_terminal },

@@ -107,6 +107,15 @@ static int percentile(lua_State *L)
   return 1;
 }
 
+/* The record of request i, the argument at index 2, counted from 1. */
+static const sb_record *check_record(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  lua_Integer i = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, i >= 1 && i <= (lua_Integer)run->count, 2, "no such request");
+  return &run->records[i - 1];
+}
+
 static void set_integer(lua_State *L, const char *name, int64_t value)
 {
   if (value < 0)
@@ -140,10 +149,7 @@ static void push_chunks(lua_State *L, const sb_record *record)
 /* request(i) -> a table of what is known of request i (from 1), its chunks among it */
 static int request(lua_State *L)
 {
-  sb_run *run = check_run(L);
-  lua_Integer i = luaL_checkinteger(L, 2);
-  luaL_argcheck(L, i >= 1 && i <= (lua_Integer)run->count, 2, "no such request");
-  const sb_record *record = &run->records[i - 1];
+  const sb_record *record = check_record(L);
   lua_newtable(L);
   set_integer(L, "id", record->id);
   set_integer(L, "prompt_id", record->prompt_id);
@@ -168,6 +174,15 @@ static int request(lua_State *L)
   push_chunks(L, record);
   lua_setfield(L, -2, "chunks");
   return 1;
+}
+
+/* text(i) -> the answer's text (nil where texts were not kept) and its prompt's id */
+static int text(lua_State *L)
+{
+  const sb_record *record = check_record(L);
+  lua_pushstring(L, record->text);
+  lua_pushinteger(L, record->prompt_id);
+  return 2;
 }
 
 /* #run: how many requests it has */
@@ -253,6 +268,7 @@ int sbl_open_measure(lua_State *L)
   static const luaL_Reg methods[] = { { "metrics", metrics },
                                       { "percentile", percentile },
                                       { "request", request },
+                                      { "text", text },
                                       { "failures", failures },
                                       { "chunks", chunks },
                                       { "encode", encode },

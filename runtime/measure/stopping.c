@@ -6,11 +6,12 @@
 
 #define LEVEL 0.95        /* of what is reported, over the whole procedure */
 #define STOP_LEVEL 0.99   /* of the interval that ends the repeats */
-#define FIRST_LEVEL 0.9625
-#define LATER_LEVEL 0.975
 
 static const size_t looks[] = { 3, 5, 8, 12, SB_STOPPING_MAX_CAP };
 enum { LOOKS = sizeof looks / sizeof *looks };
+
+/* Of what is reported at the first look and at later ones, by how many looks the cap allows. */
+static const double levels[][2] = { { LEVEL, LEVEL }, { 0.9625, 0.97 }, { 0.9625, 0.975 } };
 
 static void judge_width(const sb_stopping *rule, const double *values, size_t count, sb_stopping_state *state)
 {
@@ -45,28 +46,26 @@ static bool decides(const sb_interval *interval, double tie)
 static void judge_decided(const sb_stopping *rule, const double *values, size_t count,
                           sb_stopping_state *state)
 {
-  size_t look = 0;   /* the latest one that is due; `earlier` looks were before it */
-  double earlier = -1.0;
+  size_t planned = 0, passed = 0, latest = 0; /* looks the cap allows; those that are due, the latest among them */
   state->wanted = rule->cap;
-  for (int i = 0; i < LOOKS; i++) {
-    size_t next = looks[i] < rule->cap ? looks[i] : rule->cap;
-    if (next > count) {
+  for (size_t next = 0; next < rule->cap; planned++) {
+    next = planned < LOOKS && looks[planned] < rule->cap ? looks[planned] : rule->cap;
+    if (next <= count) {
+      latest = next;
+      passed++;
+    } else if (planned == passed) {
       state->wanted = next;
-      break;
     }
-    if (next > look)
-      earlier++;
-    look = next;
   }
-  if (look == 0) {
+  if (passed == 0) {
     state->interval.low = state->interval.high = state->interval.p = NAN;
     return;
   }
   sb_interval strict;
   sb_interval_t(values, count, STOP_LEVEL, &strict);
-  sb_interval_t(values, count, earlier > 0.0 ? LATER_LEVEL : FIRST_LEVEL, &state->interval);
-  state->interval.p = fmin(1.0, state->interval.p + earlier * (1.0 - STOP_LEVEL));
-  if (look == count && decides(&strict, rule->tie))
+  sb_interval_t(values, count, levels[planned < 3 ? planned - 1 : 2][passed > 1], &state->interval);
+  state->interval.p = fmin(1.0, state->interval.p + (double)(passed - 1) * (1.0 - STOP_LEVEL));
+  if (latest == count && decides(&strict, rule->tie))
     state->wanted = count;
 }
 

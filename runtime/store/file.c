@@ -11,6 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int sync_folder(const char *folder, sb_err *err)
+{
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return sb_err_sys(err, errno, "cannot open folder %s", folder);
+  int rc = fsync(fd) ? sb_err_sys(err, errno, "cannot sync folder %s", folder) : SB_OK;
+  close(fd);
+  return rc;
+}
+
 static int sync_folder_of(const char *path, sb_err *err)
 {
   char folder[PATH_MAX];
@@ -22,12 +32,7 @@ static int sync_folder_of(const char *path, sb_err *err)
     *slash = '\0';
   else
     strcpy(folder, ".");
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return sb_err_sys(err, errno, "cannot open folder %s", folder);
-  int rc = fsync(fd) ? sb_err_sys(err, errno, "cannot sync folder %s", folder) : SB_OK;
-  close(fd);
-  return rc;
+  return sync_folder(folder, err);
 }
 
 static int write_all(int fd, const char *data, size_t size)
@@ -70,6 +75,11 @@ int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
     return rc;
   }
   return sync_folder_of(path, err);
+}
+
+int sb_file_put(const char *path, const void *data, size_t size, sb_err *err)
+{
+  return write_and_sync(path, path, O_TRUNC, data, size, err);
 }
 
 int sb_file_append(const char *path, const void *data, size_t size, sb_err *err)
@@ -121,6 +131,9 @@ int sb_folder_make(const char *path, sb_err *err)
 
 int sb_folder_commit(const char *from, const char *to, sb_err *err)
 {
+  int rc = sync_folder(from, err);
+  if (rc)
+    return rc;
   if (rename(from, to))
     return sb_err_sys(err, errno, "cannot move %s to %s", from, to);
   return sync_folder_of(to, err);

@@ -13,6 +13,9 @@
 /* Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the folder. */
 int sb_file_write(const char *path, const void *data, size_t size, sb_err *err);
 
+/* Writes and fsyncs a new file of a folder that sb_folder_commit will move into place: no rename of its own. */
+int sb_file_put(const char *path, const void *data, size_t size, sb_err *err);
+
 /* Appends in one write and fsyncs. */
 int sb_file_append(const char *path, const void *data, size_t size, sb_err *err);
 
@@ -21,8 +24,8 @@ int sb_file_read(const char *path, sb_strbuf *out, sb_err *err);
 /* mkdir -p */
 int sb_folder_make(const char *path, sb_err *err);
 
-/* Renames a finished folder into place (both on one file system) and fsyncs the folder that holds it. The
- * target must not exist. */
+/* Fsyncs a finished folder, renames it into place (both on one file system) and fsyncs the folder that then
+ * holds it. The target must not exist. */
 int sb_folder_commit(const char *from, const char *to, sb_err *err);
 
 /* rm -r; a path that is not there is no error. */

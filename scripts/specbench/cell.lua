@@ -23,8 +23,8 @@ end
 local function output_lines(run)
   local lines = {}
   for i = 1, #run do
-    local request = run:request(i)
-    lines[i] = json.encode({ id = request.id, prompt_id = request.prompt_id, text = request.text or "" },
+    local text, prompt_id = run:text(i)
+    lines[i] = json.encode({ id = i - 1, prompt_id = prompt_id, text = text or "" },
       { "id", "prompt_id", "text" })
   end
   return table.concat(lines, "\n") .. "\n"

@@ -5,12 +5,15 @@ local json = require "specbench.json"
 local engines = require "specbench.engine"
 local estimate = require "specbench.estimate"
 local models = require "specbench.models"
+local profile = require "specbench.profile"
 local round = require "specbench.round"
 local secrets = require "specbench.secrets"
 local store = require "specbench.store"
 local workload = require "specbench.workload"
 
 local plan = {}
+
+local STEADY = 4 -- prompts a stream with which most of a cell's time has all its streams at work
 
 -- Engine options of the command line that belong to the simulator's clock.
 local function clock_scale(engine, options)
@@ -33,6 +36,7 @@ local function resolve_server(r, cell, engine, known, options)
   server.model = known:resolve(description.model)
   server.draft = known:resolve(description.draft)
   if engine.name == "sim" then server.speed = options.speed or 1 end
+  server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
   reason = engine.unsupported(server)
   if reason then return nil, reason end
@@ -48,10 +52,19 @@ end
 ---@field workload specbench.workload
 ---@field cost number expected seconds
 
+-- A cache of prefixes that can neither be emptied nor ruled out is got round by prompts that begin differently.
+local function needs_salt(engine, server, options)
+  if options.salt and options.salt ~= "auto" then return options.salt == "always" end
+  if not engine.capabilities.spawn then return true end
+  return server.prefix_caching and not engine.capabilities.prefix_cache_reset or false
+end
+
 local function job_of(r, cell, engine, known, options)
   local server, reason = resolve_server(r, cell, engine, known, options)
   if not server then return nil, reason end
-  local work = workload.new(r.workload(cell), cell)
+  local work = workload.new(r.workload(cell), cell, {
+    prompts_per_stream = options.prompts_per_stream, salt = needs_salt(engine, server, options),
+  })
   local identity = {
     round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
     engine = engine.name, server = secrets.server(server), workload = workload.identity(work), warmup = r.warmup or 1,
@@ -63,67 +76,158 @@ local function job_of(r, cell, engine, known, options)
     timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,
     key = round.key(r, cell, nil, cell.repetition),
-    baseline = r.baseline and round.key(r, cell, r.baseline, cell.repetition) or nil,
+    baseline = round.baseline_key(r, cell, cell.repetition),
     cost = estimate.cell(work, server.model.name, clock_scale(engine, options)),
   }
 end
 
+-- GPUs for jobs that run at the same moment, from the pool in order; or nil and a reason.
+local function share_gpus(jobs, engine, pool)
+  local wanted = 0
+  for _, job in ipairs(jobs) do wanted = wanted + (job.server.tensor_parallel or 1) end
+  if not pool then
+    if #jobs == 1 or not engine.uses_gpus then return {} end
+    return nil, ("%d servers at once need %d GPUs: name them with --gpus 0,1"):format(#jobs, wanted)
+  end
+  if wanted > #pool then
+    return nil, ("%d GPUs are needed at once, but --gpus names %d"):format(wanted, #pool)
+  end
+  local shares, next_gpu = {}, 1
+  for i, job in ipairs(jobs) do
+    local count = job.server.tensor_parallel or 1
+    shares[i] = table.move(pool, next_gpu, next_gpu + count - 1, 1, {})
+    next_gpu = next_gpu + count
+  end
+  return shares
+end
+
+-- Jobs that are loaded at the same moment, each on a server of its own: one, unless the round has `together`.
+local function batches_of(self, options)
+  local r, batches, by_key = self.round, {}, {}
+  for _, cell in ipairs(round.expand(r, { seed = options.seed or 12345, repeats = options.repeats or 1 })) do
+    local key = round.key(r, cell, r.together and { [r.together] = "*" } or nil, cell.repetition)
+    local batch = by_key[key]
+    if not batch then
+      batch = { cells = {} }
+      by_key[key] = batch
+      batches[#batches + 1] = batch
+    end
+    local job, reason = job_of(r, cell, self.engine, self.models, options)
+    table.insert(batch.cells, cell)
+    batch[#batch + 1] = job
+    batch.reason = batch.reason or reason
+  end
+  for _, batch in ipairs(batches) do
+    if not batch.reason then batch.gpus, batch.reason = share_gpus(batch, self.engine, options.gpus) end
+  end
+  return batches
+end
+
+-- Batches of the same servers stand together, whatever the axes' order: a start costs minutes.
+local function group(batches)
+  local groups, order = {}, {}
+  for _, batch in ipairs(batches) do
+    local keys = {}
+    for i, job in ipairs(batch) do keys[i] = job.server_key end
+    batch.servers_key = table.concat(keys, "\31")
+    if not groups[batch.servers_key] then
+      groups[batch.servers_key] = {}
+      order[#order + 1] = groups[batch.servers_key]
+    end
+    table.insert(groups[batch.servers_key], batch)
+  end
+  return order
+end
+
+---@class specbench.batch: specbench.job[] jobs loaded at the same moment
+---@field servers_key string equal for batches that the same servers can serve
+---@field gpus integer[][] of each job's server; empty: the server sees all
+
 ---@class specbench.plan
 ---@field round specbench.round
 ---@field engine table
----@field jobs specbench.job[] in the order of the run
+---@field batches specbench.batch[] in the order of the run
+---@field jobs specbench.job[] the same, one by one
 ---@field refused { description: string, reason: string }[] cells that this engine cannot serve
 ---@field servers integer how many are started
 ---@field streams integer the largest concurrency
 ---@field seconds number expected wall time, server starts included
 
 ---@param r specbench.round
----@param options table of the command line: engine, models, model, url, speed, seed, repeats, no_text
+---@param options table of the command line: engine, models, model, url, speed, seed, repeats, no_text, gpus,
+---  profile, salt, prompts_per_stream
 ---@return specbench.plan
 function plan.new(r, options)
-  local engine = engines.load(options.engine)
   local known, message, code = models.load(options)
   if not known then error({ exit = code == "usage" and 2 or 1, message = message }, 0) end
-  local self = { round = r, engine = engine, jobs = {}, refused = {}, servers = 0, seconds = 0, streams = 1 }
-  local groups, order = {}, {}
-  for _, cell in ipairs(round.expand(r, { seed = options.seed or 12345, repeats = options.repeats or 1 })) do
-    local job, reason = job_of(r, cell, engine, known, options)
-    if job then
-      local group = groups[job.server_key]
-      if not group then
-        group = {}
-        groups[job.server_key] = group
-        order[#order + 1] = group
-      end
-      group[#group + 1] = job
-      self.streams = math.max(self.streams, math.tointeger(job.workload.concurrency) or 1)
+  local self = {
+    round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {}, servers = 0,
+    seconds = 0, streams = 1,
+  }
+  local kept = {}
+  for _, batch in ipairs(batches_of(self, options)) do
+    if not batch.reason then
+      kept[#kept + 1] = batch
     else
-      table.insert(self.refused, { description = round.describe(r, cell), reason = reason })
+      for _, cell in ipairs(batch.cells) do
+        table.insert(self.refused, { description = round.describe(r, cell), reason = batch.reason })
+      end
     end
   end
-  if #order == 0 then error(self.refused[1].reason, 0) end
-  -- cells of one server stand together, whatever the axes' order: a start costs minutes
-  for _, group in ipairs(order) do
-    for _, job in ipairs(group) do
-      self.jobs[#self.jobs + 1] = job
-      self.seconds = self.seconds + job.cost
+  if #kept == 0 then error(self.refused[1].reason, 0) end
+  for _, batches in ipairs(group(kept)) do
+    self.servers = self.servers + #batches[1]
+    self.seconds = self.seconds + estimate.server_start(self.engine)
+    for _, batch in ipairs(batches) do
+      table.insert(self.batches, batch)
+      self.seconds = self.seconds + plan.cost(batch)
+      for _, job in ipairs(batch) do
+        table.insert(self.jobs, job)
+        self.streams = math.max(self.streams, math.tointeger(job.workload.concurrency) or 1)
+      end
     end
-    self.servers = self.servers + 1
-    self.seconds = self.seconds + estimate.server_start(engine)
   end
   return self
 end
 
+---@param batch specbench.batch
+---@return number seconds that its slowest cell takes
+function plan.cost(batch)
+  local longest = 0
+  for _, job in ipairs(batch) do longest = math.max(longest, job.cost) end
+  return longest
+end
+
+---Cells with so few prompts that they measure how the load runs out.
 ---@param self specbench.plan
+---@return string? warning
+function plan.thin(self)
+  local cells, streams, worst = 0, 0, math.huge
+  for _, job in ipairs(self.jobs) do
+    local per_stream = workload.per_stream(job.workload)
+    if per_stream and per_stream < 2 then
+      cells = cells + 1
+      worst, streams = math.min(worst, per_stream), math.max(streams, job.workload.concurrency)
+    end
+  end
+  if cells == 0 then return nil end
+  return ("%d cells have fewer than 2 prompts a stream (down to %.1f at concurrency %d) and measure how the load runs "
+    .. "out: %d prompts would hold %d streams; --prompts-per-stream %d repeats prompts")
+    :format(cells, worst, streams, STEADY * streams, streams, STEADY)
+end
+
+---@param self specbench.plan
+---@param job specbench.job
+---@param gpus integer[]? that its server may use
 ---@return string[] argv, table env of a job's server as they would be started, with port and host unfilled
-function plan.command(self, job)
-  -- where the simulator lies, and how many streams will come at once, is no part of what a cell is
+function plan.command(self, job, gpus)
+  -- where the simulator lies, which GPUs it has and how many streams will come at once is no part of what a cell is
   local server = setmetatable({
-    host = "{host}", port = "{port}", streams = self.streams,
+    host = "{host}", port = "{port}", streams = self.streams, gpus = gpus,
     binary = self.engine.name == "sim" and environment.executable or nil,
   }, { __index = job.server })
   local command = self.engine.command(server)
-  return command.argv or {}, command.env or {}, command.url
+  return profile.wrap(job.server.profile, command.argv or {}, gpus), command.env or {}, command.url
 end
 
 return plan

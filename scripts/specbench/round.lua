@@ -9,6 +9,7 @@ local fields = {
   name = "string", title = "string", axes = "table", where = "function", baseline = "table",
   server = "function", workload = "function", report = "table", quick = "table", options = "table",
   reference = "function", warmup = "number", timeout = "number", chunk_timeout = "number", axis_order = "table",
+  reduce = "function", baselines = "table", together = "string",
 }
 local required = { "name", "axes", "server", "workload" }
 
@@ -60,6 +61,11 @@ local function check_names(self)
     end
   end
   check("baseline", self.baseline)
+  for name, changes in pairs(self.baselines or {}) do
+    if type(changes) ~= "table" then fail("baselines: '%s' must be a table axis -> value", tostring(name)) end
+    check("baselines." .. tostring(name), changes)
+  end
+  check("together", self.together and { [self.together] = true })
   local quick = self.quick or {}
   check("quick.axes", quick.axes)
   for name in pairs(quick) do
@@ -171,6 +177,17 @@ function round.only(self, settings)
   end
 end
 
+---Option --baseline NAME: cells are compared with what the round calls so.
+---@param name string one of the round's `baselines`
+function round.compare_with(self, name)
+  local known = self.baselines or {}
+  if not known[name] then
+    fail("%s has no baseline '%s'%s; it has: %s", self.name, name, hint(name, keys(known)),
+      next(known) and table.concat(keys(known), ", ") or "only its own")
+  end
+  self.baseline_name, self.baseline = name, known[name]
+end
+
 ---Shrinks the round to what it declares as `quick`: fewer values on axes, fewer prompts.
 function round.quicken(self)
   if not self.quick then fail("%s declares no quick variant: run it without --quick", self.name) end
@@ -183,22 +200,37 @@ end
 ---@field prompts integer? prompts a cell in a quick run
 ---@field seed integer of this repeat
 ---@field repetition integer from 1
+---@field baseline string? the baseline's name, if --baseline chose one
 
----Every combination of the axes, in order, less those `where` refuses.
+-- What the round says of axes that mean nothing to this cell, so that it stands in the grid once.
+local function reduce(self, cell)
+  local changes = self.reduce and self.reduce(cell) or {}
+  for name, value in pairs(changes) do
+    axis_of(self, name)
+    cell[name] = value
+  end
+end
+
+---Every combination of the axes, in order, less those `where` refuses and those that `reduce` makes alike.
 ---@param options { seed: integer, repeats: integer }
 ---@return specbench.coordinates[] cells
 function round.expand(self, options)
-  local cells = {}
+  local cells, seen = {}, {}
   for repetition = 1, options.repeats do
     local function walk(depth, chosen)
       local axis = self.axes[depth]
       if not axis then
         local cell = setmetatable({}, { __index = {
           quick = self.is_quick, prompts = self.is_quick and self.quick.prompts or nil,
-          seed = options.seed + repetition - 1, repetition = repetition,
+          seed = options.seed + repetition - 1, repetition = repetition, baseline = self.baseline_name,
         } })
         for name, value in pairs(chosen) do cell[name] = value end
-        if not self.where or self.where(cell) then cells[#cells + 1] = cell end
+        reduce(self, cell)
+        local key = round.key(self, cell, nil, repetition)
+        if not seen[key] and (not self.where or self.where(cell)) then
+          seen[key] = true
+          cells[#cells + 1] = cell
+        end
         return
       end
       for _, value in ipairs(axis.values) do
@@ -239,6 +271,15 @@ function round.key(self, cell, changes, repetition)
   end
   words[#words + 1] = tostring(repetition or 1)
   return table.concat(words, "\31")
+end
+
+---The key of the cell that a cell is compared with.
+---@param about { axes: table[], baseline: table? } a round, or what round.json says of one
+---@param cell table coordinates
+---@param repetition integer?
+---@return string? key nil where the round names no baseline
+function round.baseline_key(about, cell, repetition)
+  return about.baseline and round.key(about, cell, about.baseline, repetition) or nil
 end
 
 ---Loads a round's file. A file that runs by itself (bench.main) returns nothing.

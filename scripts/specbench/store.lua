@@ -141,9 +141,9 @@ function Store:write(cell, run, outputs)
   local work = ("%s/unfinished/%s"):format(self.folder, cell.id)
   fs.remove(work)
   local ok, message = fs.mkdir(work)
-  if ok then ok, message = fs.write(work .. "/cell.json", json.encode(cell) .. "\n") end
-  if ok and run then ok, message = fs.write(work .. "/records.bin", run:encode()) end
-  if ok and outputs then ok, message = fs.write(work .. "/outputs.jsonl.gz", fs.gzip(outputs)) end
+  if ok then ok, message = fs.put(work .. "/cell.json", json.encode(cell) .. "\n") end
+  if ok and run then ok, message = fs.put(work .. "/records.bin", run:encode()) end
+  if ok and outputs then ok, message = fs.put(work .. "/outputs.jsonl.gz", fs.gzip(outputs)) end
   if not ok then return nil, message end
   local target = ("%s/cells/%s"):format(self.folder, cell.id)
   if cell.status ~= "ok" then

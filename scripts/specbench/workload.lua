@@ -8,7 +8,13 @@ local workload = {}
 local fields = {
   prompts = "table", limits = "function", task = "string", temperature = "number", chat = "boolean",
   concurrency = "number", rate = "number", arrivals = "string", burstiness = "number", body = "table",
+  group = "function",
 }
+
+-- What stands before a prompt that must begin like no other; Qwen2.5's tokens, digits one by one.
+local SALT, SALT_TOKENS, SALT_NUMBERS = "Request %09d.\n", 12, 1000000000
+-- Copies of a prompt have its number plus this for each copy.
+local COPY_IDS = 1000000
 
 ---@class specbench.workload
 ---@field prompts table a set of specbench.dataset
@@ -17,6 +23,41 @@ local fields = {
 ---@field temperature number default 0
 ---@field chat boolean default true: /v1/chat/completions, else /v1/completions
 ---@field concurrency integer? closed loop; rate: open loop, requests a second
+---@field group (fun(prompt: table): string)? prompts' kinds, of which the cell keeps figures of their own
+---@field salt boolean? every prompt begins with a number of its own, so that no prefix cache serves it
+
+local function salted(prompt, name)
+  local copy = {}
+  for field, value in pairs(prompt) do copy[field] = value end
+  copy.text = SALT:format(tonumber(rng.hash(name):sub(1, 12), 16) % SALT_NUMBERS) .. prompt.text
+  copy.tokens = prompt.tokens and prompt.tokens + SALT_TOKENS
+  return copy
+end
+
+local repeated = setmetatable({}, { __mode = "k" })
+
+-- The set, then copies of it in fresh orders, until there are so many prompts. Cells that ask alike share them.
+local function repeat_set(set, count, seed)
+  local name = ("%d/%d"):format(count, seed)
+  repeated[set] = repeated[set] or {}
+  if repeated[set][name] then return repeated[set][name] end
+  local items, copy = table.move(set.items, 1, #set.items, 1, {}), 0
+  while #items < count do
+    copy = copy + 1
+    local order = table.move(set.items, 1, #set.items, 1, {})
+    rng.new(seed, copy):shuffle(order)
+    for i = 1, math.min(#order, count - #items) do
+      local item = salted(order[i], ("copy %d/%s"):format(copy, order[i].text))
+      item.id = order[i].id + copy * COPY_IDS
+      items[#items + 1] = item
+    end
+  end
+  local longer = {}
+  for field, value in pairs(set) do longer[field] = value end
+  longer.items = items
+  repeated[set][name] = longer
+  return longer
+end
 
 -- Limits of every prompt, read once: the plan's fingerprint, the estimate and the requests use the same.
 local function read_limits(spec)
@@ -36,8 +77,9 @@ end
 ---Checks what a round's workload(c) returned and fills in the defaults.
 ---@param spec table
 ---@param cell specbench.coordinates
+---@param options { prompts_per_stream: integer?, salt: boolean? }?
 ---@return specbench.workload
-function workload.new(spec, cell)
+function workload.new(spec, cell, options)
   if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
   for name, value in pairs(spec) do
     if type(value) ~= fields[name] then
@@ -48,11 +90,16 @@ function workload.new(spec, cell)
   if not spec.prompts or not spec.limits then error("workload: 'prompts' and 'limits' are needed", 0) end
   local self = { temperature = 0, chat = true, arrivals = "poisson", burstiness = 1.0, body = {} }
   for name, value in pairs(spec) do self[name] = value end
-  self.concurrency = self.concurrency or cell.concurrency
-  self.rate = self.rate or cell.rate
+  -- 0 on an axis: none, as in a grid that has both closed and open loops
+  self.concurrency = self.concurrency or cell.concurrency ~= 0 and cell.concurrency or nil
+  self.rate = self.rate or cell.rate ~= 0 and cell.rate or nil
   if not self.concurrency and not self.rate then
     error("workload: neither 'concurrency' nor 'rate' is given, and no axis of that name exists", 0)
   end
+  options = options or {}
+  self.salt = options.salt or nil
+  local wanted = (options.prompts_per_stream or 0) * (self.concurrency or 0)
+  if wanted > #self.prompts.items then self.prompts = repeat_set(self.prompts, wanted, cell.seed) end
   self.limit_list = read_limits(self)
   return self
 end
@@ -81,8 +128,15 @@ function workload.identity(self)
     prompts = prompts_hash(self.prompts), limits = rng.hash(table.concat(limits, ",")), count = #self.prompts.items,
     temperature = self.temperature, chat = self.chat, concurrency = self.concurrency, rate = self.rate,
     arrivals = self.rate and self.arrivals or nil, burstiness = self.rate and self.burstiness or nil,
-    body = next(self.body) and self.body or nil, task = self.task,
+    body = next(self.body) and self.body or nil, task = self.task, salt = self.salt,
   }
+end
+
+---Prompts for each stream of a closed loop.
+---@param self specbench.workload
+---@return number? nil in an open loop
+function workload.per_stream(self)
+  return self.concurrency and #self.prompts.items / self.concurrency
 end
 
 ---@param self specbench.workload
@@ -121,8 +175,11 @@ end
 ---@return string? note what the engine could not be asked for
 function workload.requests(self, engine, model, seed)
   local list, note = {}, nil
+  local cell = self.salt and json.encode(workload.identity(self))
   for i, prompt in ipairs(self.prompts.items) do
     local missed
+    -- alike in a cell and its baseline, so that both send the same texts
+    if cell then prompt = salted(prompt, ("%s/%d/%d"):format(cell, seed, i)) end
     list[i], missed = request(self, engine, model, prompt, self.limit_list[i], seed)
     note = note or missed
   end
@@ -151,7 +208,7 @@ end
 function workload.tokens(self)
   local input, output = 0, 0
   for i, prompt in ipairs(self.prompts.items) do
-    input = input + (prompt.tokens or 0)
+    input = input + (prompt.tokens or 0) + (self.salt and SALT_TOKENS or 0)
     output = output + self.limit_list[i].max_tokens
   end
   return input, output

@@ -18,6 +18,12 @@ local Lock = {}
 ---@return true? ok, string? message, string? code
 function fs.write(path, data) end
 
+--- Writes and syncs a new file of a folder that fs.commit will move into place.
+---@param path string
+---@param data string
+---@return true? ok, string? message, string? code
+function fs.put(path, data) end
+
 --- Appends and syncs to disk; makes the file where it is missing.
 ---@param path string
 ---@param data string

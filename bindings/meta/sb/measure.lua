@@ -59,6 +59,12 @@ function Run:percentile(latency, percent) end
 ---@return sb.Request
 function Run:request(i) end
 
+--- The answer of request i without the rest of what is known of it.
+---@param i integer from 1
+---@return string? text nil where texts were not kept
+---@return integer prompt_id
+function Run:text(i) end
+
 --- Why requests failed.
 ---@return table<string, integer> count by "outcome: error"
 function Run:failures() end

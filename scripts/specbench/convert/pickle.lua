@@ -179,7 +179,8 @@ local opcodes = {
     local name = module .. " " .. r:line()
     local found = r.find(name)
     if not found then
-      r:refuse("it asks for %s, which is none of the types and functions that a tensor needs: nothing was run", (name:gsub(" ", ".")))
+      r:refuse("it asks for %s, which is none of the types and functions that a tensor needs: nothing was run",
+        (name:gsub(" ", ".")))
     end
     r:push(found)
   end,

@@ -1,0 +1,101 @@
+/* Verdicts over whole grids: how often a grid without any true difference has a false one, and which share of
+ * the verdicts is false where half of the cells differ. */
+#include <math.h>
+#include <stdio.h>
+
+#include "measure/interval.h"
+#include "measure/paired.h"
+#include "world.h"
+
+enum { GRIDS = 1000, CELLS = 40, REPEATS = 3, PROMPTS = 10, K = 3 };
+#define RUN_NOISE 0.02
+#define TIE 0.02
+#define ALPHA 0.05
+
+static sb_sim_profile profile;
+static int32_t task;
+static const int concurrencies[] = { 1, 2, 4, 8 };
+static const double effects[] = { 0.85, 0.92, 0.96, 1.05, 1.10, 1.20, 1.35 };
+
+/* Both sides speculate, with acceptance drawn anew: the same expectation, times the effect. */
+static double repeat(uint64_t seed, int cell_index, double effect)
+{
+  static proof_prompts prompts;
+  proof_draw_prompts(&prompts, PROMPTS, 250.0, 48.0, 0.4, proof_seed(seed, 0, 0));
+  sb_run *runs[2];
+  for (uint64_t side = 0; side < 2; side++) {
+    proof_cell cell = { .profile = &profile, .k = K, .concurrency = concurrencies[cell_index % 4], .task = task,
+                        .prompts = &prompts, .seed = proof_seed(seed, 1, side),
+                        .time_scale = proof_run_noise(RUN_NOISE, proof_seed(seed, 2, side)) };
+    cell.time_scale /= side ? effect : 1.0;
+    runs[side] = proof_run(&cell, NULL);
+  }
+  sb_pairs pairs;
+  sb_pairs_make(runs[0], runs[1], &pairs);
+  double value = sb_pairs_log_ratio(&pairs);
+  sb_pairs_deinit(&pairs);
+  sb_run_free(runs[0]);
+  sb_run_free(runs[1]);
+  return value;
+}
+
+typedef struct outcome {
+  int claims, false_claims, ties, false_ties, real;
+} outcome;
+
+static double effect_of(int cell_index, int differing)
+{
+  return cell_index < differing ? effects[cell_index % 7] : 1.0;
+}
+
+static outcome judge_grid(uint64_t seed, int differing)
+{
+  sb_interval intervals[CELLS];
+  double p[CELLS];
+  for (int c = 0; c < CELLS; c++) {
+    double values[REPEATS];
+    for (int r = 0; r < REPEATS; r++)
+      values[r] = repeat(proof_seed(seed, (uint64_t)c, (uint64_t)r), c, effect_of(c, differing));
+    sb_interval_t(values, REPEATS, 0.95, &intervals[c]);
+    p[c] = intervals[c].p;
+  }
+  sb_false_discovery(p, CELLS);
+  outcome found = { 0 };
+  for (int c = 0; c < CELLS; c++) {
+    double effect = effect_of(c, differing);
+    sb_verdict verdict = sb_interval_verdict(&intervals[c], p[c], TIE, ALPHA);
+    int faster = verdict == SB_VERDICT_FASTER, slower = verdict == SB_VERDICT_SLOWER;
+    found.real += effect != 1.0;
+    found.claims += faster || slower;
+    found.false_claims += (faster && effect <= 1.0) || (slower && effect >= 1.0);
+    found.ties += verdict == SB_VERDICT_TIE;
+    found.false_ties += verdict == SB_VERDICT_TIE && effect != 1.0;
+  }
+  return found;
+}
+
+int main(void)
+{
+  proof_load_profile(&profile, "qwen2.5-7b");
+  task = sb_sim_profile_task(&profile, "news2highlight");
+  double any_false = 0.0;
+  for (uint64_t g = 0; g < GRIDS; g++)
+    any_false += judge_grid(proof_seed(1, g, 0), 0).false_claims > 0;
+  printf("%d grids of %d cells, %d repeats, run noise %g %%\n", GRIDS, CELLS, REPEATS, 100.0 * RUN_NOISE);
+  proof_check("grids without any difference that have a false verdict", any_false / GRIDS, 0.0, 0.065);
+
+  double false_share = 0.0;
+  outcome all = { 0 };
+  for (uint64_t g = 0; g < GRIDS; g++) {
+    outcome one = judge_grid(proof_seed(2, g, 0), CELLS / 2);
+    false_share += one.claims ? (double)one.false_claims / one.claims : 0.0;
+    all.claims += one.claims;
+    all.false_claims += one.false_claims;
+    all.false_ties += one.false_ties;
+    all.real += one.real;
+  }
+  proof_check("false discovery rate where half of the cells differ", false_share / GRIDS, 0.0, 0.06);
+  printf("of %d true differences %.1f %% were found, %d were called a tie\n", all.real,
+         100.0 * (all.claims - all.false_claims) / all.real, all.false_ties);
+  return proof_status();
+}
