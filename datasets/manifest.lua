@@ -24,7 +24,8 @@ local manifest = {
   commit = commit,
   tree = home .. "/tree/" .. commit .. "/datasets",
   base = "https://raw.githubusercontent.com/spitzblattr/spec-bench-vllm/" .. commit .. "/datasets/",
-  also = { spec_bench = "https://github.com/hemingkx/Spec-Bench (data/spec_bench/question.jsonl)" },
+  also = { spec_bench = "https://github.com/hemingkx/Spec-Bench (data/spec_bench/question.jsonl "
+    .. "at fd2c1cd7d2201ef71db4c5f4e455008f017967bf: the same bytes as spec-bench-all.jsonl)" },
 }
 
 ---@class specbench.dataset.file

@@ -35,34 +35,40 @@ end
 
 -- What each server is asked for, and how much of it is done in the results folder already.
 local function servers_of(the_plan, done)
-  local servers, by_key = {}, {}
-  for _, job in ipairs(the_plan.jobs) do
-    local s = by_key[job.server_key]
-    if not s then
-      s = { job = job, cells = 0, pending = 0, seconds = 0 }
-      by_key[job.server_key] = s
-      servers[#servers + 1] = s
+  local servers, by_key, pending, seconds = {}, {}, 0, 0
+  for _, batch in ipairs(the_plan.batches) do
+    local missing = 0
+    for i, job in ipairs(batch) do
+      local key = batch.servers_key .. "/" .. job.server_key
+      local s = by_key[key]
+      if not s then
+        s = { job = job, gpus = batch.gpus[i], cells = 0, pending = 0, seconds = 0 }
+        by_key[key] = s
+        servers[#servers + 1] = s
+      end
+      s.cells = s.cells + 1
+      if not (done and done:has(job.id)) then
+        missing = missing + 1
+        s.pending = s.pending + 1
+        s.seconds = s.seconds + job.cost
+      end
     end
-    s.cells = s.cells + 1
-    if not (done and done:has(job.id)) then
-      s.pending = s.pending + 1
-      s.seconds = s.seconds + job.cost
-    end
+    pending = pending + missing
+    seconds = seconds + (missing > 0 and plan.cost(batch) or 0)
   end
-  return servers
+  return servers, pending, seconds
 end
 
 function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
   local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
-  local servers = servers_of(the_plan, store.open(folder))
-  local rows, pending, seconds, warnings = {}, 0, 0, {}
+  local servers, pending, seconds = servers_of(the_plan, store.open(folder))
+  local rows, warnings = {}, {}
   for i, s in ipairs(servers) do
     local server = s.job.server
     rows[i] = { i, server.model.name, server.method or "none", server.k or "", s.cells, s.pending,
       progress.duration(s.seconds) }
-    pending, seconds = pending + s.pending, seconds + s.seconds
   end
   io.stdout:write(text_table.render {
     columns = { { title = "server", align = "right" }, { title = "model" }, { title = "method" },
@@ -75,6 +81,8 @@ function self.run(options, positionals)
   local reasons = {}
   for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
   for reason, count in pairs(reasons) do io.stdout:write(("Left out: %d cells: %s\n"):format(count, reason)) end
+  local thin = plan.thin(the_plan)
+  if thin then io.stdout:write("Warning: ", thin, "\n") end
   for _, job in ipairs(the_plan.jobs) do
     local warning = job.workload.prompts.warning
     if warning and not warnings[warning] then
@@ -84,7 +92,7 @@ function self.run(options, positionals)
   end
   if options.show_argv then
     for i, s in ipairs(servers) do
-      local argv, env, url = plan.command(the_plan, s.job)
+      local argv, env, url = plan.command(the_plan, s.job, s.gpus)
       io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
         url and "(already up) " .. secrets.url(url) or command_line(secrets.argv(argv), secrets.env(env))))
     end

@@ -52,11 +52,12 @@ function self.run(options, positionals)
   local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
   local the_store <close>, message = store.create(folder, {
     round = r.name, title = r.title, axes = r.axes, report = r.report, fresh = options.fresh,
+    baselines = r.baselines,
   })
   if not the_store then command.fail(message) end
   local outcome = sweep.run(the_plan, the_store, options)
   if outcome.measured > 0 then
-    report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures })
+    report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline })
   end
   if outcome.failed > 0 or not options.quiet then summarise(outcome, the_store) end
   return outcome.failed > 0 and 3 or 0

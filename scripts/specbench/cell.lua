@@ -4,6 +4,8 @@ local clock = require "sb.clock"
 local json = require "specbench.json"
 local acceptance = require "specbench.acceptance"
 local client = require "specbench.client"
+local groups = require "specbench.groups"
+local http = require "specbench.http"
 local provenance = require "specbench.provenance"
 local secrets = require "specbench.secrets"
 local workload = require "specbench.workload"
@@ -45,6 +47,20 @@ local function describe(job, server)
   }
 end
 
+-- What keeps the server from answering out of what it kept of earlier cells; and what went wrong with it.
+local function empty_cache(job, server)
+  if job.workload.salt then return "salted" end
+  if not job.server.prefix_caching then return job.engine.capabilities.spawn and "off" or "not known" end
+  local reset = job.engine.prefix_cache_reset
+  if not (reset and job.engine.capabilities.prefix_cache_reset) then return "kept" end
+  local response, message = http.request { url = server.url .. reset.path, method = "POST", body = "", timeout = 60 }
+  if not response then return "kept", message end
+  if response.status ~= 200 then
+    return "kept", ("%s answered HTTP status %d"):format(reset.path, response.status)
+  end
+  return "reset"
+end
+
 local function run_load(job, server, requests, on_progress)
   local work = job.workload
   return client.load {
@@ -62,10 +78,11 @@ end
 ---@param job specbench.job
 ---@param server specbench.server
 ---@param on_progress fun(progress: table)?
+---@param at_load fun()? called when all but the load is done: it may wait for other cells that start with this one
 ---@return table cell what cell.json holds
 ---@return { run: specbench.run, outputs: string?, load_seconds: number, breakdown: string? } more outputs: JSON
 ---  lines; load_seconds: how long the servers were at work for it; breakdown: why the server is of no more use
-function cell.measure(job, server, on_progress)
+function cell.measure(job, server, on_progress, at_load)
   local result = describe(job, server)
   local begun = clock.now()
   local model = server.model
@@ -75,7 +92,9 @@ function cell.measure(job, server, on_progress)
   local warm = clock.now()
   local requests
   requests, result.note = workload.requests(job.workload, job.engine, model, job.seed)
+  result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local before = acceptance.read(job.engine, server)
+  if at_load then at_load() end
   local loaded = clock.now()
   local run = run_load(job, server, requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
@@ -85,9 +104,12 @@ function cell.measure(job, server, on_progress)
   result.acceptance = acceptance.between(job.engine, before, after, job.server)
   result.load_seconds = load_seconds
   result.input_tokens = workload.tokens(job.workload)
-  result.status = result.metrics.failed == 0 and "ok" or "failed"
+  result.groups = groups.figures(run, job.workload, job.clock_scale)
+  result.status = result.metrics.failed == 0 and not result.cache_trouble and "ok" or "failed"
   local breakdown
-  if result.status == "failed" then
+  if result.cache_trouble then
+    result.error = "the prefix cache could not be emptied: " .. result.cache_trouble
+  elseif result.status == "failed" then
     result.error = ("%d of %d requests failed: %s"):format(result.metrics.failed, result.metrics.requests,
       summarise(run:failures()))
     breakdown = server:breakdown()

@@ -15,21 +15,27 @@ local groups = {
     { long = "quick", type = "flag", help = "the small version that the round declares" },
     { long = "repeats", arg = "N", type = "int", min = 1, max = 1000, default = 1,
       help = "measure every cell N times" },
+    { long = "baseline", arg = "NAME", help = "compare with what the round calls so (round1: as-published)" },
     { long = "seed", arg = "N", type = "int", default = 12345,
       help = "seed of prompts and sampling; repeat r uses N + r - 1" },
   },
   engine = {
-    { long = "engine", arg = "NAME", default = "sim", help = "what serves: sim, llamacpp, vllm, vllm_v0, external" },
+    { long = "engine", arg = "NAME", default = "sim", help = "what serves: sim, llamacpp, vllm, vllm_v0, sglang, trtllm, external" },
     { long = "models", arg = "FILE", env = "SPECBENCH_MODELS",
       help = "Lua file: model name -> path, or {path, python, binary, env, engine_args, url}" },
     { long = "model", arg = "NAME=PATH", repeated = true, help = "where a model of the round is" },
     { long = "url", arg = "URL", help = "the server that is up (engine external)" },
+    { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
+    { long = "profile", arg = "COMMAND", help = "run servers under a profiler: nsys, or any command ({output}: its file, {gpus})" },
     { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000,
       help = "the simulator's clock runs N times faster (40 with --quick, else 1)" },
   },
   data = {
     { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
-      help = "folder of the real data files; without it synthetic prompts of the same lengths" },
+      help = "folder of the real data files, or `cache` for what `specbench dataset fetch` brought; "
+        .. "without it synthetic prompts of the same lengths" },
+    { long = "prompts-per-stream", arg = "N", type = "int", min = 1, help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
+    { long = "salt", arg = "WHEN", type = "enum", values = { "auto", "always", "never" }, default = "auto", help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },
@@ -135,6 +141,17 @@ local function apply(change, r, settings, option)
   end
 end
 
+-- "4,5" as numbers.
+local function read_gpus(text)
+  local gpus = {}
+  for word in (text .. ","):gmatch "([^,]*)," do
+    local gpu = math.tointeger(tonumber(word))
+    if not gpu or gpu < 0 then command.fail(("--gpus %s: must be numbers with commas, such as 0,1"):format(text), 2) end
+    gpus[#gpus + 1] = gpu
+  end
+  return gpus
+end
+
 local function check_engine(name)
   local ok, message = pcall(engines.load, name)
   if not ok then command.fail("--engine " .. name .. ": " .. message, message:find "^unknown " and 2 or 1) end
@@ -146,6 +163,11 @@ end
 ---@return specbench.round
 function command.load_round(path, options)
   check_engine(options.engine)
+  if options.datasets then
+    local cached, message = require("specbench.dataset.cache").resolve(options.datasets)
+    if not cached then command.fail("--datasets cache: " .. message) end
+    options.datasets = cached
+  end
   local folder = options.datasets and fs.stat(options.datasets)
   if options.datasets and not (folder and folder.type == "folder") then
     command.fail(("--datasets %s: no such folder: name the one that has the real data files, or leave it out for "
@@ -155,6 +177,10 @@ function command.load_round(path, options)
   local r, message = round.load(find_round(path))
   if not r then command.fail(message) end
   if options.quick then round.quicken(r) end
+  if options.gpus then options.gpus = read_gpus(options.gpus) end
+  if options.baseline then
+    apply(function(self, names) round.compare_with(self, names[1]) end, r, { options.baseline }, "--baseline")
+  end
   apply(round.set, r, options.set, "--set")
   apply(round.only, r, options.only, "--only")
   options.speed = options.speed or (options.quick and 40 or 1)

@@ -69,8 +69,8 @@ end
 
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
----@param about { round: string, title: string?, axes: table[], report: table?, fresh: boolean? } what round.json
----  says of the round; fresh: what is in the folder is moved aside first
+---@param about { round: string, title: string?, axes: table[], report: table?, baselines: table?, fresh: boolean? }
+---  what round.json says of the round; fresh: what is in the folder is moved aside first
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about)
@@ -97,7 +97,7 @@ function store.create(folder, about)
     previous = nil
   end
   self.about = { format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
-    report = about.report }
+    report = about.report, baselines = about.baselines }
   for _, part in ipairs { "cells", "failed", "logs", "unfinished" } do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end

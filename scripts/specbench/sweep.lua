@@ -8,6 +8,7 @@ local json = require "specbench.json"
 local plan = require "specbench.plan"
 local progress = require "specbench.progress"
 local server = require "specbench.server"
+local task = require "specbench.task"
 
 local sweep = {}
 
@@ -25,9 +26,18 @@ local function ask_version(engine, s)
   return type(answer) == "table" and answer[about.field] or nil
 end
 
+-- Where a profiler of this server leaves its files: a folder of the results and, in it, a name to begin with.
+local function profile_place(self, job, number)
+  if not job.server.profile then return nil, nil end
+  local name = "profiles/server-" .. number
+  return name, self.store:path(name .. "/profile")
+end
+
 -- Starts the job's server, or takes the one that is up.
-local function start_server(self, job, number)
-  local argv, env, url = plan.command(self.plan, job)
+local function start_server(self, job, number, gpus)
+  local argv, env, url = plan.command(self.plan, job, gpus)
+  local folder, output = profile_place(self, job, number)
+  for i, word in ipairs(argv) do argv[i] = output and word:gsub("{output}", (output:gsub("%%", "%%%%"))) or word end
   local s, message
   if not self.plan.engine.capabilities.spawn then
     s = server.external(url)
@@ -38,7 +48,7 @@ local function start_server(self, job, number)
   else
     local ready = self.plan.engine.ready
     s, message = server.start {
-      argv = argv, env = env, log = self.store:log(("server-%03d"):format(number)), ready = ready.path,
+      argv = argv, env = env, log = self.store:log("server-" .. number), gpus = gpus, ready = ready.path,
       timeout = self.options.ready_timeout or ready.timeout_s, grace = self.options.grace,
       host = self.options.host, port = self.options.port,
     }
@@ -46,6 +56,7 @@ local function start_server(self, job, number)
   end
   s.model = self.plan.engine.served_name(job.server)
   s.version = ask_version(self.plan.engine, s)
+  s.profile_folder = folder
   return s
 end
 
@@ -70,68 +81,144 @@ local function line_of(job, result)
     result.acceptance and result.acceptance.rate and (", acceptance %.2f"):format(result.acceptance.rate) or "")
 end
 
--- What a server that cannot be had leaves undone, told in one line.
-local function fail_group(self, jobs, from, message)
-  for i = from, #jobs do finish_cell(self, cell.refuse(jobs[i], message)) end
-  local more = #jobs - from
-  self.bar:update { done = self.done, finished = ("FAILED %s%s: %s"):format(jobs[from].description,
-    more > 0 and (" and %d more cells of its server"):format(more) or "", message) }
+-- What servers that cannot be had leave undone, told in one line.
+local function fail_group(self, batches, from, message)
+  local count = 0
+  for i = from, #batches do
+    for _, job in ipairs(batches[i]) do
+      finish_cell(self, cell.refuse(job, message))
+      count = count + 1
+    end
+  end
+  self.bar:update { done = self.done, finished = ("FAILED %s%s: %s"):format(batches[from][1].description,
+    count > 1 and (" and %d more cells of its server"):format(count - 1) or "", message) }
 end
 
--- Measures jobs from `first` on; returns the next one to do when the server died.
-local function measure_on(self, s, jobs, first)
-  for i = first, #jobs do
-    local job = jobs[i]
-    self.bar:update { done = self.done, current = job.description, cell_fraction = 0,
-      requests_done = 0, requests_total = #job.workload.prompts.items }
-    local result, more = cell.measure(job, s, function(p)
+-- Servers of one batch; closing it ends all of them.
+local fleet = {}
+function fleet:__close()
+  for _, s in ipairs(self) do s:__close() end
+end
+
+-- All at once, for loading takes minutes; nil and the first complaint where one does not come up.
+local function start_fleet(self, batch, number)
+  local servers, complaint = setmetatable({}, fleet), nil
+  local started = {}
+  task.each(batch, function(i, job)
+    local suffix = #batch > 1 and ("-%d"):format(i) or ""
+    local message
+    started[i], message = start_server(self, job, ("%03d%s"):format(number, suffix), batch.gpus[i])
+    complaint = complaint or message
+  end)
+  for i = 1, #batch do servers[#servers + 1] = started[i] end
+  if not complaint then return servers end
+  fleet.__close(servers)
+  return nil, complaint
+end
+local function stop_fleet(self, servers)
+  task.each(servers, function(_, s) s:stop(self.options.grace) end)
+end
+
+-- Loads a batch's cells at the same moment. A cell of it that was done before runs beside the others, but is not
+-- kept again.
+local function measure_batch(self, servers, batch)
+  local results, broken = {}, false
+  local at_load = #batch > 1 and task.gate(#batch) or nil
+  local begun = clock.now()
+  local load_seconds = 0
+  task.each(batch, function(i, job)
+    local result, more = cell.measure(job, servers[i], i == 1 and function(p)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
         requests_total = p.total }
-    end)
-    self.server_seconds = self.server_seconds + more.load_seconds
-    finish_cell(self, result, more.run, more.outputs)
-    self.bar:update { done = self.done, finished = line_of(job, result) }
-    if more.breakdown or s:failure() then return i + 1 end
+    end or nil, at_load)
+    results[i] = { job = job, cell = result, more = more }
+    load_seconds = math.max(load_seconds, more.load_seconds)
+    broken = broken or more.breakdown ~= nil or servers[i]:failure() ~= nil
+  end)
+  self.server_seconds = self.server_seconds + (#batch > 1 and (clock.now() - begun) / 1e9 or load_seconds)
+  return results, broken
+end
+
+local function keep(self, results)
+  for _, r in ipairs(results) do
+    if not self.store:has(r.job.id) then
+      finish_cell(self, r.cell, r.more.run, r.more.outputs)
+      self.bar:update { done = self.done, finished = line_of(r.job, r.cell) }
+    end
   end
 end
 
--- One server configuration with the cells that still need it.
-local function run_group(self, jobs, number)
-  local next_job, restarts = 1, 0
-  while next_job and next_job <= #jobs do
+-- What a profiler wrote is known once its server has ended; cells under one wait for that.
+local function keep_profiled(self, held, servers)
+  for _, results in ipairs(held) do
+    for i, r in ipairs(results) do
+      local folder = servers[i].profile_folder
+      if folder then
+        local files = fs.list(self.store.folder .. "/" .. folder) or {}
+        for k, name in ipairs(files) do files[k] = folder .. "/" .. name end
+        r.cell.profile = { files = json.array(files) }
+      end
+    end
+    keep(self, results)
+  end
+end
+
+-- Measures batches from `first` on; returns the next one to do when a server died. `held`: results that wait.
+local function measure_on(self, servers, batches, first, held)
+  for i = first, #batches do
+    local batch = batches[i]
+    self.bar:update { done = self.done, current = batch[1].description, cell_fraction = 0,
+      requests_done = 0, requests_total = #batch[1].workload.prompts.items }
+    local results, broken = measure_batch(self, servers, batch)
+    if batch.profiled then held[#held + 1] = results else keep(self, results) end
+    if broken then return i + 1 end
+  end
+end
+
+-- The servers of one group, with the batches that still need them.
+local function run_group(self, batches, number)
+  local next_batch, restarts = 1, 0
+  while next_batch and next_batch <= #batches do
     self.bar:update { done = self.done, current = "starting " .. self.plan.engine.name .. " for "
-      .. jobs[next_job].description, cell_fraction = 0 }
-    local begun = clock.now()
-    local s <close>, message = start_server(self, jobs[next_job], number)
+      .. batches[next_batch][1].description, cell_fraction = 0 }
+    local begun, held = clock.now(), {}
+    local servers <close>, message = start_fleet(self, batches[next_batch], number)
     self.server_seconds = self.server_seconds + (clock.now() - begun) / 1e9
-    if not s then
-      fail_group(self, jobs, next_job, message)
+    if not servers then
+      fail_group(self, batches, next_batch, message)
       return
     end
-    next_job = measure_on(self, s, jobs, next_job)
+    next_batch = measure_on(self, servers, batches, next_batch, held)
     local stopping = clock.now()
-    s:stop(self.options.grace)
+    stop_fleet(self, servers)
     self.server_seconds = self.server_seconds + (clock.now() - stopping) / 1e9
+    keep_profiled(self, held, servers)
     restarts = restarts + 1
-    if next_job and next_job <= #jobs and restarts > RESTARTS then
-      fail_group(self, jobs, next_job, ("its server broke down %d times: see %s"):format(restarts, s.log))
+    if next_batch and next_batch <= #batches and restarts > RESTARTS then
+      fail_group(self, batches, next_batch, ("its server broke down %d times: see %s"):format(restarts,
+        servers[1].log))
       return
     end
   end
 end
 
+-- Consecutive batches of the same servers that have a cell to do.
 local function pending_groups(self)
   local groups, skipped = {}, 0
-  for _, job in ipairs(self.plan.jobs) do
-    if self.store:has(job.id) then
-      skipped = skipped + 1
-    else
+  for _, batch in ipairs(self.plan.batches) do
+    local missing = 0
+    for _, job in ipairs(batch) do
+      if not self.store:has(job.id) then missing = missing + 1 end
+      batch.profiled = batch.profiled or job.server.profile ~= nil
+    end
+    skipped = skipped + #batch - missing
+    if missing > 0 then
       local last = groups[#groups]
-      if not last or last.key ~= job.server_key then
-        last = { key = job.server_key }
+      if not last or last.key ~= batch.servers_key then
+        last = { key = batch.servers_key }
         groups[#groups + 1] = last
       end
-      last[#last + 1] = job
+      last[#last + 1] = batch
     end
   end
   return groups, skipped
@@ -156,11 +243,12 @@ function sweep.run(the_plan, the_store, options)
   }
   local begun = clock.now()
   local groups, skipped = pending_groups(self)
-  local costs, total = {}, 0
+  local costs = {}
   for _, group in ipairs(groups) do
-    for _, job in ipairs(group) do
-      total = total + 1
-      costs[total] = job.cost
+    for _, batch in ipairs(group) do
+      local missing = 0
+      for _, job in ipairs(batch) do missing = missing + (self.store:has(job.id) and 0 or 1) end
+      for _ = 1, missing do costs[#costs + 1] = plan.cost(batch) / missing end
     end
   end
   local is_tty = fs.is_terminal(io.stderr)

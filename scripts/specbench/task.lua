@@ -36,6 +36,39 @@ function task.semaphore(count)
   return setmetatable({ free = count, turn = signal.new() }, semaphore)
 end
 
+---Runs f(i, list[i]) for each of the list side by side and waits for all; the first error ends the others and is
+---raised here.
+---@param list any[]
+---@param f fun(i: integer, item: any)
+function task.each(list, f)
+  if #list == 1 then return f(1, list[1]) end
+  local workers <close> = setmetatable({}, { __close = function(self)
+    for _, worker in ipairs(self) do worker:cancel() end
+  end })
+  local left, failure, done = #list, nil, signal.new()
+  for i, item in ipairs(list) do
+    workers[i] = core.spawn(function()
+      local ok, message = xpcall(f, function(e) return type(e) == "string" and debug.traceback(e, 2) or e end, i, item)
+      left = left - 1
+      if not ok and failure == nil then failure = message end
+      done:notify()
+    end)
+  end
+  while left > 0 and failure == nil do done:wait() end
+  if failure ~= nil then error(failure, 0) end
+end
+
+---A place where `count` tasks wait for each other: the function returns to all of them once the last has called it.
+---@param count integer
+---@return fun()
+function task.gate(count)
+  local open, missing = signal.new(), count
+  return function()
+    missing = missing - 1
+    if missing > 0 then open:wait() else open:notify(math.maxinteger) end
+  end
+end
+
 local permit = { __close = function(self) self.of:release() end }
 
 ---Waits for a permit.

@@ -101,6 +101,7 @@ end
 ---@field methods table<string, boolean>
 ---@field without table<string, string> key that this engine cannot honour -> why, what instead
 ---@field ignores table<string, string> key without counterpart that changes no figure -> why
+---@field uses_gpus boolean|nil its servers need GPUs: two at once need a pool to share
 ---@field command fun(server: table): specbench.engine.command
 ---@field request fun(body: table, limits: table?): table, table<string, string>, string?
 ---@field acceptance fun(delta: table<string, number>, server: table?): table?, string?

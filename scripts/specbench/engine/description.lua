@@ -106,6 +106,8 @@ local keys = {
   scheduler_delay_factor = { "a number from 0", number(0, math.huge) },
   multi_step = { positive, size },
   acceptance = { "a length from 1 or a list of rates from 0 to 1", acceptance },
+  profile = { "\"nsys\", a command, or a list of its words",
+    function(value) return string_type(value) and value ~= "" or list_of(string_type)(value) end },
   extra_args = { "a list of strings", list_of(string_type) },
   env = { "a table of names and strings (false unsets)", environment },
 }

@@ -128,5 +128,6 @@ return base.engine {
   version = http.version,
   tokenize = http.tokenize,
   metrics = { path = "/metrics", names = counters.names(PREFIX) },
+  uses_gpus = true,
   prefix_cache_reset = { path = "/reset_prefix_cache" },
 }

@@ -178,6 +178,7 @@ return base.engine {
   acceptance = acceptance,
   acceptance_from_log = acceptance_from_log,
   log_pattern = "Speculative metrics: ",
+  uses_gpus = true,
   ready = http.ready,
   version = http.version,
   tokenize = http.tokenize,

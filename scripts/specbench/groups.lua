@@ -1,0 +1,69 @@
+-- Figures of the prompts of one kind within a cell, such as those of one length.
+
+local json = require "specbench.json"
+
+local groups = {}
+
+-- Adds a request's times (nanoseconds) and counts to its kind's.
+local function add(kind, request)
+  local first, last
+  for _, chunk in ipairs(request.chunks) do
+    if chunk.has_text or chunk.tokens > 0 then
+      first = first or chunk.t
+      last = chunk.t
+    end
+  end
+  if request.outcome ~= "ok" or not first or not request.tokens then return end
+  kind.requests = kind.requests + 1
+  kind.tokens = kind.tokens + request.tokens
+  kind.prompt_tokens = kind.prompt_tokens + (request.prompt_tokens or 0)
+  kind.ttft = kind.ttft + first - request.t_send
+  kind.latency = kind.latency + last - request.t_send
+  kind.decode = kind.decode + last - first
+  kind.steps = kind.steps + request.tokens - 1
+  kind.from = math.min(kind.from, request.t_send)
+  kind.to = math.max(kind.to, last)
+  if request.draft_tokens then
+    kind.drafted = (kind.drafted or 0) + request.draft_tokens
+    kind.accepted = (kind.accepted or 0) + (request.accepted_tokens or 0)
+  end
+end
+
+local function figures(kind, scale)
+  local ms, n = scale / 1e6, kind.requests
+  local span = n > 0 and (kind.to - kind.from) * scale / 1e9 or 0
+  return {
+    name = kind.name, requests = n, output_tokens = kind.tokens, prompt_tokens = kind.prompt_tokens,
+    span = span, output_throughput = span > 0 and kind.tokens / span or nil,
+    ttft_ms = n > 0 and kind.ttft * ms / n or nil,
+    tpot_ms = kind.steps > 0 and kind.decode * ms / kind.steps or nil,
+    latency_per_token_ms = kind.tokens > 0 and kind.latency * ms / kind.tokens or nil,
+    acceptance = kind.drafted and kind.drafted > 0 and kind.accepted / kind.drafted or nil,
+  }
+end
+
+---Per kind, in the order of first appearance: `requests` that ended well, their `output_tokens`, `prompt_tokens`,
+---mean `ttft_ms`, `tpot_ms` weighted by tokens, `latency_per_token_ms` (sum of latencies / sum of tokens), `span` s
+---from the first one sent to the last one's end, `output_throughput` over it (other kinds may run beside them), and
+---`acceptance` (accepted / draft tokens) where the server tells it request by request.
+---@param run specbench.run
+---@param work specbench.workload
+---@param scale number? of the server's clock
+---@return table[]? list nil where the workload has no kinds
+function groups.figures(run, work, scale)
+  if not work.group then return nil end
+  local list, by_name = json.array {}, {}
+  for i, prompt in ipairs(work.prompts.items) do
+    local name = work.group(prompt)
+    if not by_name[name] then
+      by_name[name] = { name = name, requests = 0, tokens = 0, prompt_tokens = 0, latency = 0, ttft = 0, decode = 0,
+        steps = 0, from = math.maxinteger, to = math.mininteger }
+      list[#list + 1] = by_name[name]
+    end
+    add(by_name[name], run:request(i))
+  end
+  for i, kind in ipairs(list) do list[i] = figures(kind, scale or 1) end
+  return list
+end
+
+return groups
