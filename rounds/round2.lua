@@ -74,7 +74,7 @@ return bench.round {
   baseline = { method = "none" },
 
   quick = {
-    axes = { model = { "qwen2.5-7b", "qwen2.5-14b" }, context = { "0.25k", "0.5k", "1k" } },
+    axes = { model = { "qwen2.5-7b", "qwen2.5-7b-int4" }, context = { "0.25k", "0.5k", "1k" } },
     prompts = 12,
   },
 

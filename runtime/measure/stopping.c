@@ -10,8 +10,8 @@
 static const size_t looks[] = { 3, 5, 8, 12, SB_STOPPING_MAX_CAP };
 enum { LOOKS = sizeof looks / sizeof *looks };
 
-/* Of what is reported at the first look and at later ones, by how many looks the cap allows. */
-static const double levels[][2] = { { LEVEL, LEVEL }, { 0.9625, 0.97 }, { 0.9625, 0.975 } };
+/* Of what is reported at each look, where the cap allows several. */
+static const double levels[LOOKS] = { 0.96, 0.97, 0.975, 0.978, 0.978 };
 
 static void judge_width(const sb_stopping *rule, const double *values, size_t count, sb_stopping_state *state)
 {
@@ -63,7 +63,7 @@ static void judge_decided(const sb_stopping *rule, const double *values, size_t 
   }
   sb_interval strict;
   sb_interval_t(values, count, STOP_LEVEL, &strict);
-  sb_interval_t(values, count, levels[planned < 3 ? planned - 1 : 2][passed > 1], &state->interval);
+  sb_interval_t(values, count, planned > 1 ? levels[(passed < LOOKS ? passed : LOOKS) - 1] : LEVEL, &state->interval);
   state->interval.p = fmin(1.0, state->interval.p + (double)(passed - 1) * (1.0 - STOP_LEVEL));
   if (latest == count && decides(&strict, rule->tie))
     state->wanted = count;

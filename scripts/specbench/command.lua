@@ -28,14 +28,14 @@ local groups = {
     { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
     { long = "profile", arg = "COMMAND", help = "run servers under a profiler: nsys, or any command ({output}: its file, {gpus})" },
     { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000,
-      help = "the simulator's clock runs N times faster (40 with --quick, else 1)" },
+      help = "the simulator's clock runs N times faster (20 with --quick, else 1)" },
   },
   data = {
     { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
       help = "folder of the real data files, or `cache` for what `specbench dataset fetch` brought; "
         .. "without it synthetic prompts of the same lengths" },
     { long = "prompts-per-stream", arg = "N", type = "int", min = 1, help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
-    { long = "salt", arg = "WHEN", type = "enum", values = { "auto", "always", "never" }, default = "auto", help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
+    { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto", help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },
@@ -183,7 +183,7 @@ function command.load_round(path, options)
   end
   apply(round.set, r, options.set, "--set")
   apply(round.only, r, options.only, "--only")
-  options.speed = options.speed or (options.quick and 40 or 1)
+  options.speed = options.speed or (options.quick and 20 or 1)
   return r
 end
 

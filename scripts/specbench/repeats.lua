@@ -1,6 +1,8 @@
 -- Repeats of one cell, each beside the baseline of the same repeat: repeat r is compared with repeat r, since
 -- they share their prompts.
 
+local fs = require "sb.fs"
+local json = require "specbench.json"
 local speedup = require "specbench.speedup"
 local stats = require "sb.stats"
 
@@ -8,7 +10,10 @@ local repeats = {}
 
 local CACHED_RUNS = 48 -- decoded runs held at once; a grid's neighbours share their baselines
 
-local function place_of(key)
+---A cell's key without its repetition.
+---@param key string
+---@return string place
+function repeats.place(key)
   return (key:gsub("\31[^\31]*$", ""))
 end
 
@@ -19,7 +24,7 @@ function repeats.groups(cells)
   local by_place, order = {}, {}
   for _, cell in ipairs(cells) do
     if cell.baseline and cell.baseline ~= cell.key then
-      local place = place_of(cell.key)
+      local place = repeats.place(cell.key)
       if not by_place[place] then
         by_place[place] = { place = place, cells = {} }
         order[#order + 1] = by_place[place]
@@ -83,27 +88,65 @@ function repeats.release(group)
   for _, one in ipairs(group.repeats) do one.runs = nil end
 end
 
----Whether a cell wants another repeat under the rule, from what its repeats say so far.
+---What the repeats of a cell say under a rule.
 ---@param group table filled by repeats.pair
 ---@param rule sb.Stopping
----@return boolean more
----@return sb.Interval? interval of the logarithm of `paired`
-function repeats.needs_more(group, rule)
+---@return { more: boolean, wanted: integer, interval: sb.Interval }? state nil where there is no `paired` to judge by
+function repeats.judge(group, rule)
   local logs = {}
   for i, one in ipairs(group.repeats) do
-    if not one.ratios.paired then return false end
+    if not one.ratios.paired then return nil end
     logs[i] = math.log(one.ratios.paired)
   end
-  local state = stats.judge(rule, logs)
-  return state.more, state.interval
+  return stats.judge(rule, logs)
+end
+
+---How many repeats each place of the grid wants, a method's with its baseline's.
+---@param store specbench.store
+---@param rule sb.Stopping
+---@return table<string, integer> wanted by place (repeats.place); those that are done are absent
+function repeats.wanted(store, rule)
+  local cells, wanted = store:cells(), {}
+  table.sort(cells, function(a, b) return a.repetition < b.repetition end)
+  local index = speedup.index(cells)
+  local function want(place, count) wanted[place] = math.max(wanted[place] or 0, count) end
+  for _, group in ipairs(repeats.groups(cells)) do
+    repeats.pair(group, index, store)
+    local state = #group.repeats > 0 and repeats.judge(group, rule)
+    repeats.release(group)
+    if state and state.more then
+      want(group.place, state.wanted)
+      want(repeats.place(group.cells[1].baseline), state.wanted)
+    end
+  end
+  return wanted
+end
+
+local function rule_path(store)
+  return store.folder .. "/until.json"
+end
+
+---Keeps the rule with the results: a report must judge them by it, since it decided when they stopped.
+---@param store specbench.store
+---@param rule sb.Stopping
+function repeats.keep_rule(store, rule)
+  assert(fs.write(rule_path(store), json.encode(rule) .. "\n"))
+end
+
+---@param store specbench.store
+---@return sb.Stopping? rule nil: the number of repeats was fixed beforehand
+function repeats.kept_rule(store)
+  local text = fs.read(rule_path(store))
+  return text and assert(json.decode(text))
 end
 
 ---Option --until: "ci=3%" or "decided".
 ---@param text string
----@param cap integer?
+---@param cap integer? repeats at most; default 10
 ---@return sb.Stopping? rule
 ---@return string? message
 function repeats.rule(text, cap)
+  cap = cap or 10
   if text == "decided" then return { tie = 0.02, cap = cap } end
   local number, percent = text:match "^ci=([%d.]+)(%%?)$"
   local width = tonumber(number)

@@ -5,6 +5,7 @@ local fs = require "sb.fs"
 local heatmap = require "specbench.heatmap"
 local plot = require "specbench.plot"
 local reference = require "specbench.reference"
+local repeats = require "specbench.repeats"
 local speedup = require "specbench.speedup"
 local speedup_table = require "specbench.speedup_table"
 local text_table = require "specbench.text_table"
@@ -270,7 +271,7 @@ function report.write(store, options)
       table.insert(written, path)
     end
   end
-  local entries = verdict.judge(store, cells, index)
+  local entries = verdict.judge(store, cells, index, { rule = repeats.kept_rule(store) })
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then out:write(speedup_table.text(entries, about), "\n") end
   if layout then

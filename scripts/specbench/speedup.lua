@@ -47,7 +47,9 @@ end
 
 local function mismatch(cell, base)
   local mine, other = cell.identity, base.identity
-  if json.encode(mine.workload) ~= json.encode(other.workload) then return "the baseline had other prompts or limits" end
+  if json.encode(mine.workload) ~= json.encode(other.workload) then
+    return "the baseline had other prompts or limits"
+  end
   if mine.engine ~= other.engine then return ("the baseline ran on %s"):format(other.engine) end
   if json.encode(mine.server.model) ~= json.encode(other.server.model) then return "the baseline is another model" end
   if cell.clock_scale ~= base.clock_scale then return "the baseline's clock was scaled differently" end

@@ -65,8 +65,8 @@ local function legend(entries)
     seen.factors = seen.factors or entry.decomposition
   end
   if seen.repeats then
-    lines[#lines + 1] = ("[ ]: 95 %% interval over repeats; verdicts on `paired`, tie within %g %%, false discovery rate %g %%")
-      :format(100 * verdict.TIE, 100 * verdict.FALSE_DISCOVERY_RATE)
+    local form = "[ ]: 95 %% interval over repeats; verdicts on `paired`, tie within %g %%, false discovery rate %g %%"
+    lines[#lines + 1] = form:format(100 * verdict.TIE, 100 * verdict.FALSE_DISCOVERY_RATE)
   end
   if seen["within-run only"] then
     lines[#lines + 1] = "( ): 95 % interval within-run only (too narrow: prompts of one run share its drift)"

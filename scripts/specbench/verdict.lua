@@ -139,6 +139,7 @@ local function reason_of(entry)
     return ("%d repeat%s: no verdict below %d (--repeats)"):format(entry.repeats, entry.repeats == 1 and "" or "s",
       MIN_REPEATS)
   end
+  if not entry.verdict then return "the stopping rule's first look is not due yet" end
   if entry.verdict == "undecided" and entry.p and entry.p <= verdict.FALSE_DISCOVERY_RATE then
     return "not significant among so many cells"
   end

@@ -113,7 +113,7 @@ static void within_run_figures_are_the_runs_own(void **state)
   sb_run *baseline = sb_run_new(N), *method = sb_run_new(N);
   for (uint32_t i = 0; i < N; i++) {
     answer(baseline, i, i, 100.0, 10.0, 11 + (int)i, 1);
-    answer(method, i, i, 100.0, 5.0 + 0.1 * i, 11 + (int)i, 1);
+    answer(method, i, i, 100.0, 5.0 + 0.125 * i, 11 + (int)i, 1);
   }
   sb_pairs pairs;
   sb_withinrun bounds;
@@ -123,7 +123,7 @@ static void within_run_figures_are_the_runs_own(void **state)
   double before = 0.0, after = 0.0;
   for (int i = 0; i < N; i++) {
     before += 10.0 * (10 + i);
-    after += (5.0 + 0.1 * i) * (10 + i);
+    after += (5.0 + 0.125 * i) * (10 + i);
   }
   fixture_near(bounds.decode.value, log(before / after));
   fixture_near(bounds.output_throughput.value, log((before + N * 100.0) / (after + N * 100.0)));
