@@ -219,6 +219,34 @@ static int progress(lua_State *L)
   return 1;
 }
 
+static void set_number(lua_State *L, const char *name, double value)
+{
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share }: how late the client itself was, after the end; nil
+ * where nothing was measured */
+static int lag(lua_State *L)
+{
+  load_box *box = check_load(L);
+  sb_lag_summary summary = { 0 };
+  if (box->load)
+    sb_load_get_lag(box->load, &summary);
+  if (!summary.samples) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, (lua_Integer)summary.samples);
+  lua_setfield(L, -2, "samples");
+  set_number(L, "p50_ms", summary.p50_ms);
+  set_number(L, "p99_ms", summary.p99_ms);
+  set_number(L, "max_ms", summary.max_ms);
+  set_number(L, "cpu_share", summary.cpu_share);
+  return 1;
+}
+
 static int cancel(lua_State *L)
 {
   load_box *box = check_load(L);
@@ -257,7 +285,7 @@ static int close_load(lua_State *L)
 int sbl_open_load(lua_State *L)
 {
   static const luaL_Reg methods[] = { { "wait", wait_load }, { "progress", progress }, { "cancel", cancel },
-                                      { "run", take_run },   { "close", close_load },  { "__close", close_load },
+                                      { "lag", lag },       { "run", take_run },   { "close", close_load },  { "__close", close_load },
                                       { "__gc", close_load }, { NULL, NULL } };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
   luaL_requiref(L, "sb.measure", sbl_open_measure, 0); /* what run() gives is its type */

@@ -15,6 +15,7 @@ struct sb_load {
   uint32_t slots, idle_count;
   sb_load_progress progress;
   sb_timer timer;          /* open loop: the next planned time */
+  sb_lag *lag;
   uv_idle_t end;           /* reports the end from the loop, never from inside start */
   const char **headers;    /* scratch: a request's headers */
   size_t common_headers, header_capacity;
@@ -59,6 +60,7 @@ static void on_end_turn(uv_idle_t *idle)
   if (!load->ended) {
     load->ended = true;
     load->run->t_end = sb_clock_now();
+    sb_lag_stop(load->lag);
     load->options.on_done(load->options.context);
   }
 }
@@ -193,6 +195,8 @@ sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *op
   load->run->wall_anchor_ns = sb_clock_wall();
   load->run->t_start = load->run->clock_anchor_ns = sb_clock_now();
   send_ready(load);
+  /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */
+  load->lag = sb_lag_start(loop, http, NULL);
   return load;
 }
 
@@ -202,11 +206,17 @@ void sb_load_cancel(sb_load *load)
     return;
   load->ended = true;
   sb_timer_stop(&load->timer);
+  sb_lag_stop(load->lag);
   uv_idle_stop(&load->end);
   for (uint32_t i = 0; i < load->slots; i++)
     sb_stream_cancel(&load->streams[i]);
   load->progress.in_flight = 0;
   load->run->t_end = sb_clock_now();
+}
+
+void sb_load_get_lag(sb_load *load, sb_lag_summary *summary)
+{
+  sb_lag_summarise(load->lag, summary);
 }
 
 sb_load_progress sb_load_get_progress(const sb_load *load)
@@ -254,6 +264,8 @@ void sb_load_free(sb_load *load)
     release(load);
     return;
   }
+  sb_lag_free(load->lag);
+  load->lag = NULL;
   uv_close((uv_handle_t *)&load->end, on_end_closed);
   sb_timer_close(&load->timer, on_timer_closed);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "load/lag.h"
 #include "load/stream.h"
 #include "measure/record.h"
 #include "net/http.h"
@@ -46,6 +47,9 @@ sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *op
 void sb_load_cancel(sb_load *load);
 
 sb_load_progress sb_load_get_progress(const sb_load *load);
+
+/* How late the client itself was, and its CPU share, from the start to the end (or to now). */
+void sb_load_get_lag(sb_load *load, sb_lag_summary *summary);
 
 /* Hands the records over to the caller (sb_run_free); once, after the end or a cancel. Requests that were
  * never sent stand in it as SB_OUTCOME_CANCELED with t_send 0. */

@@ -33,6 +33,7 @@ void sb_request_figures_compute(const sb_record *record, const sb_span *span, do
 {
   int64_t tokens = sb_record_tokens(record), send = record->t_send;
   figures->ttft_ms = between_ms(send, span->first_token, clock_scale);
+  figures->send_late_ms = between_ms(record->t_intended, record->t_send, clock_scale);
   figures->ttft_intended_ms = between_ms(record->t_intended, span->first_token, clock_scale);
   figures->e2el_ms = between_ms(send, span->last_token, clock_scale);
   figures->ref_ttft_ms = between_ms(send, span->first_text, clock_scale);

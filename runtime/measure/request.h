@@ -25,7 +25,7 @@ static inline bool sb_chunk_brings_token(bool per_chunk, const sb_chunk *chunk)
 
 /* X(field): one latency a request, in milliseconds. The ref_ ones follow the reference system's rules. */
 #define SB_REQUEST_FIGURES(X) \
-  X(ttft_ms) X(ttft_intended_ms) X(e2el_ms) X(tpot_ms) X(ref_ttft_ms) X(ref_tpot_ms)
+  X(send_late_ms) X(ttft_ms) X(ttft_intended_ms) X(e2el_ms) X(tpot_ms) X(ref_ttft_ms) X(ref_tpot_ms)
 
 typedef struct sb_request_figures {
 #define SB_FIELD(name) double name;

@@ -11,7 +11,7 @@ static const size_t looks[] = { 3, 5, 8, 12, SB_STOPPING_MAX_CAP };
 enum { LOOKS = sizeof looks / sizeof *looks };
 
 /* Of what is reported at each look, where the cap allows several. */
-static const double levels[LOOKS] = { 0.96, 0.97, 0.975, 0.978, 0.978 };
+static const double levels[LOOKS] = { 0.955, 0.97, 0.975, 0.978, 0.978 };
 
 static void judge_width(const sb_stopping *rule, const double *values, size_t count, sb_stopping_state *state)
 {

@@ -15,10 +15,10 @@
  *
  * SB_UNTIL_DECIDED, "until it is faster, slower or a tie": a group-sequential plan in Haybittle's and Peto's
  * manner. The data are looked at after 3, 5, 8, 12 and 20 repeats and at the cap. It stops where the 99 %
- * interval leaves 1 out or lies within the tie band; what is reported is the interval of level 96, 97, 97.5, 97.8
- * and 97.8 % by look (the plain 95 % where the cap allows one look only), calibrated by simulation so that 94 to
- * 96 % hold over the whole procedure, whatever the effect and the tie band (tests/proof/proof_stopping.c). p has
- * what earlier looks may have spent added: 0.01 for each (Bonferroni). */
+ * interval leaves 1 out or lies within the tie band. What is reported is the interval of level 95.5, 97, 97.5,
+ * 97.8 and 97.8 % by look (the plain 95 % where the cap allows one look only), calibrated by simulation so that
+ * 93.5 to 96.5 % hold over the whole procedure, whatever the effect and the tie band
+ * (tests/proof/proof_stopping.c). p has what earlier looks may have spent added: 0.01 for each (Bonferroni). */
 
 enum { SB_PILOT = 5, SB_STOPPING_MAX_CAP = 20 };
 

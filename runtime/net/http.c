@@ -24,6 +24,7 @@ struct sb_http {
   uv_prepare_t before_wait;  /* a new batch of readinesses begins */
   int open_handles;          /* libuv handles not yet closed; the last one frees */
   int64_t now;               /* stamp of the batch of readinesses being handled */
+  int64_t batch_start;       /* its first stamp; 0 between batches */
   int stamped;               /* how many of that batch were handled; 0: not stamped yet */
   sb_http_request *active;   /* doubly linked */
   int active_count;
@@ -158,8 +159,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     flags |= CURL_CSELECT_OUT;
   sb_http *http = context->http;
   http->stats.reads += (events & UV_READABLE) != 0;
-  if (http->stamped++ % EVENTS_A_WAIT == 0)
+  if (http->stamped % EVENTS_A_WAIT == 0)
     http->now = sb_clock_now();
+  if (http->stamped++ == 0)
+    http->batch_start = http->now;
   act(http, context->socket, flags);
 }
 
@@ -167,7 +170,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
  * the client then spends on each stream is not booked as the later streams' waiting. */
 static void on_before_wait(uv_prepare_t *prepare)
 {
-  ((sb_http *)prepare->data)->stamped = 0;
+  sb_http *http = prepare->data;
+  http->stamped = 0;
+  http->batch_start = 0;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -435,6 +440,11 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
 void sb_http_cancel(sb_http_request *request)
 {
   retire(request);
+}
+
+int64_t sb_http_batch_start(const sb_http *http)
+{
+  return http->batch_start;
 }
 
 sb_http_stats sb_http_get_stats(const sb_http *http)

@@ -55,6 +55,10 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
 /* Ends it without a further callback; the handle is dead afterwards, as it is once on_done was called. */
 void sb_http_cancel(sb_http_request *request);
 
+/* When the batch of readinesses in hand began; 0 between batches. What the loop spends from then on is the load's
+ * own work. */
+int64_t sb_http_batch_start(const sb_http *http);
+
 /* Bytes of response bodies read so far, and how often sockets were found readable. */
 typedef struct sb_http_stats {
   uint64_t bytes, reads;

@@ -92,9 +92,10 @@ function self.run(options, positionals)
   end
   if options.show_argv then
     for i, s in ipairs(servers) do
-      local argv, env, url = plan.command(the_plan, s.job, s.gpus)
+      local argv, env, url, config = plan.command(the_plan, s.job, s.gpus)
       io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
         url and "(already up) " .. secrets.url(url) or command_line(secrets.argv(argv), secrets.env(env))))
+      if config then io.stdout:write("# {config} holds:\n", config) end
     end
   end
   if options.cells then

@@ -1,24 +1,42 @@
 -- Redraws a results folder from its files.
 
 local command = require "specbench.command"
+local fs = require "sb.fs"
+local reference_folder = require "specbench.reference_folder"
 local report = require "specbench.report"
 local store = require "specbench.store"
 
 local self = {
   name = "report",
   summary = "Redraw tables, heatmaps and pictures from a results folder",
-  positionals = { { name = "DIR", help = "results folder" } },
+  positionals = { { name = "DIR", help = "results folder, or one of the reference system's (METHOD/Task_TASK/Table_*.jsonl)" } },
   options = command.options {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
+    { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
+    { long = "out", short = "o", arg = "DIR", help = "write there, not into the results folder" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
   },
-  examples = { "specbench report results/round2-quick" },
+  examples = {
+    "specbench report results/round2-quick",
+    { "specbench report published --baseline as-published --out redrawn", "the reference system's own results" },
+  },
 }
 
 function self.run(options, positionals)
-  local the_store, message = store.open(positionals[1])
+  local folder = positionals[1]
+  local the_store, message = store.open(folder)
+  if not the_store and fs.stat(folder) and not fs.stat(folder .. "/round.json") then
+    local why
+    the_store, why = reference_folder.open(folder)
+    if not the_store then message = ("%s; %s"):format(message, why) end
+    if the_store and not options.out then
+      command.fail(folder .. " holds the reference system's results: say with --out where to write", 2)
+    end
+  end
   if not the_store then command.fail(message) end
-  report.write(the_store, { pictures = not options.no_pictures, colour = not options.no_colour and "auto" })
+  the_store.out = options.out
+  report.write(the_store, { pictures = not options.no_pictures, colour = not options.no_colour and "auto",
+    baseline = options.baseline })
   return 0
 end
 

@@ -3,6 +3,7 @@
 local clock = require "sb.clock"
 local json = require "specbench.json"
 local acceptance = require "specbench.acceptance"
+local certificate = require "specbench.certificate"
 local client = require "specbench.client"
 local groups = require "specbench.groups"
 local http = require "specbench.http"
@@ -96,11 +97,12 @@ function cell.measure(job, server, on_progress, at_load)
   local before = acceptance.read(job.engine, server)
   if at_load then at_load() end
   local loaded = clock.now()
-  local run = run_load(job, server, requests, on_progress)
+  local run, itself = run_load(job, server, requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
   local after = acceptance.read(job.engine, server)
 
   result.metrics = run:metrics(job.slo)
+  result.certificate = certificate.judge(run, itself, result.metrics, job.clock_scale or 1)
   result.acceptance = acceptance.between(job.engine, before, after, job.server)
   result.load_seconds = load_seconds
   result.input_tokens = workload.tokens(job.workload)

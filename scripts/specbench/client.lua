@@ -23,6 +23,7 @@ end
 ---  requests: { body = table or JSON string, prompt_id?, headers? }; rate: requests a second (open loop);
 ---  timeouts in seconds: timeout of a request (default none), chunk_timeout without a byte (default 300)
 ---@return specbench.run run userdata, see bindings/meta/sb/measure.lua
+---@return { lag: table?, bytes: integer } client what the client says of itself, for specbench.certificate
 function client.load(options)
   local url = check_server(options.server) .. (options.path or "/v1/chat/completions")
   local headers = { "Content-Type: application/json" }
@@ -59,7 +60,7 @@ function client.load(options)
   end
   local run = load:run()
   if options.clock_scale then run:set_clock_scale(options.clock_scale) end
-  return run
+  return run, { lag = load:lag(), bytes = load:progress().bytes }
 end
 
 return client

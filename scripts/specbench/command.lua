@@ -26,7 +26,8 @@ local groups = {
     { long = "model", arg = "NAME=PATH", repeated = true, help = "where a model of the round is" },
     { long = "url", arg = "URL", help = "the server that is up (engine external)" },
     { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
-    { long = "profile", arg = "COMMAND", help = "run servers under a profiler: nsys, or any command ({output}: its file, {gpus})" },
+    { long = "profile", arg = "COMMAND",
+      help = "run servers under a profiler: nsys, or any command ({output}: its file, {gpus})" },
     { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000,
       help = "the simulator's clock runs N times faster (20 with --quick, else 1)" },
   },
@@ -34,8 +35,10 @@ local groups = {
     { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
       help = "folder of the real data files, or `cache` for what `specbench dataset fetch` brought; "
         .. "without it synthetic prompts of the same lengths" },
-    { long = "prompts-per-stream", arg = "N", type = "int", min = 1, help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
-    { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto", help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
+    { long = "prompts-per-stream", arg = "N", type = "int", min = 1,
+      help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
+    { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
+      help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },

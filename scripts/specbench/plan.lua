@@ -220,6 +220,8 @@ end
 ---@param job specbench.job
 ---@param gpus integer[]? that its server may use
 ---@return string[] argv, table env of a job's server as they would be started, with port and host unfilled
+---@return string? url of one that is up
+---@return string? config text of the file that {config} in argv stands for
 function plan.command(self, job, gpus)
   -- where the simulator lies, which GPUs it has and how many streams will come at once is no part of what a cell is
   local server = setmetatable({
@@ -227,7 +229,7 @@ function plan.command(self, job, gpus)
     binary = self.engine.name == "sim" and environment.executable or nil,
   }, { __index = job.server })
   local command = self.engine.command(server)
-  return profile.wrap(job.server.profile, command.argv or {}, gpus), command.env or {}, command.url
+  return profile.wrap(job.server.profile, command.argv or {}, gpus), command.env or {}, command.url, command.config
 end
 
 return plan

@@ -5,7 +5,9 @@ local fs = require "sb.fs"
 local heatmap = require "specbench.heatmap"
 local plot = require "specbench.plot"
 local reference = require "specbench.reference"
+local round = require "specbench.round"
 local repeats = require "specbench.repeats"
+local settings_table = require "specbench.settings_table"
 local speedup = require "specbench.speedup"
 local speedup_table = require "specbench.speedup_table"
 local text_table = require "specbench.text_table"
@@ -32,6 +34,33 @@ local function sort_cells(cells, about)
   table.sort(cells, before)
 end
 
+-- Cells compared with what the round calls `name`, not with their own baseline; baselines stay baselines.
+local function rebase(cells, about, name)
+  local chosen = (about.baselines or {})[name]
+  if not chosen then error(("%s has no baseline '%s'"):format(about.round, name), 0) end
+  if chosen == true then return end
+  for _, cell in ipairs(cells) do
+    if cell.baseline ~= cell.key then
+      cell.baseline = round.baseline_key({ axes = about.axes, baseline = chosen }, cell.coordinates, cell.repetition)
+    end
+  end
+end
+
+-- Cells without a speed-up, method by method, with the reason.
+local function missing_lines(entries)
+  local counts, order = {}, {}
+  for _, entry in ipairs(entries) do
+    if entry.repeats == 0 then
+      local method = entry.cell.reference and entry.cell.reference.method or entry.coordinates.method or ""
+      local line = ("%s: %s"):format(method, entry.reason)
+      if not counts[line] then order[#order + 1] = line end
+      counts[line] = (counts[line] or 0) + 1
+    end
+  end
+  for i, line in ipairs(order) do order[i] = ("No speed-up for %d cells of %s\n"):format(counts[line], line) end
+  return table.concat(order)
+end
+
 -- The newest cell of each place in the grid.
 local function current_cells(cells, index)
   local list = {}
@@ -44,7 +73,7 @@ end
 local function write_tables(store, cells)
   local tables, order = {}, {}
   for _, cell in ipairs(cells) do
-    if cell.reference then
+    if cell.reference and not cell.row then
       local path = reference.table_path(cell)
       if not tables[path] then
         tables[path] = {}
@@ -216,7 +245,7 @@ end
 ---@param cells table[]
 ---@return string[] lines
 function report.caveats(cells)
-  local lines, seen = {}, {}
+  local lines, seen, late = {}, {}, 0
   local function add(line)
     if line and not seen[line] then
       seen[line] = true
@@ -228,18 +257,24 @@ function report.caveats(cells)
       add(("simulated servers (specbench sim, clock x%g): the figures follow from its profiles, not from a GPU")
         :format(cell.clock_scale))
     end
+    if cell.certificate and cell.certificate.client_ok == false then late = late + 1 end
     local source = cell.dataset or {}
     if source.kind == "synthetic" then
       add("synthetic prompts: made-up text with the token lengths of the reference's data "
         .. "(--datasets DIR takes the real files)")
     end
   end
+  if late > 0 then
+    add(("in %d of %d cells the client itself was late (certificate.reasons in cell.json): do not quote them")
+      :format(late, #cells))
+  end
   return lines
 end
 
 ---Writes the tables, the pictures and max_speedup.jsonl, and prints the heatmaps.
 ---@param store specbench.store
----@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file* }
+---@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string? }
+---  baseline: one of the round's named ones, whatever model it is
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
   local cells = store:cells()
@@ -248,7 +283,9 @@ function report.write(store, options)
     return
   end
   sort_cells(cells, about)
+  if options.baseline then rebase(cells, about, options.baseline) end
   local index = speedup.index(cells)
+  index.any_model = options.baseline ~= nil
   cells = current_cells(cells, index)
   write_tables(store, cells)
   local tty, width = fs.is_terminal(out)
@@ -271,19 +308,31 @@ function report.write(store, options)
       table.insert(written, path)
     end
   end
+  if about.report and about.report.settings then
+    local text, pictures, why = settings_table.write(store, cells, index, { pictures = options.pictures, note = simulated })
+    if not options.quiet and text ~= "" then out:write(text, "\n") end
+    table.move(pictures, 1, #pictures, #written + 1, written)
+    complaint = complaint or why
+  end
   local entries = verdict.judge(store, cells, index, { rule = repeats.kept_rule(store) })
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
-  if not options.quiet and #entries > 0 then out:write(speedup_table.text(entries, about), "\n") end
+  if not options.quiet and #entries > 0 then
+    out:write(speedup_table.text(entries, about), missing_lines(entries), "\n")
+  end
   if layout then
     local rows, keys = maxima(entries, about)
     assert(fs.write(store:path "auto_test_results/online/max_speedup.jsonl", reference.lines(rows, keys)))
     if not options.quiet and #rows > 0 then out:write(maxima_table(rows), "\n") end
   end
   if not options.quiet then
+    if options.baseline then
+      out:write(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
+        .. "speculation\n"):format(options.baseline))
+    end
     for _, line in ipairs(caveats) do out:write("Note: ", line, "\n") end
     for _, path in ipairs(written) do out:write("Picture: ", path, "\n") end
     out:write(("Results: %s (tables in auto_test_results/online, speed-ups in speedups.jsonl, every request's timeline "
-      .. "in cells)\n"):format(store.folder))
+      .. "in cells)\n"):format(store.out or store.folder))
   end
   if complaint then io.stderr:write("specbench: ", complaint, "\n") end
 end

@@ -25,6 +25,7 @@ local figures = {
 local speculation = {
   "method", "k", "draft", "draft_tensor_parallel", "prompt_lookup_max", "prompt_lookup_min",
   "speculative_max_model_len", "disable_by_batch_size", "k_by_batch_size", "acceptance",
+  "multi_step", -- engines that have it cannot speculate with it: only a baseline can
 }
 
 -- The first field of the servers' descriptions, by name, that differs without being about speculation.
@@ -45,20 +46,25 @@ local function other_flag(mine, other)
   return differing[1]
 end
 
-local function mismatch(cell, base)
+local function mismatch(cell, base, any_model)
   local mine, other = cell.identity, base.identity
   if json.encode(mine.workload) ~= json.encode(other.workload) then
     return "the baseline had other prompts or limits"
   end
   if mine.engine ~= other.engine then return ("the baseline ran on %s"):format(other.engine) end
-  if json.encode(mine.server.model) ~= json.encode(other.server.model) then return "the baseline is another model" end
+  local model, base_model = mine.server.model, other.server.model
+  local is_other = json.encode(model) ~= json.encode(base_model)
+  if is_other and not any_model then
+    return ("the baseline is another model (%s)"):format(base_model.path or base_model.name)
+  end
   if cell.clock_scale ~= base.clock_scale then return "the baseline's clock was scaled differently" end
   local flag = other_flag(mine.server, other.server)
-  if flag then return ("the baseline's server had another %s"):format(flag) end
+  if flag and not (flag == "model" and any_model) then return ("the baseline's server had another %s"):format(flag) end
 end
 
 ---@class specbench.speedup.index
 ---@field by_key table<string, table>
+---@field any_model boolean? a baseline of another model counts too: what was published is repeated
 
 ---Finds cells by their key; of several with one key the newest counts.
 ---@param cells table[]
@@ -81,7 +87,7 @@ function speedup.of(index, cell)
   if cell.baseline == cell.key then return nil, "it is the baseline" end
   local base = index.by_key[cell.baseline]
   if not base then return nil, "its baseline was not measured" end
-  local reason = mismatch(cell, base)
+  local reason = mismatch(cell, base, index.any_model)
   if reason then return nil, reason end
   local ratios = {}
   for name, figure in pairs(figures) do

@@ -16,6 +16,7 @@ local FORMAT = 1
 
 ---@class specbench.store
 ---@field folder string
+---@field out string? where reports go; the folder itself unless told
 local Store = {}
 Store.__index = Store
 
@@ -193,7 +194,7 @@ end
 ---@param relative string
 ---@return string path whose folder exists
 function Store:path(relative)
-  local path = self.folder .. "/" .. relative
+  local path = (self.out or self.folder) .. "/" .. relative
   assert(fs.mkdir(path:match "^(.*)/"))
   return path
 end

@@ -33,11 +33,22 @@ local function profile_place(self, job, number)
   return name, self.store:path(name .. "/profile")
 end
 
+-- The command with the places of its files in this results folder; the profiler's folder, where there is one.
+local function complete(self, job, number, argv, config)
+  local folder, output = profile_place(self, job, number)
+  local values = { output = output }
+  if config then
+    values.config = self.store:log("server-" .. number):gsub("%.log$", ".yaml")
+    assert(fs.write(values.config, config))
+  end
+  for i, word in ipairs(argv) do argv[i] = word:gsub("{(%w+)}", values) end
+  return folder
+end
+
 -- Starts the job's server, or takes the one that is up.
 local function start_server(self, job, number, gpus)
-  local argv, env, url = plan.command(self.plan, job, gpus)
-  local folder, output = profile_place(self, job, number)
-  for i, word in ipairs(argv) do argv[i] = output and word:gsub("{output}", (output:gsub("%%", "%%%%"))) or word end
+  local argv, env, url, config = plan.command(self.plan, job, gpus)
+  local folder = complete(self, job, number, argv, config)
   local s, message
   if not self.plan.engine.capabilities.spawn then
     s = server.external(url)

@@ -106,7 +106,8 @@ local function fill_speedups(entry, repeats, rule)
     local logs = logs_of(repeats, name)
     if #logs == #repeats then
       local interval = interval_of(logs, rule)
-      local figure = { ratio = means_of(logs) }
+      -- one repeat's ratio as it is, to the last digit
+      local figure = { ratio = #repeats == 1 and repeats[1].ratios[name] or means_of(logs) }
       local bounds = within and within[name]
       if interval.low then
         figure.low, figure.high, figure.kind = math.exp(interval.low), math.exp(interval.high), "repeats"

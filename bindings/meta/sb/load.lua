@@ -52,6 +52,17 @@ function Load:wait(seconds) end
 ---@return sb.LoadProgress
 function Load:progress() end
 
+---@class sb.LoadLag how late the client itself was: a 5 ms timer's lateness less the time spent on the load's own events
+---@field samples integer
+---@field p50_ms number
+---@field p99_ms number
+---@field max_ms number
+---@field cpu_share number of one core, 0 to 1
+
+--- After the end.
+---@return sb.LoadLag? lag nil where the load was too short to tell
+function Load:lag() end
+
 --- Ends what is in flight and sends nothing more; the records say "canceled".
 function Load:cancel() end
 

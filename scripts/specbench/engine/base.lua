@@ -117,6 +117,7 @@ end
 ---@field argv string[]|nil nil where nothing is to be started
 ---@field env table<string, string|false>|nil false unsets
 ---@field url string|nil where the server is, if it is not to be started
+---@field config string|nil a file's text; {config} in argv stands for its path
 
 ---@class specbench.engine.ready
 ---@field path string answered with 200 once the server is ready

@@ -8,7 +8,7 @@
 local description = require "specbench.engine.description"
 
 local engine = {
-  names = { "sim", "vllm", "vllm_v0", "llamacpp", "external" },
+  names = { "sim", "vllm", "vllm_v0", "sglang", "trtllm", "llamacpp", "external" },
 }
 
 local function known(name)
@@ -31,7 +31,7 @@ function engine.load(name)
   local module = require("specbench.engine." .. first)
   if dialect == "" then return module end
   if not known(dialect) or dialect == "external" then
-    error(("unknown dialect in '%s' (known: sim, vllm, vllm_v0, llamacpp)"):format(name), 0)
+    error(("unknown dialect in '%s' (known: sim, vllm, vllm_v0, sglang, trtllm, llamacpp)"):format(name), 0)
   end
   return module.with_dialect(require("specbench.engine." .. dialect))
 end

@@ -1,0 +1,38 @@
+#ifndef SB_LAG_H
+#define SB_LAG_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "net/http.h"
+
+/* How late the client itself was while a load ran: what its figures may owe to itself instead of the server.
+ *
+ * A timer is due every SB_LAG_PERIOD_NS. Its lag is its lateness less the time the loop spent, between due and
+ * fired, on the batch of readinesses in hand: that work is the load's, and the stamp of those chunks was taken
+ * before it. What is left is a blocked loop or a machine that gave the client no CPU. */
+
+#define SB_LAG_PERIOD_NS (INT64_C(5) * 1000 * 1000)
+
+typedef struct sb_lag sb_lag;
+
+typedef struct sb_lag_summary {
+  uint64_t samples;
+  double p50_ms, p99_ms, max_ms;   /* NaN without samples */
+  double cpu_share;                /* CPU time of the loop's thread / wall time, 0 .. 1 */
+} sb_lag_summary;
+
+/* Starts measuring on the loop's thread. NULL where no timer is to be had. */
+sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err);
+
+/* Ends measuring; the summary stays readable. Calling it again has no effect, nor has NULL. */
+void sb_lag_stop(sb_lag *lag);
+
+/* Of NULL: no samples. */
+void sb_lag_summarise(sb_lag *lag, sb_lag_summary *summary);
+
+/* Stops and frees; NULL is ignored. */
+void sb_lag_free(sb_lag *lag);
+
+#endif

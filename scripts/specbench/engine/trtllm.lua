@@ -1,0 +1,134 @@
+--- TensorRT-LLM: `trtllm-serve` with the PyTorch backend. What has no flag goes into the file that --config names.
+
+local base = require "specbench.engine.base"
+local counters = require "specbench.engine.counters"
+local http = require "specbench.engine.vllm_http"
+local json_object = require "specbench.engine.json_object"
+
+local PREFIX = "trtllm_spec_decode_num_"
+
+local TYPES = {
+  draft = "DraftTarget", eagle3 = "Eagle3", mtp = "MTP", ngram = "NGram", dflash = "DFlash",
+}
+
+-- Proposers outside the engine's own loop, which its overlapped scheduling cannot wait for.
+local SYNCHRONOUS = base.set { "draft", "ngram" }
+
+local DERIVED = "drafts = draft tokens / k: TensorRT-LLM counts no drafts"
+
+-- JSON is YAML.
+local function config(server)
+  local lookup, speculation
+  if base.speculates(server) then
+    lookup = server.method == "ngram" and (server.prompt_lookup_max or server.k) or nil
+    speculation = json_object {
+      { "decoding_type", TYPES[server.method] },
+      { "max_draft_len", server.k },
+      { "max_matching_ngram_size", lookup },
+      { "speculative_model", server.draft and lookup == nil and server.draft.path or nil },
+    }
+  end
+  local synchronous = server.async_scheduling == false or SYNCHRONOUS[server.method]
+  local lines = {
+    ("kv_cache_config: %s"):format(json_object {
+      { "enable_block_reuse", server.prefix_caching or false },
+      { "free_gpu_memory_fraction", server.gpu_memory_utilization },
+    }),
+    "return_perf_metrics: true",
+    "enable_iter_perf_stats: true",
+  }
+  if server.dtype then lines[#lines + 1] = "dtype: " .. server.dtype end
+  if synchronous then lines[#lines + 1] = "disable_overlap_scheduler: true" end
+  if speculation then lines[#lines + 1] = "speculative_config: " .. speculation end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+---@param server table resolved description with host, port, gpus
+local function command(server)
+  local argv = { server.model.binary or "trtllm-serve" }
+  base.option(argv, "serve", server.model.path)
+  base.option(argv, "--host", server.host or "127.0.0.1")
+  base.option(argv, "--port", server.port)
+  base.option(argv, "--backend", "pytorch")
+  base.option(argv, "--tp_size", server.tensor_parallel)
+  base.option(argv, "--max_seq_len", server.max_model_len)
+  base.option(argv, "--max_batch_size", server.max_num_seqs)
+  base.option(argv, "--enable_chunked_prefill", server.chunked_prefill)
+  base.option(argv, "--config", "{config}")
+  base.extra(argv, server)
+  return { argv = argv, env = base.environment(server), config = config(server) }
+end
+
+---A folder is served under its last name.
+local function served_name(server)
+  return server.model.served_name or server.model.path:match "([^/]+)/*$"
+end
+
+---@param delta table<string, number>
+---@param server table|nil its k gives drafts and mean length
+local function acceptance(delta, server)
+  local drafted = counters.sum(delta, PREFIX .. "draft_tokens_total")
+  local accepted = counters.sum(delta, PREFIX .. "accepted_tokens_total")
+  if not (drafted and accepted) then
+    return nil, ("no counters %s{draft,accepted}_tokens_total"):format(PREFIX)
+  end
+  if drafted < 0 or accepted < 0 then
+    return nil, "the counters went backwards: the server was restarted between the two scrapes"
+  end
+  local result = { draft_tokens = drafted, accepted_tokens = accepted, source = "counters" }
+  if drafted > 0 then
+    result.rate = accepted / drafted
+    if server and server.k then
+      result.note = DERIVED
+      result.drafts = drafted / server.k
+      result.mean_length = 1 + accepted / result.drafts
+    end
+  end
+  return result
+end
+
+return base.engine {
+  name = "trtllm",
+  description = "TensorRT-LLM (trtllm-serve)",
+  capabilities = {
+    min_tokens = true,
+    ignore_eos = true,
+    continuous_usage = true,
+    token_ids = false,
+    token_timings = false,
+    per_request_acceptance = false,
+    prefix_cache_reset = false,
+    forced_acceptance = false,
+    chunk_is_step = false,
+    event_per_token = false,
+    stream_keep_alive = true,
+    tokenize = false,
+    spawn = true,
+  },
+  methods = base.set { "none", "draft", "eagle3", "mtp", "ngram", "dflash" },
+  without = {
+    acceptance = "TensorRT-LLM cannot force acceptance; the engines vllm and llamacpp can",
+    disable_by_batch_size = "no counterpart",
+    k_by_batch_size = "no counterpart",
+    speculative_max_model_len = "no counterpart",
+    scheduler_delay_factor = "no counterpart",
+    multi_step = "no counterpart",
+    prompt_lookup_min = "lookup matches up to max_matching_ngram_size tokens, from 1 on",
+  },
+  ignores = {
+    quantization = "the checkpoint decides",
+    draft_tensor_parallel = "the draft model follows --tp_size",
+    seed = "each request carries its own",
+  },
+  command = command,
+  served_name = served_name,
+  request = http.request,
+  acceptance = acceptance,
+  uses_gpus = true,
+  ready = { path = "/health", then_path = "/v1/models", timeout_s = 1800, interval_s = 1 },
+  version = { path = "/version", field = "version" },
+  metrics = {
+    path = "/prometheus/metrics",
+    names = { PREFIX .. "draft_tokens_total", PREFIX .. "accepted_tokens_total" },
+  },
+}

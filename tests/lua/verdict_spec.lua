@@ -1,0 +1,243 @@
+-- Speed-ups, intervals and verdicts from cells whose ratios are set exactly: one recorded load, read again and
+-- again with another clock scale.
+
+local bench = require "specbench"
+local divergence = require "specbench.divergence"
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local measure = require "sb.measure"
+local repeats = require "specbench.repeats"
+local speedup = require "specbench.speedup"
+local speedup_table = require "specbench.speedup_table"
+local stats = require "sb.stats"
+local verdict = require "specbench.verdict"
+
+-- The records of eight answers, as bytes.
+local function recorded()
+  local sim <close> = assert(bench.server.start {
+    argv = { bench.executable, "sim", "--profile", "qwen2.5-7b", "--k", "2", "--port", "{port}", "--speed", "50" },
+  })
+  local requests = {}
+  for i = 1, 8 do
+    requests[i] = { prompt_id = 100 - i, body = {
+      messages = { { role = "user", content = "Question " .. i } }, max_tokens = 24, min_tokens = 24,
+      temperature = 0, stream = true, stream_options = { include_usage = true, continuous_usage_stats = true },
+    } }
+  end
+  return bench.load { server = sim, requests = requests, concurrency = 2 }:encode()
+end
+
+local bytes
+
+local function scaled_run(scale)
+  local run = assert(measure.decode(bytes))
+  run:set_clock_scale(scale)
+  return run
+end
+
+local function cell_of(method, concurrency, repetition, time)
+  local key = ("%s\31%d\31%d"):format(method, concurrency, repetition)
+  local m = scaled_run(time):metrics()
+  return {
+    id = ("%s-%d-%d"):format(method, concurrency, repetition), key = key, repetition = repetition,
+    baseline = ("none\31%d\31%d"):format(concurrency, repetition), started = "2024", clock_scale = 1,
+    coordinates = { method = method, concurrency = concurrency }, engine = { name = "sim" }, input_tokens = 0,
+    acceptance = method ~= "none" and { mean_length = m.tokens_per_chunk } or nil, metrics = m,
+    identity = {
+      engine = "sim", server = { model = { name = "m" }, method = method },
+      workload = { prompts = "p", temperature = 0, concurrency = concurrency },
+    },
+  }
+end
+
+-- grid: concurrency -> the method's times, one a repeat, where the baseline takes 1.
+local function world(grid)
+  local cells, runs = {}, {}
+  local function add(cell, time)
+    cells[#cells + 1], runs[cell.id] = cell, time
+  end
+  for concurrency, times in pairs(grid) do
+    for r, time in ipairs(times) do
+      add(cell_of("none", concurrency, r, 1), 1)
+      add(cell_of("draft", concurrency, r, time), time)
+    end
+  end
+  local store = { folder = tostring(cells), cells = function() return cells end }
+  function store.run(_, id) return scaled_run(runs[id]) end
+  function store.output_path(_, id) return "no such folder/" .. id end
+  return store, cells, speedup.index(cells)
+end
+
+local function judge(grid, options)
+  local store, cells, index = world(grid)
+  local entries = {}
+  for _, entry in ipairs(verdict.judge(store, cells, index, options)) do
+    entries[entry.coordinates.concurrency] = entry
+  end
+  return entries
+end
+
+local function near(expected, value, tolerance)
+  assert.is_true(value and math.abs(value - expected) <= (tolerance or 1e-6),
+    ("%s where %s is expected"):format(tostring(value), expected))
+end
+
+describe("verdict", function()
+  setup(function() bytes = recorded() end)
+
+  it("pairs repeat with repeat and gives Student's interval over them", function()
+    local entry = judge { [1] = { 0.70, 0.72, 0.74 } }[1]
+    assert.equal(3, entry.repeats)
+    assert.equal("faster", entry.verdict)
+    local expected = stats.interval { -math.log(0.70), -math.log(0.72), -math.log(0.74) }
+    for _, name in ipairs(verdict.names) do
+      local figure = entry.speedups[name]
+      near(math.exp(expected.mean), figure.ratio)
+      near(math.exp(expected.low), figure.low)
+      near(math.exp(expected.high), figure.high)
+    end
+    assert.equal("1.39 [1.30, 1.49]", verdict.text(entry.speedups.paired))
+  end)
+
+  it("tells slower, tie and undecided apart", function()
+    local entries = judge {
+      [1] = { 1.30, 1.31, 1.32 }, [2] = { 1.001, 1.0, 0.999 }, [3] = { 0.8, 1.0, 1.1 }, [4] = { 0.5, 0.51, 0.49 },
+    }
+    assert.equal("slower", entries[1].verdict)
+    assert.equal("tie", entries[2].verdict)
+    assert.equal("undecided", entries[3].verdict)
+    assert.equal("faster", entries[4].verdict)
+  end)
+
+  it("withholds verdicts that the number of cells explains", function()
+    local doubtful = { 0.94, 0.97, 0.95 } -- p = 0.03
+    assert.equal("faster", judge { [1] = doubtful }[1].verdict)
+    local grid = { [1] = doubtful }
+    for i = 2, 6 do grid[i] = { 0.9, 1.0 + i / 50, 1.1 } end
+    local entry = judge(grid)[1]
+    assert.equal("undecided", entry.verdict)
+    assert.equal("not significant among so many cells", entry.reason)
+    assert.is_true(entry.p < 0.05 and entry.adjusted_p > 0.05)
+  end)
+
+  it("gives one or two repeats an interval within the run, and no verdict", function()
+    for _, times in ipairs { { 0.8 }, { 0.8, 0.8 } } do
+      local entry = judge { [1] = times }[1]
+      assert.is_nil(entry.verdict)
+      assert.equal("within-run only", entry.speedups.paired.kind)
+      near(1.25, entry.speedups.paired.ratio)
+      assert.truthy(entry.reason:find "no verdict below 3")
+      assert.truthy(verdict.text(entry.speedups.paired):find "^1.25 %(")
+    end
+  end)
+
+  it("explains the measured ratio by its factors", function()
+    -- both sides hold the same chunks, so all but the step's time is the same
+    local why = judge { [1] = { 0.8, 0.8, 0.8 } }[1].decomposition
+    near(scaled_run(1):metrics().tokens_per_chunk, why.tokens)
+    near(1.25, why.step)
+    near(1, why.rest)
+    near(1.25, why.measured)
+    near(1 / why.tokens, why.unexplained)
+  end)
+
+  it("says why there is no speed-up", function()
+    local store, cells, index = world { [1] = { 0.8 } }
+    cells[2].identity.server.max_num_seqs = 8
+    local entry = verdict.judge(store, cells, index)[1]
+    assert.equal("the baseline's server had another max_num_seqs", entry.reason)
+    assert.same({}, entry.speedups)
+    cells[2].identity.server = { model = { name = "other" } }
+    assert.equal("the baseline is another model", verdict.judge(store, cells, index)[1].reason)
+    store.run = function() return nil, "gone" end
+    cells[2].identity.server = cells[1].identity.server
+    store.folder = "another"
+    entry = verdict.judge(store, cells, index)[1]
+    assert.equal("the requests' records are missing: no paired speed-up", entry.reason)
+    near(1.25, entry.speedups.output_throughput.ratio)
+  end)
+
+  it("widens intervals of repeats that a rule stopped", function()
+    local times = { [1] = { 0.70, 0.72, 0.74 } }
+    local plain, looked = judge(times)[1], judge(times, { rule = { tie = 0.02, cap = 10 } })[1]
+    assert.is_true(looked.speedups.paired.low < plain.speedups.paired.low)
+    near(plain.speedups.paired.ratio, looked.speedups.paired.ratio)
+  end)
+
+  it("holds out the even repeats for the maximum", function()
+    local halves = judge { [1] = { 0.5, 1.0, 0.5, 1.0 } }[1].halves
+    near(2, halves.odd)
+    near(1, halves.even)
+  end)
+
+  it("is written as a table and as JSON lines", function()
+    local store, cells, index = world { [1] = { 0.70, 0.72, 0.74 }, [2] = { 0.9, 1.0, 1.1 } }
+    local entries = verdict.judge(store, cells, index)
+    local about = { round = "r", axes = { { name = "method" }, { name = "concurrency" } } }
+    local text = speedup_table.text(entries, about)
+    assert.truthy(text:find("1 faster, 1 undecided", 1, true))
+    assert.truthy(text:find("1.39 [1.30, 1.49]", 1, true))
+    assert.is_nil(text:find("method", 1, true)) -- the same everywhere
+    local count = 0
+    for line in speedup_table.lines(entries, about):gmatch "[^\n]+" do
+      local row = assert(json.decode(line))
+      count = count + 1
+      assert.equal(row.coordinates.concurrency == 1 and "faster" or "undecided", row.verdict)
+    end
+    assert.equal(2, count)
+  end)
+end)
+
+describe("repeats", function()
+  it("reads --until", function()
+    assert.same({ tie = 0.02, cap = 10 }, repeats.rule "decided")
+    assert.same({ width = 0.03, cap = 8 }, repeats.rule("ci=3%", 8))
+    assert.same({ width = 0.05, cap = 10 }, repeats.rule "ci=0.05")
+    for _, text in ipairs { "ci=", "ci=0%", "ci=200%", "soon" } do
+      local rule, message = repeats.rule(text)
+      assert.is_nil(rule)
+      assert.truthy(message:find(text, 1, true))
+    end
+  end)
+
+  it("wants more only where the rule does, of method and baseline alike", function()
+    bytes = bytes or recorded()
+    local store = world { [1] = { 0.70, 0.701, 0.702 }, [2] = { 0.9, 1.0, 1.1 } }
+    local wanted = repeats.wanted(store, { tie = 0.02, cap = 10 })
+    assert.same({ ["none\0312"] = 5, ["draft\0312"] = 5 }, wanted)
+  end)
+end)
+
+describe("divergence", function()
+  it("counts the characters that two answers share", function()
+    assert.is_nil(divergence.position("same", "same"))
+    assert.equal(3, divergence.position("sameness", "samurai"))
+    assert.equal(4, divergence.position("same", "same again"))
+    assert.equal(0, divergence.position("", "x"))
+    assert.equal(1, divergence.position("ä1", "ä2"))
+    assert.equal(1, divergence.position("xä", "xö")) -- the first byte of both is the same
+    assert.equal(3, divergence.position([[a\n\"b]], [[a\n\"c]]))
+    assert.equal(1, divergence.position([[a\u0001]], [[a\u0002]]))
+    assert.equal(1, divergence.position([[a\n]], [[a\t]]))
+  end)
+
+  it("finds the answers that differ, prompt by prompt", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(fs.mkdir(folder))
+    local function keep(name, texts)
+      local lines = {}
+      for i, text in ipairs(texts) do
+        lines[i] = json.encode({ id = i - 1, prompt_id = i * 7, text = text }, { "id", "prompt_id", "text" })
+      end
+      local path = folder .. "/" .. name
+      assert(fs.write(path, fs.gzip(table.concat(lines, "\n") .. "\n")))
+      return path
+    end
+    local a = keep("a", { "one", "twofold", 'say "three"' })
+    local b = keep("b", { "one", "twice", 'say "threw"' })
+    assert.same({ 2, 9 }, divergence.between(a, b))
+    assert.is_nil(divergence.between(a, folder .. "/none"))
+    fs.remove(folder)
+  end)
+end)
