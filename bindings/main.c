@@ -228,7 +228,8 @@ static void close_world(application *app, lua_State *L)
 static int run(application *app, int argc, char **argv)
 {
   if (!sbl_paths_find(&app->paths)) {
-    fputs("specbench: no scripts found beside the program: reinstall it, or set SPECBENCH_HOME\n", stderr);
+    fputs("specbench: no scripts found beside the program: build inside the checkout, install it, or set "
+          "SPECBENCH_HOME to the folder that holds scripts/\n", stderr);
     return EXIT_SCRIPT;
   }
   if (argc >= 2 && !strcmp(argv[1], "sim")) {

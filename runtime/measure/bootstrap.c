@@ -21,7 +21,7 @@ static void draw_rows(const sb_bootstrap *b, sb_rng *rng, double *sums)
 {
   memset(sums, 0, SB_BOOTSTRAP_MAX * sizeof *sums);
   for (size_t i = 0; i < b->count; i++) {
-    /* a product's upper half is even to 2^-32 x count: far below the bootstrap's own error, and no division */
+    /* a product's upper half is even to 2^-32 x count, far below the bootstrap's error, without a division */
     size_t row = (size_t)((uint64_t)sb_rng_u32(rng) * b->count >> 32);
     for (size_t c = 0; c < b->columns; c++)
       sums[c] += b->rows[row * b->columns + c];

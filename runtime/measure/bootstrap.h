@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bootstrap intervals of figures that are functions of sums over rows (a row: one prompt). Rows are drawn with
- * replacement; the interval is the bias-corrected and accelerated one (BCa: Efron 1987, J. Am. Stat. Assoc.
- * 82, 171-185; the acceleration from the jackknife, as in Efron & Tibshirani 1993, eq. 14.15).
+/* Bootstrap intervals of figures that are functions of sums over rows (a row: one prompt). Rows are drawn
+ * with replacement; the interval is the bias-corrected and accelerated one (BCa: Efron 1987, J. Am. Stat.
+ * Assoc. 82, 171-185; the acceleration from the jackknife, as in Efron & Tibshirani 1993, eq. 14.15).
  *
  * Over the prompts of a single run it tells how much the choice of prompts matters, and nothing of how runs
- * differ: prompts of a run share batches, clocks and drift. Such an interval is labelled "within-run only" and
- * founds no verdict. */
+ * differ: prompts of a run share batches, clocks and drift. Such an interval is labelled "within-run only"
+ * and founds no verdict. */
 
 enum { SB_BOOTSTRAP_MAX = 16 }; /* columns, and figures, at most */
 

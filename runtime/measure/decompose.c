@@ -84,7 +84,8 @@ static bool gather(const sb_run *run, gap_tally *t, int64_t *firsts, int64_t *fr
   return true;
 }
 
-bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chunk_is_step, sb_decode_side *side)
+bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chunk_is_step,
+                            sb_decode_side *side)
 {
   if (run->count == 0 || run->concurrency == 0)
     return false;

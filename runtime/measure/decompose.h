@@ -10,8 +10,8 @@
  *
  * A run of concurrency b that lasts D seconds has b D seconds of streams. Of them a share passes outside
  * decoding: waiting for the first token (queueing and prefill), stalled while others are prefilled, and idle
- * (ramp-up, drain, the client between two requests). In the rest each decode step of `step_ms` brings a stream
- * `tokens_per_step` tokens:
+ * (ramp-up, drain, the client between two requests). In the rest each decode step of `step_ms` brings a
+ * stream `tokens_per_step` tokens:
  *
  *   tokens a second = b (1 - waiting - stalled - idle) tokens_per_step / step_ms x (all tokens / those of
  *                     decode steps; the first ones come from prefill)
@@ -33,11 +33,13 @@ typedef struct sb_decode_side {
 
 /* false where the run cannot tell (tokens not known chunk by chunk, no completed request, no undisturbed gap;
  * an open loop has no b). */
-bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chunk_is_step, sb_decode_side *side);
+bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chunk_is_step,
+                            sb_decode_side *side);
 
 typedef struct sb_decomposition {
   double tokens, step, rest;      /* the three factors */
-  double product, measured, unexplained; /* measured: output_throughput's ratio; unexplained = measured / product */
+  double product, measured;       /* measured: output_throughput's ratio */
+  double unexplained;             /* measured / product */
 } sb_decomposition;
 
 void sb_decompose(const sb_decode_side *baseline, const sb_decode_side *method, double measured,

@@ -28,8 +28,8 @@ typedef struct sb_pairs {
 void sb_pairs_make(const sb_run *baseline, const sb_run *method, sb_pairs *pairs);
 void sb_pairs_deinit(sb_pairs *pairs);
 
-/* `paired` of one repeat: the mean of the log ratios (the logarithm of their geometric mean). NaN where a pair
- * has none, because the rest would be a choice of prompts. */
+/* `paired` of one repeat: the mean of the log ratios (the logarithm of their geometric mean). NaN where a
+ * pair has none, because the rest would be a choice of prompts. */
 double sb_pairs_log_ratio(const sb_pairs *pairs);
 
 #endif

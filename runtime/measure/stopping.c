@@ -46,7 +46,8 @@ static bool decides(const sb_interval *interval, double tie)
 static void judge_decided(const sb_stopping *rule, const double *values, size_t count,
                           sb_stopping_state *state)
 {
-  size_t planned = 0, passed = 0, latest = 0; /* looks the cap allows; those that are due, the latest among them */
+  size_t planned = 0, passed = 0; /* looks that the cap allows; those that are due */
+  size_t latest = 0;              /* the last of these */
   state->wanted = rule->cap;
   for (size_t next = 0; next < rule->cap; planned++) {
     next = planned < LOOKS && looks[planned] < rule->cap ? looks[planned] : rule->cap;
@@ -63,7 +64,8 @@ static void judge_decided(const sb_stopping *rule, const double *values, size_t 
   }
   sb_interval strict;
   sb_interval_t(values, count, STOP_LEVEL, &strict);
-  sb_interval_t(values, count, planned > 1 ? levels[(passed < LOOKS ? passed : LOOKS) - 1] : LEVEL, &state->interval);
+  double level = planned > 1 ? levels[(passed < LOOKS ? passed : LOOKS) - 1] : LEVEL;
+  sb_interval_t(values, count, level, &state->interval);
   state->interval.p = fmin(1.0, state->interval.p + (double)(passed - 1) * (1.0 - STOP_LEVEL));
   if (latest == count && decides(&strict, rule->tie))
     state->wanted = count;

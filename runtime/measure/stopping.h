@@ -10,15 +10,17 @@
  *
  * SB_UNTIL_WIDTH, "the interval reaches no further than this": Stein's two-stage procedure (1945, Ann. Math.
  * Stat. 16, 243-258). The first SB_PILOT repeats give a standard deviation, that gives the number of repeats,
- * and the interval is mean -+ t(SB_PILOT - 1) sd of the pilot / sqrt(count). The number depends on the pilot's
- * spread alone, which is independent of the mean: the coverage is the level exactly, whatever the noise.
+ * and the interval is mean -+ t(SB_PILOT - 1) sd of the pilot / sqrt(count). The number depends on the
+ * pilot's spread alone, which is independent of the mean: the coverage is the level exactly, whatever the
+ * noise.
  *
  * SB_UNTIL_DECIDED, "until it is faster, slower or a tie": a group-sequential plan in Haybittle's and Peto's
  * manner. The data are looked at after 3, 5, 8, 12 and 20 repeats and at the cap. It stops where the 99 %
- * interval leaves 1 out or lies within the tie band. What is reported is the interval of level 95.5, 97, 97.5,
- * 97.8 and 97.8 % by look (the plain 95 % where the cap allows one look only), calibrated by simulation so that
- * 93.5 to 96.5 % hold over the whole procedure, whatever the effect and the tie band
- * (tests/proof/proof_stopping.c). p has what earlier looks may have spent added: 0.01 for each (Bonferroni). */
+ * interval leaves 1 out or lies within the tie band. What is reported is the interval of level 95.5, 97,
+ * 97.5, 97.8 and 97.8 % by look (the plain 95 % where the cap allows one look only), calibrated by simulation
+ * so that 93.5 to 97 % hold over the whole procedure, whatever the effect and the tie band
+ * (tests/proof/proof_stopping.c). p has what earlier looks may have spent added, 0.01 for each
+ * (Bonferroni). */
 
 enum { SB_PILOT = 5, SB_STOPPING_MAX_CAP = 20 };
 
@@ -26,7 +28,7 @@ typedef enum sb_until { SB_UNTIL_WIDTH, SB_UNTIL_DECIDED } sb_until;
 
 typedef struct sb_stopping {
   sb_until until;
-  double width;      /* SB_UNTIL_WIDTH: how far the interval of the logarithm may reach to a side; 0.03 = 3 % */
+  double width;      /* SB_UNTIL_WIDTH: how far the logarithm's interval may reach to a side; 0.03 = 3 % */
   double tie;        /* SB_UNTIL_DECIDED: the tie band's half width, 0.02 = 2 % */
   size_t cap;        /* repeats at most: SB_MIN_REPEATS .. SB_STOPPING_MAX_CAP */
 } sb_stopping;

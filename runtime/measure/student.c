@@ -108,7 +108,8 @@ static double upper_quantile(double tail, double dof, double (*tail_of)(double, 
   return t;
 }
 
-static double quantile(double p, double dof, double (*tail_of)(double, double), double (*density)(double, double))
+static double quantile(double p, double dof, double (*tail_of)(double, double),
+                       double (*density)(double, double))
 {
   if (!(p > 0.0 && p < 1.0))
     return NAN;

@@ -22,7 +22,8 @@ function self.run(_, positionals)
   local commands = {}
   for _, name in ipairs(command.names()) do commands[#commands + 1] = load(name) end
   io.stdout:write(cli.overview(commands, "measures what speculative decoding gains, and what it costs"))
-  io.stdout:write "\nspecbench FILE.lua [ARGUMENTS] runs any script with the primitives at hand.\n"
+  io.stdout:write "\nspecbench sim --help explains the simulated LLM server.\n"
+  io.stdout:write "specbench FILE.lua [ARGUMENTS] runs any script with the primitives at hand.\n"
   return 0
 end
 

@@ -2,6 +2,7 @@
 
 local command = require "specbench.command"
 local plan = require "specbench.plan"
+local progress = require "specbench.progress"
 local report = require "specbench.report"
 local store = require "specbench.store"
 local sweep = require "specbench.sweep"
@@ -13,7 +14,7 @@ local self = {
     .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted.",
   positionals = { { name = "ROUND", help = "round file, or the name of one that comes with specbench" } },
   options = command.options {
-    "grid", "engine", "data", "results",
+    "grid", "engine", "data", "slo", "results",
     { long = "fresh", type = "flag",
       help = "measure everything anew; what was there is moved aside, not deleted" },
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
@@ -46,6 +47,17 @@ local function summarise(outcome, the_store)
   end
 end
 
+-- What is ahead, before the first server starts: a full grid may take days.
+local function announce(the_plan, the_store)
+  local pending, seconds = 0, 0
+  for _, job in ipairs(the_plan.jobs) do
+    if not the_store:has(job.id) then pending, seconds = pending + 1, seconds + job.cost end
+  end
+  if pending == 0 then return end
+  io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
+    the_plan.engine.name, progress.duration(seconds), the_store.folder))
+end
+
 function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
@@ -55,6 +67,7 @@ function self.run(options, positionals)
     baselines = r.baselines,
   })
   if not the_store then command.fail(message) end
+  if not options.quiet then announce(the_plan, the_store) end
   local outcome = sweep.run(the_plan, the_store, options)
   if outcome.measured > 0 then
     report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline })

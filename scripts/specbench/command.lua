@@ -11,7 +11,7 @@ local command = {}
 local groups = {
   grid = {
     { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
-    { long = "only", arg = "AXIS=V", repeated = true, help = "of the axis' values only these" },
+    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
     { long = "quick", type = "flag", help = "the small version that the round declares" },
     { long = "repeats", arg = "N", type = "int", min = 1, max = 1000, default = 1,
       help = "measure every cell N times" },
@@ -39,6 +39,9 @@ local groups = {
       help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
+  },
+  slo = {
+    { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },
@@ -160,6 +163,19 @@ local function check_engine(name)
   if not ok then command.fail("--engine " .. name .. ": " .. message, message:find "^unknown " and 2 or 1) end
 end
 
+-- "ttft=200,tpot=30" -> { ttft = 200, tpot = 30 }
+local function read_slo(text)
+  local slo, known = {}, { ttft = true, tpot = true, e2el = true }
+  for item in text:gmatch "[^,]+" do
+    local name, ms = item:match "^(%w+)=([%d.]+)$"
+    if not known[name] or not tonumber(ms) then
+      command.fail(("--slo %s: '%s' is not ttft=MS, tpot=MS or e2el=MS"):format(text, item), 2)
+    end
+    slo[name] = tonumber(ms)
+  end
+  return slo
+end
+
 ---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
 ---@param path string
 ---@param options table of the groups above
@@ -186,6 +202,7 @@ function command.load_round(path, options)
   end
   apply(round.set, r, options.set, "--set")
   apply(round.only, r, options.only, "--only")
+  if options.slo then options.slo = read_slo(options.slo) end
   options.speed = options.speed or (options.quick and 20 or 1)
   return r
 end

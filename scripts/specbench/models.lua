@@ -52,8 +52,18 @@ local function check_entry(file, name, entry)
   return entry
 end
 
+-- A shell expands "~" on its command line, not in a file.
+local function expand_home(entry)
+  local home = os.getenv "HOME"
+  for _, field in ipairs { "path", "binary", "python" } do
+    local value = entry[field]
+    if home and value and value:sub(1, 2) == "~/" then entry[field] = home .. value:sub(2) end
+  end
+end
+
 -- Files that a path plainly means, but that are not there, are found before any server starts.
 local function check_files(name, entry)
+  expand_home(entry)
   local path = entry.path
   if path and path:find "^[./~]" and not fs.stat(path) then
     error(("model '%s': there is no %s (give its place with --model %s=PATH or in the models file)")

@@ -73,7 +73,7 @@ local function job_of(r, cell, engine, known, options)
     id = store.id(identity), identity = identity, round = r.name, description = round.describe(r, cell),
     coordinates = identity.coordinates, repetition = cell.repetition, seed = cell.seed, engine = engine,
     server = server, server_key = json.encode(server), workload = work, warmup = r.warmup or 1,
-    timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
+    slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,
     key = round.key(r, cell, nil, cell.repetition),
     baseline = round.baseline_key(r, cell, cell.repetition),
@@ -151,6 +151,7 @@ end
 ---@field refused { description: string, reason: string }[] cells that this engine cannot serve
 ---@field servers integer how many are started
 ---@field streams integer the largest concurrency
+---@field longest integer tokens of the longest prompt and answer together, as far as they are known
 ---@field seconds number expected wall time, server starts included
 
 ---@param r specbench.round
@@ -161,8 +162,8 @@ function plan.new(r, options)
   local known, message, code = models.load(options)
   if not known then error({ exit = code == "usage" and 2 or 1, message = message }, 0) end
   local self = {
-    round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {}, servers = 0,
-    seconds = 0, streams = 1,
+    round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
+    servers = 0, seconds = 0, streams = 1, longest = 1,
   }
   local kept = {}
   for _, batch in ipairs(batches_of(self, options)) do
@@ -184,6 +185,11 @@ function plan.new(r, options)
       for _, job in ipairs(batch) do
         table.insert(self.jobs, job)
         self.streams = math.max(self.streams, math.tointeger(job.workload.concurrency) or 1)
+        self.longest = math.max(self.longest, workload.longest(job.workload))
+        if not self.engine.capabilities.spawn and not job.server.model.url then
+          error({ exit = 2, message = ("engine %s: model '%s' has no url: give --url, or a url in the models file")
+            :format(self.engine.name, job.server.model.name) }, 0)
+        end
       end
     end
   end
@@ -223,9 +229,10 @@ end
 ---@return string? url of one that is up
 ---@return string? config text of the file that {config} in argv stands for
 function plan.command(self, job, gpus)
-  -- where the simulator lies, which GPUs it has and how many streams will come at once is no part of what a cell is
+  -- where the simulator lies, which GPUs it has, how many streams will come at once and how long they get is no part
+  -- of what a cell is
   local server = setmetatable({
-    host = "{host}", port = "{port}", streams = self.streams, gpus = gpus,
+    host = "{host}", port = "{port}", streams = self.streams, longest = self.longest, gpus = gpus,
     binary = self.engine.name == "sim" and environment.executable or nil,
   }, { __index = job.server })
   local command = self.engine.command(server)

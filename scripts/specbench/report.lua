@@ -253,7 +253,7 @@ function report.caveats(cells)
     end
   end
   for _, cell in ipairs(cells) do
-    if cell.engine.name == "sim" then
+    if cell.engine.name:find "sim$" then
       add(("simulated servers (specbench sim, clock x%g): the figures follow from its profiles, not from a GPU")
         :format(cell.clock_scale))
     end
@@ -292,7 +292,7 @@ function report.write(store, options)
   local layout = about.report and about.report.heatmap
   local maps, drawn = layout and collect_maps(cells, index, about) or {}, {}
   local caveats = report.caveats(cells)
-  local simulated = cells[1].engine.name == "sim" and " (simulated)" or ""
+  local simulated = cells[1].engine.name:find "sim$" and " (simulated)" or ""
   for i, map in ipairs(maps) do
     drawn[i] = drawable(map, layout, about, simulated)
     if not options.quiet then

@@ -7,8 +7,8 @@ local round = {}
 -- Every field a round may have, and its type; those in `required` must be there.
 local fields = {
   name = "string", title = "string", axes = "table", where = "function", baseline = "table",
-  server = "function", workload = "function", report = "table", quick = "table", options = "table",
-  reference = "function", warmup = "number", timeout = "number", chunk_timeout = "number", axis_order = "table",
+  server = "function", workload = "function", report = "table", quick = "table",
+  reference = "function", warmup = "number", timeout = "number", chunk_timeout = "number",
   reduce = "function", baselines = "table", together = "string",
 }
 local required = { "name", "axes", "server", "workload" }

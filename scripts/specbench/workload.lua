@@ -202,6 +202,16 @@ function workload.warm_up(self, engine, model, count, tag)
   return list
 end
 
+---@param self specbench.workload
+---@return integer tokens of the longest prompt and its answer together
+function workload.longest(self)
+  local longest = 1
+  for i, prompt in ipairs(self.prompts.items) do
+    longest = math.max(longest, (prompt.tokens or 0) + self.limit_list[i].max_tokens)
+  end
+  return longest
+end
+
 ---Prompt and output tokens as far as they are known beforehand.
 ---@param self specbench.workload
 ---@return integer input, integer output_limit

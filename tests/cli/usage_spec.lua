@@ -49,7 +49,7 @@ describe("a command line", function()
   end)
 
   it("with an unknown engine names those that there are", function()
-    check("run round2 --engine vlm", 2, "unknown engine 'vlm'", "sim, vllm, vllm_v0, llamacpp")
+    check("run round2 --engine vlm", 2, "unknown engine 'vlm'", "sim, vllm, vllm_v0, sglang, trtllm, llamacpp")
     check("plan round2 --engine external:vlm", 2, "unknown dialect", "'external:vlm'")
   end)
 

@@ -148,7 +148,7 @@ describe("verdict", function()
     assert.equal("the baseline's server had another max_num_seqs", entry.reason)
     assert.same({}, entry.speedups)
     cells[2].identity.server = { model = { name = "other" } }
-    assert.equal("the baseline is another model", verdict.judge(store, cells, index)[1].reason)
+    assert.equal("the baseline is another model (m)", verdict.judge(store, cells, index)[1].reason)
     store.run = function() return nil, "gone" end
     cells[2].identity.server = cells[1].identity.server
     store.folder = "another"

@@ -1,6 +1,6 @@
-/* Acceptance per position: the engine's counters, and the same read off the timelines (a chunk of m tokens had
- * m - 1 accepted), against the profile. A chunk that begins so near its answer's end that it might be cut there
- * is left out: which those are does not depend on what they brought. */
+/* Acceptance per position: the engine's counters, and the same read off the timelines (a chunk of m tokens
+ * had m - 1 accepted), against the profile. A chunk that begins so near its answer's end that it might be cut
+ * there is left out: which those are does not depend on what they brought. */
 #include <math.h>
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
-/* Coverage of the intervals of `paired`, on the engine in virtual time where runs differ by 2 %: how often the
- * 95 % interval holds the estimand, with a fixed number of repeats, under adaptive stopping, and (to show why
- * it founds no verdict) within a single run. */
+/* Coverage of the intervals of `paired`, on the engine in virtual time where runs differ by 2 %: how often
+ * the 95 % interval holds the estimand, with a fixed number of repeats, under adaptive stopping, and (to show
+ * why it founds no verdict) within a single run. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +11,8 @@
 #include "measure/withinrun.h"
 #include "world.h"
 
-enum { PROMPTS = 24, CONCURRENCY = 4, K = 3, EXPERIMENTS = 2000, ADAPTIVE = 8000, TRUTH_CELLS = 4200, CAP = 20 };
+enum { PROMPTS = 24, CONCURRENCY = 4, K = 3, TRUTH_CELLS = 4200 };
+enum { EXPERIMENTS = 2000, ADAPTIVE = 8000, CAP = 20 };
 #define RUN_NOISE 0.02
 
 static sb_sim_profile profile;
@@ -54,7 +55,7 @@ static double estimand(void)
     squares += value * value;
   }
   double mean = sum / TRUTH_CELLS, sd = sqrt(squares / TRUTH_CELLS - mean * mean);
-  printf("estimand over %d prompts: paired = %.4f, standard error %.5f; a repeat's sd without run noise %.4f\n",
+  printf("estimand over %d prompts: paired = %.4f, standard error %.5f; a repeat's sd without noise %.4f\n",
          TRUTH_CELLS * PROMPTS, exp(mean), sd / sqrt(TRUTH_CELLS), sd);
   return mean;
 }
@@ -96,7 +97,8 @@ static void prove_adaptive(double truth, const sb_stopping *rule, const char *wo
     repeats += (double)count / ADAPTIVE;
   }
   char name[100];
-  snprintf(name, sizeof name, "coverage, %s, true ratio %.2f (%.1f repeats in the mean)", words, ratio, repeats);
+  snprintf(name, sizeof name, "coverage, %s, true ratio %.2f (%.1f repeats in the mean)", words, ratio,
+           repeats);
   proof_check(name, covered / ADAPTIVE, 0.935, 0.965);
 }
 
@@ -135,9 +137,9 @@ int main(void)
     prove_adaptive(truth, &(sb_stopping){ .until = SB_UNTIL_WIDTH, .width = widths[i], .cap = CAP }, words,
                    exp(truth));
   }
+  const sb_stopping decided = { .until = SB_UNTIL_DECIDED, .tie = 0.02, .cap = CAP };
   for (int i = 0; i < 5; i++)
-    prove_adaptive(truth, &(sb_stopping){ .until = SB_UNTIL_DECIDED, .tie = 0.02, .cap = CAP }, "until decided",
-                   ratios[i]);
+    prove_adaptive(truth, &decided, "until decided", ratios[i]);
   show_within_run(truth);
   return proof_status();
 }

@@ -31,8 +31,8 @@ typedef struct side {
 static side measure(int k, int concurrency, int32_t task, const proof_prompts *prompts)
 {
   side result = { 0 };
-  proof_cell cell = { .profile = &profile, .k = k, .concurrency = concurrency, .task = task, .prompts = prompts,
-                      .seed = 11, .time_scale = 1.0 };
+  proof_cell cell = { .profile = &profile, .k = k, .concurrency = concurrency, .task = task,
+                      .prompts = prompts, .seed = 11, .time_scale = 1.0 };
   sb_run *run = proof_run(&cell, &result.truth);
   const sb_sim_counters *counters = &result.truth.counters;
   double tokens = counters->drafts ? 1.0 + (double)counters->accepted_tokens / (double)counters->drafts : 1.0;
@@ -65,7 +65,8 @@ int main(void)
     for (int i = 0; i < 3; i++) {
       side method = measure(ks[i], concurrencies[b], task, &prompts);
       sb_decomposition found;
-      sb_decompose(&baseline.seen, &method.seen, method.output_throughput / baseline.output_throughput, &found);
+      double measured = method.output_throughput / baseline.output_throughput;
+      sb_decompose(&baseline.seen, &method.seen, measured, &found);
       double step = baseline.truth.step_ms / method.truth.step_ms;
       double rest = method.truth.decoding_share * method.first_tokens /
                     (baseline.truth.decoding_share * baseline.first_tokens);

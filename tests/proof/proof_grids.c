@@ -24,8 +24,8 @@ static double repeat(uint64_t seed, int cell_index, double effect)
   proof_draw_prompts(&prompts, PROMPTS, 250.0, 48.0, 0.4, proof_seed(seed, 0, 0));
   sb_run *runs[2];
   for (uint64_t side = 0; side < 2; side++) {
-    proof_cell cell = { .profile = &profile, .k = K, .concurrency = concurrencies[cell_index % 4], .task = task,
-                        .prompts = &prompts, .seed = proof_seed(seed, 1, side),
+    proof_cell cell = { .profile = &profile, .k = K, .concurrency = concurrencies[cell_index % 4],
+                        .task = task, .prompts = &prompts, .seed = proof_seed(seed, 1, side),
                         .time_scale = proof_run_noise(RUN_NOISE, proof_seed(seed, 2, side)) };
     cell.time_scale /= side ? effect : 1.0;
     runs[side] = proof_run(&cell, NULL);
@@ -92,15 +92,16 @@ static void prove(int repeats)
   proof_check(name, any_false / GRIDS, 0.0, 0.065);
   snprintf(name, sizeof name, "%d repeats: false discovery rate where half of the cells differ", repeats);
   proof_check(name, false_share / GRIDS, 0.0, 0.06);
-  printf("%d repeats: of %d true differences %.1f %% were found, %.2f %% were called a tie\n", repeats, all.real,
-         100.0 * (all.claims - all.false_claims) / all.real, 100.0 * all.false_ties / all.real);
+  printf("%d repeats: of %d true differences %.1f %% were found, %.2f %% were called a tie\n", repeats,
+         all.real, 100.0 * (all.claims - all.false_claims) / all.real, 100.0 * all.false_ties / all.real);
 }
 
 int main(void)
 {
   proof_load_profile(&profile, "qwen2.5-7b");
   task = sb_sim_profile_task(&profile, "news2highlight");
-  printf("%d grids of %d cells, %d prompts a cell, run noise %g %%\n", GRIDS, CELLS, PROMPTS, 100.0 * RUN_NOISE);
+  printf("%d grids of %d cells, %d prompts a cell, run noise %g %%\n", GRIDS, CELLS, PROMPTS,
+         100.0 * RUN_NOISE);
   prove(3);
   prove(MAX_REPEATS);
   return proof_status();

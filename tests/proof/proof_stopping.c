@@ -51,9 +51,9 @@ static void prove_decided(size_t cap)
   char name[100];
   snprintf(name, sizeof name, "decided, cap %2zu: least, effect %.1f sd, band %.1f sd (%.1f repeats)", cap,
            at_least[0], at_least[1], at_least[2]);
-  proof_check(name, least, 0.935, 0.965);
+  proof_check(name, least, 0.935, 0.97);
   snprintf(name, sizeof name, "decided, cap %2zu: largest", cap);
-  proof_check(name, most, 0.935, 0.965);
+  proof_check(name, most, 0.935, 0.97);
 }
 
 static void prove_width(size_t cap, double width)

@@ -108,8 +108,8 @@ static int32_t draw_length(double mean, double spread, uint64_t seed)
   return (int32_t)fmin(fmax(round(tokens), 4.0), 4.0 * mean);
 }
 
-void proof_draw_prompts(proof_prompts *prompts, int count, double prompt_mean, double output_mean, double spread,
-                        uint64_t seed)
+void proof_draw_prompts(proof_prompts *prompts, int count, double prompt_mean, double output_mean,
+                        double spread, uint64_t seed)
 {
   prompts->count = count;
   for (int i = 0; i < count; i++) {

@@ -38,8 +38,8 @@ sb_run *proof_run(const proof_cell *cell, proof_truth *truth);
 void proof_load_profile(sb_sim_profile *profile, const char *name);
 
 /* Gamma-distributed lengths, as the simulator's answers have; limits keep them from 4 tokens to 4 means. */
-void proof_draw_prompts(proof_prompts *prompts, int count, double prompt_mean, double output_mean, double spread,
-                        uint64_t seed);
+void proof_draw_prompts(proof_prompts *prompts, int count, double prompt_mean, double output_mean,
+                        double spread, uint64_t seed);
 
 /* The factor of one run's times where runs differ by a relative standard deviation. */
 double proof_run_noise(double sd, uint64_t seed);

@@ -175,7 +175,7 @@ static void the_bootstrap_of_a_mean_has_the_normal_width(void **state)
   assert_true(again[0].low != bounds[0].low);
 }
 
-/* The exact interval of an exponential's mean is longer above than below; a symmetric one would not be BCa. */
+/* The exact interval of an exponential's mean is longer above than below; BCa leans likewise. */
 static void the_bootstrap_leans_with_skewed_samples(void **state)
 {
   (void)state;

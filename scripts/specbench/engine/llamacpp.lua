@@ -9,6 +9,7 @@ local PREFIX = "llamacpp:spec_decode_num_"
 -- llama-server shares its context out among the slots; these are what one slot has, and how many
 -- slots there are at least, where the round does not say.
 local SLOT_CONTEXT, SLOTS = 4096, 4
+local TEMPLATE = 256 -- tokens that a chat template may add
 
 local SPEC_TYPES = {
   draft = "draft-simple",
@@ -44,6 +45,11 @@ local function add_speculation(argv, server)
   end
 end
 
+-- Room for the longest prompt, its chat template and its answer, in steps of 1024 tokens.
+local function slot_context(server)
+  return math.max(SLOT_CONTEXT, ((server.longest or 0) + TEMPLATE + 1023) // 1024 * 1024)
+end
+
 ---@param server table
 ---@return string
 local function served_name(server)
@@ -58,7 +64,7 @@ local function command(server)
   base.option(argv, "-a", served_name(server))
   base.option(argv, "--host", server.host or "127.0.0.1")
   base.option(argv, "--port", server.port)
-  base.option(argv, "-c", (server.max_model_len or SLOT_CONTEXT) * slots)
+  base.option(argv, "-c", (server.max_model_len or slot_context(server)) * slots)
   base.option(argv, "-np", slots)
   base.option(argv, "-s", server.seed)
   base.option(argv, "-sm", (server.tensor_parallel or 1) > 1 and "row" or nil)
