@@ -94,6 +94,7 @@ return bench.round {
       model = c.model, draft = method.draft, method = c.method, k = speculates and c.k or nil,
       prompt_lookup_max = c.method == "ngram" and (c.lookup > 0 and c.lookup or c.k) or nil,
       dtype = "bfloat16", gpu_memory_utilization = 0.9,
+      async_scheduling = false, -- a draft model forces it on vLLM: the baseline must not differ in it
     }
   end,
 
@@ -121,7 +122,7 @@ return bench.round {
   end,
 
   report = {
-    heatmap = { x = "k", y = "concurrency", x_title = "num speculative tokens", y_title = "max concurrency",
+    heatmap = { x = "k", y = "concurrency", x_title = "k", y_title = "max concurrency",
                 per = { "method", "task" } },
   },
 }

@@ -63,12 +63,13 @@ return bench.round {
   together = "method", -- both servers are up, and loaded at the same moment
   baseline = { method = "none" },
 
-  quick = { axes = { chunked_prefill = { "default", "on" } } },
+  quick = { axes = { chunked_prefill = { "default", "on" } }, prompts = 30 },
 
   server = function(c)
     local server = {
       model = "qwen2.5-14b", method = c.method, dtype = "bfloat16", gpu_memory_utilization = 0.9,
       scheduler_delay_factor = set(c.scheduler_delay_factor),
+      async_scheduling = false, -- a draft model forces it on vLLM: the baseline must not differ in it
     }
     if c.chunked_prefill ~= "default" then server.chunked_prefill = c.chunked_prefill == "on" end
     if c.method == "none" then

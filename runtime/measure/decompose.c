@@ -93,7 +93,7 @@ bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chun
   gap_tally t = { .first_tokens = firsts };
   bool known = gather(run, &t, firsts, &from, &to);
   free(firsts);
-  if (!known || t.clear_gaps == 0.0 || to <= from)
+  if (!known || t.clear_ns <= 0.0 || to <= from)
     return false;
   /* more streams than requests never existed */
   double streams = run->concurrency < run->count ? run->concurrency : run->count;

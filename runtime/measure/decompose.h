@@ -31,8 +31,8 @@ typedef struct sb_decode_side {
   double first_tokens;            /* all tokens / tokens of decode steps */
 } sb_decode_side;
 
-/* false where the run cannot tell (tokens not known chunk by chunk, no completed request, no undisturbed gap;
- * an open loop has no b). */
+/* false where the run cannot tell (tokens not known chunk by chunk, no completed request, no undisturbed
+ * gap of any length; an open loop has no b). */
 bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chunk_is_step,
                             sb_decode_side *side);
 

@@ -66,7 +66,8 @@ static void judge_decided(const sb_stopping *rule, const double *values, size_t 
   sb_interval_t(values, count, STOP_LEVEL, &strict);
   double level = planned > 1 ? levels[(passed < LOOKS ? passed : LOOKS) - 1] : LEVEL;
   sb_interval_t(values, count, level, &state->interval);
-  state->interval.p = fmin(1.0, state->interval.p + (double)(passed - 1) * (1.0 - STOP_LEVEL));
+  double later = (double)planned - 1.0, share = planned == 1 ? 1.0 : passed == 1 ? 0.5 : 0.5 / later;
+  state->interval.p = fmin(1.0, state->interval.p / share);
   if (latest == count && decides(&strict, rule->tie))
     state->wanted = count;
 }

@@ -19,8 +19,8 @@
  * interval leaves 1 out or lies within the tie band. What is reported is the interval of level 95.5, 97,
  * 97.5, 97.8 and 97.8 % by look (the plain 95 % where the cap allows one look only), calibrated by simulation
  * so that 93.5 to 97 % hold over the whole procedure, whatever the effect and the tie band
- * (tests/proof/proof_stopping.c). p has what earlier looks may have spent added, 0.01 for each
- * (Bonferroni). */
+ * (tests/proof/proof_stopping.c). p is multiplied for the looks planned (Bonferroni, half of it for the first
+ * look, the rest for the others together), so that it holds for every threshold that a grid may set. */
 
 enum { SB_PILOT = 5, SB_STOPPING_MAX_CAP = 20 };
 

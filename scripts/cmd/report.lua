@@ -9,7 +9,9 @@ local store = require "specbench.store"
 local self = {
   name = "report",
   summary = "Redraw tables, heatmaps and pictures from a results folder",
-  positionals = { { name = "DIR", help = "results folder, or one of the reference system's (METHOD/Task_TASK/Table_*.jsonl)" } },
+  positionals = {
+    { name = "DIR", help = "results folder, or one of the reference system's (METHOD/Task_TASK/Table_*.jsonl)" },
+  },
   options = command.options {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },

@@ -7,6 +7,7 @@ local certificate = require "specbench.certificate"
 local client = require "specbench.client"
 local groups = require "specbench.groups"
 local http = require "specbench.http"
+local profile = require "specbench.profile"
 local provenance = require "specbench.provenance"
 local secrets = require "specbench.secrets"
 local workload = require "specbench.workload"
@@ -96,9 +97,11 @@ function cell.measure(job, server, on_progress, at_load)
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local before = acceptance.read(job.engine, server)
   if at_load then at_load() end
+  local trouble = profile.begin(job, server)
   local loaded = clock.now()
   local run, itself = run_load(job, server, requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
+  result.profile_trouble = trouble or profile.finish(job, server)
   local after = acceptance.read(job.engine, server)
 
   result.metrics = run:metrics(job.slo)

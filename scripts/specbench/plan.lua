@@ -39,6 +39,9 @@ local function resolve_server(r, cell, engine, known, options)
   server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
   reason = engine.unsupported(server)
+  if not reason and server.profile == profile.OWN and not engine.profiler then
+    reason = engine.name .. " has no profiler of its own: --profile COMMAND"
+  end
   if reason then return nil, reason end
   return server
 end
@@ -236,6 +239,7 @@ function plan.command(self, job, gpus)
     binary = self.engine.name == "sim" and environment.executable or nil,
   }, { __index = job.server })
   local command = self.engine.command(server)
+  profile.prepare(job.server, self.engine, command)
   return profile.wrap(job.server.profile, command.argv or {}, gpus), command.env or {}, command.url, command.config
 end
 

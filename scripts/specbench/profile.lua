@@ -1,6 +1,14 @@
--- A server under a profiler: a command put before the server's own, and the files it leaves.
+-- A server under a profiler: a command put before the server's own, or the server's own profiler, told over HTTP when
+-- to begin and end; and the files that either leaves.
 
-local profile = {}
+local fs = require "sb.fs"
+local http = require "specbench.http"
+
+local profile = {
+  OWN = "server", -- the server's own profiler
+}
+
+local STOP_SECONDS = 900 -- a trace is written before the server answers
 
 -- The options that the reference's third round ran nsys with; sampling begins once a 14B model is loaded.
 local KNOWN = {
@@ -20,17 +28,67 @@ function profile.prefix(name)
   return words
 end
 
----@param prefix string|string[]|nil a name, or a command's words; nil: no profiler
+---@param prefix string|string[]|nil a name, or a command's words; nil, or the server's own: nothing is put before it
 ---@param argv string[]
 ---@param gpus integer[]? none: all of them
 ---@return string[] argv behind the profiler's
 function profile.wrap(prefix, argv, gpus)
-  if not prefix or #argv == 0 then return argv end
+  if not prefix or prefix == profile.OWN or #argv == 0 then return argv end
   local words = {}
   for i, word in ipairs(type(prefix) == "string" and profile.prefix(prefix) or prefix) do
     words[i] = word:gsub("{gpus}", gpus and #gpus > 0 and table.concat(gpus, ",") or "all")
   end
   return table.move(argv, 1, #argv, #words + 1, words)
+end
+
+---Adds what a server needs so that its own profiler can be asked for.
+---@param server table description
+---@param engine specbench.engine
+---@param command specbench.engine.command changed in place
+function profile.prepare(server, engine, command)
+  if server.profile ~= profile.OWN then return end
+  for _, word in ipairs(engine.profiler.args or {}) do table.insert(command.argv, word) end
+  for name, value in pairs(engine.profiler.env or {}) do command.env[name] = value end
+end
+
+local function tell(job, server, what, timeout)
+  if job.server.profile ~= profile.OWN then return nil end
+  local path = job.engine.profiler[what]
+  local response, message = http.request { url = server.url .. path, method = "POST", body = "", timeout = timeout }
+  if response and response.status == 200 then return nil end
+  return ("%s: %s"):format(path, message or ("HTTP status %d"):format(response.status))
+end
+
+---Has the server's own profiler begin, where that is asked for.
+---@param job specbench.job
+---@param server specbench.server
+---@return string? trouble
+function profile.begin(job, server)
+  return tell(job, server, "start", 60)
+end
+
+---@param job specbench.job
+---@param server specbench.server
+---@return string? trouble
+function profile.finish(job, server)
+  return tell(job, server, "stop", STOP_SECONDS)
+end
+
+---@param folder string
+---@param relative string of it
+---@return string[] files in it and below, from `folder` on
+function profile.files(folder, relative)
+  local list = {}
+  for _, name in ipairs(fs.list(folder .. "/" .. relative) or {}) do
+    local path = relative .. "/" .. name
+    if fs.stat(folder .. "/" .. path).type == "folder" then
+      local below = profile.files(folder, path)
+      table.move(below, 1, #below, #list + 1, list)
+    else
+      list[#list + 1] = path
+    end
+  end
+  return list
 end
 
 return profile

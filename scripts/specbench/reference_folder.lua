@@ -20,6 +20,12 @@ local PLAIN, PLAIN_SUFFIX = "vanilla", "-nospec"
 local Folder = {}
 Folder.__index = Folder
 
+-- What a row must have to be a cell.
+local NEEDED = {
+  "date", "model_id", "task", "subtask", "NUM_SPEC_TOKENS", "duration", "total_input_tokens", "total_output_tokens",
+  "num_prompts",
+}
+
 local function read_rows(path)
   local text, message = fs.read(path)
   if not text then error(message, 0) end
@@ -27,10 +33,10 @@ local function read_rows(path)
   for line in text:gmatch "[^\n]+" do
     number = number + 1
     local row, why = json.decode(line)
-    if type(row) ~= "table" then error(("%s: line %d is no JSON object: %s"):format(path, number, tostring(why)), 0) end
-    for _, key in ipairs { "date", "model_id", "task", "subtask", "NUM_SPEC_TOKENS", "duration",
-      "total_input_tokens", "total_output_tokens", "num_prompts" } do
-      if row[key] == nil then error(("%s: line %d has no \"%s\": not the reference's table"):format(path, number, key), 0) end
+    local place = ("%s: line %d"):format(path, number)
+    if type(row) ~= "table" then error(("%s is no JSON object: %s"):format(place, tostring(why)), 0) end
+    for _, key in ipairs(NEEDED) do
+      if row[key] == nil then error(("%s has no \"%s\": not the reference's table"):format(place, key), 0) end
     end
     rows[number] = row
   end
@@ -157,7 +163,7 @@ end
 
 ---@return nil run
 ---@return string message
-function Folder:run(id)
+function Folder.run(_, id)
   return nil, id .. " is a published row: its requests were not kept"
 end
 

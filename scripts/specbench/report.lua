@@ -309,7 +309,8 @@ function report.write(store, options)
     end
   end
   if about.report and about.report.settings then
-    local text, pictures, why = settings_table.write(store, cells, index, { pictures = options.pictures, note = simulated })
+    local text, pictures, why = settings_table.write(store, cells, index,
+      { pictures = options.pictures, note = simulated })
     if not options.quiet and text ~= "" then out:write(text, "\n") end
     table.move(pictures, 1, #pictures, #written + 1, written)
     complaint = complaint or why

@@ -41,8 +41,9 @@ local function whole(cell)
     end
   end
   return {
-    name = ALL, output_throughput = m.output_throughput, ttft_ms = m["ttft_ms.mean"], tpot_ms = m.decode_tpot_ms,
-    acceptance = cell.acceptance and cell.acceptance.rate, latency_per_token_ms = tokens > 0 and latency / tokens or nil,
+    name = ALL, output_throughput = m.output_throughput, ttft_ms = m["ttft_ms.mean"],
+    tpot_ms = m.decode_tpot_ms, acceptance = cell.acceptance and cell.acceptance.rate,
+    latency_per_token_ms = tokens > 0 and latency / tokens or nil,
   }
 end
 
@@ -152,7 +153,7 @@ local function draw(store, rows, about, note)
   local ok, message = plot.heatmap {
     title = (about.title or about.round) .. ": settings of the server" .. note, x = x, y = y, values = values,
     x_title = about.report.settings.groups_title or "prompts", y_title = "setting", min = 0, max = 2,
-    value_title = "speed-up (time a request takes a token)", png = picture .. ".png", svg = picture .. ".svg",
+    value_title = "speed-up", png = picture .. ".png", svg = picture .. ".svg",
   }
   if not ok then return {}, message end
   return { picture .. ".png", picture .. ".svg" }

@@ -6,6 +6,7 @@ local cell = require "specbench.cell"
 local http = require "specbench.http"
 local json = require "specbench.json"
 local plan = require "specbench.plan"
+local profile = require "specbench.profile"
 local progress = require "specbench.progress"
 local server = require "specbench.server"
 local task = require "specbench.task"
@@ -34,7 +35,7 @@ local function profile_place(self, job, number)
 end
 
 -- The command with the places of its files in this results folder; the profiler's folder, where there is one.
-local function complete(self, job, number, argv, config)
+local function complete(self, job, number, argv, env, config)
   local folder, output = profile_place(self, job, number)
   local values = { output = output }
   if config then
@@ -42,13 +43,14 @@ local function complete(self, job, number, argv, config)
     assert(fs.write(values.config, config))
   end
   for i, word in ipairs(argv) do argv[i] = word:gsub("{(%w+)}", values) end
+  for name, value in pairs(env) do env[name] = value and value:gsub("{(%w+)}", values) end
   return folder
 end
 
 -- Starts the job's server, or takes the one that is up.
 local function start_server(self, job, number, gpus)
   local argv, env, url, config = plan.command(self.plan, job, gpus)
-  local folder = complete(self, job, number, argv, config)
+  local folder = complete(self, job, number, argv, env, config)
   local s, message
   if not self.plan.engine.capabilities.spawn then
     s = server.external(url)
@@ -165,9 +167,7 @@ local function keep_profiled(self, held, servers)
     for i, r in ipairs(results) do
       local folder = servers[i].profile_folder
       if folder then
-        local files = fs.list(self.store.folder .. "/" .. folder) or {}
-        for k, name in ipairs(files) do files[k] = folder .. "/" .. name end
-        r.cell.profile = { files = json.array(files) }
+        r.cell.profile = { files = json.array(profile.files(self.store.folder, folder)) }
       end
     end
     keep(self, results)

@@ -147,6 +147,97 @@ describe("vllm_v0", function()
   end)
 end)
 
+describe("sglang", function()
+  local check = golden("sglang", "python3 -m sglang.launch_server --model-path /models/target --host 127.0.0.1 "
+    .. "--port 8000", "--enable-metrics --disable-radix-cache")
+
+  it("serves without speculation, whatever draft and k say", function()
+    check { method = "none", k = 3 }
+    check({ dtype = "bfloat16", quantization = "awq", tensor_parallel = 2, gpu_memory_utilization = 0.9,
+      max_model_len = 4096, max_num_seqs = 128, seed = 7 },
+      "--dtype bfloat16 --quantization awq --tp-size 2 --mem-fraction-static 0.9 --context-length 4096 "
+      .. "--max-running-requests 128 --random-seed 7")
+  end)
+
+  it("drafts chains of k tokens with each model method", function()
+    for method, algorithm in pairs { draft = "STANDALONE", eagle = "EAGLE", eagle3 = "EAGLE3", mtp = "NEXTN" } do
+      check({ method = method, k = 3 }, "", ("--speculative-algorithm %s --speculative-draft-model-path "
+        .. "/models/draft --speculative-num-steps 3 --speculative-eagle-topk 1 --speculative-num-draft-tokens 4")
+        :format(algorithm))
+    end
+  end)
+
+  it("looks up k tokens of one branch", function()
+    check({ method = "ngram", k = 4 }, "", "--speculative-algorithm NGRAM --speculative-num-draft-tokens 5 "
+      .. "--speculative-ngram-min-match-window-size 1 --speculative-ngram-max-match-window-size 4 "
+      .. "--speculative-ngram-max-bfs-breadth 1")
+    check({ method = "ngram", k = 4, prompt_lookup_max = 2, prompt_lookup_min = 2 }, "",
+      "--speculative-algorithm NGRAM --speculative-num-draft-tokens 5 "
+      .. "--speculative-ngram-min-match-window-size 2 --speculative-ngram-max-match-window-size 2 "
+      .. "--speculative-ngram-max-bfs-breadth 1")
+  end)
+
+  it("maps scheduling, and refuses what it lacks", function()
+    check({ chunked_prefill = false, async_scheduling = false, multi_step = 4 }, "",
+      "--chunked-prefill-size -1 --disable-overlap-schedule --num-continuous-decode-steps 4")
+    assert.is_nil(table.concat(command("sglang", { prefix_caching = true }).argv, " "):find("radix", 1, true))
+    local sglang = engine.load "sglang"
+    assert.truthy(sglang.unsupported({ disable_by_batch_size = 8 }):find("every batch size", 1, true))
+    assert.truthy(sglang.unsupported({ method = "ngram", k = 18 }):find("at most 17", 1, true))
+    assert.truthy(sglang.unsupported({ method = "draft", k = 2, multi_step = 8 }):find("multi_step", 1, true))
+    assert.truthy(sglang.unsupported({ method = "medusa", k = 3 }):find("no method 'medusa'", 1, true))
+  end)
+
+  it("forces acceptance by a mean length, in the environment", function()
+    local env = command("sglang", { method = "eagle", k = 3, acceptance = 2.5 }).env
+    assert.equal("2.5", env.SGLANG_SIMULATE_ACC_LEN)
+    assert.is_nil(command("sglang", { method = "eagle", k = 3 }).env.SGLANG_SIMULATE_ACC_LEN)
+    assert.truthy(engine.load "sglang".unsupported({ method = "eagle", k = 1, acceptance = { 0.5 } }))
+  end)
+end)
+
+describe("trtllm", function()
+  local check = golden("trtllm", "trtllm-serve serve /models/target --host 127.0.0.1 --port 8000 --backend pytorch",
+    "--config {config}")
+
+  local function config(changes)
+    return command("trtllm", changes).config
+  end
+
+  local COMMON = 'kv_cache_config: {"enable_block_reuse":false}\nreturn_perf_metrics: true\n'
+    .. "enable_iter_perf_stats: true\n"
+
+  it("serves without speculation, whatever draft and k say", function()
+    check { method = "none", k = 3 }
+    assert.equal(COMMON, config { method = "none", k = 3 })
+    check({ tensor_parallel = 2, max_model_len = 4096, max_num_seqs = 128, chunked_prefill = true },
+      "--tp_size 2 --max_seq_len 4096 --max_batch_size 128 --enable_chunked_prefill")
+  end)
+
+  it("says the rest in its configuration file", function()
+    assert.equal('kv_cache_config: {"enable_block_reuse":true,"free_gpu_memory_fraction":0.9}\n'
+      .. "return_perf_metrics: true\nenable_iter_perf_stats: true\ndtype: bfloat16\n"
+      .. "disable_overlap_scheduler: true\n",
+      config { dtype = "bfloat16", gpu_memory_utilization = 0.9, prefix_caching = true, async_scheduling = false })
+  end)
+
+  it("speculates by the configuration file", function()
+    for method, name in pairs { eagle3 = "Eagle3", mtp = "MTP", dflash = "DFlash" } do
+      assert.equal(COMMON .. ('speculative_config: {"decoding_type":"%s","max_draft_len":3,'
+        .. '"speculative_model":"/models/draft"}\n'):format(name), config { method = method, k = 3 })
+    end
+    assert.equal(COMMON .. 'disable_overlap_scheduler: true\nspeculative_config: {"decoding_type":"DraftTarget",'
+      .. '"max_draft_len":3,"speculative_model":"/models/draft"}\n', config { method = "draft", k = 3 })
+    assert.equal(COMMON .. 'disable_overlap_scheduler: true\nspeculative_config: {"decoding_type":"NGram",'
+      .. '"max_draft_len":3,"max_matching_ngram_size":2}\n', config { method = "ngram", k = 3, prompt_lookup_max = 2 })
+  end)
+
+  it("serves a folder under its last name", function()
+    assert.equal("target", engine.load "trtllm".served_name { model = TARGET })
+    assert.equal("m", engine.load "trtllm".served_name { model = { path = "/models/m/" } })
+  end)
+end)
+
 describe("llamacpp", function()
   local function check(changes, slots, rest)
     golden("llamacpp", "llama-server -m /models/target -a Qwen2.5-7B --host 127.0.0.1 --port 8000 "
@@ -211,7 +302,7 @@ describe("arguments and environment", function()
     env = { A = "model", M = "1" } }
 
   it("come from the model first, then from the round", function()
-    for _, name in ipairs { "sim", "vllm", "vllm_v0", "llamacpp" } do
+    for _, name in ipairs { "sim", "vllm", "vllm_v0", "sglang", "trtllm", "llamacpp" } do
       local got = command(name, { model = model, extra_args = { "--b" },
         env = { A = "round", N = 2 },
         gpus = { 4, 5 }, method = "draft", k = 3 })
@@ -237,7 +328,7 @@ describe("a request", function()
   end
 
   it("asks vLLM for usage on every chunk", function()
-    for _, name in ipairs { "vllm", "vllm_v0", "external:vllm" } do
+    for _, name in ipairs { "vllm", "vllm_v0", "sglang", "trtllm", "external:vllm" } do
       local body, headers, note = request(name, { stream = true },
         { max_tokens = 50, min_tokens = 10, ignore_eos = true })
       assert.same({ stream = true, max_tokens = 50, min_tokens = 10, ignore_eos = true,

@@ -199,8 +199,11 @@ describe("a process", function()
 
   it("is stopped, and by force where it does not want to", function()
     local gentle <close> = assert(proc.start { argv = { "sleep", "100" } })
-    local stubborn <close> = assert(proc.start { argv = { "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done" } })
-    while gentle:status() == "starting" do task.sleep(0.01) end
+    local log = os.tmpname()
+    local stubborn <close> = assert(proc.start {
+      argv = { "sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.05; done" }, log = log,
+    })
+    while gentle:status() == "starting" or fs.read(log) ~= "deaf\n" do task.sleep(0.01) end
     assert.equal("running", (gentle:status()))
     assert.is_true(gentle:pid() > 0)
     gentle:stop(10)
@@ -208,6 +211,7 @@ describe("a process", function()
     assert.is_true(gentle:wait_end(10) and stubborn:wait_end(10))
     assert.truthy(select(2, gentle:status()):find("signal 15", 1, true))
     assert.truthy(select(2, stubborn:status()):find("signal 9", 1, true))
+    os.remove(log)
   end)
 
   it("that cannot start says why", function()

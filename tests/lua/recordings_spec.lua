@@ -22,6 +22,7 @@ local streams = {
   { "vllm_v0_error_event", nil, nil, "event" },
   { "vllm_error_event", nil, nil, "event" },
   { "sglang_chat_continuous_usage", 8, "continuous_usage" },
+  { "trtllm_chat_continuous_usage", 8, "continuous_usage" },
   { "vllm-0.26.0_none", 12, "continuous_usage" },
   { "vllm-0.26.0_draft", 12, "continuous_usage" },
   { "vllm-0.26.0_ngram_gpu", 12, "continuous_usage" },
@@ -65,6 +66,38 @@ describe("recorded answers", function()
       assert.equal(source == "usage_total" and 0 or tokens, sum)
     end)
   end
+end)
+
+describe("counters as SGLang and TensorRT-LLM spell them", function()
+  it("tell SGLang's acceptance from tokens and verifications, without the prefills' and the steps' own", function()
+    local sglang = engines.load "sglang"
+    local found = sglang.acceptance(counters("sglang_metrics", sglang), { method = "eagle", k = 3 })
+    assert.equal(700, found.drafts)
+    assert.equal(1700 - 20 - 700, found.accepted_tokens)
+    assert.near(2.4, found.mean_length, 1e-12)
+    assert.near(980 / 2100, found.rate, 1e-12) -- the gauge's 0.59 counts the steps' own tokens
+    assert.truthy(found.note)
+    assert.is_nil(sglang.acceptance({}, { k = 3 }))
+  end)
+
+  it("tell TensorRT-LLM's acceptance, without the time series of creation", function()
+    local trtllm = engines.load "trtllm"
+    local found = trtllm.acceptance(counters("trtllm_metrics", trtllm), { method = "eagle3", k = 3 })
+    assert.near(980 / 2100, found.rate, 1e-12)
+    assert.near(2.4, found.mean_length, 1e-12)
+    assert.equal(700, found.drafts)
+    assert.is_nil(trtllm.acceptance({}, { k = 3 }))
+  end)
+
+  it("that went backwards tell nothing", function()
+    for _, name in ipairs { "sglang", "trtllm" } do
+      local engine, delta = engines.load(name), {}
+      for _, metric in ipairs(engine.metrics.names) do delta[metric] = -1 end
+      local found, message = engine.acceptance(delta, { k = 3 })
+      assert.is_nil(found)
+      assert.truthy(message:find("restarted", 1, true))
+    end
+  end)
 end)
 
 describe("recorded counters of a real vLLM 0.26.0", function()

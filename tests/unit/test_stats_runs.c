@@ -203,6 +203,11 @@ static void runs_that_cannot_tell_have_no_sides(void **state)
   run->records[0].token_source = SB_TOKENS_USAGE_TOTAL;
   assert_false(sb_decode_side_measure(run, 3.0, true, &side));
   sb_run_free(run);
+  run = sb_run_new(1); /* all chunks at once, as after a stall of the client */
+  run->concurrency = 1;
+  answer(run, 0, 0, 40.0, 0.0, 5, 1);
+  assert_false(sb_decode_side_measure(run, 3.0, true, &side));
+  sb_run_free(run);
   run = sb_run_new(0);
   assert_false(sb_decode_side_measure(run, 3.0, true, &side));
   sb_run_free(run);
@@ -244,6 +249,7 @@ static void clear_differences_stop_at_the_first_look(void **state)
   sb_interval plain;
   sb_interval_t(clear, 3, 0.95, &plain);
   assert_true(now.interval.low < plain.low && now.interval.high > plain.high); /* looking has its price */
+  fixture_near(now.interval.p, 2.0 * plain.p);
   sb_stopping_judge(&rule, equal, 3, &now);
   assert_true(!now.more);
 }
@@ -260,9 +266,14 @@ static void doubtful_ones_go_on_to_the_cap(void **state)
     assert_int_equal(now.wanted, count < 3 ? next[count] : count < 5 ? 5 : count < 8 ? 8 : 10);
     assert_int_equal(now.more, count < 10);
   }
+  double shifted[10];
+  for (int i = 0; i < 10; i++)
+    shifted[i] = values[i] + 0.06;
   sb_interval plain;
-  sb_interval_t(values, 10, 0.95, &plain);
-  fixture_near(now.interval.p, plain.p + 0.03); /* three looks went before */
+  sb_interval_t(shifted, 10, 0.95, &plain);
+  sb_stopping_judge(&rule, shifted, 10, &now);
+  assert_true(plain.p < 0.01);
+  fixture_near(now.interval.p, 6.0 * plain.p); /* three later looks share a half */
 }
 
 static void a_cap_of_one_look_is_a_fixed_number_of_repeats(void **state)

@@ -101,6 +101,8 @@ end
 ---@field methods table<string, boolean>
 ---@field without table<string, string> key that this engine cannot honour -> why, what instead
 ---@field ignores table<string, string> key without counterpart that changes no figure -> why
+---@field profiler { args: string[]|nil, env: table<string, string>|nil, start: string, stop: string }|nil its own one:
+---  what lets it be asked for ({output}: its folder), and the paths to POST to
 ---@field uses_gpus boolean|nil its servers need GPUs: two at once need a pool to share
 ---@field command fun(server: table): specbench.engine.command
 ---@field request fun(body: table, limits: table?): table, table<string, string>, string?

@@ -130,6 +130,9 @@ return base.engine {
   request = http.request,
   acceptance = acceptance,
   uses_gpus = true,
+  profiler = {
+    env = { SGLANG_TORCH_PROFILER_DIR = "{output}" }, start = "/start_profile", stop = "/stop_profile",
+  },
   -- /health generates a token: asked until the server is up, not while it is measured
   ready = { path = "/health", then_path = "/v1/models", timeout_s = 900, interval_s = 1 },
   version = { path = "/server_info", field = "version" },

@@ -129,5 +129,9 @@ return base.engine {
   tokenize = http.tokenize,
   metrics = { path = "/metrics", names = counters.names(PREFIX) },
   uses_gpus = true,
+  profiler = {
+    args = { "--profiler-config.profiler", "torch", "--profiler-config.torch_profiler_dir", "{output}" },
+    start = "/start_profile", stop = "/stop_profile",
+  },
   prefix_cache_reset = { path = "/reset_prefix_cache" },
 }

@@ -179,6 +179,9 @@ return base.engine {
   acceptance_from_log = acceptance_from_log,
   log_pattern = "Speculative metrics: ",
   uses_gpus = true,
+  profiler = {
+    env = { VLLM_TORCH_PROFILER_DIR = "{output}" }, start = "/start_profile", stop = "/stop_profile",
+  },
   ready = http.ready,
   version = http.version,
   tokenize = http.tokenize,

@@ -1,0 +1,154 @@
+-- The reference system's own result folders: read as cells, reported again.
+
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local reference_folder = require "specbench.reference_folder"
+local report = require "specbench.report"
+local speedup = require "specbench.speedup"
+
+-- Why the published results are not here; in CI that is a failure.
+local function published()
+  local data = os.getenv "SPECBENCH_TEST_DATA"
+  if data then return data .. "/seed-results/round1" end
+  assert(os.getenv "CI" ~= "1", "SPECBENCH_TEST_DATA is not set")
+  pending "SPECBENCH_TEST_DATA is not set"
+end
+
+local function fresh_folder()
+  local folder = os.tmpname()
+  os.remove(folder)
+  assert(fs.mkdir(folder))
+  return folder
+end
+
+-- Reports into a new folder; what it printed, and a function that reads what it wrote.
+local function redraw(folder, baseline, pictures)
+  local out_folder = fresh_folder()
+  local store = assert(reference_folder.open(folder))
+  store.out = out_folder
+  local printed = assert(io.tmpfile())
+  report.write(store, { pictures = pictures or false, baseline = baseline, out = printed })
+  printed:seek "set"
+  local text = printed:read "a"
+  printed:close()
+  return text, function(name) return fs.read(out_folder .. "/" .. name) end, out_folder
+end
+
+local ROW = '{"date": "%s", "backend": "openai-chat", "model_id": "%s", "tokenizer_id": "m", "task": "%s", '
+  .. '"subtask": "%s", "NUM_SPEC_TOKENS": %d, "best_of": 1, "num_prompts": 8, "request_rate": "inf", '
+  .. '"burstiness": 1.0, "max_concurrency": %d, "duration": %s, "completed": 8, "total_input_tokens": 100, '
+  .. '"total_output_tokens": 200, "request_throughput": 1.0, "request_goodput:": null, "output_throughput": 20.0, '
+  .. '"total_token_throughput": 30.0}\n'
+
+local function row(fields)
+  return ROW:format(fields.date or "20250101-000000", fields.model or "m", fields.task or "t",
+    fields.subtask or "s", fields.k or -1, fields.b or 1, tostring(fields.duration or 10.0))
+end
+
+local function write_table(folder, method, task, rows)
+  local path = ("%s/%s/Task_%s"):format(folder, method, task)
+  assert(fs.mkdir(path))
+  assert(fs.write(path .. "/Table_MaxConcurrency.jsonl", table.concat(rows)))
+end
+
+local function maxima_of(read)
+  local rows = {}
+  for line in read("auto_test_results/online/max_speedup.jsonl"):gmatch "[^\n]+" do rows[#rows + 1] = json.decode(line) end
+  return rows
+end
+
+describe("the published round 1", function()
+  it("gives the published maxima byte for byte", function()
+    local folder = published()
+    local text, read, out = redraw(folder, "as-published")
+    assert.equal(fs.read(folder .. "/max_speedup.jsonl"), read "auto_test_results/online/max_speedup.jsonl")
+    assert.truthy(text:find("also where that is another model", 1, true))
+    fs.remove(out)
+  end)
+
+  it("has no speed-up for eagle against another model's baseline, and says so", function()
+    local text, read, out = redraw(published())
+    local maxima = maxima_of(read)
+    assert.equal(8, #maxima)
+    for _, maximum in ipairs(maxima) do assert.equal("sps", maximum.method) end
+    assert.truthy(text:find("No speed-up for 312 cells of eagle: the baseline is another model", 1, true), text)
+    fs.remove(out)
+  end)
+
+  it("is read with every cell and figure", function()
+    local cells = assert(reference_folder.open(published())):cells()
+    assert.equal(64 + 320 + 312, #cells)
+    for _, cell in ipairs(cells) do
+      local m = cell.metrics
+      -- its own ratio of the row's figures, to the last digit
+      assert.equal(m.total_token_throughput, (m.total_input_tokens + m.total_output_tokens) / m.duration)
+      assert.equal(cell.row.max_concurrency, cell.identity.workload.concurrency)
+    end
+  end)
+
+  it("is drawn again", function()
+    local _, read, out = redraw(published(), "as-published", true)
+    for _, method in ipairs { "sps", "eagle" } do
+      local svg = read(("auto_test_results/online/%s/Task_ShareGPT/heatmap.svg"):format(method))
+      assert.truthy(svg:find(method == "sps" and "1.52" or "1.32", 1, true))
+    end
+    assert.is_nil(fs.stat(published() .. "/auto_test_results"))
+    fs.remove(out)
+  end)
+end)
+
+describe("a folder of the reference's tables", function()
+  local folder
+
+  before_each(function() folder = fresh_folder() end)
+  after_each(function() fs.remove(folder) end)
+
+  it("compares with vanilla, the newest row of each place", function()
+    write_table(folder, "vanilla", "ShareGPT", { row { duration = 10.0 } })
+    write_table(folder, "sps", "ShareGPT", {
+      row { k = 3, duration = 20.0, date = "20250103-000000" }, row { k = 3, duration = 4.0, date = "20250102-000000" },
+      row { k = 2, duration = 8.0 },
+    })
+    local _, read, out = redraw(folder)
+    assert.same({ { method = "sps", task = "ShareGPT", num_spec_tokens = 2, max_concurrency = 1, speedup_ratio = 1.25 } },
+      maxima_of(read))
+    fs.remove(out)
+  end)
+
+  it("knows round 2's twins and contexts", function()
+    write_table(folder, "7B-nospec", "THUCNews", {
+      row { task = "THUCNews", subtask = "thucnews_0.5k" }, row { task = "THUCNews", subtask = "thucnews_1k" },
+    })
+    write_table(folder, "7B", "THUCNews", {
+      row { task = "THUCNews", subtask = "thucnews_0.5k", k = 3, duration = 5.0 },
+      row { task = "THUCNews", subtask = "thucnews_1k", k = 3, duration = 20.0 },
+    })
+    local store = assert(reference_folder.open(folder))
+    assert.same({ "1k", "2k" }, store.about.axes[3].values)
+    local index, ratios = speedup.index(store:cells()), {}
+    for _, cell in ipairs(store:cells()) do
+      local found = speedup.of(index, cell)
+      if found then ratios[cell.coordinates.context] = found.total_throughput end
+    end
+    assert.same({ ["1k"] = 2.0, ["2k"] = 0.5 }, ratios)
+  end)
+
+  it("is found under auto_test_results/online too", function()
+    write_table(folder .. "/auto_test_results/online", "vanilla", "ShareGPT", { row {} })
+    assert.equal(1, #assert(reference_folder.open(folder)):cells())
+  end)
+
+  it("without tables, or with a broken one, is refused in one line", function()
+    local store, message = reference_folder.open(folder)
+    assert.is_nil(store)
+    assert.truthy(message:find("has no METHOD/Task_TASK/Table_*.jsonl", 1, true))
+    write_table(folder, "vanilla", "ShareGPT", { row {}, "{broken\n" })
+    store, message = reference_folder.open(folder)
+    assert.is_nil(store)
+    assert.truthy(message:find("Table_MaxConcurrency.jsonl: line 2 is no JSON object", 1, true), message)
+    write_table(folder, "vanilla", "ShareGPT", { '{"date": "x"}\n' })
+    store, message = reference_folder.open(folder)
+    assert.is_nil(store)
+    assert.truthy(message:find('line 1 has no "model_id"', 1, true), message)
+  end)
+end)
