@@ -1,8 +1,10 @@
 -- Measures what of a round is not measured yet, then reports.
 
+local adaptive = require "specbench.adaptive"
 local command = require "specbench.command"
 local plan = require "specbench.plan"
 local progress = require "specbench.progress"
+local repeats = require "specbench.repeats"
 local report = require "specbench.report"
 local store = require "specbench.store"
 local sweep = require "specbench.sweep"
@@ -15,6 +17,9 @@ local self = {
   positionals = { { name = "ROUND", help = "round file, or the name of one that comes with specbench" } },
   options = command.options {
     "grid", "engine", "data", "slo", "results",
+    { long = "until", arg = "RULE", help = "repeat each cell until its interval suffices: ci=3% (half width), or "
+      .. "decided; intervals stay honest under the looking" },
+    { long = "cap", arg = "N", type = "int", min = 3, max = 20, default = 10, help = "with --until: repeats at most" },
     { long = "fresh", type = "flag",
       help = "measure everything anew; what was there is moved aside, not deleted" },
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
@@ -60,6 +65,12 @@ end
 
 function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
+  local rule
+  if options["until"] then
+    local message
+    rule, message = repeats.rule(options["until"], options.cap)
+    if not rule then command.fail("--until: " .. message, 2) end
+  end
   local the_plan = plan.new(r, options)
   local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
   local the_store <close>, message = store.create(folder, {
@@ -68,7 +79,13 @@ function self.run(options, positionals)
   })
   if not the_store then command.fail(message) end
   if not options.quiet then announce(the_plan, the_store) end
-  local outcome = sweep.run(the_plan, the_store, options)
+  local outcome
+  if rule then
+    outcome = adaptive.run(r, the_store, rule, options)
+  else
+    repeats.forget_rule(the_store)
+    outcome = sweep.run(the_plan, the_store, options)
+  end
   if outcome.measured > 0 then
     report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline })
   end

@@ -13,12 +13,7 @@ local function plan_of(r, options, count, wanted)
   local changed = setmetatable({ repeats = count }, { __index = options })
   local the_plan = plan.new(r, changed)
   if not wanted then return the_plan end
-  local jobs = {}
-  for _, job in ipairs(the_plan.jobs) do
-    if job.repetition <= (wanted[repeats.place(job.key)] or 0) then jobs[#jobs + 1] = job end
-  end
-  the_plan.jobs = jobs
-  return the_plan
+  return plan.keep(the_plan, function(job) return job.repetition <= (wanted[repeats.place(job.key)] or 0) end)
 end
 
 ---Measures a round until the rule is content with every cell.

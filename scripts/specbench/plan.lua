@@ -199,6 +199,24 @@ function plan.new(r, options)
   return self
 end
 
+---Narrows a plan to the batches with a job that is wanted.
+---@param self specbench.plan
+---@param wanted fun(job: specbench.job): boolean
+---@return specbench.plan self
+function plan.keep(self, wanted)
+  local batches, jobs = {}, {}
+  for _, batch in ipairs(self.batches) do
+    local any = false
+    for _, job in ipairs(batch) do any = any or wanted(job) end
+    if any then
+      batches[#batches + 1] = batch
+      table.move(batch, 1, #batch, #jobs + 1, jobs)
+    end
+  end
+  self.batches, self.jobs = batches, jobs
+  return self
+end
+
 ---@param batch specbench.batch
 ---@return number seconds that its slowest cell takes
 function plan.cost(batch)

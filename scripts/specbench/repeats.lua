@@ -140,6 +140,12 @@ function repeats.kept_rule(store)
   return text and assert(json.decode(text))
 end
 
+---The next run has a fixed number of repeats again.
+---@param store specbench.store
+function repeats.forget_rule(store)
+  fs.remove(rule_path(store))
+end
+
 ---Option --until: "ci=3%" or "decided".
 ---@param text string
 ---@param cap integer? repeats at most; default 10

@@ -1,57 +1,89 @@
--- The simulator's log of what it really wrote, joined with what the client recorded, chunk by chunk.
+-- The simulator's log of what it really wrote, beside what a client recorded: chunk by chunk where there are
+-- records of the run, else by the log's own figures.
 
-local fs = require "sb.fs"
 local json = require "specbench.json"
 
 local truth = {}
 
----@class specbench.truth.request
----@field chunks { [1]: integer, [2]: integer, [3]: integer }[] due_ns, written_ns, tokens
+-- Counts by whole microsecond: exact percentiles to that unit, however many samples.
+local function add(samples, ns)
+  local us = ns // 1000
+  samples.by_us[us] = (samples.by_us[us] or 0) + 1
+  samples.count = samples.count + 1
+end
 
----@param path string
----@return table<string, specbench.truth.request> by request id, as the client sent it in X-Request-Id
-function truth.read(path)
-  local by_id = {}
-  local text = assert(fs.read(path))
-  for line in text:gmatch "[^\n]+" do
-    local request = assert(json.decode(line))
-    by_id[request.id or request.request_id] = request
+local function new_samples()
+  return { by_us = {}, count = 0 }
+end
+
+-- The value at 0-based position `rank` of the sorted samples.
+local function at_rank(keys, by_us, rank)
+  local seen = 0
+  for _, us in ipairs(keys) do
+    seen = seen + by_us[us]
+    if seen > rank then return us end
   end
-  return by_id
 end
 
--- Exact percentile by linear interpolation; the samples are sorted in place.
-local function percentile(samples, percent)
-  if #samples == 0 then return nil end
-  table.sort(samples)
-  local h = (#samples - 1) * percent / 100
-  local low = math.floor(h)
-  local a, b = samples[low + 1], samples[math.min(low + 2, #samples)]
-  return a + (b - a) * (h - low)
+-- Linear between order statistics, milliseconds.
+local function pair(samples)
+  if samples.count == 0 then return nil end
+  local keys = {}
+  for us in pairs(samples.by_us) do keys[#keys + 1] = us end
+  table.sort(keys)
+  local function percentile(percent)
+    local h = (samples.count - 1) * percent / 100
+    local low = math.floor(h)
+    local a = at_rank(keys, samples.by_us, low)
+    local b = at_rank(keys, samples.by_us, math.min(low + 1, samples.count - 1))
+    return (a + (b - a) * (h - low)) / 1e3
+  end
+  return { p50 = percentile(50), p99 = percentile(99) }
 end
 
----How far the client's record is from the truth.
----@param run specbench.run
----@param by_id table<string, specbench.truth.request>
----@param prefix string of the run's request ids
----@return { error_p50_ms: number?, error_p99_ms: number?, itl_p50_ms: number?, itl_p99_ms: number?,
----  lost: integer, chunks: integer } error: arrival less written; lost: chunks written but not recorded
-function truth.compare(run, by_id, prefix)
-  local errors, gaps, lost, chunks = {}, {}, 0, 0
-  for i = 1, #run do
-    local request = run:request(i)
-    local real = by_id[("%s-%d"):format(prefix, request.id)]
-    local written = real and real.chunks or {}
-    lost = lost + math.abs(#written - #request.chunks)
+---@alias specbench.truth.pair { p50: number, p99: number } milliseconds
+
+---@class specbench.truth.figures
+---@field itl_ms specbench.truth.pair? gaps between a request's chunks as written
+---@field ttft_ms specbench.truth.pair? from a request's arrival at the server to its first chunk
+---@field error_ms specbench.truth.pair? chunks' arrival less their writing; only with a run
+---@field lost integer? chunks written and not recorded, or recorded and not written; only with a run
+---@field chunks integer
+---@field request_s number? mean time from a request's arrival to its last chunk
+---@field last_arrival_ns integer? when the first `opening` requests had all arrived
+
+---@param path string the simulator's log
+---@param run specbench.run? what the client recorded
+---@param prefix string? of the run's request ids
+---@param opening integer? how many requests were sent at the start
+---@return specbench.truth.figures
+function truth.figures(path, run, prefix, opening)
+  local errors, gaps, first, arrivals = new_samples(), new_samples(), new_samples(), {}
+  local lost, joined, chunks, busy_ns, answered = 0, 0, 0, 0, 0
+  for line in io.lines(path) do
+    local request = assert(json.decode(line))
+    local written = request.chunks
     chunks = chunks + #written
-    for k = 1, math.min(#written, #request.chunks) do
-      errors[#errors + 1] = (request.chunks[k].t - written[k][2]) / 1e6
-      if k > 1 then gaps[#gaps + 1] = (written[k][2] - written[k - 1][2]) / 1e6 end
+    arrivals[#arrivals + 1] = request.t_recv_ns
+    if #written > 0 then
+      add(first, written[1][2] - request.t_recv_ns)
+      busy_ns, answered = busy_ns + written[#written][2] - request.t_recv_ns, answered + 1
+    end
+    for k = 2, #written do add(gaps, written[k][2] - written[k - 1][2]) end
+    local index = run and tonumber(request.request_id:match("^" .. prefix .. "%-(%d+)$"))
+    if index then
+      local recorded = run:request(index + 1).chunks
+      lost, joined = lost + math.abs(#written - #recorded), joined + #recorded
+      for k = 1, math.min(#written, #recorded) do add(errors, recorded[k].t - written[k][2]) end
+    elseif run then
+      lost = lost + #written
     end
   end
+  table.sort(arrivals)
   return {
-    error_p50_ms = percentile(errors, 50), error_p99_ms = percentile(errors, 99), itl_p50_ms = percentile(gaps, 50),
-    itl_p99_ms = percentile(gaps, 99), lost = lost, chunks = chunks,
+    itl_ms = pair(gaps), ttft_ms = pair(first), error_ms = pair(errors), chunks = chunks,
+    lost = run and lost + run:chunks() - joined or nil, request_s = answered > 0 and busy_ns / answered / 1e9 or nil,
+    last_arrival_ns = arrivals[opening or 0],
   }
 end
 

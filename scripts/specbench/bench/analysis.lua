@@ -1,0 +1,85 @@
+-- How fast a full round is loaded, computed and bootstrapped: a tenth of it, times ten.
+
+local clock = require "sb.clock"
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local process = require "specbench.bench.process"
+local rounds = require "specbench.bench.rounds"
+local simulator = require "specbench.bench.simulator"
+local store = require "specbench.store"
+
+local analysis = {}
+
+local CELLS, SCALE = 120, 10
+local REQUESTS, TOKENS = 512, 300
+
+-- The measured pair as slot `i` of the grid.
+local function copy(the_store, cell, i)
+  local name = ("%s-%03d"):format(cell.id, i)
+  local changed = assert(json.decode((json.encode(cell):gsub(cell.id, name))))
+  changed.coordinates.slot = i
+  changed.key = ("%s slot %d"):format(cell.key, i)
+  changed.baseline = cell.baseline and ("%s slot %d"):format(cell.baseline, i)
+  local target = ("%s/cells/%s"):format(the_store.folder, name)
+  assert(fs.mkdir(target))
+  assert(fs.write(target .. "/cell.json", json.encode(changed) .. "\n"))
+  for _, file in ipairs { "records.bin", "outputs.jsonl.gz" } do
+    assert(fs.write(target .. "/" .. file, assert(fs.read(("%s/cells/%s/%s"):format(the_store.folder, cell.id, file)))))
+  end
+end
+
+-- A results folder: one pair really measured, the others its copies.
+local function make(folder)
+  local path, out = folder .. "/bench.lua", folder .. "/results"
+  local slots = {}
+  for i = 1, CELLS // 2 do slots[i] = i end
+  rounds.write(path, { SLOTS = "{ " .. table.concat(slots, ", ") .. " }", COUNT = REQUESTS, TOKENS = TOKENS,
+    STREAMS = REQUESTS })
+  local sim <close> = simulator.start(folder .. "/truth.jsonl", { "--step-ms", "10" })
+  local cost, message = process.run(rounds.argv { "run", path, "--only", "slot=1", "--quiet", "--no-pictures",
+    "--engine", "external:sim", "--url", sim.url, "--out", out })
+  if not cost then error(message, 0) end
+  sim:stop()
+  local the_store = assert(store.open(out))
+  for _, cell in ipairs(the_store:cells()) do
+    for i = 2, CELLS // 2 do copy(the_store, cell, i) end
+  end
+  the_store.about.axes[1].values = slots
+  assert(fs.write(out .. "/round.json", json.encode(the_store.about) .. "\n"))
+  return the_store
+end
+
+-- Each cell read and its figures computed again, one after the other.
+local function stages(the_store)
+  local decode, compute, chunks = 0, 0, 0
+  for _, id in ipairs(fs.list(the_store.folder .. "/cells")) do
+    local begun = clock.now()
+    local run = assert(the_store:run(id))
+    local read = clock.now()
+    run:metrics()
+    decode, compute, chunks = decode + read - begun, compute + clock.now() - read, chunks + run:chunks()
+    run = nil -- luacheck: ignore 311
+    collectgarbage "step"
+  end
+  return decode / 1e9, compute / 1e9, chunks
+end
+
+---@return table figures
+function analysis.run()
+  local folder <close> = process.scratch()
+  local the_store = make(folder.path)
+  local decode, compute, chunks = stages(the_store)
+  local cost, message = process.run(rounds.argv { "report", the_store.folder, "--no-pictures" })
+  if not cost then error(message, 0) end
+  local figures = {
+    cells = CELLS, scale = SCALE, chunks = chunks, decode_s = decode, metrics_s = compute, report_s = cost.wall_s,
+    report_peak_mb = cost.peak_mb, scaled_s = SCALE * cost.wall_s,
+  }
+  io.stdout:write(("Analysis of %d cells x %d requests x %d tokens (a tenth of a full round; %.1f million chunks): "
+    .. "read and decode %.2f s, metrics %.2f s; specbench report with bootstrap, no pictures %.2f s, peak %.0f MB. "
+    .. "Scaled x%d: report %.1f s\n"):format(CELLS, REQUESTS, TOKENS, chunks / 1e6, decode, compute, cost.wall_s,
+      cost.peak_mb, SCALE, figures.scaled_s))
+  return figures
+end
+
+return analysis

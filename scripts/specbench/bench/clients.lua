@@ -1,0 +1,101 @@
+-- The clients that a bench puts side by side: ours, the floor, aiohttp. All take the same options and leave the same
+-- file of figures.
+
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local drive = require "specbench.bench.drive"
+local measure = require "sb.measure"
+local process = require "specbench.bench.process"
+local simulator = require "specbench.bench.simulator"
+local truth = require "specbench.truth"
+
+local clients = {}
+
+---@class specbench.bench.client
+---@field name "specbench"|"floor"|"aiohttp"
+---@field argv string[] what stands before its options
+---@field options string[] that it alone takes
+
+-- Beside this program, or in any build folder of the checkout.
+local function find_floor()
+  local candidates = { environment.executable:match "^(.*)/" .. "/tests/bench/floor" }
+  for _, name in ipairs(fs.list(environment.home .. "/build") or {}) do
+    candidates[#candidates + 1] = ("%s/build/%s/tests/bench/floor"):format(environment.home, name)
+  end
+  for _, path in ipairs(candidates) do
+    if fs.is_executable(path) then return path end
+  end
+end
+
+---@return specbench.bench.client[] clients ours first
+---@return string[] missing a line for each of the others that is not there
+function clients.find()
+  local list = { { name = "specbench", argv = { environment.executable, "bench", "client" }, options = {} } }
+  local missing = {}
+  local floor = find_floor()
+  if floor then
+    list[#list + 1] = { name = "floor", argv = { floor }, options = { "--model", simulator.model } }
+  else
+    missing[#missing + 1] = "no floor client (build it: cmake --build --preset release --target bench_tools)"
+  end
+  local python, script = environment.home .. "/build/bench-venv/bin/python",
+    environment.home .. "/tests/bench/aiohttp_client.py"
+  if fs.is_executable(python) and fs.stat(script) then
+    list[#list + 1] = { name = "aiohttp", argv = { python, script }, options = { "--model", simulator.model } }
+  else
+    missing[#missing + 1] = "no aiohttp client (sh tests/bench/venv.sh makes its environment)"
+  end
+  return list, missing
+end
+
+-- CPU time that neither the bench's processes nor this one used, of all CPUs' time.
+local function share_of_others(busy, cpus, server_cpu, cost)
+  return math.max(0, (busy - server_cpu - cost.cpu_s) / (cost.wall_s * cpus))
+end
+
+---@class specbench.bench.load
+---@field server string[] the simulator's pacing
+---@field streams integer
+---@field requests integer
+---@field tokens integer of an answer
+
+---Lets one client drive one load on a simulator of its own.
+---@param client specbench.bench.client
+---@param load specbench.bench.load
+---@return table figures what the client wrote, and: truth, wall_s, peak_mb, server_cpu_s, others, first_send_ns,
+---  sending_s (from the first to the last send of the requests that start together)
+---@return specbench.run? run of ours
+function clients.run(client, load)
+  local folder <close> = process.scratch()
+  local log, out, records = folder.path .. "/truth.jsonl", folder.path .. "/result.json", folder.path .. "/records.bin"
+  local sim <close> = simulator.start(log, load.server)
+  local argv = table.move(client.argv, 1, #client.argv, 1, {})
+  table.move(client.options, 1, #client.options, #argv + 1, argv)
+  local own = client.name == "specbench"
+  for _, word in ipairs { "--url", sim.url, "--concurrency", load.streams, "--requests", load.requests, "--tokens",
+    load.tokens, "--out", out, own and "--records" or nil, own and records or nil } do
+    argv[#argv + 1] = tostring(word)
+  end
+  local busy, server_cpu = process.machine(), process.cpu(sim.process:pid())
+  local cost, message = process.run(argv)
+  if not cost then error(message, 0) end
+  server_cpu = process.cpu(sim.process:pid()) - server_cpu
+  local busy_after, cpus = process.machine()
+  sim:stop()
+  local figures = assert(json.decode(assert(fs.read(out))))
+  local run = own and assert(measure.decode(assert(fs.read(records)))) or nil
+  local opening = math.min(load.streams, load.requests)
+  figures.truth = truth.figures(log, run, drive.ID_PREFIX, opening)
+  figures.wall_s, figures.peak_mb, figures.server_cpu_s = cost.wall_s, cost.peak_mb, server_cpu
+  figures.others = share_of_others(busy_after - busy, cpus, server_cpu, cost)
+  if run then
+    local sends = {}
+    for i = 1, opening do sends[i] = run:request(i).t_send end
+    table.sort(sends)
+    figures.first_send_ns, figures.sending_s = sends[1], (sends[#sends] - sends[1]) / 1e9
+  end
+  return figures, run
+end
+
+return clients

@@ -1,0 +1,108 @@
+-- What a client costs and how far its times are from the truth, load by load, beside the floor and aiohttp.
+
+local clients = require "specbench.bench.clients"
+local text_table = require "specbench.text_table"
+
+local streams = {}
+
+local paced = { "--step-ms", "10" }
+local loads = {
+  { name = "paced 10 ms", server = paced, streams = 64 },
+  { name = "paced 10 ms", server = paced, streams = 128 },
+  { name = "paced 10 ms", server = paced, streams = 512 },
+  -- more than one core can write: what the server's share of a core proves
+  { name = "paced 10 ms", server = paced, streams = 2048, requests = 4096, without = "aiohttp" },
+  { name = "20 ms, 3 tokens", server = { "--step-ms", "20", "--tokens-per-chunk", "3" }, streams = 64 },
+  { name = "20 ms, 3 tokens", server = { "--step-ms", "20", "--tokens-per-chunk", "3" }, streams = 128 },
+  { name = "20 ms, 3 tokens", server = { "--step-ms", "20", "--tokens-per-chunk", "3" }, streams = 512 },
+  -- the whole server stands still twice: requests 100 and 200 bring it about
+  { name = "10 ms, stalls", server = { "--step-ms", "10", "--fault", "freeze@100:0.1", "--fault", "freeze@200:0.1" },
+    streams = 64 },
+  { name = "flooded", server = { "--flood" }, streams = 64 },
+  { name = "flooded", server = { "--flood" }, streams = 128 },
+  { name = "flooded", server = { "--flood" }, streams = 512 },
+}
+
+local function number(value, digits)
+  return value and ("%%.%df"):format(digits):format(value) or "-"
+end
+
+local function pair(p, digits)
+  return p and number(p.p50, digits) .. " / " .. number(p.p99, digits) or "-"
+end
+
+local function ratio(mine, other)
+  return other and number(mine.cpu_us_per_chunk / other.cpu_us_per_chunk, 2) or "-"
+end
+
+-- Wall beyond the server's own time for as many waves of requests; means nothing where nothing is paced.
+local function beyond(load, f)
+  if load.name == "flooded" then return nil end
+  return f.wall_s - math.ceil(load.requests / load.streams) * f.truth.request_s
+end
+
+local function chosen(options)
+  local list, seen = {}, {}
+  for _, load in ipairs(loads) do
+    local count = options.concurrency or load.streams
+    local place = load.name .. count
+    if not seen[place] then
+      seen[place] = true
+      list[#list + 1] = { name = load.name, server = load.server, streams = count, without = load.without,
+        requests = options.requests or load.requests or 4 * count, tokens = options.tokens }
+    end
+  end
+  return list
+end
+
+local function add_rows(costs, truths, load, results)
+  for _, r in ipairs(results) do
+    local f = r.figures
+    costs[#costs + 1] = { load.name, load.streams, r.name, number(f.cpu_us_per_chunk, 2), ratio(f, results.floor),
+      ratio(f, results.aiohttp), number(f.chunks / f.duration_s / 1e3, 1), number(f.beyond_s, 2),
+      number(f.memory_mb, 1), number(100 * f.server_cpu_s / f.duration_s, 0), number(100 * f.others, 0) }
+    truths[#truths + 1] = { load.name, load.streams, r.name, pair(f.itl_ms, 2), pair(f.truth.itl_ms, 2),
+      pair(f.ttft_ms, 1), pair(f.truth.ttft_ms, 1), pair(f.truth.error_ms, 3),
+      f.truth.lost or f.truth.chunks - f.chunks, load.requests - f.completed }
+  end
+end
+
+local function right(title)
+  return { title = title, align = "right" }
+end
+
+---@param options { concurrency: integer?, requests: integer?, tokens: integer }
+---@return table[] figures one a load and client
+function streams.run(options)
+  local found, missing = clients.find()
+  local costs, truths, all = {}, {}, {}
+  for _, load in ipairs(chosen(options)) do
+    local results = {}
+    for _, client in ipairs(found) do
+      if client.name ~= load.without then
+        local f = clients.run(client, load)
+        f.beyond_s = beyond(load, f)
+        results[#results + 1] = { name = client.name, figures = f }
+        results[client.name] = f
+        all[#all + 1] = { load = load.name, streams = load.streams, client = client.name, figures = f }
+      end
+    end
+    add_rows(costs, truths, load, results)
+  end
+  io.stdout:write("What the client costs (CPU: user and system of its whole process, connections included)\n",
+    text_table.render {
+      columns = { { title = "load" }, right "streams", { title = "client" }, right "CPU us/chunk", right "x floor",
+        right "x aiohttp", right "k chunks/s", right "s beyond server", right "MB", right "server CPU %",
+        right "others CPU %" },
+      rows = costs,
+    }, "\nWhat it reports, beside what the server wrote when (ms, p50 / p99)\n",
+    text_table.render {
+      columns = { { title = "load" }, right "streams", { title = "client" }, right "ITL", right "truth",
+        right "TTFT", right "truth", right "arrival - written", right "lost", right "failed" },
+      rows = truths,
+    })
+  for _, line in ipairs(missing) do io.stdout:write(line, "\n") end
+  return all
+end
+
+return streams
