@@ -35,8 +35,9 @@ typedef struct sb_stream {
 } sb_stream;
 
 /* Sends `call` (its callbacks and context are set here) and fills *record, whose id, prompt_id and t_intended
- * the caller has set. on_end is called exactly once, when the record is complete, also where starting fails;
- * it may start the slot again. */
+ * the caller has set. Its t_send is when the request's first byte was handed to the kernel: the making of a
+ * connection lies between t_intended and t_send, and is not booked as the server's time. on_end is called
+ * exactly once, when the record is complete, also where starting fails; it may start the slot again. */
 void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_record *record);
 
 /* Ends a request under way as SB_OUTCOME_CANCELED, without on_end. No effect while idle. */

@@ -7,11 +7,13 @@
 
 #include "base/err.h"
 
-/* An asynchronous HTTP client: libcurl's multi interface on a libuv loop, thousands of requests at once, TLS
- * verified, connections kept. Everything happens on the loop's thread.
+/* An asynchronous HTTP/1.1 client on a libuv loop: thousands of requests at once, connections kept. libcurl
+ * makes the connections (names, TLS with verification, proxies); requests and answers are framed here, so
+ * that a chunk costs one receive and nothing else of the kernel. Everything happens on the loop's thread.
  *
  * Body bytes carry the time at which the kernel reported them: one stamp for all that became ready at one
- * moment, taken before libcurl is called. */
+ * moment, taken before the first of them is handled. A request's time begins when its first byte is handed
+ * to the kernel: where a connection had to be made first, that is after it stood. */
 
 typedef struct sb_http sb_http;                 /* the client: connections and options */
 typedef struct sb_http_request sb_http_request; /* one request under way */
@@ -21,11 +23,12 @@ typedef struct sb_http_result {
   int silent;             /* SB_ETIMEOUT because no byte came within silence_ns */
   int status;             /* HTTP status; 0 where none arrived */
   int connected;          /* the connection stood when it ended */
-  int64_t t_send_ns;      /* when the request's first byte went out; 0: never */
+  int64_t t_send_ns;      /* when its first byte was handed to the kernel, connecting not counted; 0: never.
+                             Of the second try where a kept connection turned out to be closed. */
   int64_t t_first_byte_ns; /* when the first byte of the body was read; 0: none */
   int64_t t_done_ns;
   const char *error;      /* one line, NULL where code is SB_OK; lives until on_done returns */
-  const char *content_type; /* NULL where none came; lives until on_done returns */
+  const char *content_type; /* cut at 127 bytes; NULL where none came; lives until on_done returns */
 } sb_http_result;
 
 typedef struct sb_http_call {
@@ -46,17 +49,20 @@ typedef struct sb_http_call {
 
 sb_http *sb_http_new(uv_loop_t *loop, sb_err *err);
 
-/* Cancels what is under way (no on_done) and closes; memory goes in libuv's close callbacks. NULL is ignored. */
+/* Cancels what is under way (no on_done) and closes; memory goes in libuv's close callbacks. NULL is
+ * ignored. */
 void sb_http_free(sb_http *http);
 
-/* URL, headers and method are copied. NULL on a malformed URL or method. */
+/* URL, headers and method are copied. NULL on a malformed URL, header or method. A request is sent over a
+ * kept connection to its server where there is one; where the server closes that before a byte of the
+ * answer, it is sent again, once, over a fresh one. Redirects are answers like any other. */
 sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *err);
 
 /* Ends it without a further callback; the handle is dead afterwards, as it is once on_done was called. */
 void sb_http_cancel(sb_http_request *request);
 
-/* When the batch of readinesses in hand began; 0 between batches. What the loop spends from then on is the load's
- * own work. */
+/* When the batch of readinesses in hand began; 0 between batches. What the loop spends from then on is the
+ * load's own work. */
 int64_t sb_http_batch_start(const sb_http *http);
 
 /* Bytes of response bodies read so far, and how often sockets were found readable. */

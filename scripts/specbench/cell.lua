@@ -63,11 +63,13 @@ local function empty_cache(job, server)
   return "reset"
 end
 
+-- A rate is one of the server's time, which a simulator may run faster.
 local function run_load(job, server, requests, on_progress)
   local work = job.workload
   return client.load {
     server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
-    rate = work.rate, arrivals = work.arrivals, burstiness = work.burstiness, seed = job.seed,
+    rate = work.rate and work.rate * (job.clock_scale or 1), arrivals = work.arrivals,
+    burstiness = work.burstiness, seed = job.seed,
     timeout = job.timeout, chunk_timeout = job.chunk_timeout,
     event_per_token = job.engine.capabilities.event_per_token, keep_text = job.keep_text,
     id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale, on_progress = on_progress,

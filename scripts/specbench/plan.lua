@@ -126,6 +126,22 @@ local function batches_of(self, options)
   return batches
 end
 
+-- Baselines of cells that are not in the plan cost hours and say nothing; without any other cell they are wanted.
+local function drop_unused_baselines(batches)
+  local used, any = {}, false
+  for _, batch in ipairs(batches) do
+    for _, job in ipairs(batch.reason and {} or batch) do
+      if job.baseline and job.baseline ~= job.key then used[job.baseline], any = true, true end
+    end
+  end
+  if not any then return end
+  for _, batch in ipairs(batches) do
+    local idle = not batch.reason
+    for _, job in ipairs(batch) do idle = idle and job.baseline == job.key and not used[job.key] end
+    if idle then batch.reason = "a baseline that no cell of this plan is compared with" end
+  end
+end
+
 -- Batches of the same servers stand together, whatever the axes' order: a start costs minutes.
 local function group(batches)
   local groups, order = {}, {}
@@ -168,8 +184,9 @@ function plan.new(r, options)
     round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
     servers = 0, seconds = 0, streams = 1, longest = 1,
   }
-  local kept = {}
-  for _, batch in ipairs(batches_of(self, options)) do
+  local kept, all = {}, batches_of(self, options)
+  drop_unused_baselines(all)
+  for _, batch in ipairs(all) do
     if not batch.reason then
       kept[#kept + 1] = batch
     else

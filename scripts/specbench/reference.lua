@@ -27,7 +27,7 @@ function reference.row(cell)
     model_id = cell.identity.server.model.path, tokenizer_id = cell.identity.server.model.path, task = about.task,
     subtask = about.subtask, NUM_SPEC_TOKENS = about.num_spec_tokens or -1, best_of = 1, num_prompts = m.requests,
     request_rate = work.rate and work.rate + 0.0 or "inf", burstiness = (work.burstiness or 1) + 0.0,
-    max_concurrency = work.concurrency, duration = m.duration + 0.0, completed = m.completed,
+    max_concurrency = work.concurrency or json.null, duration = m.duration + 0.0, completed = m.completed,
     total_input_tokens = input, total_output_tokens = output, request_throughput = m.completed / m.duration,
     ["request_goodput:"] = json.null, output_throughput = output / m.duration,
     total_token_throughput = (input + output) / m.duration,

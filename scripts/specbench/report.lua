@@ -1,6 +1,7 @@
 -- Redraws everything that a reader looks at, from a results folder's files alone: the reference's tables,
 -- heatmaps for the terminal and as pictures, and the table of maxima.
 
+local flags = require "specbench.flags"
 local fs = require "sb.fs"
 local heatmap = require "specbench.heatmap"
 local plot = require "specbench.plot"
@@ -112,15 +113,18 @@ local function collect_maps(cells, index, about)
       local words = {}
       for i, axis in ipairs(layout.per) do words[i] = tostring(cell.coordinates[axis]) end
       local name = cell.reference and cell.reference.method .. "/" .. cell.reference.folder or table.concat(words, " ")
+      local rate = cell.identity.workload.rate
+      if rate then name = name .. " at request rates" end
       local map = maps[name]
       if not map then
-        map = { name = name, per = words, x = {}, y = {}, samples = {}, reasons = {}, reference = cell.reference }
+        map = { name = name, per = words, x = {}, y = {}, samples = {}, reasons = {}, reference = cell.reference,
+          open_loop = rate ~= nil }
         maps[name] = map
         order[#order + 1] = map
       end
       local labels = cell.reference and cell.reference.labels or {}
       local x = position(map.x, labels[layout.x] or tostring(cell.coordinates[layout.x]))
-      local y = position(map.y, cell.coordinates[layout.y])
+      local y = position(map.y, rate or cell.coordinates[layout.y])
       local place = y .. ":" .. x
       map.samples[place] = map.samples[place] or {}
       if ratios and ratios.total_throughput then
@@ -146,8 +150,9 @@ local function drawable(map, layout, about, note)
   end
   return {
     title = ("%s, %s%s"):format(about.title or about.round, map.name, note), x = map.x, y = map.y, values = values,
-    notes = notes, x_title = layout.x_title or layout.x, y_title = layout.y_title or layout.y, min = 0, max = 2,
-    value_title = "speed-up (total token throughput)",
+    notes = notes, x_title = layout.x_title or layout.x,
+    y_title = map.open_loop and "requests a second" or layout.y_title or layout.y,
+    min = 0, max = 2, value_title = "speed-up (total token throughput)",
   }
 end
 
@@ -157,7 +162,8 @@ local function maxima(entries, about)
   local best, order = {}, {}
   for _, entry in ipairs(entries) do
     local figure, cell = entry.speedups.total_throughput, entry.cell
-    if figure and cell.reference then
+    -- at a given request rate both sides send as much
+    if figure and cell.reference and not cell.identity.workload.rate then
       local name = cell.reference.method .. "/" .. cell.reference.folder
       local row = best[name]
       if not row then
@@ -187,11 +193,12 @@ end
 local function maxima_table(rows)
   local held_out = rows[1].held_out_ratio ~= nil
   local columns = { { title = "method" }, { title = "task" }, { title = "context" },
-    { title = "concurrency", align = "right" }, { title = "speed-up", align = "right" } }
+    { title = "k", align = "right" }, { title = "concurrency", align = "right" },
+    { title = "speed-up", align = "right" } }
   if held_out then columns[#columns + 1] = { title = "held out", align = "right" } end
   local listed = {}
   for i, row in ipairs(rows) do
-    listed[i] = { row.method, row.task, row.context or "", row.max_concurrency or "",
+    listed[i] = { row.method, row.task, row.context or "", row.num_spec_tokens, row.max_concurrency or "",
       ("%.2f"):format(row.speedup_ratio), row.held_out_ratio and ("%.2f"):format(row.held_out_ratio) }
   end
   local title = held_out
@@ -206,7 +213,8 @@ local function write_pictures(store, maps, drawn)
   for i, map in ipairs(maps) do
     local folder = map.reference and ("auto_test_results/online/%s/Task_%s/"):format(map.reference.method,
       map.reference.folder) or "pictures/" .. map.name:gsub("[^%w.-]", "_") .. "_"
-    local png, svg = store:path(folder .. "heatmap.png"), store:path(folder .. "heatmap.svg")
+    local path = store:path(folder .. (map.open_loop and "heatmap_qps" or "heatmap"))
+    local png, svg = path .. ".png", path .. ".svg"
     local picture = { png = png, svg = svg }
     for name, value in pairs(drawn[i]) do picture[name] = value end
     local ok, message = plot.heatmap(picture)
@@ -226,9 +234,11 @@ local function write_overview(store, maps, drawn, about, note)
   if #maps < 2 or #layout.per ~= 2 then return end
   local rows, columns, panels = {}, {}, {}
   for i, map in ipairs(maps) do
-    local r, c = position(rows, map.per[1]), position(columns, map.per[2])
-    panels[r] = panels[r] or {}
-    panels[r][c] = drawn[i]
+    if map.open_loop == maps[1].open_loop then
+      local r, c = position(rows, map.per[1]), position(columns, map.per[2])
+      panels[r] = panels[r] or {}
+      panels[r][c] = drawn[i]
+    end
   end
   for r = 1, #rows do panels[r] = panels[r] or {} end
   local path = store:path "auto_test_results/online/overview"
@@ -325,7 +335,10 @@ function report.write(store, options)
     assert(fs.write(store:path "auto_test_results/online/max_speedup.jsonl", reference.lines(rows, keys)))
     if not options.quiet and #rows > 0 then out:write(maxima_table(rows), "\n") end
   end
+  local flagged = flags.of(cells)
+  assert(fs.write(store:path "flags.jsonl", flags.lines(flagged, about)))
   if not options.quiet then
+    out:write(flags.text(flagged, about))
     if options.baseline then
       out:write(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
         .. "speculation\n"):format(options.baseline))

@@ -5,7 +5,10 @@ local json = require "specbench.json"
 
 local speedup = {}
 
-local function total_token_throughput(cell)
+---Input and output tokens / duration.
+---@param cell table
+---@return number tokens/s
+function speedup.total_token_throughput(cell)
   local m = cell.metrics
   local input = cell.input_tokens > 0 and cell.input_tokens or m.total_input_tokens or 0
   return (input + (m.total_output_tokens or 0)) / m.duration
@@ -13,7 +16,7 @@ end
 
 -- Larger is better in each; TPOT is a time, so its ratio is turned over.
 local figures = {
-  total_throughput = total_token_throughput,
+  total_throughput = speedup.total_token_throughput,
   output_throughput = function(cell) return cell.metrics.output_throughput end,
   decode = function(cell)
     local tpot = cell.metrics.decode_tpot_ms

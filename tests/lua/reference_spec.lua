@@ -53,7 +53,8 @@ end
 
 local function maxima_of(read)
   local rows = {}
-  for line in read("auto_test_results/online/max_speedup.jsonl"):gmatch "[^\n]+" do rows[#rows + 1] = json.decode(line) end
+  local text = read "auto_test_results/online/max_speedup.jsonl"
+  for line in text:gmatch "[^\n]+" do rows[#rows + 1] = json.decode(line) end
   return rows
 end
 
@@ -110,8 +111,9 @@ describe("a folder of the reference's tables", function()
       row { k = 2, duration = 8.0 },
     })
     local _, read, out = redraw(folder)
-    assert.same({ { method = "sps", task = "ShareGPT", num_spec_tokens = 2, max_concurrency = 1, speedup_ratio = 1.25 } },
-      maxima_of(read))
+    assert.same({
+      { method = "sps", task = "ShareGPT", num_spec_tokens = 2, max_concurrency = 1, speedup_ratio = 1.25 },
+    }, maxima_of(read))
     fs.remove(out)
   end)
 

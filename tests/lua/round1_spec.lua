@@ -1,10 +1,14 @@
 -- Round 1: the grid that it plans, prompts and their limits, warnings, baselines, salt and repeated prompts.
 
 local fs = require "sb.fs"
+local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local home = require("sb.environment").home
 local plan = require "specbench.plan"
+local report = require "specbench.report"
 local round = require "specbench.round"
+local store = require "specbench.store"
+local sweep = require "specbench.sweep"
 local workload = require "specbench.workload"
 
 local function load_round(change)
@@ -74,7 +78,16 @@ describe("round 1's grid", function()
   it("keeps baselines whatever k is asked for", function()
     local the_plan = plan_of(nil, function(r) round.only(r, { "k=3", "method=none,draft" }) end)
     assert.equal(64, count(the_plan.jobs, function(job) return job.coordinates.method == "draft" end))
-    assert.equal(3 * 64, count(the_plan.jobs, function(job) return job.coordinates.method == "none" end))
+    assert.equal(64, count(the_plan.jobs, function(job) return job.coordinates.method == "none" end))
+  end)
+
+  it("leaves out baselines that nothing is compared with, unless there is nothing else", function()
+    local the_plan = plan_of(nil, function(r) round.only(r, { "method=none,eagle", "concurrency=1" }) end)
+    for _, job in ipairs(the_plan.jobs) do assert.equal("llama-3-8b", job.server.model.name) end
+    assert.equal("a baseline that no cell of this plan is compared with", the_plan.refused[1].reason)
+    the_plan = plan_of { engine = "sglang" } -- no Medusa there, so no Vicuna either
+    for _, job in ipairs(the_plan.jobs) do assert.not_equal("vicuna-7b", job.server.model.name) end
+    assert.equal(3 * 64, #plan_of(nil, function(r) round.only(r, { "method=none" }) end).jobs)
   end)
 
   it("has a server live through all cells of one k", function()
@@ -250,6 +263,45 @@ describe("salt", function()
     assert.is_nil(job.workload.salt)
     _, job = bodies({ engine = "trtllm" }, caching) { method = "draft" }
     assert.is_true(job.workload.salt)
+  end)
+end)
+
+describe("request rates", function()
+  it("are kept in the simulated time, and have tables and maps of their own", function()
+    local r = load_round(function(r)
+      round.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3" })
+      round.set(r, { "qps=8" })
+      local inner = r.workload
+      r.workload = function(c)
+        local work = inner(c)
+        work.prompts = assert(data.prompts { dataset = "spec_bench", subset = "qa", count = 6 })
+        work.limits = function() return { max_tokens = 8 } end
+        work.arrivals = "constant"
+        return work
+      end
+    end)
+    local folder = os.tmpname()
+    os.remove(folder)
+    local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+    local s <close> = assert(store.create(folder, { round = r.name, axes = r.axes, report = r.report }))
+    sweep.run(plan.new(r, { engine = "sim", speed = 20, no_text = true }), s, { quiet = true })
+    local cells = s:cells()
+    assert.equal(2, #cells)
+    for _, cell in ipairs(cells) do
+      local run = assert(s:run(cell.id))
+      local gap = run:request(3).t_intended - run:request(2).t_intended
+      assert.near(1e9 / (8 * 20), gap, 2)
+    end
+    local printed = assert(io.tmpfile())
+    report.write(s, { pictures = true, out = printed })
+    printed:close()
+    local place = folder .. "/auto_test_results/online/sps/Task_SpecBench_qa/"
+    local row = assert(fs.read(place .. "Table_QPS.jsonl"))
+    assert.truthy(row:find('"request_rate": 8.0', 1, true), row)
+    assert.truthy(row:find('"max_concurrency": null', 1, true), row)
+    assert.is_nil(fs.stat(place .. "Table_MaxConcurrency.jsonl"))
+    assert.truthy(fs.stat(place .. "heatmap_qps.svg"))
+    assert.equal("", fs.read(folder .. "/auto_test_results/online/max_speedup.jsonl"))
   end)
 end)
 

@@ -34,7 +34,8 @@ local function small_pair(options, change)
   r.workload = function()
     return {
       prompts = assert(data.prompts { dataset = "spec_bench", subset = "qa", count = 8 }),
-      limits = function() return { max_tokens = 24 } end, group = function(p) return p.id % 2 == 0 and "even" or "odd" end,
+      limits = function() return { max_tokens = 24 } end,
+      group = function(p) return p.id % 2 == 0 and "even" or "odd" end,
     }
   end
   if change then change(r) end
@@ -46,7 +47,7 @@ end
 local function with_store(r, f)
   local folder = os.tmpname()
   os.remove(folder)
-  local remove <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
   local s <close> = assert(store.create(folder, { round = r.name, title = r.title, axes = r.axes, report = r.report }))
   return f(s, folder)
 end
@@ -247,7 +248,8 @@ describe("a server's own profiler", function()
     assert.equal("{output}", env.VLLM_TORCH_PROFILER_DIR)
     _, env = own "sglang"
     assert.equal("{output}", env.SGLANG_TORCH_PROFILER_DIR)
-    assert.truthy(own "vllm":find("--profiler-config.profiler torch --profiler-config.torch_profiler_dir {output}", 1, true))
+    local line = own "vllm"
+    assert.truthy(line:find("--profiler-config.profiler torch --profiler-config.torch_profiler_dir {output}", 1, true))
   end)
 
   it("is refused where there is none", function()
@@ -260,7 +262,8 @@ describe("a server's own profiler", function()
     local the_plan = small_pair()
     local job = the_plan.jobs[1]
     local sim <close> = assert(bench.server.start {
-      argv = { environment.executable, "sim", "--profile", "qwen2.5-14b", "--k", "0", "--port", "{port}", "--speed", "40" },
+      argv = { environment.executable, "sim", "--profile", "qwen2.5-14b", "--k", "0", "--port", "{port}",
+        "--speed", tostring(SPEED) },
     })
     sim.model = job.engine.served_name(job.server)
     local function trouble(start, stop)
@@ -281,7 +284,8 @@ describe("a server's prefix cache", function()
     local the_plan = small_pair()
     job = the_plan.jobs[1]
     sim = assert(bench.server.start {
-      argv = { environment.executable, "sim", "--profile", "qwen2.5-14b", "--k", "0", "--port", "{port}", "--speed", "40" },
+      argv = { environment.executable, "sim", "--profile", "qwen2.5-14b", "--k", "0", "--port", "{port}",
+        "--speed", tostring(SPEED) },
     })
     sim.model = job.engine.served_name(job.server)
   end)
@@ -315,7 +319,8 @@ describe("a server's prefix cache", function()
   it("that will not be emptied spoils the cell", function()
     local result = measured "/no_such_path"
     assert.equal("failed", result.status)
-    assert.truthy(result.error:find("the prefix cache could not be emptied: /no_such_path answered HTTP status 404", 1, true))
+    local reason = "the prefix cache could not be emptied: /no_such_path answered HTTP status 404"
+    assert.truthy(result.error:find(reason, 1, true), result.error)
   end)
 
   it("is got round by salt, or kept, and the cell says which", function()
@@ -341,7 +346,7 @@ describe("tasks side by side", function()
     local ended = false
     local ok, message = pcall(bench.task.each, { 1, 2 }, function(i)
       if i == 1 then error("broken on purpose", 0) end
-      local guard <close> = setmetatable({}, { __close = function() ended = true end })
+      local _ <close> = setmetatable({}, { __close = function() ended = true end })
       bench.task.sleep(100)
     end)
     assert.is_false(ok)

@@ -8,6 +8,7 @@ local drive = require "specbench.bench.drive"
 local measure = require "sb.measure"
 local process = require "specbench.bench.process"
 local simulator = require "specbench.bench.simulator"
+local task = require "specbench.task"
 local truth = require "specbench.truth"
 
 local clients = {}
@@ -54,8 +55,23 @@ local function share_of_others(busy, cpus, server_cpu, cost)
   return math.max(0, (busy - server_cpu - cost.cpu_s) / (cost.wall_s * cpus))
 end
 
+local STALL_EVERY, STALL = 0.4, 0.1 -- seconds
+
+-- Stops the whole server for a moment again and again, as a preemption or a long prefill would.
+local function stall(pid)
+  return task.spawn(function()
+    while true do
+      task.sleep(STALL_EVERY)
+      os.execute("kill -STOP " .. pid)
+      local _go <close> = setmetatable({}, { __close = function() os.execute("kill -CONT " .. pid) end })
+      task.sleep(STALL)
+    end
+  end)
+end
+
 ---@class specbench.bench.load
 ---@field server string[] the simulator's pacing
+---@field stalls boolean? the server stands still now and then
 ---@field streams integer
 ---@field requests integer
 ---@field tokens integer of an answer
@@ -78,7 +94,9 @@ function clients.run(client, load)
     argv[#argv + 1] = tostring(word)
   end
   local busy, server_cpu = process.machine(), process.cpu(sim.process:pid())
+  local staller <close> = load.stalls and stall(sim.process:pid()) or nil
   local cost, message = process.run(argv)
+  if staller then staller:cancel() end
   if not cost then error(message, 0) end
   server_cpu = process.cpu(sim.process:pid()) - server_cpu
   local busy_after, cpus = process.machine()

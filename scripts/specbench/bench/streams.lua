@@ -15,9 +15,7 @@ local loads = {
   { name = "20 ms, 3 tokens", server = { "--step-ms", "20", "--tokens-per-chunk", "3" }, streams = 64 },
   { name = "20 ms, 3 tokens", server = { "--step-ms", "20", "--tokens-per-chunk", "3" }, streams = 128 },
   { name = "20 ms, 3 tokens", server = { "--step-ms", "20", "--tokens-per-chunk", "3" }, streams = 512 },
-  -- the whole server stands still twice: requests 100 and 200 bring it about
-  { name = "10 ms, stalls", server = { "--step-ms", "10", "--fault", "freeze@100:0.1", "--fault", "freeze@200:0.1" },
-    streams = 64 },
+  { name = "10 ms, stalls", server = paced, streams = 64, stalls = true },
   { name = "flooded", server = { "--flood" }, streams = 64 },
   { name = "flooded", server = { "--flood" }, streams = 128 },
   { name = "flooded", server = { "--flood" }, streams = 512 },
@@ -48,8 +46,8 @@ local function chosen(options)
     local place = load.name .. count
     if not seen[place] then
       seen[place] = true
-      list[#list + 1] = { name = load.name, server = load.server, streams = count, without = load.without,
-        requests = options.requests or load.requests or 4 * count, tokens = options.tokens }
+      list[#list + 1] = { name = load.name, server = load.server, stalls = load.stalls, streams = count,
+        without = load.without, requests = options.requests or load.requests or 4 * count, tokens = options.tokens }
     end
   end
   return list

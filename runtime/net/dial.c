@@ -1,0 +1,397 @@
+#include "net/dial.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+
+/* Easy handles kept for the next dial, and libcurl's smallest buffers: no body passes through them. */
+enum { KEPT_HANDLES = 16, BUFFER = 1024, UPLOAD_BUFFER = 16 * 1024 };
+
+/* A multi handle on the loop. All bare dials share one. A dial that libcurl goes on translating has one of
+ * its own: libcurl looks for dead connections whenever it makes one, and takes a connection in our hands
+ * whose bytes wait to be read, or that is two minutes old, for dead. */
+typedef struct exchange {
+  sb_dialer *dialer;
+  CURLM *multi;      /* NULL once closed */
+  uv_timer_t timer;  /* libcurl's timeout; or 0: dials may have ended */
+  int running;       /* dials that have not ended */
+} exchange;
+
+struct sb_dialer {
+  uv_loop_t *loop;
+  exchange *shared;
+  CURLSH *share;     /* names and TLS sessions, for all exchanges */
+  sb_dial *kept;
+  int kept_count;
+  int open_handles;  /* libuv handles not yet closed; the last one frees */
+  bool closing;
+  curl_socket_t taking; /* the socket that libcurl must not close */
+  sb_strbuf no_proxy;
+};
+
+struct sb_dial {
+  exchange *exchange;
+  CURL *easy;
+  sb_dial *next;     /* of the kept ones */
+  bool ended;        /* on_end was called */
+  sb_dial_end_fn on_end;
+  void *context;
+  char error[CURL_ERROR_SIZE];
+};
+
+typedef struct poll_context {
+  uv_poll_t poll;
+  sb_dialer *dialer;
+  exchange *exchange;
+  curl_socket_t socket;
+} poll_context;
+
+static void drop_handle(sb_dialer *dialer)
+{
+  if (--dialer->open_handles == 0 && dialer->closing)
+    free(dialer);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+  exchange *x = handle->data;
+  sb_dialer *dialer = x->dialer;
+  free(x);
+  drop_handle(dialer);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+  poll_context *context = handle->data;
+  sb_dialer *dialer = context->dialer; /* the exchange may be gone by now */
+  free(context);
+  drop_handle(dialer);
+}
+
+/* Reports every dial that has ended. Never called from inside one of libcurl's callbacks. */
+static void collect(exchange *x)
+{
+  CURLMsg *message;
+  int left;
+  while (x->multi && (message = curl_multi_info_read(x->multi, &left))) {
+    if (message->msg != CURLMSG_DONE)
+      continue;
+    sb_dial *dial;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&dial);
+    CURLcode code = message->data.result;
+    dial->ended = true;
+    x->running--;
+    const char *error = dial->error[0] ? dial->error : curl_easy_strerror(code);
+    dial->on_end(dial->context, code == CURLE_OK ? NULL : error);
+  }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+  poll_context *context = poll->data;
+  exchange *x = context->exchange;
+  int flags = (status < 0 ? CURL_CSELECT_ERR : 0) | (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+              (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+  int running;
+  curl_multi_socket_action(x->multi, context->socket, flags, &running);
+  collect(x);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+  exchange *x = timer->data;
+  long wait_ms = -1;
+  int running;
+  curl_multi_socket_action(x->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  /* libcurl does not repeat a wish that it uttered before this timer was set to 0 in between */
+  curl_multi_timeout(x->multi, &wait_ms);
+  if (wait_ms >= 0)
+    uv_timer_start(timer, on_timer, (uint64_t)wait_ms, 0);
+  collect(x);
+}
+
+/* libcurl's wish for a timeout. It must not be called back from here, so even 0 goes through the loop; libuv
+ * runs a 0 ms timer at the start of its next turn, without waiting. */
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *user)
+{
+  (void)multi;
+  exchange *x = user;
+  if (!x->multi)
+    return 0;
+  if (timeout_ms < 0)
+    uv_timer_stop(&x->timer);
+  else
+    uv_timer_start(&x->timer, on_timer, (uint64_t)timeout_ms, 0);
+  return 0;
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *socket_user)
+{
+  (void)easy;
+  exchange *x = user;
+  poll_context *context = socket_user;
+  if (what == CURL_POLL_REMOVE) {
+    if (context) {
+      if (x->multi)
+        curl_multi_assign(x->multi, socket, NULL);
+      uv_close((uv_handle_t *)&context->poll, on_poll_closed);
+    }
+    return 0;
+  }
+  if (!context) {
+    context = sb_calloc(1, sizeof *context);
+    context->dialer = x->dialer;
+    context->exchange = x;
+    context->socket = socket;
+    if (uv_poll_init_socket(x->dialer->loop, &context->poll, socket)) {
+      free(context);
+      return -1;
+    }
+    context->poll.data = context;
+    x->dialer->open_handles++;
+    curl_multi_assign(x->multi, socket, context);
+  }
+  int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+  uv_poll_start(&context->poll, events, on_poll);
+  return 0;
+}
+
+static int on_close_socket(void *user, curl_socket_t socket)
+{
+  sb_dialer *dialer = user;
+  return socket == dialer->taking ? 0 : close(socket);
+}
+
+static exchange *open_exchange(sb_dialer *dialer)
+{
+  CURLM *multi = curl_multi_init();
+  if (!multi)
+    return NULL;
+  exchange *x = sb_calloc(1, sizeof *x);
+  x->dialer = dialer;
+  x->multi = multi;
+  uv_timer_init(dialer->loop, &x->timer);
+  x->timer.data = x;
+  dialer->open_handles++;
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, x);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, x);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 65536L);
+  return x;
+}
+
+static void close_exchange(exchange *x)
+{
+  CURLM *multi = x->multi;
+  x->multi = NULL;
+  curl_multi_cleanup(multi);
+  uv_close((uv_handle_t *)&x->timer, on_timer_closed);
+}
+
+sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err)
+{
+  static bool initialised;
+  if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT)) {
+    sb_err_set(err, SB_EIO, "libcurl cannot be initialised");
+    return NULL;
+  }
+  initialised = true;
+  sb_dialer *dialer = sb_calloc(1, sizeof *dialer);
+  dialer->loop = loop;
+  dialer->taking = CURL_SOCKET_BAD;
+  dialer->share = curl_share_init();
+  dialer->shared = dialer->share ? open_exchange(dialer) : NULL;
+  if (!dialer->shared) {
+    curl_share_cleanup(dialer->share);
+    free(dialer);
+    sb_err_set(err, SB_ENOMEM, "libcurl has no multi handle");
+    return NULL;
+  }
+  curl_share_setopt(dialer->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+  curl_share_setopt(dialer->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  /* a loopback server is never behind the user's proxy */
+  sb_strbuf_puts(&dialer->no_proxy, "127.0.0.1,localhost,::1");
+  const char *more = getenv("no_proxy");
+  if (more && *more)
+    sb_strbuf_printf(&dialer->no_proxy, ",%s", more);
+  return dialer;
+}
+
+void sb_dialer_free(sb_dialer *dialer)
+{
+  if (!dialer)
+    return;
+  dialer->closing = true;
+  while (dialer->kept) {
+    sb_dial *dial = dialer->kept;
+    dialer->kept = dial->next;
+    curl_easy_cleanup(dial->easy);
+    free(dial);
+  }
+  close_exchange(dialer->shared);
+  curl_share_cleanup(dialer->share);
+  sb_strbuf_deinit(&dialer->no_proxy);
+}
+
+static bool is_loopback(const char *host)
+{
+  static const char *const names[] = { "127.0.0.1:", "localhost:", "[::1]:" };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strncmp(host, names[i], strlen(names[i])))
+      return true;
+  return false;
+}
+
+bool sb_dialer_is_bare(const char *origin)
+{
+  static const char *const proxies[] = { "http_proxy", "all_proxy", "ALL_PROXY" };
+  if (strncmp(origin, "http://", 7) != 0)
+    return false;
+  if (is_loopback(origin + 7))
+    return true;
+  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
+    if (getenv(proxies[i]))
+      return false;
+  return true;
+}
+
+static sb_dial *take_dial(sb_dialer *dialer)
+{
+  sb_dial *dial = dialer->kept;
+  if (dial) {
+    dialer->kept = dial->next;
+    dialer->kept_count--;
+    CURL *easy = dial->easy;
+    curl_easy_reset(easy);
+    *dial = (sb_dial){ .easy = easy };
+    return dial;
+  }
+  CURL *easy = curl_easy_init();
+  if (!easy)
+    return NULL;
+  dial = sb_calloc(1, sizeof *dial);
+  dial->easy = easy;
+  return dial;
+}
+
+void sb_dial_close(sb_dial *dial)
+{
+  exchange *x = dial->exchange;
+  sb_dialer *dialer = x->dialer;
+  if (!dial->ended)
+    x->running--;
+  curl_multi_remove_handle(x->multi, dial->easy); /* closes the connection */
+  if (x != dialer->shared)
+    close_exchange(x);
+  if (dialer->kept_count == KEPT_HANDLES) {
+    curl_easy_cleanup(dial->easy);
+    free(dial);
+    return;
+  }
+  dial->next = dialer->kept;
+  dialer->kept = dial;
+  dialer->kept_count++;
+}
+
+static CURLcode configure(sb_dial *dial, const char *origin)
+{
+  CURL *easy = dial->easy;
+  sb_dialer *dialer = dial->exchange->dialer;
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, dial);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, dial->error);
+  curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+  curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, dialer->no_proxy.data);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_SHARE, dialer->share);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, dialer);
+  return curl_easy_setopt(easy, CURLOPT_URL, origin);
+}
+
+/* Connects at once instead of in the loop's next turn. What has ended already is reported from there. */
+static void kick(exchange *x)
+{
+  int running = 0;
+  curl_multi_socket_action(x->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  if (running < x->running)
+    uv_timer_start(&x->timer, on_timer, 0, 0);
+}
+
+sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_end, void *context,
+                       sb_err *err)
+{
+  sb_dial *dial = take_dial(dialer);
+  exchange *x = sb_dialer_is_bare(origin) ? dialer->shared : open_exchange(dialer);
+  if (!dial || !x) {
+    sb_err_set(err, SB_ENOMEM, "libcurl has no handle");
+    if (dial) {
+      curl_easy_cleanup(dial->easy);
+      free(dial);
+    }
+    if (x && x != dialer->shared)
+      close_exchange(x);
+    return NULL;
+  }
+  dial->exchange = x;
+  dial->on_end = on_end;
+  dial->context = context;
+  x->running++;
+  CURLcode code = configure(dial, origin);
+  if (code == CURLE_OK && curl_multi_add_handle(x->multi, dial->easy) == CURLM_OK) {
+    kick(x);
+    return dial;
+  }
+  sb_err_set(err, SB_EINVAL, "no connection to %.150s: %s", origin, curl_easy_strerror(code));
+  sb_dial_close(dial);
+  return NULL;
+}
+
+int sb_dial_socket(const sb_dial *dial)
+{
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(dial->easy, CURLINFO_ACTIVESOCKET, &socket);
+  return socket;
+}
+
+int sb_dial_take_socket(sb_dial *dial)
+{
+  sb_dialer *dialer = dial->exchange->dialer;
+  int socket = sb_dial_socket(dial);
+  dialer->taking = socket;
+  sb_dial_close(dial);
+  dialer->taking = CURL_SOCKET_BAD;
+  return socket;
+}
+
+ssize_t sb_dial_send(sb_dial *dial, const void *data, size_t size, const char **error)
+{
+  size_t sent = 0;
+  CURLcode code = curl_easy_send(dial->easy, data, size, &sent);
+  if (code == CURLE_OK)
+    return (ssize_t)sent;
+  *error = curl_easy_strerror(code);
+  return code == CURLE_AGAIN ? 0 : -1;
+}
+
+ssize_t sb_dial_receive(sb_dial *dial, void *data, size_t size, const char **error)
+{
+  size_t received = 0;
+  CURLcode code = curl_easy_recv(dial->easy, data, size, &received);
+  *error = NULL;
+  if (code == CURLE_OK)
+    return received ? (ssize_t)received : -1;
+  if (code == CURLE_AGAIN)
+    return 0;
+  *error = curl_easy_strerror(code);
+  return -1;
+}

@@ -1,0 +1,105 @@
+-- Cells whose throughput cannot be what the server is able to do, judging by the same cell at other
+-- concurrencies.
+--
+-- With more streams a server's throughput does not fall, and it does not grow faster than their number. So each
+-- neighbour allows a band: from b/b' of its throughput to all of it where the cell has fewer streams (b < b'),
+-- from all of it to b/b' times of it where it has more. A cell is an anomaly where the median of its three
+-- nearest neighbours puts it out of their bands by more than FACTOR. A bad neighbour is one of three: it cannot
+-- get a good cell accused.
+
+local anomaly = {
+  -- Of the 696 published cells of round 1 only one is out of its bands at all (75 times), so noise and mild
+  -- overload need little room. Slowed down one by one, the others are all found at a third of their throughput,
+  -- 84 % at a half, and no other cell is accused.
+  FACTOR = 1.25,
+}
+
+local NEIGHBOURS, FEWEST = 3, 2
+local AXIS = "concurrency"
+
+---@class specbench.anomaly
+---@field cell table
+---@field factor number throughput / the nearest throughput that the neighbours allow
+---@field reason string
+
+-- Cells at the same place but for the concurrency.
+local function series_of(cells, throughput)
+  local by_place, order = {}, {}
+  for _, cell in ipairs(cells) do
+    local concurrency, value = tonumber(cell.coordinates[AXIS]), throughput(cell)
+    if concurrency and concurrency > 0 and value and value > 0 then
+      local words = {}
+      for name, at in pairs(cell.coordinates) do
+        if name ~= AXIS then words[#words + 1] = ("%s=%s"):format(name, at) end
+      end
+      table.sort(words)
+      local place = table.concat(words, "\31") .. "\31" .. tostring(cell.repetition)
+      if not by_place[place] then
+        by_place[place] = {}
+        order[#order + 1] = by_place[place]
+      end
+      table.insert(by_place[place],
+        { cell = cell, concurrency = concurrency, value = value, x = math.log(concurrency), y = math.log(value) })
+    end
+  end
+  return order
+end
+
+-- The nearest others along the axis, the nearest first.
+local function neighbours_of(series, point)
+  local list = {}
+  for _, other in ipairs(series) do
+    if other.x ~= point.x then list[#list + 1] = other end
+  end
+  table.sort(list, function(a, b)
+    local left, right = math.abs(a.x - point.x), math.abs(b.x - point.x)
+    return left ~= right and left < right or left == right and a.x < b.x
+  end)
+  return { table.unpack(list, 1, NEIGHBOURS) }
+end
+
+-- How far the point lies above (or, negative, below) what one neighbour allows; a natural logarithm.
+local function outside(point, other)
+  local step = point.x - other.x
+  local low, high = other.y + math.min(0, step), other.y + math.max(0, step)
+  return point.y > high and point.y - high or point.y < low and point.y - low or 0
+end
+
+-- The median; of two, the one nearer to nothing, and nothing where they disagree.
+local function agreed(values)
+  table.sort(values)
+  if #values ~= 2 then return values[(#values + 1) // 2] end
+  if values[1] * values[2] <= 0 then return 0 end
+  return values[1] > 0 and values[1] or values[2]
+end
+
+local function judge(series, point)
+  local near = neighbours_of(series, point)
+  if #near < FEWEST then return nil end
+  local distances, words = {}, {}
+  for i, other in ipairs(near) do
+    distances[i] = outside(point, other)
+    words[i] = ("%.4g at %g"):format(other.value, other.concurrency)
+  end
+  local distance = agreed(distances)
+  if math.abs(distance) <= math.log(anomaly.FACTOR) then return nil end
+  return {
+    cell = point.cell, factor = math.exp(distance),
+    reason = ("%.4g tokens/s is %.3g times %s than its neighbours along concurrency allow (%s)"):format(point.value,
+      math.exp(math.abs(distance)), distance < 0 and "less" or "more", table.concat(words, ", ")),
+  }
+end
+
+---Finds the cells that leave the trend of their neighbours; needs three concurrencies or more.
+---@param cells table[] one a place of the grid and repeat
+---@param throughput fun(cell: table): number? tokens/s
+---@return specbench.anomaly[] list in the cells' order within each line of the grid
+function anomaly.find(cells, throughput)
+  local found = {}
+  for _, series in ipairs(series_of(cells, throughput)) do
+    for _, point in ipairs(series) do found[#found + 1] = judge(series, point) end
+  end
+  return found
+end
+
+return anomaly

@@ -1,0 +1,184 @@
+-- What can be compared: a results folder, the reference system's, or JSON files of vLLM's `bench serve
+-- --save-result` and of GuideLLM. Each becomes a list of points: a measured cell with coordinates and figures.
+
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local reference_folder = require "specbench.reference_folder"
+local speedup = require "specbench.speedup"
+local store = require "specbench.store"
+
+local compare_input = {}
+
+---@class specbench.compare.point
+---@field coordinates table<string, any> concurrency and qps (requests/s) among them, 0: not so limited; absent: unknown
+---@field repetition integer from 1
+---@field order string of two points with one place and repetition the later counts
+---@field figures { total_throughput: number?, output_throughput: number?, ttft_ms: number?, tpot_ms: number? } tokens/s
+---  and mean milliseconds
+---@field per_request boolean its requests were kept
+---@field workload string? what was asked, where it is known
+---@field clock_scale number
+
+---@class specbench.compare.side
+---@field path string
+---@field kind "results"|"reference"|"vLLM"|"GuideLLM"
+---@field points fun(self, other: specbench.compare.side): specbench.compare.point[] as they compare with the other
+
+-- Ours against another tool's: its convention of a latency, chunks with text (runtime/measure/README.md).
+local function cell_figures(cell, own)
+  local m, row = cell.metrics, cell.row
+  local latency = own and "%s.mean" or "ref_%s.mean"
+  return {
+    total_throughput = speedup.total_token_throughput(cell), output_throughput = m.output_throughput,
+    ttft_ms = row and row.mean_ttft_ms or m[latency:format "ttft_ms"],
+    tpot_ms = row and row.mean_tpot_ms or m[latency:format "tpot_ms"],
+  }
+end
+
+-- Where the cell lies: by the round's axes, or as the reference system's folders name it.
+local function cell_coordinates(cell, as_reference)
+  local at, about, work = {}, cell.reference, cell.identity.workload
+  if as_reference and about then
+    at = { method = about.method, task = about.folder, k = math.max(about.num_spec_tokens or 0, 0),
+      context = about.context or "-" }
+  else
+    for name, value in pairs(cell.coordinates) do at[name] = value end
+  end
+  at.concurrency = cell.coordinates.concurrency or work.rate and 0 or work.concurrency
+  at.qps = cell.coordinates.qps or work.rate or 0
+  return at
+end
+
+local function folder_side(path, kind, the_store)
+  local side = { path = path, kind = kind }
+  function side.points(_, other)
+    local points = {}
+    for i, cell in ipairs(the_store:cells()) do
+      points[i] = {
+        coordinates = cell_coordinates(cell, kind == "reference" or other.kind == "reference"),
+        repetition = cell.repetition, order = cell.started, per_request = kind == "results",
+        figures = cell_figures(cell, other.kind == "results"), clock_scale = cell.clock_scale,
+        workload = json.encode(cell.identity.workload),
+      }
+    end
+    return points
+  end
+  return side
+end
+
+local function number(value)
+  return type(value) == "number" and value or nil
+end
+
+-- A request rate is its own axis; "inf" sends all that the concurrency allows.
+local function load_coordinates(concurrency, rate)
+  if rate then return { concurrency = 0, qps = rate } end
+  return { concurrency = concurrency, qps = concurrency and 0 }
+end
+
+local function vllm_point(document)
+  if not number(document.output_throughput) or not number(document.duration) then return nil end
+  return {
+    coordinates = load_coordinates(number(document.max_concurrency), number(document.request_rate)),
+    per_request = type(document.ttfts) == "table" and #document.ttfts > 0,
+    figures = {
+      total_throughput = number(document.total_token_throughput), output_throughput = document.output_throughput,
+      ttft_ms = number(document.mean_ttft_ms), tpot_ms = number(document.mean_tpot_ms),
+    },
+  }
+end
+
+local function child(value, ...)
+  for _, name in ipairs { ... } do
+    if type(value) ~= "table" then return nil end
+    value = value[name]
+  end
+  return value
+end
+
+-- Its inter_token_latency_ms leaves the first token out, as everybody's TPOT does; its TPOT counts it in.
+local function guidellm_point(benchmark)
+  local function mean(name) return number(child(benchmark, "metrics", name, "successful", "mean")) end
+  local strategy = child(benchmark, "config", "strategy") or child(benchmark, "args", "strategy") or {}
+  local kind = strategy.kind or strategy.type_ -- the newer versions and the older
+  local one_at_a_time = kind == "synchronous" and 1 or nil
+  return {
+    coordinates = load_coordinates(one_at_a_time or number(strategy.streams) or number(strategy.max_concurrency),
+      (kind == "constant" or kind == "poisson") and number(strategy.rate) or nil),
+    per_request = false,
+    figures = {
+      total_throughput = mean "tokens_per_second", output_throughput = mean "output_tokens_per_second",
+      ttft_ms = mean "time_to_first_token_ms", tpot_ms = mean "inter_token_latency_ms",
+    },
+  }
+end
+
+-- The points of one file, and what wrote it.
+local function read_file(path)
+  local text, message = fs.read(path)
+  if not text then return nil, message end
+  local document, why = json.decode(text)
+  if document == nil then return nil, ("%s is not JSON: %s"):format(path, why) end
+  local list = child(document, "benchmarks")
+  if type(list) == "table" and child(list, 1, "metrics") then
+    local points = {}
+    for i, benchmark in ipairs(list) do points[i] = guidellm_point(benchmark) end
+    return points, "GuideLLM"
+  end
+  local point = type(document) == "table" and vllm_point(document)
+  if not point then
+    return nil, path .. " is neither a result of `vllm bench serve --save-result` nor of GuideLLM"
+  end
+  return { point }, "vLLM"
+end
+
+-- Files of one place are its repeats, in the order of their names.
+local function number_repeats(points)
+  local counts = {}
+  for _, point in ipairs(points) do
+    local at = point.coordinates
+    local place = ("%s %s"):format(at.concurrency, at.qps)
+    counts[place] = (counts[place] or 0) + 1
+    point.repetition, point.order, point.clock_scale = counts[place], "", 1
+  end
+end
+
+local function files_side(path, files)
+  local points, kind = {}, nil
+  for _, file in ipairs(files) do
+    local found, wrote = read_file(file)
+    if not found then return nil, wrote end
+    if kind and kind ~= wrote then
+      return nil, ("%s holds files of %s and of %s: keep them apart"):format(path, kind, wrote)
+    end
+    kind = wrote
+    table.move(found, 1, #found, #points + 1, points)
+  end
+  number_repeats(points)
+  return { path = path, kind = kind, points = function() return points end }
+end
+
+---Opens what is at a path.
+---@param path string
+---@return specbench.compare.side? side
+---@return string? message one line
+function compare_input.open(path)
+  local found = fs.stat(path)
+  if not found then return nil, path .. ": no such file or folder" end
+  if found.type ~= "folder" then return files_side(path, { path }) end
+  if fs.stat(path .. "/round.json") then
+    local results, message = store.open(path)
+    if not results then return nil, message end
+    return folder_side(path, "results", results)
+  end
+  local files = {}
+  for _, name in ipairs(fs.list(path) or {}) do
+    if name:find "%.json$" then files[#files + 1] = path .. "/" .. name end
+  end
+  if #files > 0 then return files_side(path, files) end
+  local published, message = reference_folder.open(path)
+  if published then return folder_side(path, "reference", published) end
+  return nil, ("%s holds no round.json and no *.json; %s"):format(path, message)
+end
+
+return compare_input

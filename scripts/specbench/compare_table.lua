@@ -1,0 +1,123 @@
+-- A comparison as a reader sees it: a table for the terminal, JSON lines for programs.
+
+local compare = require "specbench.compare"
+local json = require "specbench.json"
+local text_table = require "specbench.text_table"
+local verdict = require "specbench.verdict"
+
+local compare_table = {}
+
+local NAMED = 20 -- cells of one side alone that the text names
+
+local titles = {
+  total_throughput = "total throughput", output_throughput = "output throughput", ttft_ms = "TTFT", tpot_ms = "TPOT",
+}
+
+local function sorted_keys(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+local function varying(result)
+  local names = {}
+  for _, name in ipairs(result.axes) do
+    for _, row in ipairs(result.rows) do
+      if text_table.text(row.coordinates[name]) ~= text_table.text(result.rows[1].coordinates[name]) then
+        names[#names + 1] = name
+        break
+      end
+    end
+  end
+  return names
+end
+
+local function geometric_mean(rows, name)
+  local sum, count = 0, 0
+  for _, row in ipairs(rows) do
+    local figure = row.ratios[name]
+    if figure then sum, count = sum + math.log(figure.ratio), count + 1 end
+  end
+  return count > 0 and ("%.2f"):format(math.exp(sum / count)) or "-"
+end
+
+local function notes(result)
+  local lines, counts, other_work, other_clock = {}, {}, 0, 0
+  for _, row in ipairs(result.rows) do
+    if row.why then counts[row.why] = (counts[row.why] or 0) + 1 end
+    if row.other_work then other_work = other_work + 1 end
+    if row.other_clock then other_clock = other_clock + 1 end
+  end
+  for _, why in ipairs(sorted_keys(counts)) do
+    lines[#lines + 1] = ("No interval, the ratio alone, in %d of %d cells: %s"):format(counts[why], #result.rows, why)
+  end
+  if other_work > 0 then
+    lines[#lines + 1] = ("Note: in %d cells prompts, limits or load differ between the two sides"):format(other_work)
+  end
+  if other_clock > 0 then
+    lines[#lines + 1] = ("Note: in %d cells the simulator's clock was scaled differently"):format(other_clock)
+  end
+  return lines
+end
+
+local function one_sided(result, lines)
+  for i, letter in ipairs { "A", "B" } do
+    local list = result.only[i]
+    if #list > 0 then
+      lines[#lines + 1] = ("Only in %s: %d cell%s"):format(letter, #list, #list == 1 and "" or "s")
+      for k = 1, math.min(#list, NAMED) do lines[#lines + 1] = "  " .. compare.place(list[k], result.axes) end
+      if #list > NAMED then lines[#lines + 1] = ("  and %d more (--json names all)"):format(#list - NAMED) end
+    end
+  end
+end
+
+---@param result specbench.compare.result
+---@param sides { [1]: specbench.compare.side, [2]: specbench.compare.side }
+---@return string
+function compare_table.text(result, sides)
+  local axes = varying(result)
+  local columns, rows, means = {}, {}, {}
+  for i, name in ipairs(axes) do columns[i] = { title = name } end
+  for _, name in ipairs(compare.names) do
+    columns[#columns + 1] = { title = titles[name] }
+    means[#means + 1] = ("%s %s"):format(titles[name], geometric_mean(result.rows, name))
+  end
+  columns[#columns + 1] = { title = "" }
+  for i, row in ipairs(result.rows) do
+    local line = {}
+    for k, name in ipairs(axes) do line[k] = text_table.text(row.coordinates[name]) end
+    for _, name in ipairs(compare.names) do line[#line + 1] = verdict.text(row.ratios[name]) end
+    line[#line + 1] = row.slower and "slower" or ""
+    rows[i] = line
+  end
+  local lines = {
+    ("A: %s (%s)"):format(sides[1].path, sides[1].kind), ("B: %s (%s)"):format(sides[2].path, sides[2].kind),
+    ("Ratios B / A of %d cells; [ ]: 95 %% interval over repeats; TTFT and TPOT are times: below 1, B is faster")
+      :format(#result.rows),
+    (text_table.render({ columns = columns, rows = rows }):gsub("\n$", "")),
+    "Geometric means: " .. table.concat(means, ", "),
+  }
+  table.move(notes(result), 1, 9, #lines + 1, lines)
+  one_sided(result, lines)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+---@param result specbench.compare.result
+---@return string JSON lines: the joined cells, then those of one side
+function compare_table.lines(result)
+  local lines = {}
+  local keys = { "coordinates", "repeats", "ratios", "no_interval", "other_work", "slower", "only_in" }
+  for _, row in ipairs(result.rows) do
+    lines[#lines + 1] = json.encode({ coordinates = row.coordinates, repeats = json.array { table.unpack(row.repeats) },
+      ratios = row.ratios, no_interval = row.why, other_work = row.other_work, slower = row.slower }, keys)
+  end
+  for i, letter in ipairs { "A", "B" } do
+    for _, at in ipairs(result.only[i]) do
+      lines[#lines + 1] = json.encode({ coordinates = at, only_in = letter }, keys)
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return compare_table

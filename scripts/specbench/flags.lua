@@ -1,0 +1,94 @@
+-- What a reader must know of single cells before quoting them: anomalies, and cells that mostly measured ramp-up
+-- and drain.
+
+local anomaly = require "specbench.anomaly"
+local json = require "specbench.json"
+local speedup = require "specbench.speedup"
+
+local flags = {}
+
+local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half of the run
+local NAMED = 10
+
+---@class specbench.flag
+---@field cell table
+---@field flag "anomaly"|"drain"
+---@field reason string
+
+---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
+---@param cell table
+---@return string? reason
+function flags.drain(cell)
+  local m, work = cell.metrics, cell.identity.workload
+  if m.drain ~= nil then
+    if not m.drain then return nil end
+    return ("the target concurrency was in flight for %.0f %% of the run"):format(100 * (m.steady_share or 0))
+  end
+  if work.rate or not work.concurrency or not m.requests then return nil end
+  if m.requests >= PROMPTS_A_STREAM * work.concurrency then return nil end
+  return ("%d prompts for %d streams"):format(m.requests, work.concurrency)
+end
+
+---@param cells table[] one a place of the grid and repeat
+---@return specbench.flag[] list anomalies first
+function flags.of(cells)
+  local list = {}
+  for _, found in ipairs(anomaly.find(cells, speedup.total_token_throughput)) do
+    list[#list + 1] = { cell = found.cell, flag = "anomaly", reason = found.reason }
+  end
+  for _, cell in ipairs(cells) do
+    local reason = flags.drain(cell)
+    if reason then list[#list + 1] = { cell = cell, flag = "drain", reason = reason } end
+  end
+  return list
+end
+
+local function place(cell, about)
+  local words = {}
+  for _, axis in ipairs(about.axes) do
+    if #axis.values > 1 then words[#words + 1] = ("%s=%s"):format(axis.name, cell.coordinates[axis.name]) end
+  end
+  if cell.repetition > 1 then words[#words + 1] = "repeat " .. cell.repetition end
+  return table.concat(words, " ")
+end
+
+---@param list specbench.flag[]
+---@param about table the store's round.json
+---@return string text a line an anomaly, one line for all drained cells
+function flags.text(list, about)
+  local lines, anomalies, drained = {}, 0, 0
+  for _, item in ipairs(list) do
+    if item.flag == "drain" then
+      drained = drained + 1
+    else
+      anomalies = anomalies + 1
+      if anomalies <= NAMED then
+        lines[#lines + 1] = ("Anomaly: %s: %s\n"):format(place(item.cell, about), item.reason)
+      end
+    end
+  end
+  if anomalies > NAMED then lines[#lines + 1] = ("Anomaly: %d more in flags.jsonl\n"):format(anomalies - NAMED) end
+  if drained > 0 then
+    lines[#lines + 1] = ("Drain: %d cells mostly measured ramp-up and drain: the target concurrency in flight for less "
+      .. "than half of the run, or without timelines fewer than %d prompts a stream (flags.jsonl names them)\n")
+      :format(drained, PROMPTS_A_STREAM)
+  end
+  return table.concat(lines)
+end
+
+---@param list specbench.flag[]
+---@param about table
+---@return string JSON lines
+function flags.lines(list, about)
+  local lines = {}
+  for i, item in ipairs(list) do
+    local cell = item.cell
+    lines[i] = json.encode({
+      round = about.round, coordinates = cell.coordinates, repetition = cell.repetition, id = cell.id,
+      flag = item.flag, reason = item.reason,
+    }, { "round", "coordinates", "repetition", "id", "flag", "reason" }) .. "\n"
+  end
+  return table.concat(lines)
+end
+
+return flags

@@ -1,0 +1,136 @@
+-- Rounds 1 and 3, cut down, on real llama.cpp servers with the reference's real data files.
+
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local measure = require "sb.measure"
+local proc = require "sb.proc"
+
+local ENGINE = environment.home .. "/tests/engine"
+local DEADLINE_S = 240
+
+-- Why the tests cannot run here; in CI that is a failure.
+local function missing()
+  local data = os.getenv "SPECBENCH_TEST_DATA"
+  if not data then return "SPECBENCH_TEST_DATA is not set" end
+  local python = os.getenv "SPECBENCH_LLAMA_PYTHON" or environment.home .. "/build/llama-venv/bin/python"
+  if not fs.is_executable(python) then return "no Python with xllamacpp at " .. python end
+end
+
+local function wants_engine()
+  local reason = missing()
+  if not reason then return end
+  assert(os.getenv "CI" ~= "1", reason)
+  pending(reason)
+end
+
+-- One thread: two threads that spin for each other starve on a machine that does other things too.
+local MODELS = [[
+local target = { path = "%s/models/tiny-target-q8_0.gguf", binary = "%s/llama-server", engine_args = { "-t", "1" } }
+return {
+  ["qwen2.5-7b"] = target, ["qwen2.5-14b"] = target,
+  ["qwen2.5-0.5b"] = "%s/models/tiny-draft-q8_0.gguf",
+}
+]]
+
+-- Round 3 with the shorter texts only: a CPU takes minutes over the others.
+local SHORT_ROUND3 = [[
+local r = dofile "%s/rounds/round3.lua"
+local workload = r.workload
+r.workload = function(c)
+  local whole = workload(c)
+  local prompts, items = {}, {}
+  for name, value in pairs(whole.prompts) do prompts[name] = value end
+  for _, prompt in ipairs(whole.prompts.items) do
+    if prompt.context <= 512 and prompt.id %% 4 == 0 then items[#items + 1] = prompt end
+  end
+  prompts.items = items
+  whole.prompts = prompts
+  return whole
+end
+return r
+]]
+
+local function run_round(folder, round, settings)
+  local argv = { environment.executable, "run", round, "--engine", "llamacpp", "--models", folder .. "/models.lua",
+    "--datasets", os.getenv "SPECBENCH_TEST_DATA" .. "/datasets", "--no-pictures", "--out", folder .. "/results" }
+  table.move(settings, 1, #settings, #argv + 1, argv)
+  local log = folder .. "/output.txt"
+  local process <close> = assert(proc.start { argv = argv, log = log })
+  assert(process:wait(DEADLINE_S), "the round did not end: see " .. log)
+  local _, how = process:status()
+  assert.equal("exit code 0", how, fs.read(log))
+end
+
+local function cells_of(folder)
+  local cells = {}
+  for _, id in ipairs(assert(fs.list(folder .. "/results/cells"))) do
+    local place = folder .. "/results/cells/" .. id
+    local cell = assert(json.decode(assert(fs.read(place .. "/cell.json"))))
+    cell.run = assert(measure.decode(assert(fs.read(place .. "/records.bin"))))
+    cells[#cells + 1] = cell
+  end
+  return cells
+end
+
+local function in_folder(f)
+  local folder = os.tmpname()
+  os.remove(folder)
+  assert(fs.mkdir(folder))
+  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+  assert(fs.write(folder .. "/models.lua", MODELS:format(ENGINE, ENGINE, ENGINE)))
+  f(folder)
+end
+
+describe("round 1 on a real llama.cpp server", function()
+  it("measures none, draft and n-gram at k = 1 to 3, with acceptance", function()
+    wants_engine()
+    in_folder(function(folder)
+      run_round(folder, environment.home .. "/rounds/round1.lua", {
+        "--quick", "--only", "method=none,draft,ngram", "--only", "model=qwen2.5-7b", "--set", "k=1,2,3",
+        "--set", "lookup=1", "--set", "task=qa", "--set", "concurrency=4",
+      })
+      local cells, drafting = cells_of(folder), 0
+      assert.equal(1 + 3 + 3, #cells)
+      for _, cell in ipairs(cells) do
+        assert.equal(16, cell.metrics.completed)
+        if cell.coordinates.method ~= "none" then
+          drafting = drafting + 1
+          assert.is_true(cell.acceptance.rate > 0.2, cell.id)
+          assert.is_true(cell.acceptance.mean_length <= 1 + cell.coordinates.k)
+        end
+      end
+      assert.equal(6, drafting)
+      local maxima = assert(fs.read(folder .. "/results/auto_test_results/online/max_speedup.jsonl"))
+      assert.truthy(maxima:find('"method": "sps", "task": "SpecBench_qa"', 1, true), maxima)
+    end)
+  end)
+end)
+
+describe("round 3 on two real llama.cpp servers", function()
+  it("loads them at the same moment and tells acceptance by length", function()
+    wants_engine()
+    in_folder(function(folder)
+      assert(fs.write(folder .. "/round3.lua", SHORT_ROUND3:format(environment.home)))
+      run_round(folder, folder .. "/round3.lua", { "--set", "disable_by_batch_size=0", "--set", "k_by_batch_size=0",
+        "--set", "speculative_max_model_len=0", "--set", "chunked_prefill=default", "--set",
+        "scheduler_delay_factor=0", "--set", "multi_step=1" })
+      local cells = cells_of(folder)
+      assert.equal(2, #cells)
+      local spans = {}
+      for i, cell in ipairs(cells) do
+        spans[i] = { cell.run:request(1).t_send, 0 }
+        for k = 1, #cell.run do spans[i][2] = math.max(spans[i][2], cell.run:request(k).t_done) end
+      end
+      assert.is_true(spans[1][1] < spans[2][2] and spans[2][1] < spans[1][2], "the loads do not overlap")
+      local kinds = {}
+      for line in assert(fs.read(folder .. "/results/settings.jsonl")):gmatch "[^\n]+" do
+        local row = json.decode(line)
+        kinds[row.kind] = row
+      end
+      for _, kind in ipairs { "all", "0.25k", "0.5k" } do
+        assert.is_true(kinds[kind].acceptance > 0.2 and kinds[kind].speedup > 0, kind)
+      end
+    end)
+  end)
+end)

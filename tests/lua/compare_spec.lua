@@ -1,0 +1,311 @@
+-- specbench compare: results folders written by hand, so that each ratio is known, and other tools' files.
+
+local compare = require "specbench.compare"
+local compare_input = require "specbench.compare_input"
+local compare_table = require "specbench.compare_table"
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local stats = require "sb.stats"
+
+local root
+
+-- Why the published results are not here; in CI that is a failure.
+local function published()
+  local data = os.getenv "SPECBENCH_TEST_DATA"
+  if data then return data .. "/seed-results/round1" end
+  assert(os.getenv "CI" ~= "1", "SPECBENCH_TEST_DATA is not set")
+  pending "SPECBENCH_TEST_DATA is not set"
+end
+
+local function write(path, value)
+  path = root .. "/" .. path
+  assert(fs.mkdir(path:match "^(.*)/"))
+  assert(fs.write(path, type(value) == "string" and value or json.encode(value)))
+  return path
+end
+
+-- A results folder; cells: { at = coordinates, speed = of the same work, repeats?, reference?, workload? }. At speed 1
+-- 1200 tokens/s, 200 of them the answers', TTFT 50 ms, TPOT 10 ms.
+local function results(name, cells)
+  local axes = {}
+  for axis in pairs(cells[1].at) do axes[#axes + 1] = { name = axis, values = json.array { cells[1].at[axis] } } end
+  write(name .. "/round.json", { format = 1, round = "r", axes = json.array(axes) })
+  for i, cell in ipairs(cells) do
+    for r, speed in ipairs(type(cell.speed) == "table" and cell.speed or { cell.speed }) do
+      write(("%s/cells/%d-%d/cell.json"):format(name, i, r), {
+        coordinates = cell.at, repetition = r, started = "2026", clock_scale = 1, input_tokens = 10000,
+        reference = cell.reference, identity = { workload = cell.workload or { prompts = "p" } },
+        metrics = {
+          duration = 10 / speed, total_output_tokens = 2000, output_throughput = 200 * speed,
+          ["ttft_ms.mean"] = 50 / speed, ["tpot_ms.mean"] = 10 / speed,
+          ["ref_ttft_ms.mean"] = 51 / speed, ["ref_tpot_ms.mean"] = 11 / speed,
+        },
+      })
+    end
+  end
+  return root .. "/" .. name
+end
+
+local function at(concurrency, method)
+  return { concurrency = concurrency, method = method or "draft" }
+end
+
+local function join(a, b, chosen)
+  local sides = { assert(compare_input.open(a)), assert(compare_input.open(b)) }
+  local result, message = compare.join(sides, chosen)
+  return result, message, sides
+end
+
+local function near(expected, value)
+  assert.is_true(value and math.abs(value - expected) <= 1e-9 * math.abs(expected),
+    ("%s where %s is expected"):format(tostring(value), expected))
+end
+
+-- Runs the command; its exit status and both outputs.
+local function command(...)
+  local words = {}
+  for i, word in ipairs { ... } do words[i] = ("'%s'"):format(word) end
+  local _, _, status = os.execute(("'%s' compare %s >'%s/out' 2>'%s/err'"):format(environment.executable,
+    table.concat(words, " "), root, root))
+  return status, fs.read(root .. "/out"), fs.read(root .. "/err")
+end
+
+local function vllm(fields)
+  local document = {
+    date = "20261101-000000", request_rate = "inf", max_concurrency = 8, duration = 10.0, completed = 80,
+    output_throughput = 100.0, total_token_throughput = 600.0, mean_ttft_ms = 102.0, mean_tpot_ms = 22.0,
+  }
+  for name, value in pairs(fields or {}) do document[name] = value end
+  return document
+end
+
+local function guidellm(benchmarks)
+  local list = json.array {}
+  for i, one in ipairs(benchmarks) do
+    local function mean(value) return { successful = { mean = value } } end
+    list[i] = { config = { strategy = one.strategy }, metrics = {
+      output_tokens_per_second = mean(one.output), tokens_per_second = mean(6 * one.output),
+      time_to_first_token_ms = mean(25.5), inter_token_latency_ms = mean(5.5), time_per_output_token_ms = mean(99),
+    } }
+  end
+  return { benchmarks = list }
+end
+
+before_each(function()
+  root = os.tmpname()
+  os.remove(root)
+  assert(fs.mkdir(root))
+end)
+after_each(function() fs.remove(root) end)
+
+describe("two results folders", function()
+  it("are joined by all axes; each ratio is B / A", function()
+    local result = join(results("a", { { at = at(1), speed = 1 }, { at = at(8), speed = 2 } }),
+      results("b", { { at = at(8), speed = 1 }, { at = at(1), speed = 1.25 } }))
+    assert.equal(2, #result.rows)
+    for i, ratio in ipairs { 1.25, 0.5 } do
+      local row = result.rows[i]
+      assert.equal(i == 1 and 1 or 8, row.coordinates.concurrency)
+      near(ratio, row.ratios.total_throughput.ratio)
+      near(ratio, row.ratios.output_throughput.ratio)
+      near(1 / ratio, row.ratios.ttft_ms.ratio)
+      near(1 / ratio, row.ratios.tpot_ms.ratio)
+      assert.is_nil(row.ratios.tpot_ms.low)
+      assert.equal("fewer than 3 repeats on both sides", row.why)
+    end
+  end)
+
+  it("with three repeats have Student's interval over paired log ratios", function()
+    local result, _, sides = join(results("a", { { at = at(1), speed = { 1.0, 2.0, 4.0 } } }),
+      results("b", { { at = at(1), speed = { 1.1, 2.1, 4.4, 9 } } }))
+    local row = result.rows[1]
+    local expected = stats.interval { math.log(1.1), math.log(1.05), math.log(1.1) }
+    near(math.exp(expected.mean), row.ratios.total_throughput.ratio)
+    near(math.exp(expected.low), row.ratios.total_throughput.low)
+    near(math.exp(expected.high), row.ratios.total_throughput.high)
+    near(math.exp(-expected.high), row.ratios.ttft_ms.low)
+    assert.is_nil(row.why)
+    assert.same({ 3, 4 }, row.repeats)
+    local text = compare_table.text(result, sides)
+    assert.truthy(text:find("1.08 [1.01, 1.16]", 1, true), text)
+    assert.is_nil(text:find("No interval", 1, true))
+  end)
+
+  it("count and name cells of one side alone", function()
+    local result, _, sides = join(results("a", { { at = at(1), speed = 1 }, { at = at(4), speed = 1 } }),
+      results("b", { { at = at(1), speed = 1 }, { at = at(1, "none"), speed = 1 }, { at = at(2), speed = 1 } }))
+    local text = compare_table.text(result, sides)
+    assert.truthy(text:find("Only in A: 1 cell\n  concurrency=4 method=draft qps=0\n", 1, true), text)
+    assert.truthy(text:find("Only in B: 2 cells\n  concurrency=1 method=none qps=0\n  concurrency=2 ", 1, true), text)
+    local only = {}
+    for line in compare_table.lines(result):gmatch "[^\n]+" do
+      local row = assert(json.decode(line))
+      if row.only_in then only[#only + 1] = row.only_in end
+    end
+    assert.same({ "A", "B", "B" }, only)
+  end)
+
+  it("with other prompts are compared, and it is said", function()
+    local result, _, sides = join(results("a", { { at = at(1), speed = 1 } }),
+      results("b", { { at = at(1), speed = 1, workload = { prompts = "q" } } }))
+    assert.truthy(compare_table.text(result, sides):find("in 1 cells prompts, limits or load differ", 1, true))
+  end)
+
+  it("that share no cell, or are narrowed to none, are refused in one line", function()
+    local a, b = results("a", { { at = at(1), speed = 1 } }), results("b", { { at = at(2), speed = 1 } })
+    local result, message = join(a, b)
+    assert.is_nil(result)
+    assert.truthy(message:find("no cell in common (joined by concurrency, method, qps)", 1, true), message)
+    assert.truthy(message:find(a .. " has concurrency=1 method=draft", 1, true), message)
+    result, message = join(a, b, { method = { none = true } })
+    assert.is_nil(result)
+    assert.equal(a .. " has no cell that --only takes", message)
+    result, message = join(a, b, { methd = { none = true } })
+    assert.is_nil(result)
+    assert.equal("neither side has an axis 'methd'", message)
+  end)
+end)
+
+describe("other tools' files", function()
+  it("of vLLM are joined by concurrency, with the latencies of its convention", function()
+    local mine = results("a", { { at = at(4), speed = 1 }, { at = at(8), speed = 1 } })
+    local result, _, sides = join(mine, write("serve.json", vllm()))
+    assert.equal(1, #result.rows)
+    local ratios = result.rows[1].ratios
+    near(0.5, ratios.total_throughput.ratio)
+    near(0.5, ratios.output_throughput.ratio)
+    near(2, ratios.ttft_ms.ratio) -- 102 / 51
+    near(2, ratios.tpot_ms.ratio)
+    assert.same({ 4 }, { result.only[1][1].concurrency })
+    assert.truthy(compare_table.text(result, sides):find("no per-request data on both sides", 1, true))
+  end)
+
+  it("of one load are repeats; with requests' latencies in them they give intervals", function()
+    for r, speed in ipairs { 1.0, 1.1, 1.2 } do
+      for _, side in ipairs { "plain", "detailed" } do
+        for _, b in ipairs { 1, 2 } do
+          write(("%s%d/%d.json"):format(side, b, r), vllm { output_throughput = 100 * speed * b ^ (r == 3 and 1.1 or 1),
+            ttfts = side == "detailed" and json.array { 0.1, 0.2 } or nil })
+        end
+      end
+    end
+    local plain = join(root .. "/plain1", root .. "/plain2").rows[1]
+    near(2 ^ (3.1 / 3), plain.ratios.output_throughput.ratio)
+    assert.is_nil(plain.ratios.output_throughput.low)
+    local detailed = join(root .. "/detailed1", root .. "/detailed2").rows[1]
+    near(2 ^ (3.1 / 3), detailed.ratios.output_throughput.ratio)
+    assert.is_true(detailed.ratios.output_throughput.low < 2)
+    assert.same({ 3, 3 }, detailed.repeats)
+  end)
+
+  it("by request rate, or as the only cell where the load is not known", function()
+    local a = write("a/1.json", vllm { request_rate = 4.0 })
+    write("b/1.json", vllm { request_rate = 2.0 })
+    write("b/2.json", vllm { request_rate = 4.0, output_throughput = 300.0 })
+    local result = join(a, root .. "/b")
+    near(3, result.rows[1].ratios.output_throughput.ratio)
+    assert.equal(2.0, result.only[2][1].qps)
+    local unlimited = write("c.json", vllm { max_concurrency = json.null, output_throughput = 50.0 })
+    near(0.5, join(a, unlimited).rows[1].ratios.output_throughput.ratio)
+    local _, message = join(root .. "/b", unlimited)
+    assert.truthy(message:find("nothing to join them by", 1, true), message)
+  end)
+
+  it("of GuideLLM give means; its TPOT is what it calls the inter-token latency", function()
+    local mine = results("a", { { at = at(1), speed = 1 }, { at = at(8), speed = 1 } })
+    local file = write("g.json", guidellm {
+      { strategy = { kind = "synchronous" }, output = 300 },
+      { strategy = { type_ = "concurrent", streams = 8 }, output = 400 },
+      { strategy = { type_ = "constant", rate = 2.0 }, output = 1 },
+    })
+    local result = join(mine, file)
+    near(1.5, result.rows[1].ratios.output_throughput.ratio)
+    near(2, result.rows[2].ratios.output_throughput.ratio)
+    near(2, result.rows[2].ratios.total_throughput.ratio)
+    near(0.5, result.rows[2].ratios.ttft_ms.ratio)
+    near(0.5, result.rows[2].ratios.tpot_ms.ratio)
+    assert.equal(2.0, result.only[2][1].qps)
+  end)
+
+  it("need --only where a folder has several cells for one of theirs", function()
+    local mine = results("a", { { at = at(8, "none"), speed = 1 }, { at = at(8), speed = 2 } })
+    local file = write("serve.json", vllm())
+    local result, message = join(mine, file)
+    assert.is_nil(result)
+    assert.truthy(message:find("they differ in method; choose with --only method=VALUE", 1, true), message)
+    near(0.25, join(mine, file, { method = { draft = true } }).rows[1].ratios.output_throughput.ratio)
+  end)
+end)
+
+describe("a folder of the reference system", function()
+  it("joins ours by method, task, k and concurrency", function()
+    local row = json.decode(fs.read(published() .. "/sps/Task_ShareGPT/Table_MaxConcurrency.jsonl"):match "[^\n]+")
+    local mine = results("a", { {
+      at = { engine = "x", lookup = 4, concurrency = row.max_concurrency }, speed = 1,
+      reference = { method = "sps", folder = "ShareGPT", num_spec_tokens = row.NUM_SPEC_TOKENS },
+    } })
+    local result, message = join(mine, published())
+    assert(result, message)
+    assert.equal(1, #result.rows)
+    assert.equal(695, #result.only[2])
+    near(row.output_throughput / 200, result.rows[1].ratios.output_throughput.ratio)
+    near(row.mean_ttft_ms / 51, result.rows[1].ratios.ttft_ms.ratio)
+  end)
+
+  it("equals itself in all 696 cells", function()
+    local result = join(published(), published())
+    assert.equal(696, #result.rows)
+    for _, line in ipairs(result.rows) do
+      for _, name in ipairs(compare.names) do assert.equal(1, line.ratios[name].ratio) end
+    end
+  end)
+end)
+
+describe("the command", function()
+  it("exits 4 where a cell is slower than allowed, by the ratio where there is no interval", function()
+    local a = results("a", { { at = at(1), speed = 1 }, { at = at(8), speed = 1 } })
+    local b = results("b", { { at = at(1), speed = 1.2 }, { at = at(8), speed = 0.94 } })
+    local status, out, err = command(a, b, "--fail-if-slower", "5%")
+    assert.equal(4, status)
+    assert.truthy(err:find("1 of 2 cells are slower by more than 5% (total_throughput)", 1, true), err)
+    assert.truthy(out:find("slower", 1, true))
+    assert.equal(0, (command(a, b, "--fail-if-slower", "7%")))
+    assert.equal(0, (command(a, b)))
+    assert.equal(4, (command(a, b, "--fail-if-slower", "5%", "--by", "ttft_ms"))) -- 1 / 0.94 = 1.064
+    assert.equal(0, (command(a, b, "--fail-if-slower", "7%", "--by", "ttft_ms")))
+  end)
+
+  it("does not call slower what an interval leaves open", function()
+    local a = results("a", { { at = at(1), speed = { 1, 1, 1 } } })
+    local noisy = results("b", { { at = at(1), speed = { 0.7, 0.9, 1.05 } } })
+    local steady = results("c", { { at = at(1), speed = { 0.90, 0.905, 0.91 } } })
+    assert.equal(0, (command(a, noisy, "--fail-if-slower", "5%")))
+    assert.equal(4, (command(a, steady, "--fail-if-slower", "5%")))
+  end)
+
+  it("refuses what it cannot read or judge in one line, with status 1, and wrong options with 2", function()
+    local a = results("a", { { at = at(8), speed = 1 } })
+    assert(fs.mkdir(root .. "/empty"))
+    for _, case in ipairs {
+      { root .. "/none", "no such file or folder" }, { root .. "/empty", "holds no round.json and no *.json" },
+      { write("broken.json", "{"), "is not JSON" }, { write("other.json", { x = 1 }), "is neither a result of" },
+      { write("b/round.json", "x"):match "^(.*)/", "is no results folder" },
+    } do
+      local status, out, err = command(a, case[1])
+      assert.equal(1, status)
+      assert.equal("", out)
+      assert.truthy(err:find(case[2], 1, true), err)
+      assert.equal(1, select(2, err:gsub("\n", "")))
+    end
+    local bare = write("bare.json",
+      { duration = 1.0, output_throughput = 1.0, max_concurrency = 8, request_rate = "inf" })
+    local status, _, err = command(a, bare, "--fail-if-slower", "5%")
+    assert.equal(1, status)
+    assert.truthy(err:find("no joined cell has total_throughput on both sides", 1, true), err)
+    assert.equal(4, (command(a, bare, "--fail-if-slower", "5%", "--by", "output_throughput")))
+    for _, wrong in ipairs { { "--fail-if-slower", "fast" }, { "--fail-if-slower", "5" }, { "--only", "method" } } do
+      assert.equal(2, (command(a, a, table.unpack(wrong))))
+    end
+  end)
+end)
