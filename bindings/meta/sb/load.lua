@@ -52,7 +52,7 @@ function Load:wait(seconds) end
 ---@return sb.LoadProgress
 function Load:progress() end
 
----@class sb.LoadLag how late the client itself was: a 5 ms timer's lateness less the time spent on the load's own events
+---@class sb.LoadLag how late the client itself was: a 5 ms timer's lateness less the time spent on its own events
 ---@field samples integer
 ---@field p50_ms number
 ---@field p99_ms number

@@ -42,7 +42,8 @@ function memory.run()
   io.stdout:write(("Memory: %.1f kB a stream (peak %.1f MB with %d, %.1f MB with %d, of %d requests); a chunk of a "
     .. "stored timeline %.2f bytes in memory, %.2f on disk, records' own fields included (%d requests x %d chunks); "
     .. "1,000,000 chunks %.1f MB\n"):format(figures.stream_bytes / 1024, few, FEW, many,
-      MANY, MANY, figures.chunk_bytes_memory, figures.chunk_bytes_disk, RECORDED.requests, RECORDED.tokens, figures.million_chunks_mb))
+      MANY, MANY, figures.chunk_bytes_memory, figures.chunk_bytes_disk, RECORDED.requests, RECORDED.tokens,
+      figures.million_chunks_mb))
   return figures
 end
 
