@@ -39,11 +39,11 @@ function memory.run()
     stream_bytes = (many - few) * 2 ^ 20 / (MANY - FEW), chunk_bytes_disk = #bytes / chunks,
     chunk_bytes_memory = million / MILLION, million_chunks_mb = million / 2 ^ 20, peak_mb = { few = few, many = many },
   }
-  io.stdout:write(("Memory: %.1f kB a stream (peak %.1f MB with %d, %.1f MB with %d, of %d requests); a chunk of a "
-    .. "stored timeline %.2f bytes in memory, %.2f on disk, records' own fields included (%d requests x %d chunks); "
-    .. "1,000,000 chunks %.1f MB\n"):format(figures.stream_bytes / 1024, few, FEW, many,
-      MANY, MANY, figures.chunk_bytes_memory, figures.chunk_bytes_disk, RECORDED.requests, RECORDED.tokens,
-      figures.million_chunks_mb))
+  io.stdout:write(("Memory: %.1f kB a stream (peak %.1f MB with %d, %.1f MB with %d, of %d requests)\n")
+    :format(figures.stream_bytes / 1024, few, FEW, many, MANY, MANY),
+    ("A chunk of a stored timeline: %.2f bytes in memory, %.2f on disk, records' own fields included (%d requests x "
+    .. "%d chunks); 1,000,000 chunks %.1f MB\n"):format(figures.chunk_bytes_memory, figures.chunk_bytes_disk,
+      RECORDED.requests, RECORDED.tokens, figures.million_chunks_mb))
   return figures
 end
 
