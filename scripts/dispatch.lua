@@ -1,7 +1,7 @@
 -- specbench COMMAND ...: finds the command's file, reads its command line, runs it.
 
 local cli = require "specbench.cli"
-local command = require "specbench.command"
+local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local home = require("sb.environment").home
 

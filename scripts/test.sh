@@ -13,6 +13,12 @@ cd "$(dirname "$0")/.."
 mkdir -p build
 . scripts/packages.sh
 
+# Tests run in folders of their own.
+if [ -n "${SPECBENCH_TEST_DATA:-}" ]; then
+  SPECBENCH_TEST_DATA=$(cd "$SPECBENCH_TEST_DATA" && pwd) || die "SPECBENCH_TEST_DATA is not a folder"
+  export SPECBENCH_TEST_DATA
+fi
+
 mode=full
 case ${1:-} in
   -h | --help)

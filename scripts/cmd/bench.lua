@@ -1,7 +1,7 @@
 -- Measures specbench itself: what its client costs a chunk, how far its times are from the truth, and the rest of
 -- what a user waits or pays for.
 
-local command = require "specbench.command"
+local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local json = require "specbench.json"
 local drive = require "specbench.bench.drive"
@@ -66,7 +66,7 @@ end
 
 -- What a reader must know beside the figures.
 local function machine_line()
-  local machine = require("specbench.provenance").machine()
+  local machine = require("specbench.sweep.provenance").machine()
   local load = (fs.read "/proc/loadavg" or ""):match "^%S+ %S+ %S+" or "?"
   return ("%s, %s CPUs, %s; load averages before: %s\n\n"):format(machine.cpu or "CPU", machine.cpus or "?",
     machine.kernel or "?", load)

@@ -1,9 +1,9 @@
 -- Puts two sets of results side by side; a guard against slower versions.
 
-local command = require "specbench.command"
+local command = require "specbench.cli.command"
 local compare = require "specbench.compare"
-local compare_input = require "specbench.compare_input"
-local compare_table = require "specbench.compare_table"
+local compare_input = require "specbench.compare.input"
+local compare_table = require "specbench.compare.table"
 
 local SLOWER = 4
 

@@ -1,7 +1,7 @@
 -- The published data files: what they are, getting them, checking them, looking into them.
 
 local cache = require "specbench.dataset.cache"
-local command = require "specbench.command"
+local command = require "specbench.cli.command"
 
 local self = {
   name = "dataset",
@@ -124,7 +124,7 @@ function self.run(options, positionals)
   local action = actions[name]
   if not action then
     local known = { "list", "fetch", "verify", "import", "show" }
-    local meant = require "specbench.nearest"(name, known)
+    local meant = require "specbench.cli.nearest"(name, known)
     command.fail(("dataset: no action '%s'%s; there are %s"):format(name,
       meant and (" (did you mean %s?)"):format(meant) or "", table.concat(known, ", ")), 2)
   end

@@ -1,7 +1,7 @@
 -- Lists the commands.
 
 local cli = require "specbench.cli"
-local command = require "specbench.command"
+local command = require "specbench.cli.command"
 local home = require("sb.environment").home
 
 local self = {

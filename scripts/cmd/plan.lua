@@ -1,11 +1,11 @@
 -- Says what a run would do: cells, servers, expected time. Starts nothing.
 
-local command = require "specbench.command"
-local plan = require "specbench.plan"
-local progress = require "specbench.progress"
-local secrets = require "specbench.secrets"
-local store = require "specbench.store"
-local text_table = require "specbench.text_table"
+local command = require "specbench.cli.command"
+local plan = require "specbench.experiment.plan"
+local progress = require "specbench.sweep.progress"
+local secrets = require "specbench.sweep.secrets"
+local store = require "specbench.sweep.store"
+local text_table = require "specbench.report.text_table"
 
 local self = {
   name = "plan",

@@ -1,10 +1,10 @@
 -- Redraws a results folder from its files.
 
-local command = require "specbench.command"
+local command = require "specbench.cli.command"
 local fs = require "sb.fs"
-local reference_folder = require "specbench.reference_folder"
+local reference_folder = require "specbench.compare.reference_folder"
 local report = require "specbench.report"
-local store = require "specbench.store"
+local store = require "specbench.sweep.store"
 
 local self = {
   name = "report",

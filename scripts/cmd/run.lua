@@ -1,12 +1,12 @@
 -- Measures what of a round is not measured yet, then reports.
 
-local adaptive = require "specbench.adaptive"
-local command = require "specbench.command"
-local plan = require "specbench.plan"
-local progress = require "specbench.progress"
-local repeats = require "specbench.repeats"
+local adaptive = require "specbench.sweep.adaptive"
+local command = require "specbench.cli.command"
+local plan = require "specbench.experiment.plan"
+local progress = require "specbench.sweep.progress"
+local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
-local store = require "specbench.store"
+local store = require "specbench.sweep.store"
 local sweep = require "specbench.sweep"
 
 local self = {

@@ -1,6 +1,6 @@
 -- Prints what a cell's binary records hold, as JSON lines.
 
-local command = require "specbench.command"
+local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local measure = require "sb.measure"
 

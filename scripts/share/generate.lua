@@ -6,7 +6,7 @@
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = here .. "/../?.lua;" .. here .. "/../?/init.lua;" .. package.path
-local manual = require "specbench.manual"
+local manual = require "specbench.cli.manual"
 
 -- Command files may require modules that are part of the specbench program and that plain Lua does
 -- not have. Only their tables are read here, so something that can be called and indexed will do.

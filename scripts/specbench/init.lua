@@ -3,7 +3,7 @@
 local task = require "specbench.task"
 
 local bench = {
-  round = require("specbench.round").new,
+  round = require("specbench.experiment.round").new,
   server = require "specbench.server",
   load = require("specbench.client").load,
   http = require "specbench.http",

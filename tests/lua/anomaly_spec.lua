@@ -1,10 +1,10 @@
 -- Cells that leave the trend of their neighbours, and cells that mostly measured ramp-up and drain.
 
-local anomaly = require "specbench.anomaly"
-local flags = require "specbench.flags"
+local anomaly = require "specbench.analysis.anomaly"
+local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
 local json = require "specbench.json"
-local reference_folder = require "specbench.reference_folder"
+local reference_folder = require "specbench.compare.reference_folder"
 local report = require "specbench.report"
 
 -- Why the published results are not here; in CI that is a failure.

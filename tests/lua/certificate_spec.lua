@@ -1,7 +1,7 @@
 -- The client's certificate: false whenever the client itself was late, whatever the server did.
 
 local bench = require "specbench"
-local certificate = require "specbench.certificate"
+local certificate = require "specbench.sweep.certificate"
 local clock = require "sb.clock"
 local environment = require "sb.environment"
 local task = require "sb.task"

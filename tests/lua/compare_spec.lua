@@ -1,8 +1,8 @@
 -- specbench compare: results folders written by hand, so that each ratio is known, and other tools' files.
 
 local compare = require "specbench.compare"
-local compare_input = require "specbench.compare_input"
-local compare_table = require "specbench.compare_table"
+local compare_input = require "specbench.compare.input"
+local compare_table = require "specbench.compare.table"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.json"

@@ -2,7 +2,7 @@ local environment = require "sb.environment"
 local fs = require "sb.fs"
 local data = require "specbench.dataset"
 local json = require "specbench.json"
-local text = require "specbench.text"
+local text = require "specbench.dataset.text"
 local rng = require "sb.rng"
 local fixture = require "dataset_fixture"
 

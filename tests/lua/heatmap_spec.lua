@@ -1,6 +1,6 @@
-local colour = require "specbench.colour"
-local heatmap = require "specbench.heatmap"
-local text_table = require "specbench.text_table"
+local colour = require "specbench.report.colour"
+local heatmap = require "specbench.report.heatmap"
+local text_table = require "specbench.report.text_table"
 
 local function environment(values)
   return function(name)

@@ -1,4 +1,4 @@
-local manual = require "specbench.manual"
+local manual = require "specbench.cli.manual"
 
 local commands = {
   {

@@ -1,5 +1,5 @@
-local gnuplot = require "specbench.gnuplot"
-local plot = require "specbench.plot"
+local gnuplot = require "specbench.report.gnuplot"
+local plot = require "specbench.report.plot"
 
 local function read(path)
   local file <close> = io.open(path, "rb")

@@ -1,4 +1,4 @@
-local progress = require "specbench.progress"
+local progress = require "specbench.sweep.progress"
 
 local function setup(options)
   local test = { time = 0, written = {} }

@@ -2,9 +2,9 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.json"
-local reference_folder = require "specbench.reference_folder"
+local reference_folder = require "specbench.compare.reference_folder"
 local report = require "specbench.report"
-local speedup = require "specbench.speedup"
+local speedup = require "specbench.analysis.speedup"
 
 -- Why the published results are not here; in CI that is a failure.
 local function published()

@@ -4,12 +4,12 @@ local fs = require "sb.fs"
 local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local home = require("sb.environment").home
-local plan = require "specbench.plan"
+local plan = require "specbench.experiment.plan"
 local report = require "specbench.report"
-local round = require "specbench.round"
-local store = require "specbench.store"
+local round = require "specbench.experiment.round"
+local store = require "specbench.sweep.store"
 local sweep = require "specbench.sweep"
-local workload = require "specbench.workload"
+local workload = require "specbench.experiment.workload"
 
 local function load_round(change)
   local r = assert(round.load(home .. "/rounds/round1.lua"))

@@ -1,16 +1,16 @@
 -- Round 3: two servers at once, loaded at the same moment; its settings, table and picture; profilers; caches.
 
 local bench = require "specbench"
-local cell = require "specbench.cell"
+local cell = require "specbench.sweep.cell"
 local data = require "specbench.dataset"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.json"
-local plan = require "specbench.plan"
-local profile = require "specbench.profile"
+local plan = require "specbench.experiment.plan"
+local profile = require "specbench.sweep.profile"
 local report = require "specbench.report"
-local round = require "specbench.round"
-local store = require "specbench.store"
+local round = require "specbench.experiment.round"
+local store = require "specbench.sweep.store"
 local sweep = require "specbench.sweep"
 
 local home = environment.home

@@ -2,15 +2,15 @@
 -- again with another clock scale.
 
 local bench = require "specbench"
-local divergence = require "specbench.divergence"
+local divergence = require "specbench.analysis.divergence"
 local fs = require "sb.fs"
 local json = require "specbench.json"
 local measure = require "sb.measure"
-local repeats = require "specbench.repeats"
-local speedup = require "specbench.speedup"
-local speedup_table = require "specbench.speedup_table"
+local repeats = require "specbench.analysis.repeats"
+local speedup = require "specbench.analysis.speedup"
+local speedup_table = require "specbench.report.speedup_table"
 local stats = require "sb.stats"
-local verdict = require "specbench.verdict"
+local verdict = require "specbench.analysis.verdict"
 
 -- The records of eight answers, as bytes.
 local function recorded()

@@ -4,11 +4,11 @@
 -- client that was late. In wall time: the figures are worth something on a quiet machine only. Exit status 1: a
 -- figure is out of its bounds.
 
-local certificate = require "specbench.certificate"
+local certificate = require "specbench.sweep.certificate"
 local clock = require "sb.clock"
 local fs = require "sb.fs"
 local task = require "sb.task"
-local text_table = require "specbench.text_table"
+local text_table = require "specbench.report.text_table"
 
 local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
 local truth_log = dofile(here .. "../lua/fixtures/truth_log.lua")

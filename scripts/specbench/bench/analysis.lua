@@ -6,7 +6,7 @@ local json = require "specbench.json"
 local process = require "specbench.bench.process"
 local rounds = require "specbench.bench.rounds"
 local simulator = require "specbench.bench.simulator"
-local store = require "specbench.store"
+local store = require "specbench.sweep.store"
 
 local analysis = {}
 

@@ -9,7 +9,7 @@ local measure = require "sb.measure"
 local process = require "specbench.bench.process"
 local simulator = require "specbench.bench.simulator"
 local task = require "specbench.task"
-local truth = require "specbench.truth"
+local truth = require "specbench.bench.truth"
 
 local clients = {}
 

@@ -4,11 +4,11 @@
 --   specbench tests/engine/vllm/check.lua MODELS OUT [METHOD...]     on a machine with a GPU; README.md says more
 
 local bench = require "specbench"
-local acceptance = require "specbench.acceptance"
+local acceptance = require "specbench.sweep.acceptance"
 local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local fs = require "sb.fs"
-local workload = require "specbench.workload"
+local workload = require "specbench.experiment.workload"
 
 local MODELS, OUT = arg[1], arg[2]
 local CONCURRENCY, REQUESTS, TOKENS, K = 8, 160, 128, 3

@@ -9,10 +9,10 @@
 -- All places are computed here in layout units (a pixel of the SVG), so that nothing overlaps
 -- whatever the labels are; gnuplot only draws.
 
-local colour = require "specbench.colour"
-local gnuplot = require "specbench.gnuplot"
-local heatmap = require "specbench.heatmap"
-local text_table = require "specbench.text_table"
+local colour = require "specbench.report.colour"
+local gnuplot = require "specbench.report.gnuplot"
+local heatmap = require "specbench.report.heatmap"
+local text_table = require "specbench.report.text_table"
 
 local plot = {}
 

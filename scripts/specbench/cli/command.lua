@@ -3,8 +3,8 @@
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
-local nearest = require "specbench.nearest"
-local round = require "specbench.round"
+local nearest = require "specbench.cli.nearest"
+local round = require "specbench.experiment.round"
 
 local command = {}
 

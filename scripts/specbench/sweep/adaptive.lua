@@ -1,8 +1,8 @@
 -- Repeats where they are needed: every cell gets what the rule's first look takes, then only those go on whose
 -- interval does not suffice yet, look by look. A look takes several repeats, so servers start a few times only.
 
-local plan = require "specbench.plan"
-local repeats = require "specbench.repeats"
+local plan = require "specbench.experiment.plan"
+local repeats = require "specbench.analysis.repeats"
 local sweep = require "specbench.sweep"
 
 local adaptive = {}

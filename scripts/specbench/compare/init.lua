@@ -1,7 +1,7 @@
 -- Two sets of results, joined cell by cell: ratios B / A, with intervals where both sides' repeats carry them.
 
 local stats = require "sb.stats"
-local text_table = require "specbench.text_table"
+local text_table = require "specbench.report.text_table"
 
 local compare = {
   names = { "total_throughput", "output_throughput", "ttft_ms", "tpot_ms" },

@@ -1,6 +1,6 @@
 -- A round: what its author writes, checked, and expanded into cells.
 
-local nearest = require "specbench.nearest"
+local nearest = require "specbench.cli.nearest"
 
 local round = {}
 

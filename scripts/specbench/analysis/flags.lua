@@ -1,9 +1,9 @@
 -- What a reader must know of single cells before quoting them: anomalies, and cells that mostly measured ramp-up
 -- and drain.
 
-local anomaly = require "specbench.anomaly"
+local anomaly = require "specbench.analysis.anomaly"
 local json = require "specbench.json"
-local speedup = require "specbench.speedup"
+local speedup = require "specbench.analysis.speedup"
 
 local flags = {}
 

@@ -3,7 +3,7 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.json"
-local round = require "specbench.round"
+local round = require "specbench.experiment.round"
 
 local reference_folder = {}
 

@@ -2,9 +2,9 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.json"
-local plot = require "specbench.plot"
-local speedup = require "specbench.speedup"
-local text_table = require "specbench.text_table"
+local plot = require "specbench.report.plot"
+local speedup = require "specbench.analysis.speedup"
+local text_table = require "specbench.report.text_table"
 
 local settings_table = {}
 

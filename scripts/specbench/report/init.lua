@@ -1,18 +1,18 @@
 -- Redraws everything that a reader looks at, from a results folder's files alone: the reference's tables,
 -- heatmaps for the terminal and as pictures, and the table of maxima.
 
-local flags = require "specbench.flags"
+local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
-local heatmap = require "specbench.heatmap"
-local plot = require "specbench.plot"
-local reference = require "specbench.reference"
-local round = require "specbench.round"
-local repeats = require "specbench.repeats"
-local settings_table = require "specbench.settings_table"
-local speedup = require "specbench.speedup"
-local speedup_table = require "specbench.speedup_table"
-local text_table = require "specbench.text_table"
-local verdict = require "specbench.verdict"
+local heatmap = require "specbench.report.heatmap"
+local plot = require "specbench.report.plot"
+local reference = require "specbench.report.reference"
+local round = require "specbench.experiment.round"
+local repeats = require "specbench.analysis.repeats"
+local settings_table = require "specbench.report.settings_table"
+local speedup = require "specbench.analysis.speedup"
+local speedup_table = require "specbench.report.speedup_table"
+local text_table = require "specbench.report.text_table"
+local verdict = require "specbench.analysis.verdict"
 
 local report = {}
 

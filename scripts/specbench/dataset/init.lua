@@ -12,10 +12,10 @@ local rng = require "sb.rng"
 local cnn = require "specbench.dataset.cnn"
 local generated = require "specbench.dataset.generated"
 local json = require "specbench.json"
-local nearest = require "specbench.nearest"
+local nearest = require "specbench.cli.nearest"
 local own = require "specbench.dataset.own"
 local profile = require "specbench.dataset.profile"
-local text = require "specbench.text"
+local text = require "specbench.dataset.text"
 
 local data = { length_label = require "specbench.dataset.length" }
 

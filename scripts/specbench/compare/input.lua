@@ -3,9 +3,9 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.json"
-local reference_folder = require "specbench.reference_folder"
-local speedup = require "specbench.speedup"
-local store = require "specbench.store"
+local reference_folder = require "specbench.compare.reference_folder"
+local speedup = require "specbench.analysis.speedup"
+local store = require "specbench.sweep.store"
 
 local compare_input = {}
 

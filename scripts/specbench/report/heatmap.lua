@@ -5,8 +5,8 @@
 --     x = { 256, 512 }, y = { 1, 4 }, values = { { 1.52, 1.44 }, { 1.21, nil } }, is_tty = true,
 --   })
 
-local colour = require "specbench.colour"
-local text_table = require "specbench.text_table"
+local colour = require "specbench.report.colour"
+local text_table = require "specbench.report.text_table"
 
 local heatmap = {}
 

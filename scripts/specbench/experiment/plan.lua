@@ -3,13 +3,13 @@
 local environment = require "sb.environment"
 local json = require "specbench.json"
 local engines = require "specbench.engine"
-local estimate = require "specbench.estimate"
-local models = require "specbench.models"
-local profile = require "specbench.profile"
-local round = require "specbench.round"
-local secrets = require "specbench.secrets"
-local store = require "specbench.store"
-local workload = require "specbench.workload"
+local estimate = require "specbench.experiment.estimate"
+local models = require "specbench.experiment.models"
+local profile = require "specbench.sweep.profile"
+local round = require "specbench.experiment.round"
+local secrets = require "specbench.sweep.secrets"
+local store = require "specbench.sweep.store"
+local workload = require "specbench.experiment.workload"
 
 local plan = {}
 

@@ -1,9 +1,9 @@
 -- What the repeats of each cell and of its baseline say together: four speed-ups with intervals, a verdict on
 -- `paired`, why it is so, and whether the answers were the same.
 
-local divergence = require "specbench.divergence"
+local divergence = require "specbench.analysis.divergence"
 local engines = require "specbench.engine"
-local repeated = require "specbench.repeats"
+local repeated = require "specbench.analysis.repeats"
 local stats = require "sb.stats"
 
 local verdict = {

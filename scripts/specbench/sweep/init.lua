@@ -2,12 +2,12 @@
 
 local clock = require "sb.clock"
 local fs = require "sb.fs"
-local cell = require "specbench.cell"
+local cell = require "specbench.sweep.cell"
 local http = require "specbench.http"
 local json = require "specbench.json"
-local plan = require "specbench.plan"
-local profile = require "specbench.profile"
-local progress = require "specbench.progress"
+local plan = require "specbench.experiment.plan"
+local profile = require "specbench.sweep.profile"
+local progress = require "specbench.sweep.progress"
 local server = require "specbench.server"
 local task = require "specbench.task"
 

@@ -2,8 +2,8 @@
 
 local compare = require "specbench.compare"
 local json = require "specbench.json"
-local text_table = require "specbench.text_table"
-local verdict = require "specbench.verdict"
+local text_table = require "specbench.report.text_table"
+local verdict = require "specbench.analysis.verdict"
 
 local compare_table = {}
 

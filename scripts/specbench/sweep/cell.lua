@@ -2,15 +2,15 @@
 
 local clock = require "sb.clock"
 local json = require "specbench.json"
-local acceptance = require "specbench.acceptance"
-local certificate = require "specbench.certificate"
+local acceptance = require "specbench.sweep.acceptance"
+local certificate = require "specbench.sweep.certificate"
 local client = require "specbench.client"
-local groups = require "specbench.groups"
+local groups = require "specbench.sweep.groups"
 local http = require "specbench.http"
-local profile = require "specbench.profile"
-local provenance = require "specbench.provenance"
-local secrets = require "specbench.secrets"
-local workload = require "specbench.workload"
+local profile = require "specbench.sweep.profile"
+local provenance = require "specbench.sweep.provenance"
+local secrets = require "specbench.sweep.secrets"
+local workload = require "specbench.experiment.workload"
 
 local cell = {}
 

@@ -3,7 +3,7 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.json"
-local speedup = require "specbench.speedup"
+local speedup = require "specbench.analysis.speedup"
 local stats = require "sb.stats"
 
 local repeats = {}

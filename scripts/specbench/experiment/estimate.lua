@@ -4,7 +4,7 @@
 -- The rule is the shape of a 7B model on an A100: 25 ms a request plus 0.05 ms a prompt token, 11 ms a token and
 -- step, steps 0.7 % longer for each further sequence; a model's size in its name ("72b") scales it by weight.
 
-local workload = require "specbench.workload"
+local workload = require "specbench.experiment.workload"
 
 local estimate = {}
 

@@ -1,8 +1,8 @@
 -- The speed-ups of a grid as a reader sees them: a table for the terminal, JSON lines for programs.
 
 local json = require "specbench.json"
-local text_table = require "specbench.text_table"
-local verdict = require "specbench.verdict"
+local text_table = require "specbench.report.text_table"
+local verdict = require "specbench.analysis.verdict"
 
 local speedup_table = {}
 

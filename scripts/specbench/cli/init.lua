@@ -15,8 +15,8 @@
 -- An API key is never an option's value, because command lines are visible to every user of the
 -- machine: declare `--api-key-file` or read the environment.
 
-local reader = require "specbench.cli_reader"
-local text_table = require "specbench.text_table"
+local reader = require "specbench.cli.reader"
+local text_table = require "specbench.report.text_table"
 
 local cli = {
   check = reader.check,
