@@ -182,10 +182,19 @@ static void judge(sb_stream *stream, const sb_http_result *result)
   }
 }
 
+/* Whether the chunks' counts may stay: an engine's word that an event is a token yields to a usage that says
+ * otherwise. */
+static bool tokens_stand(const sb_record *record)
+{
+  if (record->token_source == SB_TOKENS_EVENT_PER_TOKEN)
+    return record->timeline.tokens == (uint64_t)record->completion_tokens;
+  return record->token_source != SB_TOKENS_UNKNOWN;
+}
+
 static void complete(sb_stream *stream)
 {
   sb_record *record = stream->record;
-  if (record->token_source == SB_TOKENS_UNKNOWN && record->completion_tokens >= 0)
+  if (record->completion_tokens >= 0 && !tokens_stand(record))
     record->token_source = SB_TOKENS_USAGE_TOTAL;
   record->text_hash = sb_hash64(stream->text.data, stream->text.size, 0);
   if (stream->options->keep_text)

@@ -16,7 +16,7 @@ typedef enum sb_token_source {
   SB_TOKENS_TOKEN_IDS,
   SB_TOKENS_TIMINGS,
   SB_TOKENS_EVENT_PER_TOKEN,  /* the engine's file says that an event is a token */
-  SB_TOKENS_USAGE_TOTAL       /* only the total is exact; chunks carry 0 tokens */
+  SB_TOKENS_USAGE_TOTAL       /* only the total is exact; what chunks carry means nothing */
 } sb_token_source;
 
 /* How a request ended; everything but SB_OUTCOME_OK is a failure, and data. */

@@ -19,7 +19,8 @@ void sb_sim_pacer_cancel(sb_sim_pacer *pacer, uint64_t id);
 /* The next step with a live request; INT64_MAX while idle. */
 int64_t sb_sim_pacer_next(const sb_sim_pacer *pacer);
 
-/* Runs the steps due at `now`. on_event may submit and cancel. */
+/* Runs the step due at `now`, if there is one. Of grid points gone by only the latest is kept: a server that is
+ * behind does not make steps up. on_event may submit and cancel. */
 void sb_sim_pacer_advance(sb_sim_pacer *pacer, int64_t now, sb_sim_event_fn on_event, void *context);
 
 void sb_sim_pacer_counters(const sb_sim_pacer *pacer, sb_sim_counters *counters);

@@ -106,6 +106,19 @@ static void an_event_is_a_token_where_the_engine_says_so(void **state)
   close_world(&w);
 }
 
+static void events_that_are_no_tokens_by_the_usage_count_for_nothing(void **state)
+{
+  (void)state;
+  WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"text\":\"abc\"}]}\n\n"
+        "data: {\"choices\":[{\"text\":\"def\",\"finish_reason\":\"length\"}]}\n\n"
+        "data: {\"choices\":[],\"usage\":{\"completion_tokens\":6}}\n\n" DONE);
+  sb_run *run = run_answers(&w, 1, (sb_stream_options){ .event_per_token = true });
+  assert_int_equal(run->records[0].token_source, SB_TOKENS_USAGE_TOTAL);
+  assert_int_equal(sb_record_tokens(&run->records[0]), 6);
+  sb_run_free(run);
+  close_world(&w);
+}
+
 static void a_total_alone_leaves_the_chunks_uncounted(void **state)
 {
   (void)state;
@@ -284,6 +297,7 @@ static void a_silent_and_a_slow_server_are_told_apart(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(events_that_are_no_tokens_by_the_usage_count_for_nothing),
     cmocka_unit_test(tokens_are_counted_by_continuous_usage),
     cmocka_unit_test(tokens_are_counted_by_their_ids),
     cmocka_unit_test(tokens_are_counted_by_timings),
