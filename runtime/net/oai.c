@@ -137,6 +137,40 @@ static void read_timings(sb_json *j, sb_oai_event *event)
   }
 }
 
+static void read_speculation(sb_json *j, sb_oai_event *event)
+{
+  sb_json_string_t key;
+  if (sb_json_peek(j) != SB_JSON_OBJECT) {
+    sb_json_skip(j);
+    return;
+  }
+  sb_json_object(j);
+  while (sb_json_key(j, &key)) {
+    if (sb_json_is(&key, "num_draft_tokens"))
+      read_count(j, &event->draft_n);
+    else if (sb_json_is(&key, "num_accepted_draft_tokens"))
+      read_count(j, &event->draft_accepted_n);
+    else
+      sb_json_skip(j);
+  }
+}
+
+static void read_metrics(sb_json *j, sb_oai_event *event)
+{
+  sb_json_string_t key;
+  if (sb_json_peek(j) != SB_JSON_OBJECT) {
+    sb_json_skip(j);
+    return;
+  }
+  sb_json_object(j);
+  while (sb_json_key(j, &key)) {
+    if (sb_json_is(&key, "speculative_decoding"))
+      read_speculation(j, event);
+    else
+      sb_json_skip(j);
+  }
+}
+
 static void read_error(sb_json *j, sb_oai_event *event)
 {
   sb_json_string_t key;
@@ -176,6 +210,8 @@ int sb_oai_parse(const char *data, size_t size, sb_oai_event *event)
       read_usage(&j, event);
     else if (sb_json_is(&key, "timings"))
       read_timings(&j, event);
+    else if (sb_json_is(&key, "metrics"))
+      read_metrics(&j, event);
     else if (sb_json_is(&key, "error"))
       read_error(&j, event);
     else

@@ -21,7 +21,7 @@ typedef struct sb_oai_event {
   int64_t token_ids;            /* length of choices[0].token_ids; -1 absent */
   int64_t prompt_tokens, completion_tokens, cached_tokens; /* usage; -1 absent */
   int64_t predicted_n;          /* llama.cpp timings: tokens so far; -1 absent */
-  int64_t draft_n, draft_accepted_n;                       /* timings; -1 absent */
+  int64_t draft_n, draft_accepted_n; /* llama.cpp timings, vLLM metrics.speculative_decoding; -1 absent */
 } sb_oai_event;
 
 /* 0, or SB_EPARSE where `data` is neither [DONE] nor a JSON object. Strings point into `data`. */

@@ -43,6 +43,18 @@ static void put_usage(const sb_sim_answer *a, sb_strbuf *out)
   put(out, "}");
 }
 
+/* Of the whole request, in the words of vLLM's --per-request-spec-decode-metrics. */
+static void put_metrics(const sb_sim_answer *a, sb_strbuf *out)
+{
+  if (!a->tells_acceptance)
+    return;
+  put(out, ",\"metrics\":{\"speculative_decoding\":{\"num_accepted_draft_tokens\":");
+  sb_json_put_int(out, a->accepted_tokens);
+  put(out, ",\"num_draft_tokens\":");
+  sb_json_put_int(out, a->draft_tokens);
+  put(out, "}}");
+}
+
 static void put_finish(const char *finish_reason, sb_strbuf *out)
 {
   put(out, ",\"logprobs\":null,\"finish_reason\":");
@@ -105,6 +117,7 @@ void sb_sim_answer_end(const sb_sim_answer *a, sb_strbuf *out)
     put_head(a, out);
     put(out, ",\"choices\":[]");
     put_usage(a, out);
+    put_metrics(a, out);
     put(out, "}\n\n");
   }
   put(out, "data: [DONE]\n\n");
@@ -131,5 +144,6 @@ void sb_sim_answer_whole(sb_sim_answer *a, int32_t tokens, const char *finish_re
   a->sent += tokens;
   put(out, "}]");
   put_usage(a, out);
+  put_metrics(a, out);
   put(out, "}");
 }

@@ -1,6 +1,7 @@
 #ifndef SB_SIM_ANSWER_H
 #define SB_SIM_ANSWER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/strbuf.h"
@@ -13,6 +14,8 @@
 typedef struct sb_sim_answer {
   sb_sim_api_request request;
   int32_t sent;            /* tokens so far */
+  bool tells_acceptance;   /* beside the usage */
+  int64_t draft_tokens, accepted_tokens;
   sb_strbuf head;          /* of every event: from "data: " to the end of the model's name */
 } sb_sim_answer;
 

@@ -171,6 +171,8 @@ static void on_event(void *context, const sb_sim_event *event)
     return;
   }
   q->generated += event->tokens;
+  q->answer.draft_tokens += event->draft_tokens;
+  q->answer.accepted_tokens += event->accepted_tokens;
   q->complete = event->last;
   if (c->truth)
     sb_sim_truth_chunk_add(&q->record, event->due_ns, event->tokens);
@@ -310,6 +312,7 @@ static void admit(sb_sim_completions *c, completion *q, const sb_sim_admission *
   char id[sizeof q->record.request_id];
   answer_id(q, id, sizeof id);
   sb_sim_answer_init(&q->answer, &a->request, id, sb_clock_wall() / SB_NS_PER_S, c->model_json.data);
+  q->answer.tells_acceptance = c->config.per_request_acceptance && c->page.k > 0;
   sb_httpd_set_user(q->conn, q);
 }
 

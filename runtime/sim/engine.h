@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/k_table.h"
 #include "sim/profile.h"
 
 /* A speculative-decoding LLM engine as a pure state machine: (state, now) -> (events, next time). No sockets,
@@ -21,7 +22,10 @@
  *   costs the plain profile with k = 0.
  * - Under chunked prefill a step decodes and prefills at once: decoding sequences take k + 1 tokens each of
  *   max_num_batched_tokens, prompts the rest, oldest first; the step takes S + prefill_token t +
- *   prefill_request r (r: prompts begun in it), or the prefill step's time when nothing decodes. */
+ *   prefill_request r (r: prompts begun in it), or the prefill step's time when nothing decodes.
+ * - Under multi-step scheduling n decode steps run on one plan: their time is the sum less n - 1 times the
+ *   host's share of a step, their tokens come together at the end, and only there do requests enter and leave.
+ *   What a sequence decodes beyond its end is lost time. */
 
 typedef struct sb_sim_engine sb_sim_engine;
 
@@ -32,8 +36,14 @@ typedef struct sb_sim_config {
   int64_t kv_capacity_tokens;      /* 0: the profile's */
   bool chunked_prefill;
   int max_num_batched_tokens;      /* budget of a prefill or a chunked-prefill step; 0: the profile's */
-  int disable_by_batch_size;       /* no speculation in steps of this many sequences or more; 0: never so */
-  int spec_max_model_len;          /* sequences longer than this are not speculated on; 0: no bound */
+  int disable_by_batch_size;       /* from so many running sequences on, those of the step lose speculation for
+                                      good (vLLM V0); 0: never so */
+  sb_sim_k_table k_by_batch_size;  /* chooses k step by step (vLLM V1); no k above the one above */
+  int spec_max_model_len;          /* no draft that would bring a sequence to this length; 0: no bound */
+  double scheduler_delay_factor;   /* while anything runs, the next request is admitted only once it has waited
+                                      this often the last prefill's time (vLLM V0); 0: at once */
+  int multi_step;                  /* decode steps on one plan (vLLM V0); 0 and 1: one. With k = 0 and without
+                                      chunked prefill only */
   double step_noise_sd;            /* relative, of every step's time (a tenth of it at least); 0: none */
   uint64_t seed;
 } sb_sim_config;
@@ -50,6 +60,7 @@ typedef struct sb_sim_event {
   uint64_t id;
   int64_t due_ns;          /* when the step ended that produced it */
   int32_t tokens;          /* brought by this step, >= 1 */
+  int32_t draft_tokens, accepted_tokens; /* of the step's draft, if it had one */
   bool first, last;        /* the prefill's token; the answer is complete */
 } sb_sim_event;
 
@@ -65,8 +76,8 @@ typedef struct sb_sim_counters {
   double kv_usage;                                 /* share of the KV cache that is reserved, 0..1 */
 } sb_sim_counters;
 
-/* `now` is any monotonic nanosecond clock, the same in every call. NULL: no profile, or k outside
- * 0..SB_SIM_MAX_K. */
+/* `now` is any monotonic nanosecond clock, the same in every call. NULL: no profile, k outside 0..SB_SIM_MAX_K,
+ * or settings that exclude each other as said above. */
 sb_sim_engine *sb_sim_engine_new(const sb_sim_config *config);
 void sb_sim_engine_free(sb_sim_engine *engine);
 

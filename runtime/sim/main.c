@@ -117,6 +117,9 @@ int sb_sim_main(int argc, char **argv, const char *profiles_dir)
   raise_file_limit();
   signal(SIGPIPE, SIG_IGN);
   rc = load_profile(&r, profiles_dir, &err);
+  if (!rc && r.options.multi_step > 1 && !(r.profile.host_step > 0.0))
+    rc = sb_err_set(&err, SB_EINVAL, "--multi-step: profile %s does not say host.step, what it would save",
+                    r.profile.name);
   if (!rc)
     rc = serve(&r, &err);
   if (rc)

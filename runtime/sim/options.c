@@ -10,7 +10,7 @@
 
 #include "sim/profile.h"
 
-typedef enum option_type { STRING, INTEGER, NUMBER, FLAG, FAULT } option_type;
+typedef enum option_type { STRING, INTEGER, NUMBER, FLAG, FAULT, K_TABLE } option_type;
 
 typedef struct option {
   const char *name, *argument;
@@ -37,9 +37,16 @@ static const option table[] = {
   { "--max-num-batched-tokens", "N", INTEGER, AT(max_num_batched_tokens), 1, 1 << 30,
     "tokens of a chunked-prefill step (the profile's)" },
   { "--disable-by-batch-size", "N", INTEGER, AT(disable_by_batch_size), 2, 1 << 20,
-    "no speculation from this batch size on" },
+    "requests in a batch of so many lose speculation for good" },
+  { "--k-by-batch-size", "TABLE", K_TABLE, AT(k_by_batch_size), 0, 0,
+    "k by running requests: [[first,last,k],...]" },
   { "--speculative-max-model-len", "N", INTEGER, AT(speculative_max_model_len), 1, 1 << 30,
     "no speculation on longer sequences" },
+  { "--scheduler-delay-factor", "F", NUMBER, AT(scheduler_delay_factor), 0, 1e6,
+    "a request waits F times the last prefill before its own (0)" },
+  { "--multi-step", "N", INTEGER, AT(multi_step), 1, 1024, "decode steps on one plan; not with --k (1)" },
+  { "--per-request-acceptance", NULL, FLAG, AT(per_request_acceptance), 0, 0,
+    "say beside the usage what was drafted and accepted" },
   { "--task", "NAME", STRING, AT(task), 0, 0, "task of requests that name none (default)" },
   { "--noise", "SD", NUMBER, AT(noise), 0, 10, "relative noise of a step's time (0)" },
   { "--seed", "N", INTEGER, AT(seed), 0, 9e15, "seed of noise and acceptance (0)" },
@@ -78,12 +85,21 @@ static int set_number(const option *o, const char *text, double *value, sb_err *
   return SB_OK;
 }
 
+static int set_k_table(const option *o, const char *text, sb_sim_k_table *field, sb_err *err)
+{
+  sb_err why = { 0 };
+  if (sb_sim_k_table_parse(field, text, &why))
+    return sb_err_set(err, SB_EINVAL, "%s '%s': %s", o->name, text, why.text);
+  return SB_OK;
+}
+
 static int set(sb_sim_options *options, const option *o, const char *text, sb_err *err)
 {
   void *field = (char *)options + o->offset;
   switch (o->type) {
   case INTEGER: return set_integer(o, text, field, err);
   case NUMBER: return set_number(o, text, field, err);
+  case K_TABLE: return set_k_table(o, text, field, err);
   case FAULT: return sb_sim_faults_add(field, text, err);
   case STRING: *(const char **)field = text; return SB_OK;
   default: *(bool *)field = true; return SB_OK;
@@ -96,6 +112,21 @@ static const option *find(const char *name, size_t size)
     if (strlen(table[i].name) == size && !strncmp(table[i].name, name, size))
       return &table[i];
   return NULL;
+}
+
+/* Settings that no engine takes together. */
+static int check_scheduling(const sb_sim_options *o, sb_err *err)
+{
+  int largest = sb_sim_k_table_largest(&o->k_by_batch_size);
+  if (o->k_by_batch_size.count > 0 && o->k == 0)
+    return sb_err_set(err, SB_EINVAL, "--k-by-batch-size needs --k, the largest k");
+  if (largest > o->k)
+    return sb_err_set(err, SB_EINVAL, "--k-by-batch-size has a k of %d, above --k %d", largest, (int)o->k);
+  if (o->multi_step > 1 && o->k > 0)
+    return sb_err_set(err, SB_EINVAL, "--multi-step does not go with speculation: leave out --k");
+  if (o->multi_step > 1 && o->chunked_prefill)
+    return sb_err_set(err, SB_EINVAL, "--multi-step with --chunked-prefill is not simulated: leave out one");
+  return SB_OK;
 }
 
 static bool is_loopback(const char *host)
@@ -135,7 +166,7 @@ int sb_sim_options_parse(sb_sim_options *options, int argc, char **argv, sb_err 
     return sb_err_set(err, SB_EINVAL, "--tokens-per-chunk belongs to --step-ms, which is missing");
   if (options->tokens_per_chunk == 0)
     options->tokens_per_chunk = 1;
-  return SB_OK;
+  return check_scheduling(options, err);
 }
 
 void sb_sim_options_help(void)

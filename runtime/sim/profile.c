@@ -57,6 +57,17 @@ static void limits_member(sb_fields *f, const sb_json_string_t *key, void *targe
     sb_fields_fail(f, "is not a limit");
 }
 
+static void host_member(sb_fields *f, const sb_json_string_t *key, void *target)
+{
+  sb_sim_profile *profile = target;
+  if (sb_json_is(key, "step"))
+    profile->host_step = sb_fields_number(f, 0.0, MAX_FIGURE);
+  else if (sb_json_is(key, "assumed"))
+    profile->host_assumed = sb_fields_flag(f);
+  else
+    sb_fields_fail(f, "is not a figure of the host");
+}
+
 /* The task of that name, added if it is new; "default" stands first from the start. NULL: failed. */
 static sb_sim_task *task_named(sb_fields *f, const sb_json_string_t *key)
 {
@@ -179,6 +190,8 @@ static void profile_member(sb_fields *f, const sb_json_string_t *key, void *targ
     sb_fields_object(f, limits_member, profile);
   else if (sb_json_is(key, "plain"))
     sb_fields_object(f, cost_member, &profile->plain);
+  else if (sb_json_is(key, "host"))
+    sb_fields_object(f, host_member, profile);
   else if (sb_json_is(key, "output"))
     sb_fields_object(f, output_member, NULL);
   else if (sb_json_is(key, "methods"))
@@ -255,6 +268,9 @@ static int finish(sb_sim_profile *profile, const char *path, bool found, sb_err 
   for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
     if (required[i].missing)
       return sb_err_set(err, SB_EPARSE, "%s: %s: is missing", path, required[i].name);
+  if (profile->host_step > profile->plain.alpha)
+    return sb_err_set(err, SB_EPARSE, "%s: host.step: must not be above plain.alpha, of which it is a part",
+                      path);
   if (!found || !(profile->speculative.alpha > 0.0) || !(profile->tasks[0].draft_rate > 0.0))
     return sb_err_set(err, SB_EPARSE, "%s: methods.%s: %s", path, profile->method,
                       found ? "needs cost.alpha and acceptance.default"

@@ -33,6 +33,8 @@ typedef struct sb_sim_profile {
   char source[1024];                  /* where the figures come from, or what they were scaled from */
   int scaled;                         /* not fitted: scaled from another profile */
   sb_sim_cost plain, speculative;     /* without and with a draft */
+  double host_step;                   /* of plain.alpha, the host's share: once a plan; 0: not said */
+  int host_assumed;                   /* it was measured nowhere */
   int max_num_seqs, max_model_len;
   int max_num_batched_tokens;         /* of a prefill step */
   int chunked_prefill_tokens;         /* of a step under chunked prefill */

@@ -179,7 +179,10 @@ static sb_sim_driver_config driver_config(const sb_sim_options *o, const sb_sim_
                 .chunked_prefill = o->chunked_prefill,
                 .max_num_batched_tokens = (int)o->max_num_batched_tokens,
                 .disable_by_batch_size = (int)o->disable_by_batch_size,
+                .k_by_batch_size = o->k_by_batch_size,
                 .spec_max_model_len = (int)o->speculative_max_model_len,
+                .scheduler_delay_factor = o->scheduler_delay_factor,
+                .multi_step = (int)o->multi_step,
                 .step_noise_sd = o->noise,
                 .seed = (uint64_t)o->seed },
     .speed = o->speed,
@@ -193,7 +196,8 @@ static int start(sb_sim_server *s, uv_loop_t *loop, sb_err *err)
 {
   const sb_sim_options *o = s->options;
   sb_sim_completions_config config = { .driver = driver_config(o, s->profile), .profile = s->profile,
-                                       .model = s->model, .task = o->task, .truth_path = o->truth,
+                                       .model = s->model, .task = o->task,
+                                       .per_request_acceptance = o->per_request_acceptance, .truth_path = o->truth,
                                        .faults = &o->faults, .httpd = s->httpd };
   int rc = sb_httpd_bind(s->httpd, o->host, (int)o->port, err);
   if (rc)

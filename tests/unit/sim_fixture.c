@@ -27,6 +27,7 @@ static const char profile_text[] =
   " \"kv_capacity_tokens\": 900000},"
   " \"plain\": {\"alpha\": 10, \"gamma\": 0.1, \"prefill_base\": 10, \"prefill_token\": 0.01,"
   " \"prefill_request\": 1, \"request_overhead\": 1},"
+  " \"host\": {\"step\": 4, \"assumed\": true},"
   " \"output\": {\"default\": {\"mean\": 40, \"spread\": 0.5}, \"exact\": {\"mean\": 17, \"spread\": 0}},"
   " \"methods\": {\"draft\": {\"cost\": {\"alpha\": 12, \"beta\": 1},"
   " \"acceptance\": {\"default\": {\"conditional\": [0.7]}}}}}";

@@ -95,6 +95,12 @@ static void counts_are_read_wherever_engines_put_them(void **state)
   assert_int_equal(e.prompt_tokens, 10);
   assert_int_equal(e.completion_tokens, 3);
   assert_int_equal(e.cached_tokens, 8);
+  e = parse("{\"metrics\":{\"mean_itl_ms\":1.5,\"speculative_decoding\":{\"num_draft_tokens\":6,"
+            "\"acceptance_histogram\":[0,1],\"num_accepted_draft_tokens\":3}}}");
+  assert_int_equal(e.draft_n, 6);
+  assert_int_equal(e.draft_accepted_n, 3);
+  e = parse("{\"metrics\":{\"speculative_decoding\":null}}");
+  assert_int_equal(e.draft_n, -1);
   e = parse("{\"timings\":{\"predicted_n\":12.0,\"draft_n\":20,\"draft_n_accepted\":9,\"predicted_ms\":1.5}}");
   assert_int_equal(e.predicted_n, 12);
   assert_int_equal(e.draft_n, 20);

@@ -18,11 +18,19 @@ static const char chat[] = "/v1/chat/completions";
 
 #define HELLO "\"messages\":[{\"role\":\"user\",\"content\":\"Tell me more\"}]"
 
-/* The code and the text of parsing `sim --profile p` with these arguments. */
+/* The code and the text of parsing `sim --profile p` with these arguments, up to the first NULL. */
+static int parse_all(sb_sim_options *o, sb_err *err, const char *const args[4])
+{
+  char *argv[7] = { (char *)"sim", (char *)"--profile", (char *)"p" };
+  int argc = 3;
+  for (int i = 0; i < 4 && args[i]; i++)
+    argv[argc++] = (char *)args[i];
+  return sb_sim_options_parse(o, argc, argv, err);
+}
+
 static int parse(sb_sim_options *o, sb_err *err, const char *first, const char *second)
 {
-  char *argv[] = { (char *)"sim", (char *)"--profile", (char *)"p", (char *)first, (char *)second };
-  return sb_sim_options_parse(o, second ? 5 : first ? 4 : 3, argv, err);
+  return parse_all(o, err, (const char *const[4]){ first, second });
 }
 
 static void test_takes_no_option_it_does_not_know(void **state)
@@ -49,6 +57,32 @@ static void test_takes_no_option_it_does_not_know(void **state)
   char *none[] = { (char *)"sim" };
   assert_int_equal(sb_sim_options_parse(&o, 1, none, &err), SB_EINVAL);
   assert_non_null(strstr(err.text, "--profile is missing"));
+}
+
+static void test_reads_scheduling_and_refuses_what_excludes_itself(void **state)
+{
+  (void)state;
+  static const struct { const char *args[4], *says; } wrong[] = {
+    { { "--k-by-batch-size", "[[1,7,3]]" }, "--k-by-batch-size needs --k" },
+    { { "--k", "3", "--k-by-batch-size", "[[1,7,4]]" }, "has a k of 4, above --k 3" },
+    { { "--k", "3", "--k-by-batch-size", "8" }, "--k-by-batch-size '8': must be [[first, last, k], ...]" },
+    { { "--k", "3", "--multi-step", "8" }, "does not go with speculation: leave out --k" },
+    { { "--multi-step", "8", "--chunked-prefill" }, "--multi-step with --chunked-prefill is not simulated" },
+    { { "--multi-step", "0" }, "from 1 to 1024" },
+    { { "--scheduler-delay-factor", "-1" }, "must be a number from 0" },
+  };
+  sb_sim_options o;
+  sb_err err;
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    err = (sb_err){ 0 };
+    if (parse_all(&o, &err, wrong[i].args) != SB_EINVAL || !strstr(err.text, wrong[i].says))
+      fail_msg("%s: '%s' instead of '%s'", wrong[i].args[0], err.text, wrong[i].says);
+  }
+  assert_int_equal(parse(&o, &err, "--multi-step=8", "--scheduler-delay-factor=0.5"), SB_OK);
+  assert_true(o.multi_step == 8 && o.scheduler_delay_factor == 0.5);
+  assert_int_equal(parse(&o, &err, "--k=3", "--k-by-batch-size=[[1,7,3],[8,512,0]]"), SB_OK);
+  assert_true(o.k_by_batch_size.count == 2 && o.k_by_batch_size.ranges[1].first == 8);
+  assert_int_equal(parse(&o, &err, "--k=3", "--multi-step=1"), SB_OK);
 }
 
 static void test_reads_options_and_faults(void **state)
@@ -214,6 +248,7 @@ int main(void)
   signal(SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_takes_no_option_it_does_not_know),
+    cmocka_unit_test(test_reads_scheduling_and_refuses_what_excludes_itself),
     cmocka_unit_test(test_reads_options_and_faults),
     cmocka_unit_test(test_says_that_it_is_loading),
     cmocka_unit_test(test_refuses_on_purpose),

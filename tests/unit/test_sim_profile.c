@@ -80,6 +80,7 @@ static void every_shipped_profile_loads_with_each_of_its_methods(void **state)
     assert_string_equal(profile.name, shipped[i]);
     assert_string_equal(profile.tasks[0].name, "default");
     assert_true(profile.speculative.alpha > 0.0 && profile.plain.prefill_token > 0.0);
+    assert_true(profile.host_step > 0.0 && profile.host_step < profile.plain.alpha && profile.host_assumed);
     assert_true(sb_sim_profile_task(&profile, "specbench_math_reasoning") > 0);
     for (int t = 0; t < profile.task_count; t++)
       assert_true(profile.tasks[t].output_mean >= 1.0 && profile.tasks[t].conditional[15] > 0.0);
@@ -168,6 +169,8 @@ static void mistakes_are_named_with_file_and_field(void **state)
     { "{\"plain\": {\"alpha\": \"x\"}}", "plain.alpha: must be a number" },
     { "{\"plain\": {\"alpha\": -1}}", "plain.alpha: must be a number from 0" },
     { "{\"plain\": {\"alhpa\": 1}}", "plain.alhpa: is not a figure of a cost" },
+    { "{\"host\": {\"stpe\": 1}}", "host.stpe: is not a figure of the host" },
+    { "{\"host\": {\"step\": 10.5}, " HEAD ", " LIMITS ", " OUTPUT ", " METHODS "}", "host.step: must not be above" },
     { "{\"limits\": {\"max_num_seqs\": 0}}", "limits.max_num_seqs: must be a whole number" },
     { "{\"limits\": {\"max_num_seqs\": 1.5}}", "limits.max_num_seqs: must be a whole number" },
     { "{\"output\": {\"qa\": 3}}", "output.qa: must be an object" },

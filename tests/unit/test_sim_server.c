@@ -160,6 +160,51 @@ static void test_counters_agree_with_the_truth_log(void **state)
   sim_forget(&s);
 }
 
+/* What each answer says of its own drafts adds up to the engine's counters; unasked for, it says nothing. */
+static void test_says_each_requests_acceptance(void **state)
+{
+  (void)state;
+  static const char usage[] = ",\"max_tokens\":30,\"ignore_eos\":true,\"stream\":true,"
+                              "\"stream_options\":{\"include_usage\":true}}";
+  sim s;
+  reply r = { 0 };
+  char body[256];
+  int64_t drafted = 0, accepted = 0;
+  SIM_START(&s, "--k", "2", "--speed", "200", "--per-request-acceptance");
+  for (int i = 0; i < 3; i++) {
+    snprintf(body, sizeof body, "{\"messages\":[{\"role\":\"user\",\"content\":\"%d\"}]%s", i, usage);
+    sim_post(&s, chat, "", body, &r);
+    drafted += number_after(r.body.data, "\"num_draft_tokens\":", 0);
+    accepted += number_after(r.body.data, "\"num_accepted_draft_tokens\":", 0);
+  }
+  sim_post(&s, chat, "", "{" HELLO ",\"max_tokens\":30,\"ignore_eos\":true}", &r);
+  drafted += number_after(r.body.data, "\"num_draft_tokens\":", 0);
+  accepted += number_after(r.body.data, "\"num_accepted_draft_tokens\":", 0);
+  sim_get(&s, "/metrics", &r);
+  assert_true(accepted > 0);
+  assert_int_equal(metric(r.body.data, "vllm:spec_decode_num_draft_tokens_total"), drafted);
+  assert_int_equal(metric(r.body.data, "vllm:spec_decode_num_accepted_tokens_total"), accepted);
+  reply_free(&r);
+  sim_stop(&s);
+  sim_forget(&s);
+}
+
+static void test_streams_a_chunk_a_plan_under_multi_step(void **state)
+{
+  (void)state;
+  sim s;
+  reply r = { 0 };
+  SIM_START(&s, "--multi-step", "8", "--speed", "200");
+  sim_post(&s, chat, "", "{" HELLO ",\"max_tokens\":20,\"ignore_eos\":true,\"stream\":true,"
+           "\"stream_options\":{\"include_usage\":true,\"continuous_usage_stats\":true}}", &r);
+  static const int64_t expected[] = { 0, 1, 9, 17, 20, 20 }; /* the role, the prefill's token, three plans */
+  for (int i = 0; i < 6; i++)
+    assert_int_equal(number_after(r.body.data, "\"completion_tokens\":", i), expected[i]);
+  reply_free(&r);
+  sim_stop(&s);
+  sim_forget(&s);
+}
+
 static void test_keeps_connections_and_answers_the_small_pages(void **state)
 {
   (void)state;
@@ -311,6 +356,8 @@ int main(void)
     cmocka_unit_test(test_streams_steps_whose_usage_adds_up),
     cmocka_unit_test(test_speculation_and_streaming_change_no_answer),
     cmocka_unit_test(test_counters_agree_with_the_truth_log),
+    cmocka_unit_test(test_says_each_requests_acceptance),
+    cmocka_unit_test(test_streams_a_chunk_a_plan_under_multi_step),
     cmocka_unit_test(test_keeps_connections_and_answers_the_small_pages),
     cmocka_unit_test(test_a_vanished_client_frees_its_place),
     cmocka_unit_test(test_ends_streams_when_it_is_told_to_stop),

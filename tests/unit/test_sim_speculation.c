@@ -110,7 +110,7 @@ static void tokens_are_cut_at_the_output_length(void **state)
   sb_sim_engine_free(engine);
 }
 
-static void disable_by_batch_size_stops_drafts_in_large_batches(void **state)
+static void disable_by_batch_size_bars_for_good_whom_it_meets(void **state)
 {
   (void)state;
   set_acceptance(1.0);
@@ -121,21 +121,112 @@ static void disable_by_batch_size_stops_drafts_in_large_batches(void **state)
   int64_t at = step(engine);
   assert_int_equal(sb_sim_engine_next(engine) - at, ms(10.0 + 0.25 * 3 + 0.5 * 3 * 0.011));
   for (int i = 0; i < 3; i++)
-    step(engine); /* three sequences: a token each, until the third one has its four */
-  assert_int_equal(counters_of(engine).drafts, 0);
-  int before = event_count;
-  step(engine);
-  assert_int_equal(counters_of(engine).drafts, 2);
-  assert_int_equal(events[before].tokens, 3);
+    at = step(engine); /* a token each, until the third one has its four */
+  submit(engine, at, 4, 10, 40); /* three again, as it is prefilled: barred too */
+  run_out(engine);
+  submit(engine, at + ms(10000), 5, 10, 1 + 3 * 5); /* and one that meets nobody */
+  run_out(engine);
+  for (int i = 0; i < event_count; i++)
+    assert_int_equal(events[i].tokens, events[i].id == 5 && !events[i].first ? 3 : 1);
+  assert_int_equal(counters_of(engine).drafts, 5);
   sb_sim_engine_free(engine);
+}
+
+/* A batch that only grows too large later leaves the tokens already won. */
+static void disable_by_batch_size_spares_who_ended_before(void **state)
+{
+  (void)state;
+  set_acceptance(1.0);
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 2, .disable_by_batch_size = 2 });
+  submit(engine, 0, 1, 10, 1 + 3 * 4);
+  step(engine);
+  step(engine);
+  int64_t at = step(engine);
+  assert_int_equal(events[1].tokens, 3);
+  submit(engine, at, 2, 10, 3);
+  run_out(engine);
+  for (int i = 3; i < event_count; i++) /* one more step of three was under way */
+    assert_int_equal(events[i].tokens, 1);
+  assert_int_equal(counters_of(engine).drafts, 2);
+  sb_sim_engine_free(engine);
+}
+
+static sb_sim_k_table table_of(const char *text)
+{
+  sb_sim_k_table table;
+  assert_int_equal(sb_sim_k_table_parse(&table, text, NULL), SB_OK);
+  return table;
+}
+
+static void k_by_batch_size_follows_the_running_requests(void **state)
+{
+  (void)state;
+  set_acceptance(1.0);
+  sb_sim_config config = { .k = 3, .k_by_batch_size = table_of("[[1,1,3],[2,2,1],[3,64,0]]") };
+  sb_sim_engine *engine = new_engine(config);
+  submit(engine, 0, 1, 10, 1 + 1 + 2 + 4 * 2);
+  submit(engine, 0, 2, 10, 1 + 1 + 2);
+  submit(engine, 0, 3, 10, 1 + 1);
+  step(engine);
+  int64_t at = step(engine);
+  /* k = 0: the plain step and one pass of the draft model */
+  assert_int_equal(sb_sim_engine_next(engine) - at, ms(10.0 + 0.25 * 3 + 0.5 * 3 * 0.011 + 2.0));
+  at = step(engine);
+  assert_int_equal(sb_sim_engine_next(engine) - at,
+                   ms(12.0 + 2.0 * 1 + 0.5 * 2 + 0.125 * 1 * 2 + 0.25 * 2 * 2 * 0.012));
+  run_out(engine);
+  const int32_t expected[] = { 1, 1, 2, 4, 4 };
+  int count = 0;
+  for (int i = 0; i < event_count; i++)
+    if (events[i].id == 1) {
+      assert_int_equal(events[i].tokens, expected[count++]);
+      assert_int_equal(events[i].draft_tokens, events[i].tokens - 1);
+      assert_int_equal(events[i].accepted_tokens, events[i].tokens - 1);
+    }
+  assert_int_equal(count, 5);
+  assert_int_equal(counters_of(engine).draft_tokens, 2 * 1 + 2 * 3);
+  sb_sim_engine_free(engine);
+}
+
+static void k_tables_have_no_gaps_and_no_end(void **state)
+{
+  (void)state;
+  sb_sim_k_table table = table_of(" [[1, 16, 3], [32,128,2], [256,2048,0]] ");
+  const int expected[][2] = { { 1, 3 }, { 16, 3 }, { 31, 3 }, { 32, 2 }, { 255, 2 }, { 256, 0 }, { 9999, 0 } };
+  for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+    assert_int_equal(sb_sim_k_table_at(&table, expected[i][0], 7), expected[i][1]);
+  assert_int_equal(sb_sim_k_table_largest(&table), 3);
+  assert_int_equal(sb_sim_k_table_at(&(sb_sim_k_table){ 0 }, 5, 7), 7);
+}
+
+static void malformed_k_tables_are_refused(void **state)
+{
+  (void)state;
+  const struct { const char *text, *message; } cases[] = {
+    { "", "must be [[first, last, k], ...]" }, { "[]", "must be [[" }, { "8", "must be [[" },
+    { "[[1,7]]", "must be [[" }, { "[[1,7,3,4]]", "must be [[" }, { "[[1,7,\"3\"]]", "must be [[" },
+    { "[[1,7.5,3]]", "must be [[" }, { "[[1,7,3]] x", "must be [[" }, { "[[1,7,3]", "must be [[" },
+    { "[[2,7,3]]", "range 1: ranges must begin at 1" }, { "[[1,7,3],[7,9,2]]", "range 2: ranges" },
+    { "[[1,0,3]]", "range 1: ranges" }, { "[[1,7,17]]", "range 1: k must be 0 to 16" },
+    { "[[1,7,-1]]", "range 1: k" },
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    sb_sim_k_table table;
+    sb_err err = { 0 };
+    assert_int_equal(sb_sim_k_table_parse(&table, cases[i].text, &err), SB_EINVAL);
+    if (!strstr(err.text, cases[i].message))
+      fail_msg("%s: %s", cases[i].text, err.text);
+  }
+  sb_sim_config config = { .profile = &profile, .k = 2, .k_by_batch_size = table_of("[[1,9,3]]") };
+  assert_null(sb_sim_engine_new(&config));
 }
 
 static void spec_max_model_len_stops_drafts_of_long_sequences(void **state)
 {
   (void)state;
   set_acceptance(1.0);
-  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 2, .spec_max_model_len = 100 });
-  submit(engine, 0, 1, 100, 7); /* 101 tokens long when it first decodes */
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = 2, .spec_max_model_len = 103 });
+  submit(engine, 0, 1, 100, 7); /* 101 tokens long when it first decodes: two more would be the limit */
   submit(engine, 0, 2, 99, 7);  /* 100, then 103 */
   step(engine);
   int64_t at = step(engine);
@@ -212,7 +303,11 @@ int main(void)
     cmocka_unit_test_setup(draft_rate_leaves_steps_without_a_draft_uncounted, fresh_profile),
     cmocka_unit_test_setup(counters_agree_with_the_tokens_brought, fresh_profile),
     cmocka_unit_test_setup(tokens_are_cut_at_the_output_length, fresh_profile),
-    cmocka_unit_test_setup(disable_by_batch_size_stops_drafts_in_large_batches, fresh_profile),
+    cmocka_unit_test_setup(disable_by_batch_size_bars_for_good_whom_it_meets, fresh_profile),
+    cmocka_unit_test_setup(disable_by_batch_size_spares_who_ended_before, fresh_profile),
+    cmocka_unit_test_setup(k_by_batch_size_follows_the_running_requests, fresh_profile),
+    cmocka_unit_test_setup(k_tables_have_no_gaps_and_no_end, fresh_profile),
+    cmocka_unit_test_setup(malformed_k_tables_are_refused, fresh_profile),
     cmocka_unit_test_setup(spec_max_model_len_stops_drafts_of_long_sequences, fresh_profile),
     cmocka_unit_test_setup(the_same_seed_gives_the_same_events, fresh_profile),
     cmocka_unit_test_setup(acceptance_draws_depend_on_the_request_alone, fresh_profile),

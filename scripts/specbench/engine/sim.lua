@@ -4,6 +4,7 @@
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local http = require "specbench.engine.vllm_http"
+local json = require "specbench.json"
 
 local PREFIX = "vllm:spec_decode_num_"
 
@@ -17,6 +18,13 @@ local function profile(model)
   return path and path:find "%.json$" and path or model.name:lower()
 end
 
+-- What no server can be asked for, and the simulator refuses too.
+local function own_unsupported(server)
+  if (server.multi_step or 1) == 1 then return nil end
+  if base.speculates(server) then return "sim: multi_step does not go with speculation" end
+  if server.chunked_prefill then return "sim: multi_step with chunked_prefill is not simulated" end
+end
+
 ---@param server table resolved description with host, port and speed (the clock's, 1 if nil)
 local function command(server)
   local speculates = base.speculates(server)
@@ -28,13 +36,17 @@ local function command(server)
   if speculates then
     base.option(argv, "--method", server.method)
     base.option(argv, "--k", server.k)
+    base.option(argv, "--per-request-acceptance", true)
     base.option(argv, "--disable-by-batch-size", server.disable_by_batch_size)
+    base.option(argv, "--k-by-batch-size", server.k_by_batch_size and json.encode(server.k_by_batch_size))
     base.option(argv, "--speculative-max-model-len", server.speculative_max_model_len)
   else
     base.option(argv, "--k", 0)
   end
   base.option(argv, "--max-num-seqs", server.max_num_seqs)
   base.option(argv, "--chunked-prefill", server.chunked_prefill)
+  base.option(argv, "--scheduler-delay-factor", server.scheduler_delay_factor)
+  base.option(argv, "--multi-step", server.multi_step)
   base.option(argv, "--seed", server.seed)
   base.option(argv, "--speed", server.speed)
   base.extra(argv, server)
@@ -64,7 +76,7 @@ return base.engine {
     continuous_usage = true,
     token_ids = true,
     token_timings = false,
-    per_request_acceptance = false,
+    per_request_acceptance = true,
     prefix_cache_reset = false,
     forced_acceptance = false,
     chunk_is_step = true,
@@ -76,9 +88,6 @@ return base.engine {
   methods = base.set { "none", "draft", "ngram", "eagle", "eagle3", "medusa", "mtp" },
   without = {
     acceptance = "the profile's acceptance is played; write a profile of your own",
-    k_by_batch_size = "not simulated; disable_by_batch_size is",
-    scheduler_delay_factor = "not simulated",
-    multi_step = "not simulated",
     async_scheduling = "not simulated",
     prefix_caching = "not simulated",
   },
@@ -93,6 +102,7 @@ return base.engine {
     prompt_lookup_max = "part of the profile's acceptance",
     prompt_lookup_min = "part of the profile's acceptance",
   },
+  own_unsupported = own_unsupported,
   command = command,
   served_name = served_name,
   request = request,
