@@ -278,15 +278,29 @@ describe("sim", function()
 
   it("names the profile after the model", function()
     check({ method = "none", k = 3, disable_by_batch_size = 8 }, "--k 0")
-    check({ method = "draft", k = 3 }, "--method draft --k 3")
-    check({ method = "ngram", k = 5 }, "--method ngram --k 5")
+    check({ method = "draft", k = 3 }, "--method draft --k 3 --per-request-acceptance")
+    check({ method = "ngram", k = 5 }, "--method ngram --k 5 --per-request-acceptance")
   end)
 
   it("maps every knob that it simulates", function()
     check({ method = "draft", k = 3, max_num_seqs = 8, chunked_prefill = true, seed = 1, speed = 50,
       disable_by_batch_size = 8, speculative_max_model_len = 1280 },
-      "--method draft --k 3 --disable-by-batch-size 8 --speculative-max-model-len 1280 "
-      .. "--max-num-seqs 8 --chunked-prefill --seed 1 --speed 50")
+      "--method draft --k 3 --per-request-acceptance --disable-by-batch-size 8 "
+      .. "--speculative-max-model-len 1280 --max-num-seqs 8 --chunked-prefill --seed 1 --speed 50")
+    check({ method = "draft", k = 3, k_by_batch_size = { { 1, 7, 3 }, { 8, 512, 0 } },
+      scheduler_delay_factor = 0.5 },
+      "--method draft --k 3 --per-request-acceptance --k-by-batch-size [[1, 7, 3], [8, 512, 0]] "
+      .. "--scheduler-delay-factor 0.5")
+    check({ method = "none", multi_step = 8, k_by_batch_size = { { 1, 512, 0 } } }, "--k 0 --multi-step 8")
+  end)
+
+  it("refuses multi-step scheduling where it is not simulated", function()
+    local sim = engine.load "sim"
+    assert.equal("sim: multi_step does not go with speculation",
+      sim.unsupported { method = "draft", k = 3, multi_step = 8 })
+    assert.equal("sim: multi_step with chunked_prefill is not simulated",
+      sim.unsupported { method = "none", chunked_prefill = true, multi_step = 8 })
+    assert.is_nil(sim.unsupported { method = "draft", k = 3, multi_step = 1, chunked_prefill = true })
   end)
 
   it("takes a profile's file where the model has one", function()

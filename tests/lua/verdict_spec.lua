@@ -141,6 +141,22 @@ describe("verdict", function()
     near(1 / why.tokens, why.unexplained)
   end)
 
+  it("knows that several steps on one plan come in one chunk", function()
+    local store, cells, index = world { [1] = { 0.8, 0.8, 0.8 } }
+    local chunk = scaled_run(1):metrics().tokens_per_chunk
+    for _, cell in ipairs(cells) do
+      if cell.coordinates.method == "none" then cell.identity.server.multi_step = 8 end
+    end
+    local why = verdict.judge(store, cells, index)[1].decomposition
+    assert.is_true(why.step > 1.1 / chunk and why.step < 1.4 / chunk, why.step)
+  end)
+
+  it("takes tokens a step from what the server accepted of each request, where it says so", function()
+    local store, cells, index = world { [1] = { 0.8, 0.8, 0.8 } }
+    for _, cell in ipairs(cells) do cell.metrics.tokens_per_step = 1.5 end
+    near(1.5, verdict.judge(store, cells, index)[1].decomposition.tokens)
+  end)
+
   it("says why there is no speed-up", function()
     local store, cells, index = world { [1] = { 0.8 } }
     cells[2].identity.server.max_num_seqs = 8

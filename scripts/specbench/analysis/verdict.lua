@@ -42,10 +42,16 @@ local function means_of(logs)
   return math.exp(sum / #logs)
 end
 
--- By the engine's counters; one without speculation.
+-- Of all steps, where the server says what it accepted request by request; else by the engine's counters, which
+-- leave out steps without a draft. One without speculation.
 local function tokens_per_step(cell)
   if (cell.identity.server.method or "none") == "none" then return 1 end
-  return cell.acceptance and cell.acceptance.mean_length
+  return cell.metrics.tokens_per_step or cell.acceptance and cell.acceptance.mean_length
+end
+
+-- Several steps on one plan come in one chunk.
+local function chunk_is_step(cell)
+  return engines.load(cell.engine.name).capabilities.chunk_is_step and (cell.identity.server.multi_step or 1) == 1
 end
 
 -- The three factors, each the geometric mean over repeats.
@@ -55,9 +61,8 @@ local function decompose(repeats)
     local tokens, base_tokens = tokens_per_step(one.cell), tokens_per_step(one.base)
     local measured = one.ratios.output_throughput
     if not (tokens and base_tokens and measured and one.runs) then return nil end
-    local is_step = engines.load(one.cell.engine.name).capabilities.chunk_is_step
-    local before = stats.decode_side(one.runs[1], base_tokens, is_step)
-    local after = stats.decode_side(one.runs[2], tokens, is_step)
+    local before = stats.decode_side(one.runs[1], base_tokens, chunk_is_step(one.base))
+    local after = stats.decode_side(one.runs[2], tokens, chunk_is_step(one.cell))
     if not before or not after then return nil end
     local factors = stats.decompose(before, after, measured)
     for name, list in pairs(logs) do list[#list + 1] = math.log(factors[name]) end
