@@ -175,6 +175,8 @@ describe("what an engine cannot do", function()
     assert.equal("vllm_v0: multi_step does not go with speculation",
       reason("vllm_v0", { method = "draft", k = 3, multi_step = 8 }))
     assert.is_nil(reason("vllm_v0", { multi_step = 8 }))
+    assert.truthy(reason("llamacpp", { chunked_prefill = false }):find("always cuts prefills", 1, true))
+    assert.is_nil(reason("llamacpp", { chunked_prefill = true }))
     assert.is_nil(reason("vllm_v0", { method = "draft", k = 3, chunked_prefill = true }))
   end)
 

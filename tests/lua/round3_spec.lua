@@ -117,11 +117,37 @@ describe("round 3's plan", function()
   end)
 
   it("leaves out both of a pair where one cannot be served", function()
-    local the_plan = plan_of { engine = "sim" }
-    local left = {}
-    for _, refused in ipairs(the_plan.refused) do left[#left + 1] = refused.description end
-    assert.equal(0, #left % 2)
+    local the_plan = plan_of { engine = "vllm_v0", gpus = { 4, 5 } } -- V0's plain server has no table of k to refuse
+    assert.equal(2, #the_plan.refused)
+    for _, refused in ipairs(the_plan.refused) do
+      assert.truthy(refused.description:find("k_by_batch_size=8", 1, true), refused.description)
+    end
     for _, batch in ipairs(the_plan.batches) do assert.equal(2, #batch) end
+  end)
+
+  it("has every setting on the simulator, multi-step on the plain server only, and in the quick run too", function()
+    local the_plan = plan_of()
+    assert.equal(0, #the_plan.refused)
+    assert.equal(8, #the_plan.batches)
+    local found = {}
+    for _, job in ipairs(the_plan.jobs) do
+      local line = table.concat((plan.command(the_plan, job)), " ")
+      for _, flag in ipairs { "--disable-by-batch-size 8", "--k-by-batch-size [[1, 7, 3], [8, 512, 0]]",
+        "--speculative-max-model-len 1280", "--chunked-prefill", "--scheduler-delay-factor 0.5", "--multi-step 8" } do
+        if line:find(flag, 1, true) then
+          found[flag] = (found[flag] or "") .. job.server.method .. " "
+        end
+      end
+    end
+    assert.same({
+      ["--disable-by-batch-size 8"] = "draft ", ["--k-by-batch-size [[1, 7, 3], [8, 512, 0]]"] = "draft ",
+      ["--speculative-max-model-len 1280"] = "draft ", ["--chunked-prefill"] = "none draft ",
+      ["--scheduler-delay-factor 0.5"] = "none draft ", ["--multi-step 8"] = "none ",
+    }, found)
+    local r = assert(round.load(home .. "/rounds/round3.lua"))
+    round.quicken(r)
+    local quick = plan.new(r, { engine = "sim", speed = SPEED, no_text = true })
+    assert.equal(7, #quick.batches) -- all but chunked_prefill=off, the simulator's default
   end)
 
   it("wants GPUs by name for two servers at once, and enough of them", function()
@@ -166,7 +192,9 @@ describe("a pair of servers", function()
         assert.is_true(row.speedup > 0 and row.ttft_ms > 0 and row.plain_tpot_ms > 0)
       end
       assert.is_true(kinds.all.throughput_speedup > 0 and kinds.all.acceptance > 0)
-      assert.truthy(kinds.even and kinds.odd)
+      local whole, least, most = kinds.all.acceptance, kinds.even.acceptance, kinds.odd.acceptance
+      if least > most then least, most = most, least end
+      assert.is_true(least > 0 and least <= whole and whole <= most, "a kind's acceptance is not its requests'")
       assert.truthy(fs.stat(folder .. "/pictures/settings.svg"))
     end)
   end)
@@ -200,6 +228,48 @@ describe("a pair of servers", function()
       local outcome = sweep.run(the_plan, s, { quiet = true })
       assert.equal(2, outcome.failed)
       assert.equal(0, #s:cells())
+    end)
+  end)
+end)
+
+describe("round 3's quick run on the simulator", function()
+  it("is whole, and every setting leaves its mark", function()
+    local r = assert(round.load(home .. "/rounds/round3.lua"))
+    round.quicken(r)
+    local the_plan = plan.new(r, { engine = "sim", speed = SPEED, no_text = true })
+    with_store(r, function(s, folder)
+      local outcome = sweep.run(the_plan, s, { quiet = true })
+      assert.equal(14, outcome.measured)
+      assert.equal(0, outcome.failed)
+      local marked = {} -- setting -> the pair
+      for _, c in ipairs(s:cells()) do
+        local name = "defaults"
+        for _, knob in ipairs(r.report.settings.knobs) do
+          if c.coordinates[knob[1]] ~= knob[2] then name = knob[1] end
+        end
+        marked[name] = marked[name] or {}
+        marked[name][c.coordinates.method] = c.metrics
+      end
+      local plain, speculative = marked.defaults.none, marked.defaults.draft
+      assert.equal(1, plain.tokens_per_chunk)
+      assert.is_true(speculative.tokens_per_step > 2)
+      assert.equal(1, marked.disable_by_batch_size.draft.tokens_per_chunk) -- 8 requests at once meet each other
+      for _, name in ipairs { "k_by_batch_size", "speculative_max_model_len" } do
+        local m = marked[name].draft
+        assert.is_true(m.draft_tokens > 0 and m.draft_tokens < speculative.draft_tokens, name)
+      end
+      assert.is_true(marked.multi_step.none.tokens_per_chunk > 4)
+      assert.equal(speculative.tokens_per_chunk, marked.multi_step.draft.tokens_per_chunk)
+      report.write(s, { pictures = false, out = assert(io.tmpfile()) })
+      local rows = {}
+      for line in assert(fs.read(folder .. "/settings.jsonl")):gmatch "[^\n]+" do
+        local row = json.decode(line)
+        rows[#rows + 1] = row
+        if row.setting == "speculative_max_model_len=1280" and row.kind ~= "all" then
+          assert.equal(row.kind == "2k" or row.kind == "4k" or row.kind == "8k", row.acceptance == nil, row.kind)
+        end
+      end
+      assert.equal(7 * 7, #rows) -- seven settings; six lengths and all of them
     end)
   end)
 end)
@@ -326,31 +396,5 @@ describe("a server's prefix cache", function()
   it("is got round by salt, or kept, and the cell says which", function()
     assert.equal("salted", measured(nil, true).prefix_cache)
     assert.equal("kept", measured(nil).prefix_cache)
-  end)
-end)
-
-describe("tasks side by side", function()
-  it("wait for each other at a gate", function()
-    local order, gate = {}, bench.task.gate(2)
-    bench.task.each({ 0.02, 0 }, function(i, pause)
-      bench.task.sleep(pause)
-      order[#order + 1] = "before " .. i
-      gate()
-      order[#order + 1] = "after"
-    end)
-    assert.same({ "before 2", "before 1" }, { order[1], order[2] })
-    assert.equal(4, #order)
-  end)
-
-  it("end with the first error, which is raised", function()
-    local ended = false
-    local ok, message = pcall(bench.task.each, { 1, 2 }, function(i)
-      if i == 1 then error("broken on purpose", 0) end
-      local _ <close> = setmetatable({}, { __close = function() ended = true end })
-      bench.task.sleep(100)
-    end)
-    assert.is_false(ok)
-    assert.truthy(message:find("broken on purpose", 1, true))
-    assert.is_true(ended)
   end)
 end)

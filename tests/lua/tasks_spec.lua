@@ -281,3 +281,29 @@ describe("a failure that nobody joins", function()
     assert.truthy(output:find("rc 1\n$"), output)
   end)
 end)
+
+describe("tasks side by side", function()
+  it("wait for each other at a gate", function()
+    local order, gate = {}, bench.task.gate(2)
+    bench.task.each({ 0.02, 0 }, function(i, pause)
+      bench.task.sleep(pause)
+      order[#order + 1] = "before " .. i
+      gate()
+      order[#order + 1] = "after"
+    end)
+    assert.same({ "before 2", "before 1" }, { order[1], order[2] })
+    assert.equal(4, #order)
+  end)
+
+  it("end with the first error, which is raised", function()
+    local ended = false
+    local ok, message = pcall(bench.task.each, { 1, 2 }, function(i)
+      if i == 1 then error("broken on purpose", 0) end
+      local _ <close> = setmetatable({}, { __close = function() ended = true end })
+      bench.task.sleep(100)
+    end)
+    assert.is_false(ok)
+    assert.truthy(message:find("broken on purpose", 1, true))
+    assert.is_true(ended)
+  end)
+end)

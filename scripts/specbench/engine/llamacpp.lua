@@ -121,6 +121,9 @@ local function own_unsupported(server)
     and server.prompt_lookup_min ~= (server.prompt_lookup_max or server.k) then
     return "llamacpp: prompt_lookup_min: ngram-simple matches one length, that of prompt_lookup_max"
   end
+  if server.chunked_prefill == false then
+    return "llamacpp: chunked_prefill = false: llama-server always cuts prefills to its batch size (-b)"
+  end
 end
 
 return base.engine {
