@@ -134,9 +134,7 @@ describe("round 3's plan", function()
       local line = table.concat((plan.command(the_plan, job)), " ")
       for _, flag in ipairs { "--disable-by-batch-size 8", "--k-by-batch-size [[1, 7, 3], [8, 512, 0]]",
         "--speculative-max-model-len 1280", "--chunked-prefill", "--scheduler-delay-factor 0.5", "--multi-step 8" } do
-        if line:find(flag, 1, true) then
-          found[flag] = (found[flag] or "") .. job.server.method .. " "
-        end
+        if line:find(flag, 1, true) then found[flag] = (found[flag] or "") .. job.server.method .. " " end
       end
     end
     assert.same({

@@ -1,3 +1,4 @@
+local bench = require "specbench"
 local task = require "sb.task"
 
 -- A variable that notes when it is closed.
