@@ -251,7 +251,8 @@ describe("round 3's quick run on the simulator", function()
       local plain, speculative = marked.defaults.none, marked.defaults.draft
       assert.equal(1, plain.tokens_per_chunk)
       assert.is_true(speculative.tokens_per_step > 2)
-      assert.equal(1, marked.disable_by_batch_size.draft.tokens_per_chunk) -- 8 requests at once meet each other
+      -- 8 requests at once meet each other, but for one that comes late and finds 7
+      assert.is_true(marked.disable_by_batch_size.draft.draft_tokens < speculative.draft_tokens / 4)
       for _, name in ipairs { "k_by_batch_size", "speculative_max_model_len" } do
         local m = marked[name].draft
         assert.is_true(m.draft_tokens > 0 and m.draft_tokens < speculative.draft_tokens, name)
