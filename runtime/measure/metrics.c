@@ -154,6 +154,22 @@ static double arrived_between(const sb_samples *arrivals, double from, double to
   return (double)sum;
 }
 
+/* The longest time in [from, to] in which nothing arrived; arrivals are sorted. */
+static double longest_gap(const sb_samples *arrivals, double from, double to)
+{
+  double longest = 0.0, last = from;
+  for (size_t i = 0; i < arrivals->count; i++) {
+    double at = arrivals->items[i].value;
+    if (arrivals->items[i].weight == 0 || at < from)
+      continue;
+    if (at > to)
+      break;
+    longest = fmax(longest, at - last);
+    last = at;
+  }
+  return fmax(longest, to - last);
+}
+
 static double known(bool is_known, double value)
 {
   return is_known ? value : NAN;
@@ -170,6 +186,7 @@ static void put_steady(tally *t, double seconds, sb_metrics *m)
   const sb_flight *flight = &t->flight;
   m->steady_duration = m->steady_share = m->drain = NAN;
   m->steady_request_throughput = m->steady_output_throughput = m->steady_total_token_throughput = NAN;
+  m->steady_longest_gap = NAN;
   if (t->run->concurrency == 0)
     return;
   double window = (double)(flight->steady_to - flight->steady_from);
@@ -178,9 +195,11 @@ static void put_steady(tally *t, double seconds, sb_metrics *m)
   m->drain = known(!isnan(m->steady_share), m->steady_share < 0.5);
   m->steady_request_throughput = ratio((double)t->steady_completed, m->steady_duration);
   double tokens = NAN;
-  if (t->arrivals_known)
-    tokens = arrived_between(&t->arrivals, (double)(flight->steady_from - t->first_send),
-                             (double)(flight->steady_to - t->first_send));
+  if (t->arrivals_known) {
+    double from = (double)(flight->steady_from - t->first_send), to = (double)(flight->steady_to - t->first_send);
+    tokens = arrived_between(&t->arrivals, from, to);
+    m->steady_longest_gap = known(window > 0.0, longest_gap(&t->arrivals, from, to) * seconds);
+  }
   m->steady_output_throughput = ratio(tokens, m->steady_duration);
   tokens += known(t->input_unknown == 0, t->steady_input);
   m->steady_total_token_throughput = ratio(tokens, m->steady_duration);

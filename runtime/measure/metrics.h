@@ -33,6 +33,7 @@ typedef enum sb_metric_kind { SB_METRIC_REAL, SB_METRIC_INTEGER, SB_METRIC_FLAG 
   X(steady_request_throughput, "requests/s", REAL)             \
   X(steady_output_throughput, "tokens/s", REAL)                \
   X(steady_total_token_throughput, "tokens/s", REAL)           \
+  X(steady_longest_gap, "s", REAL)                             \
   X(mean_concurrency, "requests", REAL)                        \
   X(max_concurrency, "requests", INTEGER)                      \
   X(tokens_per_chunk, "tokens", REAL)                          \

@@ -35,14 +35,17 @@ end
 
 -- What each server is asked for, and how much of it is done in the results folder already.
 local function servers_of(the_plan, done)
-  local servers, by_key, pending, seconds = {}, {}, 0, 0
+  local servers, by_key, gpus, pending, seconds = {}, {}, {}, 0, 0
+  for _, session in ipairs(the_plan.sessions) do
+    for _, slot in ipairs(session.slots) do gpus[slot.key] = slot.gpus end
+  end
   for _, batch in ipairs(the_plan.batches) do
     local missing = 0
     for i, job in ipairs(batch) do
-      local key = batch.servers_key .. "/" .. job.server_key
+      local key = batch.slots[i]
       local s = by_key[key]
       if not s then
-        s = { job = job, gpus = batch.gpus[i], cells = 0, pending = 0, seconds = 0 }
+        s = { job = job, gpus = gpus[key], cells = 0, pending = 0, seconds = 0 }
         by_key[key] = s
         servers[#servers + 1] = s
       end
@@ -78,6 +81,7 @@ function self.run(options, positionals)
   })
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
+  for _, line in ipairs(plan.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local reasons = {}
   for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
   for reason, count in pairs(reasons) do io.stdout:write(("Left out: %d cells: %s\n"):format(count, reason)) end

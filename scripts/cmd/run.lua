@@ -20,6 +20,8 @@ local self = {
     { long = "until", arg = "RULE", help = "repeat each cell until its interval suffices: ci=3% (half width), or "
       .. "decided; intervals stay honest under the looking" },
     { long = "cap", arg = "N", type = "int", min = 3, max = 20, default = 10, help = "with --until: repeats at most" },
+    { long = "no-rerun", type = "flag", help = "do not measure once more what leaves the trend of its neighbours or "
+      .. "stood still (both results are kept, the second counts)" },
     { long = "fresh", type = "flag",
       help = "measure everything anew; what was there is moved aside, not deleted" },
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
@@ -37,7 +39,7 @@ local self = {
 
 local function summarise(outcome, the_store)
   local out = io.stderr
-  if outcome.measured + outcome.failed == 0 then
+  if outcome.measured + outcome.failed + outcome.reruns == 0 then
     out:write(("nothing to do: all %d cells are done already in %s (--fresh measures them anew)\n")
       :format(outcome.total, the_store.folder))
     return
@@ -46,6 +48,10 @@ local function summarise(outcome, the_store)
     .. "outside servers' own time\n"):format(outcome.total, outcome.measured, outcome.skipped, outcome.failed,
       outcome.wall_seconds, outcome.wall_seconds - outcome.server_seconds,
       100 * (1 - outcome.server_seconds / outcome.wall_seconds)))
+  if outcome.reruns > 0 then
+    out:write(("%d of them looked wrong and were measured once more: both results are kept, the second counts\n")
+      :format(outcome.reruns))
+  end
   if outcome.failed > 0 then
     out:write(("failed cells are in %s/failed with their causes; the same command tries them again\n")
       :format(the_store.folder))
@@ -61,6 +67,7 @@ local function announce(the_plan, the_store)
   if pending == 0 then return end
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
     the_plan.engine.name, progress.duration(seconds), the_store.folder))
+  for _, line in ipairs(plan.order_lines(the_plan)) do io.stderr:write(line, "\n") end
 end
 
 function self.run(options, positionals)
@@ -70,6 +77,8 @@ function self.run(options, positionals)
     local message
     rule, message = repeats.rule(options["until"], options.cap)
     if not rule then command.fail("--until: " .. message, 2) end
+    if options.repeats > 1 then command.fail("--until finds the number of repeats: leave out --repeats", 2) end
+    options.repeats = adaptive.first(rule)
   end
   local the_plan = plan.new(r, options)
   local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
@@ -86,7 +95,7 @@ function self.run(options, positionals)
     repeats.forget_rule(the_store)
     outcome = sweep.run(the_plan, the_store, options)
   end
-  if outcome.measured > 0 then
+  if outcome.measured + outcome.reruns > 0 then
     report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline })
   end
   if outcome.failed > 0 or not options.quiet then summarise(outcome, the_store) end

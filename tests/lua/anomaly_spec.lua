@@ -82,6 +82,36 @@ describe("an anomaly", function()
   end)
 end)
 
+describe("a stall", function()
+  -- of a window of 10 s in which first tokens take 0.1 s and chunks 0.02 s
+  local function cell(gap, changes)
+    local m = { steady_longest_gap = gap, steady_duration = 10, ["ttft_ms.p90"] = 100, ["itl_chunk_ms.p90"] = 20 }
+    for name, value in pairs(changes or {}) do m[name] = value end
+    return { metrics = m, clock_scale = changes and changes.scale or 1 }
+  end
+
+  it("is a twentieth of the steady window and far more than what a token takes", function()
+    assert.is_nil(anomaly.stall(cell(0.5)))
+    assert.equal("no stream got a token for 0.6 s of its 10 s at full load; 90 % of first tokens and chunks take under "
+      .. "0.1 s", anomaly.stall(cell(0.6)))
+    assert.is_nil(anomaly.stall(cell(4.9, { ["ttft_ms.p90"] = 1000 }))) -- long prompts are waited for
+    assert.truthy(anomaly.stall(cell(5.1, { ["ttft_ms.p90"] = 1000 })))
+  end)
+
+  it("takes a quarter of a second of wall time, below which a busy machine does that", function()
+    local quick = { steady_duration = 1, ["ttft_ms.p90"] = 1, ["itl_chunk_ms.p90"] = 1 }
+    assert.is_nil(anomaly.stall(cell(0.24, quick)))
+    assert.truthy(anomaly.stall(cell(0.26, quick)))
+    quick.scale = 20
+    assert.is_nil(anomaly.stall(cell(0.9, quick)))
+  end)
+
+  it("is not looked for without a steady window or token counts", function()
+    assert.is_nil(anomaly.stall { metrics = {} })
+    assert.is_nil(anomaly.stall { metrics = { steady_longest_gap = 5 } })
+  end)
+end)
+
 describe("the drain flag", function()
   local function cell(metrics, workload)
     return { metrics = metrics, identity = { workload = workload } }

@@ -50,7 +50,7 @@ describe("round 1's grid", function()
       return job.coordinates.method == "none" and job.coordinates.model ~= "qwen2.5-7b"
     end)
     assert.equal(1216, #the_plan.jobs - extra)
-    assert.equal(21, the_plan.servers)
+    assert.equal(21, the_plan.starts)
   end)
 
   it("is no more than those 1,216 with the published baseline", function()

@@ -71,11 +71,12 @@ describe("round 3's plan", function()
   it("pairs every setting with both servers", function()
     local the_plan = plan_of({ engine = "vllm_v0", gpus = { 4, 5 } })
     assert.equal(7, #the_plan.batches)
-    for _, batch in ipairs(the_plan.batches) do
+    for i, batch in ipairs(the_plan.batches) do
       assert.equal(2, #batch)
       assert.equal("none", batch[1].server.method)
       assert.equal("draft", batch[2].server.method)
-      assert.same({ { 4 }, { 5 } }, batch.gpus)
+      local slots = the_plan.sessions[i].slots
+      assert.same({ { 4 }, { 5 } }, { slots[1].gpus, slots[2].gpus })
       assert.equal(batch[2].baseline, batch[1].key)
     end
   end)

@@ -80,6 +80,7 @@ static void only_what_arrives_in_the_steady_window_counts_in_it(void **state)
   fixture_near(m.steady_output_throughput, 6 / 0.040);
   fixture_near(m.steady_total_token_throughput, 13 / 0.040); /* a's prompt was done with before */
   fixture_near(m.steady_request_throughput, 1 / 0.040);
+  fixture_near(m.steady_longest_gap, 0.030); /* from the window's start, 20, to 50: what came before is no part */
   sb_run_free(run);
 }
 
@@ -92,11 +93,35 @@ static void a_target_never_reached_is_a_drain_and_no_target_is_absent(void **sta
   sb_metrics_compute(run, NULL, &m);
   fixture_near(m.steady_share, 0);
   fixture_near(m.drain, 1);
-  assert_true(isnan(m.steady_output_throughput));
+  assert_true(isnan(m.steady_output_throughput) && isnan(m.steady_longest_gap));
   run->concurrency = 0;
   sb_metrics_compute(run, NULL, &m);
   assert_true(isnan(m.steady_share) && isnan(m.drain) && isnan(m.steady_request_throughput));
+  assert_true(isnan(m.steady_longest_gap));
   fixture_near(m.mean_concurrency, 1.85);
+  sb_run_free(run);
+}
+
+static void the_longest_gap_reaches_over_all_streams_to_the_windows_end(void **state)
+{
+  (void)state;
+  sb_run *run = sb_run_new(2);
+  run->concurrency = 2;
+  run->clock_scale = 2.0;
+  run->t_start = fixture_at(0);
+  run->t_end = fixture_at(200);
+  sb_record *a = fixture_request(run, 0, 0, 200), *b = fixture_request(run, 1, 0, 200);
+  a->prompt_tokens = b->prompt_tokens = 1;
+  fixture_chunk(a, 10, 1, true);
+  fixture_chunk(a, 90, 1, true); /* a waits 80, but b's chunk lies within */
+  fixture_chunk(b, 50, 1, true);
+  fixture_chunk(b, 120, 0, true); /* brings no token */
+  sb_metrics m;
+  sb_metrics_compute(run, NULL, &m);
+  fixture_near(m.steady_longest_gap, 0.220); /* 90 .. 200, and the clock is twice as fast */
+  a->token_source = SB_TOKENS_USAGE_TOTAL;
+  sb_metrics_compute(run, NULL, &m);
+  assert_true(isnan(m.steady_longest_gap));
   sb_run_free(run);
 }
 
@@ -271,6 +296,7 @@ int main(void)
     cmocka_unit_test(the_steady_window_is_where_the_target_was_in_flight),
     cmocka_unit_test(only_what_arrives_in_the_steady_window_counts_in_it),
     cmocka_unit_test(a_target_never_reached_is_a_drain_and_no_target_is_absent),
+    cmocka_unit_test(the_longest_gap_reaches_over_all_streams_to_the_windows_end),
     cmocka_unit_test(goodput_counts_requests_that_meet_every_objective),
     cmocka_unit_test(an_answer_without_a_token_meets_no_objective),
     cmocka_unit_test(a_failed_request_still_takes_its_time),

@@ -1,5 +1,5 @@
--- Cells whose throughput cannot be what the server is able to do, judging by the same cell at other
--- concurrencies.
+-- Cells whose throughput cannot be what the server is able to do: judging by the same cell at other concurrencies,
+-- or because no stream got a token for a while.
 --
 -- With more streams a server's throughput does not fall, and it does not grow faster than their number. So each
 -- neighbour allows a band: from b/b' of its throughput to all of it where the cell has fewer streams (b < b'),
@@ -12,6 +12,10 @@ local anomaly = {
   -- overload need little room. Slowed down one by one, the others are all found at a third of their throughput,
   -- 84 % at a half, and no other cell is accused.
   FACTOR = 1.25,
+  -- A stall: at full load no token of any stream for so large a part of the steady window, so many times longer than
+  -- what 90 % of the cell's first tokens and chunks take (long prompts are waited for as well), and so many seconds
+  -- of wall time (below, a busy machine's scheduler does that, above all to a simulator in fast motion).
+  STALL_SHARE = 0.05, STALL_TIMES = 5, STALL_SECONDS = 0.25,
 }
 
 local NEIGHBOURS, FEWEST = 3, 2
@@ -100,6 +104,20 @@ function anomaly.find(cells, throughput)
     for _, point in ipairs(series) do found[#found + 1] = judge(series, point) end
   end
   return found
+end
+
+---Why a cell stood still while all its streams were at work.
+---@param cell table
+---@return string? reason
+function anomaly.stall(cell)
+  local m = cell.metrics
+  local gap, window = m.steady_longest_gap, m.steady_duration
+  if not gap or not window then return nil end
+  local usual = math.max(m["ttft_ms.p90"] or 0, m["itl_chunk_ms.p90"] or 0) / 1000
+  local wall = anomaly.STALL_SECONDS * (cell.clock_scale or 1)
+  if gap <= math.max(anomaly.STALL_SHARE * window, anomaly.STALL_TIMES * usual, wall) then return nil end
+  return ("no stream got a token for %.3g s of its %.3g s at full load; 90 %% of first tokens and chunks take under "
+    .. "%.2g s"):format(gap, window, usual)
 end
 
 return anomaly

@@ -1,5 +1,5 @@
--- What a reader must know of single cells before quoting them: anomalies, and cells that mostly measured ramp-up
--- and drain.
+-- What a reader must know of single cells before quoting them: anomalies, cells that stood still, and cells that
+-- mostly measured ramp-up and drain.
 
 local anomaly = require "specbench.analysis.anomaly"
 local json = require "specbench.json"
@@ -10,9 +10,12 @@ local flags = {}
 local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half of the run
 local NAMED = 10
 
+local kinds = { "anomaly", "stall", "rerun" } -- of which each cell is named
+local titles = { anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice" }
+
 ---@class specbench.flag
 ---@field cell table
----@field flag "anomaly"|"drain"
+---@field flag "anomaly"|"stall"|"rerun"|"drain"
 ---@field reason string
 
 ---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
@@ -29,12 +32,33 @@ function flags.drain(cell)
   return ("%d prompts for %d streams"):format(m.requests, work.concurrency)
 end
 
+-- Both results of a cell that was measured once more, and why it was.
+local function told_twice(cell)
+  return ("%.4g tokens/s, then %.4g, which counts, for the first looked wrong: %s"):format(
+    speedup.total_token_throughput(cell.first), speedup.total_token_throughput(cell), cell.rerun.reason)
+end
+
+---Cells whose result may be a mishap of the measurement: what a sweep measures once more.
 ---@param cells table[] one a place of the grid and repeat
----@return specbench.flag[] list anomalies first
-function flags.of(cells)
+---@return specbench.flag[] list
+function flags.suspicious(cells)
   local list = {}
   for _, found in ipairs(anomaly.find(cells, speedup.total_token_throughput)) do
     list[#list + 1] = { cell = found.cell, flag = "anomaly", reason = found.reason }
+  end
+  for _, cell in ipairs(cells) do
+    local reason = anomaly.stall(cell)
+    if reason then list[#list + 1] = { cell = cell, flag = "stall", reason = reason } end
+  end
+  return list
+end
+
+---@param cells table[] one a place of the grid and repeat
+---@return specbench.flag[] list the suspicious ones first
+function flags.of(cells)
+  local list = flags.suspicious(cells)
+  for _, cell in ipairs(cells) do
+    if cell.first then list[#list + 1] = { cell = cell, flag = "rerun", reason = told_twice(cell) } end
   end
   for _, cell in ipairs(cells) do
     local reason = flags.drain(cell)
@@ -54,20 +78,21 @@ end
 
 ---@param list specbench.flag[]
 ---@param about table the store's round.json
----@return string text a line an anomaly, one line for all drained cells
+---@return string text a line each, one line for all drained cells
 function flags.text(list, about)
-  local lines, anomalies, drained = {}, 0, 0
+  local lines, counts = {}, {}
   for _, item in ipairs(list) do
-    if item.flag == "drain" then
-      drained = drained + 1
-    else
-      anomalies = anomalies + 1
-      if anomalies <= NAMED then
-        lines[#lines + 1] = ("Anomaly: %s: %s\n"):format(place(item.cell, about), item.reason)
-      end
+    local kind = item.flag
+    counts[kind] = (counts[kind] or 0) + 1
+    if titles[kind] and counts[kind] <= NAMED then
+      lines[#lines + 1] = ("%s: %s: %s\n"):format(titles[kind], place(item.cell, about), item.reason)
     end
   end
-  if anomalies > NAMED then lines[#lines + 1] = ("Anomaly: %d more in flags.jsonl\n"):format(anomalies - NAMED) end
+  for _, kind in ipairs(kinds) do
+    local more = (counts[kind] or 0) - NAMED
+    if more > 0 then lines[#lines + 1] = ("%s: %d more in flags.jsonl\n"):format(titles[kind], more) end
+  end
+  local drained = counts.drain or 0
   if drained > 0 then
     lines[#lines + 1] = ("Drain: %d cells mostly measured ramp-up and drain: the target concurrency in flight for less "
       .. "than half of the run, or without timelines fewer than %d prompts a stream (flags.jsonl names them)\n")

@@ -3,19 +3,13 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.json"
+local round = require "specbench.experiment.round"
 local speedup = require "specbench.analysis.speedup"
 local stats = require "sb.stats"
 
 local repeats = {}
 
 local CACHED_RUNS = 48 -- decoded runs held at once; a grid's neighbours share their baselines
-
----A cell's key without its repetition.
----@param key string
----@return string place
-function repeats.place(key)
-  return (key:gsub("\31[^\31]*$", ""))
-end
 
 ---Cells that have a baseline of their own, by place in the grid, in the order of their first appearance.
 ---@param cells table[]
@@ -24,7 +18,7 @@ function repeats.groups(cells)
   local by_place, order = {}, {}
   for _, cell in ipairs(cells) do
     if cell.baseline and cell.baseline ~= cell.key then
-      local place = repeats.place(cell.key)
+      local place = round.place(cell.key)
       if not by_place[place] then
         by_place[place] = { place = place, cells = {} }
         order[#order + 1] = by_place[place]
@@ -104,9 +98,10 @@ end
 ---How many repeats each place of the grid wants, a method's with its baseline's.
 ---@param store specbench.store
 ---@param rule sb.Stopping
----@return table<string, integer> wanted by place (repeats.place); those that are done are absent
+---@return table<string, integer> wanted by place (round.place); those that are done are absent
+---@return table<string, number> reach how far the interval of each such place's logarithm reaches to a side
 function repeats.wanted(store, rule)
-  local cells, wanted = store:cells(), {}
+  local cells, wanted, reach = speedup.current(store:cells()), {}, {}
   table.sort(cells, function(a, b) return a.repetition < b.repetition end)
   local index = speedup.index(cells)
   local function want(place, count) wanted[place] = math.max(wanted[place] or 0, count) end
@@ -115,11 +110,13 @@ function repeats.wanted(store, rule)
     local state = #group.repeats > 0 and repeats.judge(group, rule)
     repeats.release(group)
     if state and state.more then
+      local interval = state.interval
+      reach[group.place] = interval.low and (interval.high - interval.low) / 2 or math.huge
       want(group.place, state.wanted)
-      want(repeats.place(group.cells[1].baseline), state.wanted)
+      want(round.place(group.cells[1].baseline), state.wanted)
     end
   end
-  return wanted
+  return wanted, reach
 end
 
 local function rule_path(store)

@@ -14,14 +14,19 @@ function speedup.total_token_throughput(cell)
   return (input + (m.total_output_tokens or 0)) / m.duration
 end
 
--- Larger is better in each; TPOT is a time, so its ratio is turned over.
+---The speed of decoding: TPOT is a time, so it is turned over.
+---@param cell table
+---@return number? tokens/ms of one stream
+function speedup.decoding(cell)
+  local tpot = cell.metrics.decode_tpot_ms
+  return tpot and tpot > 0 and 1 / tpot or nil
+end
+
+-- Larger is better in each.
 local figures = {
   total_throughput = speedup.total_token_throughput,
   output_throughput = function(cell) return cell.metrics.output_throughput end,
-  decode = function(cell)
-    local tpot = cell.metrics.decode_tpot_ms
-    return tpot and tpot > 0 and 1 / tpot or nil
-  end,
+  decode = speedup.decoding,
 }
 
 -- What a server's description says of speculation; all else must be the same on both sides.
@@ -79,6 +84,19 @@ function speedup.index(cells)
     if not old or old.started < cell.started then by_key[cell.key] = cell end
   end
   return { by_key = by_key }
+end
+
+---The cell that counts of each place in the grid and repeat: the newest.
+---@param cells table[]
+---@param index specbench.speedup.index? of these cells
+---@return table[]
+function speedup.current(cells, index)
+  local list = {}
+  index = index or speedup.index(cells)
+  for _, cell in ipairs(cells) do
+    if index.by_key[cell.key] == cell then list[#list + 1] = cell end
+  end
+  return list
 end
 
 ---@param index specbench.speedup.index

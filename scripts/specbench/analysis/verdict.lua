@@ -35,6 +35,7 @@ local MIN_REPEATS = 3
 ---@field halves { odd: number, even: number }? total_throughput's ratio by odd and even repeats
 ---@field lossless { compared: integer, identical: integer, first: integer?, median: integer? }?
 ---@field decomposition table?
+---@field drift specbench.drift? of its baseline
 
 local function means_of(logs)
   local sum = 0

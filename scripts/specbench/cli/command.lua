@@ -27,6 +27,8 @@ local groups = {
     { long = "model", arg = "NAME=PATH", repeated = true, help = "where a model of the round is" },
     { long = "url", arg = "URL", help = "the server that is up (engine external)" },
     { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
+    { long = "at-once", arg = "N", type = "int", min = 1, help = "servers up at once at most, when repeats of "
+      .. "baseline and method alternate (what --gpus holds; 1: one server after another)" },
     { long = "profile", arg = "COMMAND",
       help = "run servers under a profiler: nsys, any command ({output}: its file), or the server's own: server" },
     { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000,

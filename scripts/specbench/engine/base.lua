@@ -104,6 +104,7 @@ end
 ---@field profiler { args: string[]|nil, env: table<string, string>|nil, start: string, stop: string }|nil its own one:
 ---  what lets it be asked for ({output}: its folder), and the paths to POST to
 ---@field uses_gpus boolean|nil its servers need GPUs: two at once need a pool to share
+---@field idle_is_free boolean|nil a server that waits takes neither memory worth the name nor a GPU
 ---@field command fun(server: table): specbench.engine.command
 ---@field request fun(body: table, limits: table?): table, table<string, string>, string?
 ---@field acceptance fun(delta: table<string, number>, server: table?): table?, string?

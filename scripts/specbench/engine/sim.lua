@@ -109,6 +109,7 @@ return base.engine {
   acceptance = function(delta)
     return counters.acceptance(delta, PREFIX)
   end,
+  idle_is_free = true,
   ready = { path = "/health", timeout_s = 60, interval_s = 0.05 },
   version = http.version,
   tokenize = http.tokenize,

@@ -7,6 +7,7 @@ local estimate = require "specbench.experiment.estimate"
 local models = require "specbench.experiment.models"
 local profile = require "specbench.sweep.profile"
 local round = require "specbench.experiment.round"
+local schedule = require "specbench.experiment.schedule"
 local secrets = require "specbench.sweep.secrets"
 local store = require "specbench.sweep.store"
 local workload = require "specbench.experiment.workload"
@@ -121,7 +122,7 @@ local function batches_of(self, options)
     batch.reason = batch.reason or reason
   end
   for _, batch in ipairs(batches) do
-    if not batch.reason then batch.gpus, batch.reason = share_gpus(batch, self.engine, options.gpus) end
+    if not batch.reason then batch.reason = select(2, share_gpus(batch, self.engine, options.gpus)) end
   end
   return batches
 end
@@ -142,47 +143,61 @@ local function drop_unused_baselines(batches)
   end
 end
 
--- Batches of the same servers stand together, whatever the axes' order: a start costs minutes.
-local function group(batches)
-  local groups, order = {}, {}
-  for _, batch in ipairs(batches) do
-    local keys = {}
-    for i, job in ipairs(batch) do keys[i] = job.server_key end
-    batch.servers_key = table.concat(keys, "\31")
-    if not groups[batch.servers_key] then
-      groups[batch.servers_key] = {}
-      order[#order + 1] = groups[batch.servers_key]
-    end
-    table.insert(groups[batch.servers_key], batch)
+-- Names of the servers that a batch needs; what is loaded at the same moment has a server each.
+local function name_servers(batch)
+  batch.slots = {}
+  local keys = {}
+  for i, job in ipairs(batch) do keys[i] = job.server_key end
+  for i, job in ipairs(batch) do
+    batch.slots[i] = #batch == 1 and job.server_key or ("%s\31%d"):format(table.concat(keys, "\31"), i)
   end
-  return order
+end
+
+-- What may be up at once, beside what is loaded at the same moment anyway, and who gets which GPUs.
+local function pool_of(engine, options)
+  -- servers that wait take memory: only a pool, or a number, says that there is enough
+  local known = engine.idle_is_free or not engine.capabilities.spawn or options.gpus or options.at_once
+  local function fits(jobs)
+    if #jobs == 1 then return true end
+    if not known or #jobs > (options.at_once or math.huge) then return false end
+    local urls = {}
+    for _, job in ipairs(jobs) do
+      -- a profiler's figures are no claims, and what it writes is kept when the server ends
+      if job.server.profile then return false end
+      local url = not engine.capabilities.spawn and job.server.model.url
+      if url and urls[url] then return false end
+      urls[url or ""] = true
+    end
+    return share_gpus(jobs, engine, options.gpus) ~= nil
+  end
+  return { fits = fits, share = function(jobs) return assert(share_gpus(jobs, engine, options.gpus)) end }
 end
 
 ---@class specbench.batch: specbench.job[] jobs loaded at the same moment
----@field servers_key string equal for batches that the same servers can serve
----@field gpus integer[][] of each job's server; empty: the server sees all
+---@field slots string[] which server each job needs, see specbench.session
 
 ---@class specbench.plan
 ---@field round specbench.round
 ---@field engine table
----@field batches specbench.batch[] in the order of the run
----@field jobs specbench.job[] the same, one by one
+---@field sessions specbench.session[] in the order of the run
+---@field batches specbench.batch[] the same, one by one
+---@field jobs specbench.job[] the same again
 ---@field refused { description: string, reason: string }[] cells that this engine cannot serve
----@field servers integer how many are started
+---@field starts integer how often a server is started
 ---@field streams integer the largest concurrency
 ---@field longest integer tokens of the longest prompt and answer together, as far as they are known
 ---@field seconds number expected wall time, server starts included
 
 ---@param r specbench.round
 ---@param options table of the command line: engine, models, model, url, speed, seed, repeats, no_text, gpus,
----  profile, salt, prompts_per_stream
+---  profile, salt, prompts_per_stream, at_once, worth (of schedule.sessions)
 ---@return specbench.plan
 function plan.new(r, options)
   local known, message, code = models.load(options)
   if not known then error({ exit = code == "usage" and 2 or 1, message = message }, 0) end
   local self = {
     round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
-    servers = 0, seconds = 0, streams = 1, longest = 1,
+    starts = 0, seconds = 0, streams = 1, longest = 1,
   }
   local kept, all = {}, batches_of(self, options)
   drop_unused_baselines(all)
@@ -196,10 +211,12 @@ function plan.new(r, options)
     end
   end
   if #kept == 0 then error(self.refused[1].reason, 0) end
-  for _, batches in ipairs(group(kept)) do
-    self.servers = self.servers + #batches[1]
+  for _, batch in ipairs(kept) do name_servers(batch) end
+  self.sessions = schedule.sessions(kept, pool_of(self.engine, options), options.worth)
+  for _, session in ipairs(self.sessions) do
+    self.starts = self.starts + #session.slots
     self.seconds = self.seconds + estimate.server_start(self.engine)
-    for _, batch in ipairs(batches) do
+    for _, batch in ipairs(session) do
       table.insert(self.batches, batch)
       self.seconds = self.seconds + plan.cost(batch)
       for _, job in ipairs(batch) do
@@ -221,16 +238,21 @@ end
 ---@param wanted fun(job: specbench.job): boolean
 ---@return specbench.plan self
 function plan.keep(self, wanted)
-  local batches, jobs = {}, {}
-  for _, batch in ipairs(self.batches) do
-    local any = false
-    for _, job in ipairs(batch) do any = any or wanted(job) end
-    if any then
-      batches[#batches + 1] = batch
-      table.move(batch, 1, #batch, #jobs + 1, jobs)
+  local sessions, batches, jobs = {}, {}, {}
+  for _, session in ipairs(self.sessions) do
+    local kept = { slots = session.slots, order = session.order }
+    for _, batch in ipairs(session) do
+      local any = false
+      for _, job in ipairs(batch) do any = any or wanted(job) end
+      if any then
+        kept[#kept + 1] = batch
+        batches[#batches + 1] = batch
+        table.move(batch, 1, #batch, #jobs + 1, jobs)
+      end
     end
+    if #kept > 0 then sessions[#sessions + 1] = kept end
   end
-  self.batches, self.jobs = batches, jobs
+  self.sessions, self.batches, self.jobs = sessions, batches, jobs
   return self
 end
 
@@ -258,6 +280,32 @@ function plan.thin(self)
   return ("%d cells have fewer than 2 prompts a stream (down to %.1f at concurrency %d) and measure how the load runs "
     .. "out: %d prompts would hold %d streams; --prompts-per-stream %d repeats prompts")
     :format(cells, worst, streams, STEADY * streams, streams, STEADY)
+end
+
+---How repeats of baseline and method follow each other, for those who wait for it.
+---@param self specbench.plan
+---@return string[] lines
+function plan.order_lines(self)
+  local sessions, most, servers, starts = {}, {}, {}, 0
+  for _, session in ipairs(self.sessions) do
+    sessions[session.order] = (sessions[session.order] or 0) + 1
+    most[session.order] = math.max(most[session.order] or 0, #session.slots)
+    starts = starts + #session.slots
+    for _, slot in ipairs(session.slots) do servers[slot.key] = true end
+  end
+  local count = 0
+  for _ in pairs(servers) do count = count + 1 end
+  local lines = {}
+  if sessions.interleaved then
+    lines[1] = ("Repeats: cells of baseline and methods in turn, A B, B A, A B ..., on %d servers kept up at once")
+      :format(most.interleaved)
+  end
+  if sessions["before and after"] then
+    lines[#lines + 1] = ("Repeats: not all servers fit at once: the baseline's odd repeats before its methods' cells, "
+      .. "its even ones after them; %d server start%s more than servers (--gpus, --at-once: let them alternate)")
+      :format(starts - count, starts - count == 1 and "" or "s")
+  end
+  return lines
 end
 
 ---@param self specbench.plan

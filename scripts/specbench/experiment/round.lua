@@ -273,6 +273,13 @@ function round.key(self, cell, changes, repetition)
   return table.concat(words, "\31")
 end
 
+---A cell's key without its repetition.
+---@param key string
+---@return string place
+function round.place(key)
+  return (key:gsub("\31[^\31]*$", ""))
+end
+
 ---The key of the cell that a cell is compared with.
 ---@param about { axes: table[], baseline: table? } a round, or what round.json says of one
 ---@param cell table coordinates

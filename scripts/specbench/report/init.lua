@@ -1,6 +1,7 @@
 -- Redraws everything that a reader looks at, from a results folder's files alone: the reference's tables,
 -- heatmaps for the terminal and as pictures, and the table of maxima.
 
+local drift = require "specbench.analysis.drift"
 local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
 local heatmap = require "specbench.report.heatmap"
@@ -60,15 +61,6 @@ local function missing_lines(entries)
   end
   for i, line in ipairs(order) do order[i] = ("No speed-up for %d cells of %s\n"):format(counts[line], line) end
   return table.concat(order)
-end
-
--- The newest cell of each place in the grid.
-local function current_cells(cells, index)
-  local list = {}
-  for _, cell in ipairs(cells) do
-    if index.by_key[cell.key] == cell then list[#list + 1] = cell end
-  end
-  return list
 end
 
 local function write_tables(store, cells)
@@ -296,7 +288,7 @@ function report.write(store, options)
   if options.baseline then rebase(cells, about, options.baseline) end
   local index = speedup.index(cells)
   index.any_model = options.baseline ~= nil
-  cells = current_cells(cells, index)
+  cells = speedup.current(cells, index)
   write_tables(store, cells)
   local tty, width = fs.is_terminal(out)
   local layout = about.report and about.report.heatmap
@@ -326,9 +318,11 @@ function report.write(store, options)
     complaint = complaint or why
   end
   local entries = verdict.judge(store, cells, index, { rule = repeats.kept_rule(store) })
+  local places, drifted = drift.of(cells)
+  for _, entry in ipairs(entries) do entry.drift = places[round.place(entry.cell.baseline)] end
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then
-    out:write(speedup_table.text(entries, about), missing_lines(entries), "\n")
+    out:write(speedup_table.text(entries, about), missing_lines(entries), drift.text(drifted), "\n")
   end
   if layout then
     local rows, keys = maxima(entries, about)

@@ -97,6 +97,7 @@ end
 
 local keys = {
   "round", "coordinates", "repeats", "verdict", "reason", "p", "adjusted_p", "speedups", "factors", "lossless",
+  "drift",
 }
 
 ---@param entries specbench.verdict.entry[]
@@ -108,7 +109,7 @@ function speedup_table.lines(entries, about)
     lines[i] = json.encode({
       round = about.round, coordinates = entry.coordinates, repeats = entry.repeats, verdict = entry.verdict,
       reason = entry.reason, p = entry.p, adjusted_p = entry.adjusted_p, speedups = entry.speedups,
-      factors = entry.decomposition, lossless = entry.lossless,
+      factors = entry.decomposition, lossless = entry.lossless, drift = entry.drift,
     }, keys)
   end
   return table.concat(lines, "\n") .. "\n"

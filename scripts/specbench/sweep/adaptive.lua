@@ -1,19 +1,43 @@
 -- Repeats where they are needed: every cell gets what the rule's first look takes, then only those go on whose
--- interval does not suffice yet, look by look. A look takes several repeats, so servers start a few times only.
+-- interval does not suffice yet, look by look, the widest interval first. A look takes several repeats, so servers
+-- start a few times only.
 
 local plan = require "specbench.experiment.plan"
 local repeats = require "specbench.analysis.repeats"
+local round = require "specbench.experiment.round"
 local sweep = require "specbench.sweep"
 
 local adaptive = {}
 
 local FIRST = { decided = 3, width = 5 } -- repeats at the rule's first look
 
-local function plan_of(r, options, count, wanted)
+---@param rule sb.Stopping
+---@return integer count repeats that every cell gets
+function adaptive.first(rule)
+  return math.min(rule.cap, rule.width and FIRST.width or FIRST.decided)
+end
+
+-- The plan of a look: count repeats of every cell, or what is wanted of each place.
+local function plan_of(r, options, count, wanted, reach)
   local changed = setmetatable({ repeats = count }, { __index = options })
-  local the_plan = plan.new(r, changed)
-  if not wanted then return the_plan end
-  return plan.keep(the_plan, function(job) return job.repetition <= (wanted[repeats.place(job.key)] or 0) end)
+  if not wanted then return plan.new(r, changed) end
+  changed.worth = function(job) return reach[round.place(job.key)] or 0 end
+  return plan.keep(plan.new(r, changed), function(job)
+    return job.repetition <= (wanted[round.place(job.key)] or 0)
+  end)
+end
+
+local function missing_of(the_plan, the_store)
+  local cells, places = 0, {}
+  for _, job in ipairs(the_plan.jobs) do
+    if not the_store:has(job.id) then
+      cells = cells + 1
+      if job.baseline ~= job.key then places[round.place(job.key)] = true end
+    end
+  end
+  local count = 0
+  for _ in pairs(places) do count = count + 1 end
+  return cells, count
 end
 
 ---Measures a round until the rule is content with every cell.
@@ -23,17 +47,23 @@ end
 ---@param options table as sweep.run takes them
 ---@return specbench.sweep.outcome outcome of all looks together
 function adaptive.run(r, the_store, rule, options)
-  local all = { total = 0, skipped = 0, measured = 0, failed = 0, wall_seconds = 0, server_seconds = 0 }
-  local count, wanted = math.min(rule.cap, rule.width and FIRST.width or FIRST.decided), nil
+  local all = { total = 0, skipped = 0, measured = 0, failed = 0, reruns = 0, wall_seconds = 0, server_seconds = 0 }
+  local count, wanted, reach = adaptive.first(rule), nil, nil
   repeats.keep_rule(the_store, rule)
   repeat
-    local outcome = sweep.run(plan_of(r, options, count, wanted), the_store, options)
-    for _, name in ipairs { "measured", "failed", "wall_seconds", "server_seconds" } do
+    local the_plan = plan_of(r, options, count, wanted, reach)
+    local cells, places = missing_of(the_plan, the_store)
+    if wanted and cells > 0 and not options.quiet then
+      io.stderr:write(("%d places of the grid need more repeats: %d cells more\n"):format(places, cells))
+    end
+    local outcome = sweep.run(the_plan, the_store, options)
+    for _, name in ipairs { "measured", "failed", "reruns", "wall_seconds", "server_seconds" } do
       all[name] = all[name] + outcome[name]
     end
     if not wanted then all.total, all.skipped = outcome.total, outcome.skipped end
     if wanted then all.total = all.total + outcome.measured + outcome.failed end
-    wanted, count = repeats.wanted(the_store, rule), 0
+    wanted, reach = repeats.wanted(the_store, rule)
+    count = 0
     for _, number in pairs(wanted) do count = math.max(count, number) end
     -- a cell that fails would be wanted for ever
   until count == 0 or outcome.measured == 0

@@ -45,7 +45,7 @@ local function describe(job, server)
       url = server.url and secrets.url(server.url), gpus = server.gpus, ready_seconds = server.ready_seconds,
     },
     dataset = job.workload.prompts.source, machine = provenance.machine(), clock_scale = job.clock_scale or 1,
-    started = os.date "!%Y-%m-%dT%H:%M:%SZ", date = os.date "%Y%m%d-%H%M%S",
+    started = os.date "!%Y-%m-%dT%H:%M:%SZ", started_unix = clock.wall() / 1e9, date = os.date "%Y%m%d-%H%M%S",
   }
 end
 

@@ -1,87 +1,29 @@
--- Runs a plan: one server after another, each with its cells; what is done stays done.
+-- Runs a plan: session after session, each with its servers and cells; what is done stays done.
 
 local clock = require "sb.clock"
 local fs = require "sb.fs"
 local cell = require "specbench.sweep.cell"
-local http = require "specbench.http"
+local fleet = require "specbench.sweep.fleet"
+local guard = require "specbench.sweep.guard"
 local json = require "specbench.json"
 local plan = require "specbench.experiment.plan"
 local profile = require "specbench.sweep.profile"
 local progress = require "specbench.sweep.progress"
-local server = require "specbench.server"
 local task = require "specbench.task"
 
 local sweep = {}
-
-local RESTARTS = 2 -- a server that dies in its cells is started again so often before its cells are given up
 
 local function seconds_now()
   return clock.now() / 1e9
 end
 
-local function ask_version(engine, s)
-  local about = engine.version
-  if not about then return nil end
-  local response = http.get(s.url .. about.path)
-  local answer = response and json.decode(response.body)
-  return type(answer) == "table" and answer[about.field] or nil
-end
-
--- Where a profiler of this server leaves its files: a folder of the results and, in it, a name to begin with.
-local function profile_place(self, job, number)
-  if not job.server.profile then return nil, nil end
-  local name = "profiles/server-" .. number
-  return name, self.store:path(name .. "/profile")
-end
-
--- The command with the places of its files in this results folder; the profiler's folder, where there is one.
-local function complete(self, job, number, argv, env, config)
-  local folder, output = profile_place(self, job, number)
-  local values = { output = output }
-  if config then
-    values.config = self.store:log("server-" .. number):gsub("%.log$", ".yaml")
-    assert(fs.write(values.config, config))
-  end
-  for i, word in ipairs(argv) do argv[i] = word:gsub("{(%w+)}", values) end
-  for name, value in pairs(env) do env[name] = value and value:gsub("{(%w+)}", values) end
-  return folder
-end
-
--- Starts the job's server, or takes the one that is up.
-local function start_server(self, job, number, gpus)
-  local argv, env, url, config = plan.command(self.plan, job, gpus)
-  local folder = complete(self, job, number, argv, env, config)
-  local s, message
-  if not self.plan.engine.capabilities.spawn then
-    s = server.external(url)
-    local ready = self.plan.engine.ready
-    local up
-    up, message = http.get(s.url .. ready.path)
-    if not up then return nil, "the server is not up: " .. message end
-  else
-    local ready = self.plan.engine.ready
-    s, message = server.start {
-      argv = argv, env = env, log = self.store:log("server-" .. number), gpus = gpus, ready = ready.path,
-      timeout = self.options.ready_timeout or ready.timeout_s, grace = self.options.grace,
-      host = self.options.host, port = self.options.port,
-    }
-    if not s then return nil, message end
-  end
-  s.model = self.plan.engine.served_name(job.server)
-  s.version = ask_version(self.plan.engine, s)
-  s.profile_folder = folder
-  return s
-end
-
 local function finish_cell(self, result, run, outputs)
   local folder, message = self.store:write(result, run, outputs)
   if not folder then error("cannot keep a cell: " .. message, 0) end
-  self.done = self.done + 1
-  if result.status == "ok" then
-    self.measured = self.measured + 1
-  else
-    self.failed = self.failed + 1
-  end
+  local count = result.status ~= "ok" and "failed" or result.rerun and "reruns" or "measured"
+  self[count] = self[count] + 1
+  if not result.rerun then self.done = self.done + 1 end
+  if result.status == "ok" then self.guard:add(result) end
 end
 
 local function line_of(job, result)
@@ -94,62 +36,53 @@ local function line_of(job, result)
     result.acceptance and result.acceptance.rate and (", acceptance %.2f"):format(result.acceptance.rate) or "")
 end
 
--- What servers that cannot be had leave undone, told in one line.
-local function fail_group(self, batches, from, message)
+local function contains(list, value)
+  for _, item in ipairs(list) do
+    if item == value then return true end
+  end
+  return false
+end
+
+-- What a server that cannot be had leaves undone from a batch on, told in one line.
+local function fail_rest(self, batches, from, key, message)
   local count = 0
   for i = from, #batches do
-    for _, job in ipairs(batches[i]) do
-      finish_cell(self, cell.refuse(job, message))
-      count = count + 1
+    local batch = batches[i]
+    if not batch.refused and contains(batch.slots, key) then
+      batch.refused = true
+      for _, job in ipairs(batch) do
+        if not self.store:has(job.id) then
+          finish_cell(self, cell.refuse(job, message))
+          count = count + 1
+        end
+      end
     end
   end
   self.bar:update { done = self.done, finished = ("FAILED %s%s: %s"):format(batches[from][1].description,
     count > 1 and (" and %d more cells of its server"):format(count - 1) or "", message) }
 end
 
--- Servers of one batch; closing it ends all of them.
-local fleet = {}
-function fleet:__close()
-  for _, s in ipairs(self) do s:__close() end
-end
-
--- All at once, for loading takes minutes; nil and the first complaint where one does not come up.
-local function start_fleet(self, batch, number)
-  local servers, complaint = setmetatable({}, fleet), nil
-  local started = {}
-  task.each(batch, function(i, job)
-    local suffix = #batch > 1 and ("-%d"):format(i) or ""
-    local message
-    started[i], message = start_server(self, job, ("%03d%s"):format(number, suffix), batch.gpus[i])
-    complaint = complaint or message
-  end)
-  for i = 1, #batch do servers[#servers + 1] = started[i] end
-  if not complaint then return servers end
-  fleet.__close(servers)
-  return nil, complaint
-end
-local function stop_fleet(self, servers)
-  task.each(servers, function(_, s) s:stop(self.options.grace) end)
-end
-
 -- Loads a batch's cells at the same moment. A cell of it that was done before runs beside the others, but is not
 -- kept again.
-local function measure_batch(self, servers, batch)
-  local results, broken = {}, false
+local function measure_batch(self, servers, batch, order)
+  local results = {}
   local at_load = #batch > 1 and task.gate(#batch) or nil
   local begun = clock.now()
   local load_seconds = 0
+  self.position = self.position + 1
   task.each(batch, function(i, job)
-    local result, more = cell.measure(job, servers[i], i == 1 and function(p)
+    local s = servers.up[batch.slots[i]]
+    local result, more = cell.measure(job, s, i == 1 and function(p)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
         requests_total = p.total }
     end or nil, at_load)
-    results[i] = { job = job, cell = result, more = more }
+    result.schedule = { order = order, position = self.position }
+    results[i] = { job = job, cell = result, more = more, profile_folder = s.profile_folder }
     load_seconds = math.max(load_seconds, more.load_seconds)
-    broken = broken or more.breakdown ~= nil or servers[i]:failure() ~= nil
+    results[i].broken = more.breakdown ~= nil or s:failure() ~= nil
   end)
   self.server_seconds = self.server_seconds + (#batch > 1 and (clock.now() - begun) / 1e9 or load_seconds)
-  return results, broken
+  return results
 end
 
 local function keep(self, results)
@@ -162,77 +95,98 @@ local function keep(self, results)
 end
 
 -- What a profiler wrote is known once its server has ended; cells under one wait for that.
-local function keep_profiled(self, held, servers)
+local function keep_profiled(self, held)
   for _, results in ipairs(held) do
-    for i, r in ipairs(results) do
-      local folder = servers[i].profile_folder
-      if folder then
-        r.cell.profile = { files = json.array(profile.files(self.store.folder, folder)) }
+    for _, r in ipairs(results) do
+      if r.profile_folder then
+        r.cell.profile = { files = json.array(profile.files(self.store.folder, r.profile_folder)) }
       end
     end
     keep(self, results)
   end
 end
 
--- Measures batches from `first` on; returns the next one to do when a server died. `held`: results that wait.
-local function measure_on(self, servers, batches, first, held)
-  for i = first, #batches do
-    local batch = batches[i]
-    self.bar:update { done = self.done, current = batch[1].description, cell_fraction = 0,
-      requests_done = 0, requests_total = #batch[1].workload.prompts.items }
-    local results, broken = measure_batch(self, servers, batch)
-    if batch.profiled then held[#held + 1] = results else keep(self, results) end
-    if broken then return i + 1 end
+local function bury(servers, batch, results)
+  for i, r in ipairs(results) do
+    if r.broken then servers:bury(batch.slots[i]) end
   end
 end
 
--- The servers of one group, with the batches that still need them.
-local function run_group(self, batches, number)
-  local next_batch, restarts = 1, 0
-  while next_batch and next_batch <= #batches do
-    self.bar:update { done = self.done, current = "starting " .. self.plan.engine.name .. " for "
-      .. batches[next_batch][1].description, cell_fraction = 0 }
-    local begun, held = clock.now(), {}
-    local servers <close>, message = start_fleet(self, batches[next_batch], number)
-    self.server_seconds = self.server_seconds + (clock.now() - begun) / 1e9
-    if not servers then
-      fail_group(self, batches, next_batch, message)
-      return
+-- Measures what is missing of a session; returns results that wait for their servers' end.
+local function measure_missing(self, servers, batches, order)
+  local held, keys = {}, {}
+  for _, batch in ipairs(batches) do
+    for _, key in ipairs(batch.slots) do
+      if not contains(keys, key) then keys[#keys + 1] = key end
     end
-    next_batch = measure_on(self, servers, batches, next_batch, held)
-    local stopping = clock.now()
-    stop_fleet(self, servers)
-    self.server_seconds = self.server_seconds + (clock.now() - stopping) / 1e9
-    keep_profiled(self, held, servers)
-    restarts = restarts + 1
-    if next_batch and next_batch <= #batches and restarts > RESTARTS then
-      fail_group(self, batches, next_batch, ("its server broke down %d times: see %s"):format(restarts,
-        servers[1].log))
-      return
+  end
+  for i, batch in ipairs(batches) do
+    if not batch.refused then
+      local starting = i == 1 and keys or batch.slots
+      self.bar:update { done = self.done, current = "starting " .. self.plan.engine.name .. " for "
+        .. batch[1].description, cell_fraction = 0 }
+      servers:need(starting)
+      local lost, message = servers:first_lost(batch.slots)
+      if lost then
+        fail_rest(self, batches, i, lost, message)
+      else
+        self.bar:update { done = self.done, current = batch[1].description, cell_fraction = 0,
+          requests_done = 0, requests_total = #batch[1].workload.prompts.items }
+        local results = measure_batch(self, servers, batch, order)
+        if batch.profiled then held[#held + 1] = results else keep(self, results) end
+        bury(servers, batch, results)
+      end
+    end
+  end
+  return held
+end
+
+-- Measures once more what looks wrong; the first result stays, the second counts.
+local function measure_again(self, servers, session)
+  if self.options.no_rerun then return end
+  for _, suspect in ipairs(self.guard:suspects(session)) do
+    local batch = suspect.batch
+    self.bar:update { done = self.done, current = "once more: " .. batch[1].description, cell_fraction = 0 }
+    servers:need(batch.slots)
+    for id in pairs(suspect.flags) do self.guard.tried[id] = true end
+    if not servers:first_lost(batch.slots) then
+      local results = measure_batch(self, servers, batch, session.order)
+      for _, r in ipairs(results) do
+        local flag = suspect.flags[r.job.id]
+        if flag then
+          r.cell.rerun = { flag = flag.flag, reason = flag.reason }
+          finish_cell(self, r.cell, r.more.run, r.more.outputs)
+          self.bar:line(("once more (%s): %s"):format(flag.reason, line_of(r.job, r.cell)))
+        end
+      end
+      bury(servers, batch, results)
     end
   end
 end
 
--- Consecutive batches of the same servers that have a cell to do.
-local function pending_groups(self)
-  local groups, skipped = {}, 0
-  for _, batch in ipairs(self.plan.batches) do
-    local missing = 0
+-- The servers of one session, with the cells that still need them. only_again: what is missing failed already.
+local function run_session(self, session, number, only_again)
+  local batches = {}
+  for _, batch in ipairs(only_again and {} or session) do
+    local missing = false
     for _, job in ipairs(batch) do
-      if not self.store:has(job.id) then missing = missing + 1 end
+      missing = missing or not self.store:has(job.id)
       batch.profiled = batch.profiled or job.server.profile ~= nil
     end
-    skipped = skipped + #batch - missing
-    if missing > 0 then
-      local last = groups[#groups]
-      if not last or last.key ~= batch.servers_key then
-        last = { key = batch.servers_key }
-        groups[#groups + 1] = last
-      end
-      last[#last + 1] = batch
-    end
+    if missing then batches[#batches + 1] = batch end
   end
-  return groups, skipped
+  local servers <close> = fleet.new(session, number, self)
+  local held = measure_missing(self, servers, batches, session.order)
+  measure_again(self, servers, session)
+  servers:stop()
+  self.server_seconds = self.server_seconds + servers.seconds
+  keep_profiled(self, held)
+end
+
+local function missing_of(self, batch)
+  local missing = 0
+  for _, job in ipairs(batch) do missing = missing + (self.store:has(job.id) and 0 or 1) end
+  return missing
 end
 
 ---@class specbench.sweep.outcome
@@ -240,27 +194,27 @@ end
 ---@field skipped integer were done before
 ---@field measured integer
 ---@field failed integer
+---@field reruns integer cells measured once more, because they looked wrong
 ---@field wall_seconds number
 ---@field server_seconds number of them: servers starting, stopping, warming up and answering
 
 ---Runs what is not done yet. Cells are kept as they finish; an interrupt loses at most the one in flight.
 ---@param the_plan specbench.plan
 ---@param the_store specbench.store
----@param options { quiet: boolean?, ready_timeout: number?, grace: number?, host: string?, port: integer? }
+---@param options { quiet: boolean?, ready_timeout: number?, grace: number?, host: string?, port: integer?,
+---  no_rerun: boolean? }
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
   local self = {
-    plan = the_plan, store = the_store, options = options, done = 0, measured = 0, failed = 0, server_seconds = 0,
+    plan = the_plan, store = the_store, options = options, done = 0, measured = 0, failed = 0, reruns = 0,
+    position = 0, server_seconds = 0, guard = guard.new(the_store, the_plan.engine.name),
   }
   local begun = clock.now()
-  local groups, skipped = pending_groups(self)
-  local costs = {}
-  for _, group in ipairs(groups) do
-    for _, batch in ipairs(group) do
-      local missing = 0
-      for _, job in ipairs(batch) do missing = missing + (self.store:has(job.id) and 0 or 1) end
-      for _ = 1, missing do costs[#costs + 1] = plan.cost(batch) / missing end
-    end
+  local costs, skipped = {}, 0
+  for _, batch in ipairs(the_plan.batches) do
+    local missing = missing_of(self, batch)
+    skipped = skipped + #batch - missing
+    for _ = 1, missing do costs[#costs + 1] = plan.cost(batch) / missing end
   end
   local is_tty = fs.is_terminal(io.stderr)
   self.bar = progress.new {
@@ -274,10 +228,23 @@ function sweep.run(the_plan, the_store, options)
         :format(skipped + self.measured, #the_plan.jobs, the_store.folder))
     end
   end })
-  for number, group in ipairs(groups) do run_group(self, group, number) end
+  local number = 0
+  local function run(session, only_again)
+    number = number + 1
+    run_session(self, session, number, only_again)
+  end
+  for _, session in ipairs(the_plan.sessions) do
+    local missing = 0
+    for _, batch in ipairs(session) do missing = missing + missing_of(self, batch) end
+    if missing > 0 then run(session) end
+  end
+  -- what looks wrong beside cells of another session, or did so before a kill
+  for _, session in ipairs(options.no_rerun and {} or the_plan.sessions) do
+    if #self.guard:suspects(session) > 0 then run(session, true) end
+  end
   self.complete = true
   return {
-    total = #the_plan.jobs, skipped = skipped, measured = self.measured, failed = self.failed,
+    total = #the_plan.jobs, skipped = skipped, measured = self.measured, failed = self.failed, reruns = self.reruns,
     wall_seconds = (clock.now() - begun) / 1e9, server_seconds = self.server_seconds,
   }
 end

@@ -4,6 +4,7 @@
 --   cells/ID/cell.json          identity, provenance, figures; its folder appears by one rename
 --   cells/ID/records.bin        every request with its timeline (specbench show prints it)
 --   cells/ID/outputs.jsonl.gz   the answers' texts
+--   reruns/ID/                  the same for a cell measured once more because the first looked wrong: this one counts
 --   failed/ID-N/                the same for a cell that failed, one folder an attempt
 --   logs/                       the servers' logs
 
@@ -99,7 +100,7 @@ function store.create(folder, about)
   end
   self.about = { format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
     report = about.report, baselines = about.baselines }
-  for _, part in ipairs { "cells", "failed", "logs", "unfinished" } do
+  for _, part in ipairs { "cells", "reruns", "failed", "logs", "unfinished" } do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
   end
@@ -113,7 +114,7 @@ end
 function Store:set_aside()
   local aside = ("%s/before-%s"):format(self.folder, os.date "%Y%m%d-%H%M%S")
   local ok, message = fs.mkdir(aside)
-  for _, part in ipairs { "cells", "failed" } do
+  for _, part in ipairs { "cells", "reruns", "failed" } do
     if ok and fs.stat(self.folder .. "/" .. part) then
       ok, message = fs.commit(self.folder .. "/" .. part, aside .. "/" .. part)
     end
@@ -132,8 +133,21 @@ function Store:has(id)
   return fs.stat(("%s/cells/%s/cell.json"):format(self.folder, id)) ~= nil
 end
 
----Writes a cell: into cells/ where it is good, into failed/ where it is not.
----@param cell table what cell.json holds; cell.id and cell.status ("ok" or "failed") among it
+---@param id string
+---@return boolean
+function Store:has_rerun(id)
+  return fs.stat(("%s/reruns/%s/cell.json"):format(self.folder, id)) ~= nil
+end
+
+-- Where the result lies that counts. Once a cell is measured again the second result does, whatever it says: that is
+-- settled before it is measured, so that the better of two is never picked.
+local function counting(self, id)
+  return ("%s/%s/%s"):format(self.folder, self:has_rerun(id) and "reruns" or "cells", id)
+end
+
+---Writes a cell: into cells/ (a second measurement: reruns/) where it is good, into failed/ where it is not.
+---@param cell table what cell.json holds; cell.id and cell.status ("ok" or "failed") among it; cell.rerun: why it was
+---  measured once more
 ---@param run specbench.run? the records
 ---@param outputs string? JSON lines of the answers' texts
 ---@return string? folder
@@ -146,7 +160,7 @@ function Store:write(cell, run, outputs)
   if ok and run then ok, message = fs.put(work .. "/records.bin", run:encode()) end
   if ok and outputs then ok, message = fs.put(work .. "/outputs.jsonl.gz", fs.gzip(outputs)) end
   if not ok then return nil, message end
-  local target = ("%s/cells/%s"):format(self.folder, cell.id)
+  local target = ("%s/%s/%s"):format(self.folder, cell.rerun and "reruns" or "cells", cell.id)
   if cell.status ~= "ok" then
     local attempt = 1
     repeat
@@ -158,13 +172,22 @@ function Store:write(cell, run, outputs)
   return ok and target or nil, message
 end
 
----Every good cell of the folder, in no particular order.
+local function read_cell(self, kind, id)
+  local cell, message = read_json(("%s/%s/%s/cell.json"):format(self.folder, kind, id))
+  if not cell then error(message, 0) end
+  return cell
+end
+
+---Every good cell of the folder, in no particular order. One that was measured twice is the second, with the first
+---as its field `first`.
 ---@return table[] cells
 function Store:cells()
-  local cells = {}
+  local cells, again = {}, {}
+  for _, id in ipairs(fs.list(self.folder .. "/reruns") or {}) do again[id] = true end
   for _, id in ipairs(fs.list(self.folder .. "/cells") or {}) do
-    local cell, message = read_json(("%s/cells/%s/cell.json"):format(self.folder, id))
-    if not cell then error(message, 0) end
+    local first = read_cell(self, "cells", id)
+    local cell = again[id] and read_cell(self, "reruns", id) or first
+    if cell ~= first then cell.first = first end
     cells[#cells + 1] = cell
   end
   return cells
@@ -174,7 +197,7 @@ end
 ---@return specbench.run? run
 ---@return string? message
 function Store:run(id)
-  local bytes, message = fs.read(("%s/cells/%s/records.bin"):format(self.folder, id))
+  local bytes, message = fs.read(counting(self, id) .. "/records.bin")
   if not bytes then return nil, message end
   return require("sb.measure").decode(bytes)
 end
@@ -182,7 +205,7 @@ end
 ---@param id string
 ---@return string path of a good cell's answers, which are there unless the run left texts out
 function Store:output_path(id)
-  return ("%s/cells/%s/outputs.jsonl.gz"):format(self.folder, id)
+  return counting(self, id) .. "/outputs.jsonl.gz"
 end
 
 ---@param name string

@@ -1,0 +1,200 @@
+-- The order of a run: which servers are up together, and which cells they measure one after another.
+--
+-- A family is a server of baselines and the servers whose cells are compared with it. With repeats, the baseline
+-- goes first in odd repeats and last in even ones, whatever else the order is, so that steady drift cancels:
+--
+--   all fit at once   repeat 1: A M1 M2, repeat 2: M2 M1 A, repeat 3: A M1 M2 ..., place by place of the grid
+--   they do not       A's odd repeats, M1's odd and even ones, M2's odd and even ones, A's even repeats
+--
+-- No baseline is measured twice for that, however many methods share it; and since a repeat's number alone says
+-- where it belongs, a run that goes on after a kill has the same order.
+
+local round = require "specbench.experiment.round"
+
+local schedule = {}
+
+---@class specbench.session: specbench.batch[] in the order of measuring
+---@field slots { key: string, job: specbench.job, gpus: integer[]? }[] servers that it keeps up
+---@field order "interleaved"|"before and after"|"one after another"|"together"
+
+-- Families in the order of their first batch; batches of servers that are loaded together are one of their own.
+local function families_of(batches)
+  local by_key, families, list = {}, {}, {}
+  for _, batch in ipairs(batches) do by_key[batch[1].key] = batch end
+  for index, batch in ipairs(batches) do
+    local job = batch[1]
+    local base = job.baseline and job.baseline ~= job.key and by_key[job.baseline]
+    local alone = #batch > 1 or not base or #base > 1
+    local key = alone and table.concat(batch.slots, "\31") or base[1].server_key
+    local family = families[key]
+    if not family then
+      family = { base = key, members = {}, servers = {}, by_server = {}, rows = {}, together = #batch > 1 }
+      families[key] = family
+      list[#list + 1] = family
+    end
+    local row = round.place(alone and job.key or base[1].key)
+    family.rows[row] = family.rows[row] or index
+    family.repeated = family.repeated or job.repetition > 1
+    local server = table.concat(batch.slots, "\31")
+    if not family.by_server[server] then
+      family.by_server[server] = { key = server, first = batch, number = #family.servers + 1 }
+      table.insert(family.servers, family.by_server[server])
+    end
+    table.insert(family.members, {
+      batch = batch, repetition = job.repetition, row = row, index = index, server = family.by_server[server],
+    })
+  end
+  return list
+end
+
+-- The server of the baselines (nil where none of them is in the plan) and those of methods, in order.
+local function sides_of(family)
+  local base, methods = family.by_server[family.base], {}
+  for _, server in ipairs(family.servers) do
+    if server ~= base then methods[#methods + 1] = server end
+  end
+  return base, methods
+end
+
+-- Rows of the grid by how much a repeat of them is worth, the most first; in the grid's order where that is equal.
+local function rank_rows(family, worth)
+  local best, order = {}, {}
+  for _, member in ipairs(family.members) do
+    local value = worth and worth(member.batch[1]) or 0
+    best[member.row] = math.max(best[member.row] or 0, value)
+    family.worth = math.max(family.worth or 0, value)
+  end
+  for row in pairs(family.rows) do order[#order + 1] = row end
+  table.sort(order, function(a, b)
+    if best[a] ~= best[b] then return best[a] > best[b] end
+    return family.rows[a] < family.rows[b]
+  end)
+  for i, row in ipairs(order) do family.rows[row] = i end
+end
+
+local function is_even(member)
+  return member.repetition % 2 == 0
+end
+
+-- Sorts members: place by place within a repeat, the baseline first in odd repeats and last in even ones.
+-- halves: all odd repeats come before the even ones.
+local function in_order(family, members, halves)
+  local base = family.by_server[family.base]
+  local function rank(member) return member.server == base and 0 or member.server.number end
+  table.sort(members, function(a, b)
+    if halves and is_even(a) ~= is_even(b) then return is_even(b) end
+    if a.repetition ~= b.repetition then return a.repetition < b.repetition end
+    if family.rows[a.row] ~= family.rows[b.row] then return family.rows[a.row] < family.rows[b.row] end
+    if rank(a) ~= rank(b) then return (rank(a) < rank(b)) ~= is_even(a) end
+    return a.index < b.index
+  end)
+  return members
+end
+
+local function session_of(family, members, order, pool, halves)
+  local session, jobs, seen = { slots = {}, order = order }, {}, {}
+  for _, member in ipairs(in_order(family, members, halves)) do
+    session[#session + 1] = member.batch
+    for i, key in ipairs(member.batch.slots) do
+      if not seen[key] then
+        seen[key] = true
+        jobs[#jobs + 1] = member.batch[i]
+        session.slots[#session.slots + 1] = { key = key, job = member.batch[i] }
+      end
+    end
+  end
+  local shares = pool.share(jobs)
+  for i, slot in ipairs(session.slots) do slot.gpus = shares[i] end
+  return session
+end
+
+local function jobs_of(servers, base)
+  local jobs = { base and base.first[1] }
+  for _, server in ipairs(servers) do jobs[#jobs + 1] = server.first[1] end
+  return jobs
+end
+
+-- Methods' servers in as few lots as fit beside the baseline's.
+local function waves_of(base, methods, pool)
+  local waves = {}
+  for _, server in ipairs(methods) do
+    local wave = waves[#waves]
+    if wave then
+      wave[#wave + 1] = server
+      if pool.fits(jobs_of(wave, base)) then goto continue end
+      wave[#wave] = nil
+    end
+    waves[#waves + 1] = { server }
+    ::continue::
+  end
+  return waves
+end
+
+local function add_repeated(sessions, family, pool)
+  local base, methods = sides_of(family)
+  local function take(servers, wanted)
+    local set, members = {}, {}
+    for _, server in ipairs(servers) do set[server] = true end
+    for _, member in ipairs(family.members) do
+      if set[member.server] or member.server == base and wanted and wanted(member) then
+        members[#members + 1] = member
+      end
+    end
+    return members
+  end
+  local function add(members, order, halves)
+    if #members > 0 then sessions[#sessions + 1] = session_of(family, members, order, pool, halves) end
+  end
+  local function all() return true end
+  local function is_odd(member) return not is_even(member) end
+  if not base or #methods == 0 then
+    for _, server in ipairs(family.servers) do add(take({ server }, all), "one after another") end
+    return
+  end
+  local waves = waves_of(base, methods, pool)
+  local beside = pool.fits(jobs_of(waves[1], base))
+  if beside and #waves == 1 then
+    add(take(methods, all), "interleaved")
+    return
+  end
+  if not beside then add(take({}, is_odd), "before and after", true) end
+  for i, wave in ipairs(waves) do
+    local wanted = beside and (i == 1 and is_odd or i == #waves and is_even) or nil
+    add(take(wave, wanted), "before and after", true)
+  end
+  if not beside then add(take({}, is_even), "before and after", true) end
+end
+
+local function add_single(sessions, family, pool)
+  for _, server in ipairs(family.servers) do
+    local members = {}
+    for _, member in ipairs(family.members) do
+      if member.server == server then members[#members + 1] = member end
+    end
+    sessions[#sessions + 1] = session_of(family, members, family.together and "together" or "one after another", pool)
+  end
+end
+
+---@param batches specbench.batch[] in the grid's order, repeat after repeat; a batch's slots name its servers
+---@param pool { fits: (fun(jobs: specbench.job[]): boolean), share: fun(jobs: specbench.job[]): integer[][] } fits:
+---  whether these jobs' servers may be up at once; share: the GPUs of each
+---@param worth (fun(job: specbench.job): number)? what a further repeat is worth: the most worthy come first
+---@return specbench.session[]
+function schedule.sessions(batches, pool, worth)
+  local sessions, families = {}, families_of(batches)
+  for i, family in ipairs(families) do
+    family.number = i
+    rank_rows(family, worth)
+  end
+  table.sort(families, function(a, b)
+    if a.worth ~= b.worth then return a.worth > b.worth end
+    return a.number < b.number
+  end)
+  for _, family in ipairs(families) do
+    local add = family.repeated and not family.together and add_repeated or add_single
+    add(sessions, family, pool)
+  end
+  return sessions
+end
+
+return schedule

@@ -1,0 +1,143 @@
+-- The servers of one session: started when a cell needs them, kept up, started again when they die, given up when
+-- that happens too often. What becomes of one does not touch the others.
+
+local clock = require "sb.clock"
+local fs = require "sb.fs"
+local http = require "specbench.http"
+local json = require "specbench.json"
+local plan = require "specbench.experiment.plan"
+local server = require "specbench.server"
+local task = require "specbench.task"
+
+local fleet = {}
+
+local RESTARTS = 2 -- a server that dies in its cells is started again so often before its cells are given up
+
+---@class specbench.fleet
+---@field up table<string, specbench.server> by slot
+---@field lost table<string, string> slot -> why it is given up
+---@field seconds number servers took to start and to stop
+local Fleet = {}
+Fleet.__index = Fleet
+
+local function ask_version(engine, s)
+  local about = engine.version
+  if not about then return nil end
+  local response = http.get(s.url .. about.path)
+  local answer = response and json.decode(response.body)
+  return type(answer) == "table" and answer[about.field] or nil
+end
+
+-- Where a profiler of this server leaves its files: a folder of the results and, in it, a name to begin with.
+local function profile_place(self, job, number)
+  if not job.server.profile then return nil, nil end
+  local name = "profiles/server-" .. number
+  return name, self.store:path(name .. "/profile")
+end
+
+-- The command with the places of its files in this results folder; the profiler's folder, where there is one.
+local function complete(self, job, number, argv, env, config)
+  local folder, output = profile_place(self, job, number)
+  local values = { output = output }
+  if config then
+    values.config = self.store:log("server-" .. number):gsub("%.log$", ".yaml")
+    assert(fs.write(values.config, config))
+  end
+  for i, word in ipairs(argv) do argv[i] = word:gsub("{(%w+)}", values) end
+  for name, value in pairs(env) do env[name] = value and value:gsub("{(%w+)}", values) end
+  return folder
+end
+
+-- Starts the slot's server, or takes the one that is up.
+local function start(self, slot)
+  local job, engine, options = slot.job, self.plan.engine, self.options
+  local argv, env, url, config = plan.command(self.plan, job, slot.gpus)
+  local folder = complete(self, job, slot.number, argv, env, config)
+  local s, message
+  if not engine.capabilities.spawn then
+    s = server.external(url)
+    local up
+    up, message = http.get(s.url .. engine.ready.path)
+    if not up then return nil, "the server is not up: " .. message end
+  else
+    s, message = server.start {
+      argv = argv, env = env, log = self.store:log("server-" .. slot.number), gpus = slot.gpus,
+      ready = engine.ready.path, timeout = options.ready_timeout or engine.ready.timeout_s, grace = options.grace,
+      host = options.host, port = options.port,
+    }
+    if not s then return nil, message end
+  end
+  s.model = engine.served_name(job.server)
+  s.version = ask_version(engine, s)
+  s.profile_folder = folder
+  return s
+end
+
+---@param session specbench.session
+---@param number integer of the session in this run: names the servers' logs
+---@param about { plan: specbench.plan, store: specbench.store, options: table }
+---@return specbench.fleet to be closed; nothing is started yet
+function fleet.new(session, number, about)
+  local self = setmetatable({
+    plan = about.plan, store = about.store, options = about.options, slots = {}, up = {}, lost = {}, deaths = {},
+    seconds = 0,
+  }, Fleet)
+  for i, slot in ipairs(session.slots) do
+    local suffix = #session.slots > 1 and ("-%d"):format(i) or ""
+    self.slots[slot.key] = { job = slot.job, gpus = slot.gpus, number = ("%03d%s"):format(number, suffix) }
+  end
+  return self
+end
+
+---Starts those of the slots that are not up, all at once, for loading takes minutes. One that does not come up is
+---lost.
+---@param keys string[]
+function Fleet:need(keys)
+  local missing = {}
+  for _, key in ipairs(keys) do
+    if not self.up[key] and not self.lost[key] then missing[#missing + 1] = key end
+  end
+  if #missing == 0 then return end
+  local begun = clock.now()
+  task.each(missing, function(_, key)
+    self.up[key], self.lost[key] = start(self, self.slots[key])
+  end)
+  self.seconds = self.seconds + (clock.now() - begun) / 1e9
+end
+
+---@param keys string[]
+---@return string? key of one that is lost
+---@return string? message
+function Fleet:first_lost(keys)
+  for _, key in ipairs(keys) do
+    if self.lost[key] then return key, self.lost[key] end
+  end
+end
+
+---Ends a server that broke down; it is started again when it is needed, or lost.
+---@param key string
+function Fleet:bury(key)
+  local s, begun = self.up[key], clock.now()
+  self.up[key] = nil
+  self.deaths[key] = (self.deaths[key] or 0) + 1
+  s:stop(self.options.grace)
+  self.seconds = self.seconds + (clock.now() - begun) / 1e9
+  if self.deaths[key] > RESTARTS then
+    self.lost[key] = ("its server broke down %d times: see %s"):format(self.deaths[key], s.log)
+  end
+end
+
+---Ends all servers, waiting for them.
+function Fleet:stop()
+  local list, begun = {}, clock.now()
+  for _, s in pairs(self.up) do list[#list + 1] = s end
+  task.each(list, function(_, s) s:stop(self.options.grace) end)
+  self.up = {}
+  self.seconds = self.seconds + (clock.now() - begun) / 1e9
+end
+
+function Fleet:__close()
+  for _, s in pairs(self.up) do s:__close() end
+end
+
+return fleet
