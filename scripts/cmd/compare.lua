@@ -75,6 +75,9 @@ function self.run(options, positionals)
     io.stderr:write(("specbench: %d cells have no %s on both sides and were not judged\n")
       :format(#result.rows - judged, options.by))
   end
+  if #result.only[1] > 0 then
+    io.stderr:write(("specbench: %d cells of A are not in B and were not judged\n"):format(#result.only[1]))
+  end
   if slower == 0 then return 0 end
   io.stderr:write(("specbench: %d of %d cells are slower by more than %s (%s)\n"):format(slower, judged,
     options.fail_if_slower, options.by))

@@ -25,7 +25,7 @@ local function write(path, value)
   return path
 end
 
--- A results folder; cells: { at = coordinates, speed = of the same work, repeats?, reference?, workload? }. At speed 1
+-- A results folder; cells: { at = coordinates, speed = of the same work, reference?, workload?, more? }. At speed 1
 -- 1200 tokens/s, 200 of them the answers', TTFT 50 ms, TPOT 10 ms.
 local function results(name, cells)
   local axes = {}
@@ -35,6 +35,7 @@ local function results(name, cells)
     for r, speed in ipairs(type(cell.speed) == "table" and cell.speed or { cell.speed }) do
       write(("%s/cells/%d-%d/cell.json"):format(name, i, r), {
         coordinates = cell.at, repetition = r, started = "2026", clock_scale = 1, input_tokens = 10000,
+        engine = cell.more and cell.more.engine, certificate = cell.more and cell.more.certificate,
         reference = cell.reference, identity = { workload = cell.workload or { prompts = "p" } },
         metrics = {
           duration = 10 / speed, total_output_tokens = 2000, output_throughput = 200 * speed,
@@ -87,7 +88,7 @@ local function guidellm(benchmarks)
     list[i] = { config = { strategy = one.strategy }, metrics = {
       output_tokens_per_second = mean(one.output), tokens_per_second = mean(6 * one.output),
       time_to_first_token_ms = mean(25.5), inter_token_latency_ms = mean(5.5), time_per_output_token_ms = mean(99),
-    } }
+    }, requests = one.requests and { successful = one.requests } }
   end
   return { benchmarks = list }
 end
@@ -160,10 +161,23 @@ describe("two results folders", function()
     assert.truthy(message:find(a .. " has concurrency=1 method=draft", 1, true), message)
     result, message = join(a, b, { method = { none = true } })
     assert.is_nil(result)
-    assert.equal(a .. " has no cell that --only takes", message)
+    assert.equal(a .. " has no cell that --only takes: it has method=draft", message)
     result, message = join(a, b, { methd = { none = true } })
     assert.is_nil(result)
     assert.equal("neither side has an axis 'methd'", message)
+  end)
+end)
+
+describe("what a reader must know", function()
+  it("of simulated servers and late clients is said, and cells that B lost are in CI", function()
+    local a = results("a", { { at = at(1), speed = 1, more = { engine = { name = "sim" } } },
+      { at = at(2), speed = 1, more = { certificate = { client_ok = false } } }, { at = at(4), speed = 1 } })
+    local b = results("b", { { at = at(1), speed = 1 }, { at = at(2), speed = 1 } })
+    local status, out, err = command(a, b, "--fail-if-slower", "5%")
+    assert.equal(0, status)
+    assert.truthy(out:find("in 1 cells a server is simulated", 1, true), out)
+    assert.truthy(out:find("in 1 cells a client itself was late", 1, true), out)
+    assert.truthy(err:find("1 cells of A are not in B and were not judged", 1, true), err)
   end)
 end)
 
@@ -228,6 +242,20 @@ describe("other tools' files", function()
     assert.equal(2.0, result.only[2][1].qps)
   end)
 
+  it("of GuideLLM with requests in them give intervals over files", function()
+    for r, output in ipairs { 100, 110, 120 } do
+      for _, side in ipairs { "a", "b", "c" } do
+        write(("%s/%d.json"):format(side, r), guidellm { { strategy = { kind = "synchronous" },
+          output = output * (side == "a" and 1 or 2) + r,
+          requests = side ~= "c" and json.array { { request_id = "x" } } or nil } })
+      end
+    end
+    local row = join(root .. "/a", root .. "/b").rows[1]
+    assert.is_nil(row.why)
+    assert.is_true(row.ratios.output_throughput.low < 2 and row.ratios.output_throughput.high > 1.97)
+    assert.equal("no per-request data on both sides", join(root .. "/a", root .. "/c").rows[1].why)
+  end)
+
   it("need --only where a folder has several cells for one of theirs", function()
     local mine = results("a", { { at = at(8, "none"), speed = 1 }, { at = at(8), speed = 2 } })
     local file = write("serve.json", vllm())
@@ -251,6 +279,19 @@ describe("a folder of the reference system", function()
     assert.equal(695, #result.only[2])
     near(row.output_throughput / 200, result.rows[1].ratios.output_throughput.ratio)
     near(row.mean_ttft_ms / 51, result.rows[1].ratios.ttft_ms.ratio)
+  end)
+
+  it("that our own report wrote joins its cells, polished texts by their double context", function()
+    local fields = '"date": "d", "model_id": "m", "task": "THUCNews", "subtask": "thucnews_0.25k", '
+      .. '"NUM_SPEC_TOKENS": 3, "num_prompts": 8, "max_concurrency": 4, "duration": 10.0, "total_input_tokens": 1, '
+      .. '"total_output_tokens": 1, "output_throughput": 300.0, "request_rate": "inf"'
+    local table_path = write("t/7B/Task_THUCNews/Table_MaxConcurrency.jsonl", "{" .. fields .. "}\n")
+    local mine = results("a", { { at = { context = "0.25k", concurrency = 4 }, speed = 1, reference = {
+      method = "7B", folder = "THUCNews", num_spec_tokens = 3, context = "0.25k", labels = { context = "0.5k" },
+    } } })
+    local result, message = join(mine, table_path:match "^(.*)/7B/")
+    assert(result, message)
+    near(1.5, result.rows[1].ratios.output_throughput.ratio)
   end)
 
   it("equals itself in all 696 cells", function()

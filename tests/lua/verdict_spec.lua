@@ -180,6 +180,16 @@ describe("verdict", function()
     near(plain.speedups.paired.ratio, looked.speedups.paired.ratio)
   end)
 
+  it("says what a rule's cap left open", function()
+    local times = { [1] = { 0.9, 1.0, 1.1 }, [2] = { 0.700, 0.701, 0.702 } }
+    local entries = judge(times, { rule = { tie = 0.02, cap = 3 } })
+    assert.equal("undecided at the cap of 3 repeats", entries[1].reason)
+    assert.is_nil((entries[2].reason or ""):find("cap", 1, true))
+    entries = judge(times, { rule = { width = 0.03, cap = 3 } })
+    assert.equal("the cap of 3 repeats came before ci=3%", entries[1].reason)
+    assert.is_nil((entries[2].reason or ""):find("cap", 1, true))
+  end)
+
   it("holds out the even repeats for the maximum", function()
     local halves = judge { [1] = { 0.5, 1.0, 0.5, 1.0 } }[1].halves
     near(2, halves.odd)

@@ -140,7 +140,17 @@ local function halves_of(repeats)
   return { odd = means_of(halves[1]), even = means_of(halves[2]) }
 end
 
-local function reason_of(entry)
+-- What a stopping rule had to leave open.
+local function capped(entry, rule)
+  if not rule or entry.repeats < rule.cap then return nil end
+  local interval = entry.interval
+  if rule.width and interval.low and (interval.high - interval.low) / 2 > rule.width then
+    return ("the cap of %d repeats came before ci=%g%%"):format(rule.cap, 100 * rule.width)
+  end
+  return entry.verdict == "undecided" and ("undecided at the cap of %d repeats"):format(rule.cap) or nil
+end
+
+local function reason_of(entry, rule)
   if not entry.speedups.paired then return entry.problem end
   if entry.repeats < MIN_REPEATS then
     return ("%d repeat%s: no verdict below %d (--repeats)"):format(entry.repeats, entry.repeats == 1 and "" or "s",
@@ -150,6 +160,8 @@ local function reason_of(entry)
   if entry.verdict == "undecided" and entry.p and entry.p <= verdict.FALSE_DISCOVERY_RATE then
     return "not significant among so many cells"
   end
+  local cap = capped(entry, rule)
+  if cap then return cap end
   local why = entry.decomposition
   if why and math.abs(math.log(why.unexplained)) > UNEXPLAINED then
     return ("%+.0f %% unexplained by its factors"):format(100 * (why.unexplained - 1))
@@ -193,7 +205,7 @@ function verdict.judge(store, cells, index, options)
       entry.adjusted_p = adjusted or nil
       entry.verdict = stats.verdict(entry.interval, entry.adjusted_p, verdict.TIE, verdict.FALSE_DISCOVERY_RATE)
     end
-    if entry.repeats > 0 then entry.reason = reason_of(entry) end
+    if entry.repeats > 0 then entry.reason = reason_of(entry, rule) end
   end
   return entries
 end

@@ -41,6 +41,23 @@ local function pair(samples)
   return { p50 = percentile(50), p99 = percentile(99) }
 end
 
+-- A chunk with the time 0 never left the server: the client had gone.
+local function written_chunks(request)
+  local list = {}
+  for _, chunk in ipairs(request.chunks) do
+    if chunk[2] > 0 then list[#list + 1] = chunk end
+  end
+  return list
+end
+
+-- The request's position in the run, from 1; nil where it was another's.
+local function position_of(request, prefix, run)
+  local id = request.request_id
+  local digits = id:sub(1, #prefix + 1) == prefix .. "-" and id:match("^%d+$", #prefix + 2)
+  local position = digits and math.tointeger(tonumber(digits)) + 1
+  return position and position <= #run and position or nil
+end
+
 ---@alias specbench.truth.pair { p50: number, p99: number } milliseconds
 
 ---@class specbench.truth.figures
@@ -62,7 +79,7 @@ function truth.figures(path, run, prefix, opening)
   local lost, joined, chunks, busy_ns, answered = 0, 0, 0, 0, 0
   for line in io.lines(path) do
     local request = assert(json.decode(line))
-    local written = request.chunks
+    local written = written_chunks(request)
     chunks = chunks + #written
     arrivals[#arrivals + 1] = request.t_recv_ns
     if #written > 0 then
@@ -70,9 +87,9 @@ function truth.figures(path, run, prefix, opening)
       busy_ns, answered = busy_ns + written[#written][2] - request.t_recv_ns, answered + 1
     end
     for k = 2, #written do add(gaps, written[k][2] - written[k - 1][2]) end
-    local index = run and tonumber(request.request_id:match("^" .. prefix .. "%-(%d+)$"))
-    if index then
-      local recorded = run:request(index + 1).chunks
+    local position = run and position_of(request, prefix, run)
+    if position then
+      local recorded = run:request(position).chunks
       lost, joined = lost + math.abs(#written - #recorded), joined + #recorded
       for k = 1, math.min(#written, #recorded) do add(errors, recorded[k].t - written[k][2]) end
     elseif run then

@@ -18,6 +18,8 @@ local MIN_REPEATS = 3
 ---@field why string? why there is none
 ---@field other_work boolean prompts, limits or load differ
 ---@field other_clock boolean
+---@field simulated boolean of either side
+---@field late boolean a client was late
 ---@field slower boolean? by more than allowed; nil: not asked, or it cannot be told
 
 ---@class specbench.compare.result
@@ -66,6 +68,22 @@ local function narrow(points, chosen)
     if wanted then left[#left + 1] = point end
   end
   return left
+end
+
+-- "method=draft,none" of the axes that --only names.
+local function values_of(points, chosen)
+  local words = {}
+  for _, name in ipairs(sorted_keys(chosen)) do
+    local seen = {}
+    for _, point in ipairs(points) do
+      local value = point.coordinates[name]
+      if value ~= nil then seen[text_table.text(value)] = true end
+    end
+    local values = sorted_keys(seen)
+    table.sort(values, value_before)
+    if #values > 0 then words[#words + 1] = ("%s=%s"):format(name, table.concat(values, ",")) end
+  end
+  return table.concat(words, " ")
 end
 
 -- place -> { coordinates, points by repetition }; two different cells at one place cannot be told apart.
@@ -151,6 +169,9 @@ local function row_of(a, b)
     row.why = ("fewer than %d repeats on both sides"):format(MIN_REPEATS)
   end
   for _, name in ipairs(compare.names) do row.ratios[name] = ratio_of(a, b, name, not row.why and shared or nil) end
+  local function simulated(point) return point.simulated end
+  local function late(point) return point.late end
+  row.simulated, row.late = any(a, simulated) or any(b, simulated), any(a, late) or any(b, late)
   row.other_work, row.other_clock = false, false
   for _, repetition in ipairs(shared) do
     local x, y = a.points[repetition], b.points[repetition]
@@ -191,10 +212,12 @@ function compare.join(sides, chosen)
     if not all[1][name] and not all[2][name] then return nil, ("neither side has an axis '%s'"):format(name) end
   end
   for i = 1, 2 do
-    points[i] = narrow(points[i], chosen or {})
-    if #points[i] == 0 then
-      return nil, ("%s has no cell%s"):format(sides[i].path, chosen and " that --only takes" or "")
+    local narrowed = narrow(points[i], chosen or {})
+    if #narrowed == 0 then
+      return nil, ("%s has no cell%s"):format(sides[i].path,
+        #points[i] > 0 and " that --only takes: it has " .. values_of(points[i], chosen) or "")
     end
+    points[i] = narrowed
   end
   local shared = {}
   for name in pairs(axes_of(points[1])) do shared[name] = axes_of(points[2])[name] end

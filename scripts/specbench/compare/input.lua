@@ -16,6 +16,8 @@ local compare_input = {}
 ---@field figures { total_throughput: number?, output_throughput: number?, ttft_ms: number?, tpot_ms: number? } tokens/s
 ---  and mean milliseconds
 ---@field per_request boolean its requests were kept
+---@field simulated boolean?
+---@field late boolean? the client says of itself that it was late
 ---@field workload string? what was asked, where it is known
 ---@field clock_scale number
 
@@ -40,13 +42,17 @@ local function cell_coordinates(cell, as_reference)
   local at, about, work = {}, cell.reference, cell.identity.workload
   if as_reference and about then
     at = { method = about.method, task = about.folder, k = math.max(about.num_spec_tokens or 0, 0),
-      context = about.context or "-" }
+      context = about.labels and about.labels.context or about.context or "-" }
   else
     for name, value in pairs(cell.coordinates) do at[name] = value end
   end
   at.concurrency = cell.coordinates.concurrency or work.rate and 0 or work.concurrency
   at.qps = cell.coordinates.qps or work.rate or 0
   return at
+end
+
+local function is_simulated(cell)
+  return cell.engine ~= nil and cell.engine.name:find "sim$" ~= nil
 end
 
 local function folder_side(path, kind, the_store)
@@ -58,7 +64,8 @@ local function folder_side(path, kind, the_store)
         coordinates = cell_coordinates(cell, kind == "reference" or other.kind == "reference"),
         repetition = cell.repetition, order = cell.started, per_request = kind == "results",
         figures = cell_figures(cell, other.kind == "results"), clock_scale = cell.clock_scale,
-        workload = json.encode(cell.identity.workload),
+        workload = json.encode(cell.identity.workload), simulated = is_simulated(cell),
+        late = cell.certificate and cell.certificate.client_ok == false,
       }
     end
     return points
@@ -105,7 +112,7 @@ local function guidellm_point(benchmark)
   return {
     coordinates = load_coordinates(one_at_a_time or number(strategy.streams) or number(strategy.max_concurrency),
       (kind == "constant" or kind == "poisson") and number(strategy.rate) or nil),
-    per_request = false,
+    per_request = #(child(benchmark, "requests", "successful") or {}) > 0,
     figures = {
       total_throughput = mean "tokens_per_second", output_throughput = mean "output_tokens_per_second",
       ttft_ms = mean "time_to_first_token_ms", tpot_ms = mean "inter_token_latency_ms",

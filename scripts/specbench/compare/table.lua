@@ -43,11 +43,13 @@ local function geometric_mean(rows, name)
 end
 
 local function notes(result)
-  local lines, counts, other_work, other_clock = {}, {}, 0, 0
+  local lines, counts, other_work, other_clock, simulated, late = {}, {}, 0, 0, 0, 0
   for _, row in ipairs(result.rows) do
     if row.why then counts[row.why] = (counts[row.why] or 0) + 1 end
     if row.other_work then other_work = other_work + 1 end
     if row.other_clock then other_clock = other_clock + 1 end
+    if row.simulated then simulated = simulated + 1 end
+    if row.late then late = late + 1 end
   end
   for _, why in ipairs(sorted_keys(counts)) do
     lines[#lines + 1] = ("No interval, the ratio alone, in %d of %d cells: %s"):format(counts[why], #result.rows, why)
@@ -57,6 +59,13 @@ local function notes(result)
   end
   if other_clock > 0 then
     lines[#lines + 1] = ("Note: in %d cells the simulator's clock was scaled differently"):format(other_clock)
+  end
+  if simulated > 0 then
+    lines[#lines + 1] = ("Note: in %d cells a server is simulated: its figures follow from a profile, not from a GPU")
+      :format(simulated)
+  end
+  if late > 0 then
+    lines[#lines + 1] = ("Note: in %d cells a client itself was late (certificate.reasons in cell.json)"):format(late)
   end
   return lines
 end
@@ -98,7 +107,7 @@ function compare_table.text(result, sides)
     (text_table.render({ columns = columns, rows = rows }):gsub("\n$", "")),
     "Geometric means: " .. table.concat(means, ", "),
   }
-  table.move(notes(result), 1, 9, #lines + 1, lines)
+  for _, line in ipairs(notes(result)) do lines[#lines + 1] = line end
   one_sided(result, lines)
   return table.concat(lines, "\n") .. "\n"
 end
@@ -107,10 +116,12 @@ end
 ---@return string JSON lines: the joined cells, then those of one side
 function compare_table.lines(result)
   local lines = {}
-  local keys = { "coordinates", "repeats", "ratios", "no_interval", "other_work", "slower", "only_in" }
+  local keys = { "coordinates", "repeats", "ratios", "no_interval", "other_work", "simulated", "late",
+    "slower", "only_in" }
   for _, row in ipairs(result.rows) do
     lines[#lines + 1] = json.encode({ coordinates = row.coordinates, repeats = json.array { table.unpack(row.repeats) },
-      ratios = row.ratios, no_interval = row.why, other_work = row.other_work, slower = row.slower }, keys)
+      ratios = row.ratios, no_interval = row.why,
+      other_work = row.other_work, simulated = row.simulated, late = row.late, slower = row.slower }, keys)
   end
   for i, letter in ipairs { "A", "B" } do
     for _, at in ipairs(result.only[i]) do

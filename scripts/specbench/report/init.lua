@@ -317,12 +317,13 @@ function report.write(store, options)
     table.move(pictures, 1, #pictures, #written + 1, written)
     complaint = complaint or why
   end
-  local entries = verdict.judge(store, cells, index, { rule = repeats.kept_rule(store) })
+  local rule = repeats.kept_rule(store)
+  local entries = verdict.judge(store, cells, index, { rule = rule })
   local places, drifted = drift.of(cells)
   for _, entry in ipairs(entries) do entry.drift = places[round.place(entry.cell.baseline)] end
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then
-    out:write(speedup_table.text(entries, about), missing_lines(entries), drift.text(drifted), "\n")
+    out:write(speedup_table.text(entries, about, rule), missing_lines(entries), drift.text(drifted), "\n")
   end
   if layout then
     local rows, keys = maxima(entries, about)

@@ -57,7 +57,7 @@ local function counts(entries)
   return table.concat(words, ", ")
 end
 
-local function legend(entries)
+local function legend(entries, rule)
   local lines, seen = {}, {}
   for _, entry in ipairs(entries) do
     local figure = entry.speedups.paired or entry.speedups.total_throughput
@@ -65,8 +65,9 @@ local function legend(entries)
     seen.factors = seen.factors or entry.decomposition
   end
   if seen.repeats then
-    local form = "[ ]: 95 %% interval over repeats; verdicts on `paired`, tie within %g %%, false discovery rate %g %%"
-    lines[#lines + 1] = form:format(100 * verdict.TIE, 100 * verdict.FALSE_DISCOVERY_RATE)
+    local form = "[ ]: 95 %% interval over repeats%s; verdicts on `paired`, tie within %g %%, false discovery rate %g %%"
+    lines[#lines + 1] = form:format(rule and ", wider for what --until looked at" or "",
+      100 * verdict.TIE, 100 * verdict.FALSE_DISCOVERY_RATE)
   end
   if seen["within-run only"] then
     lines[#lines + 1] = "( ): 95 % interval within-run only (too narrow: prompts of one run share its drift)"
@@ -79,8 +80,9 @@ end
 
 ---@param entries specbench.verdict.entry[]
 ---@param about table the store's round.json
+---@param rule sb.Stopping? what ended the repeats
 ---@return string
-function speedup_table.text(entries, about)
+function speedup_table.text(entries, about, rule)
   local head = ("Speed-ups against the baseline: %s\n"):format(counts(entries))
   if #entries > SHOWN then
     return head .. ("(%d rows: see speedups.jsonl)\n"):format(#entries)
@@ -92,7 +94,7 @@ function speedup_table.text(entries, about)
     columns[#columns + 1] = { title = title }
   end
   for i, entry in ipairs(entries) do rows[i] = row_of(entry, axes) end
-  return head .. text_table.render { columns = columns, rows = rows } .. legend(entries)
+  return head .. text_table.render { columns = columns, rows = rows } .. legend(entries, rule)
 end
 
 local keys = {

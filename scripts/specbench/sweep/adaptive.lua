@@ -54,7 +54,8 @@ function adaptive.run(r, the_store, rule, options)
     local the_plan = plan_of(r, options, count, wanted, reach)
     local cells, places = missing_of(the_plan, the_store)
     if wanted and cells > 0 and not options.quiet then
-      io.stderr:write(("%d places of the grid need more repeats: %d cells more\n"):format(places, cells))
+      io.stderr:write(("%d place%s of the grid need%s more repeats: %d cells more\n"):format(places,
+        places == 1 and "" or "s", places == 1 and "s" or "", cells))
     end
     local outcome = sweep.run(the_plan, the_store, options)
     for _, name in ipairs { "measured", "failed", "reruns", "wall_seconds", "server_seconds" } do

@@ -21,6 +21,11 @@ function guard.new(store, engine)
   return self
 end
 
+-- Prompts that the server may have kept would be answered faster the second time.
+local function is_repeatable(cell)
+  return cell.prefix_cache == "off" or cell.prefix_cache == "reset"
+end
+
 ---@param cell table one that was measured well
 function Guard:add(cell)
   if cell.engine.name == self.engine then self.cells[cell.id] = cell end
@@ -40,7 +45,8 @@ function Guard:suspects(session)
     local found = {}
     for _, job in ipairs(batch) do
       local flag = not job.server.profile and by_id[job.id]
-      if flag and not self.tried[job.id] and not self.store:has_rerun(job.id) then found[job.id] = flag end
+      local is_new = flag and not self.tried[job.id] and not self.store:has_rerun(job.id)
+      if is_new and is_repeatable(flag.cell) then found[job.id] = flag end
     end
     if next(found) then list[#list + 1] = { batch = batch, flags = found } end
   end
