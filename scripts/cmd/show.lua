@@ -7,7 +7,7 @@ local measure = require "sb.measure"
 local self = {
   name = "show",
   summary = "Print a cell's requests as JSON lines, timelines included",
-  positionals = { { name = "CELL", help = "a folder of RESULTS/cells or RESULTS/failed" } },
+  positionals = { { name = "CELL", help = "a folder of RESULTS/cells, RESULTS/reruns or RESULTS/failed" } },
   options = {},
   examples = { { "specbench show results/round2/cells/ID | jq .ttft", "each request is one line" } },
 }

@@ -65,7 +65,8 @@ local function legend(entries, rule)
     seen.factors = seen.factors or entry.decomposition
   end
   if seen.repeats then
-    local form = "[ ]: 95 %% interval over repeats%s; verdicts on `paired`, tie within %g %%, false discovery rate %g %%"
+    local form = "[ ]: 95 %% interval over repeats%s; verdicts on `paired`, tie within %g %%, "
+      .. "false discovery rate %g %%"
     lines[#lines + 1] = form:format(rule and ", wider for what --until looked at" or "",
       100 * verdict.TIE, 100 * verdict.FALSE_DISCOVERY_RATE)
   end
