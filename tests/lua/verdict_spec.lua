@@ -214,6 +214,13 @@ describe("verdict", function()
   end)
 end)
 
+-- What the rule `decided` says of a method that takes these times where its baseline takes 1.
+local function repeats_interval(times)
+  local logs = {}
+  for i, time in ipairs(times) do logs[i] = -math.log(time) end
+  return stats.judge({ tie = 0.02, cap = 10 }, logs).interval
+end
+
 describe("repeats", function()
   it("reads --until", function()
     assert.same({ tie = 0.02, cap = 10 }, repeats.rule "decided")
@@ -229,8 +236,20 @@ describe("repeats", function()
   it("wants more only where the rule does, of method and baseline alike", function()
     bytes = bytes or recorded()
     local store = world { [1] = { 0.70, 0.701, 0.702 }, [2] = { 0.9, 1.0, 1.1 } }
-    local wanted = repeats.wanted(store, { tie = 0.02, cap = 10 })
+    local wanted, reach = repeats.wanted(store, { tie = 0.02, cap = 10 })
     assert.same({ ["none\0312"] = 5, ["draft\0312"] = 5 }, wanted)
+    assert.is_nil(reach["draft\0311"])
+    local interval = repeats_interval { 0.9, 1.0, 1.1 }
+    near((interval.high - interval.low) / 2, reach["draft\0312"])
+  end)
+
+  it("are counted once a place, however many cells lie there", function()
+    bytes = bytes or recorded()
+    local store, cells = world { [2] = { 0.9, 1.0, 1.1 } }
+    local older = {}
+    for i, cell in ipairs(cells) do older[i] = setmetatable({ started = "2023" }, { __index = cell }) end
+    table.move(older, 1, #older, #cells + 1, cells)
+    assert.same({ ["none\0312"] = 5, ["draft\0312"] = 5 }, (repeats.wanted(store, { tie = 0.02, cap = 10 })))
   end)
 end)
 
