@@ -54,24 +54,26 @@ describe("repeats", function()
       .. "%(2 cells, [%d.]+ to [%d.]+; interleaved%)"), result.out)
   end)
 
-  it("go on after kill -9 in the same order, measuring nothing twice", function()
-    w:faults { "silence@7" } -- of each server: in its second cell
-    w:start "run grid.lua --models models.lua --speed 200 --no-pictures --out results --repeats 3"
-    w:eventually("two finished cells", function() return w:count "cells" == 2 end)
-    local pids, before = w:servers(), w:cells "cells"
-    assert.equal(2, #pids)
-    w:signal "KILL"
-    w:finish()
-    w:wait_gone(pids)
-    w:faults {}
-    local result = w:run_grid "--repeats 3"
-    assert.equal(0, result.status, result.err)
-    assert.truthy(result.err:find("12 cells: 10 measured, 2 done before, 0 failed", 1, true), result.err)
-    local after = w:cells "cells"
-    for id, text in pairs(before) do assert.equal(text, after[id]) end
-    assert.equal(INTERLEAVED, order_of(by_time()))
-    w:wait_gone(w:servers())
-  end)
+  for _, signal in ipairs { "KILL", "INT" } do
+    it(("go on after SIG%s in the same order, measuring nothing twice"):format(signal), function()
+      w:faults { "silence@7" } -- of each server: in its second cell
+      w:start "run grid.lua --models models.lua --speed 200 --no-pictures --out results --repeats 3"
+      w:eventually("two finished cells", function() return w:count "cells" == 2 end)
+      local pids, before = w:servers(), w:cells "cells"
+      assert.equal(2, #pids)
+      w:signal(signal)
+      w:finish()
+      w:wait_gone(pids)
+      w:faults {}
+      local result = w:run_grid "--repeats 3"
+      assert.equal(0, result.status, result.err)
+      assert.truthy(result.err:find("12 cells: 10 measured, 2 done before, 0 failed", 1, true), result.err)
+      local after = w:cells "cells"
+      for id, text in pairs(before) do assert.equal(text, after[id]) end
+      assert.equal(INTERLEAVED, order_of(by_time()))
+      w:wait_gone(w:servers())
+    end)
+  end
 
   it("go on with those cells alone that were lost in the middle", function()
     assert.equal(0, w:run_grid("--repeats 3").status)

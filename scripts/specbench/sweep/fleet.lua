@@ -92,12 +92,14 @@ end
 ---Starts those of the slots that are not up, all at once, for loading takes minutes. One that does not come up is
 ---lost.
 ---@param keys string[]
-function Fleet:need(keys)
+---@param on_start fun()? called where there is one to start
+function Fleet:need(keys, on_start)
   local missing = {}
   for _, key in ipairs(keys) do
     if not self.up[key] and not self.lost[key] then missing[#missing + 1] = key end
   end
   if #missing == 0 then return end
+  if on_start then on_start() end
   local begun = clock.now()
   task.each(missing, function(_, key)
     self.up[key], self.lost[key] = start(self, self.slots[key])

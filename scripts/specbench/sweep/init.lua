@@ -122,10 +122,10 @@ local function measure_missing(self, servers, batches, order)
   end
   for i, batch in ipairs(batches) do
     if not batch.refused then
-      local starting = i == 1 and keys or batch.slots
-      self.bar:update { done = self.done, current = "starting " .. self.plan.engine.name .. " for "
-        .. batch[1].description, cell_fraction = 0 }
-      servers:need(starting)
+      servers:need(i == 1 and keys or batch.slots, function()
+        self.bar:update { done = self.done, current = "starting " .. self.plan.engine.name .. " for "
+          .. batch[1].description, cell_fraction = 0 }
+      end)
       local lost, message = servers:first_lost(batch.slots)
       if lost then
         fail_rest(self, batches, i, lost, message)
