@@ -4,6 +4,7 @@ local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
 local progress = require "specbench.sweep.progress"
+local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
 local store = require "specbench.sweep.store"
@@ -71,6 +72,7 @@ local function announce(the_plan, the_store)
 end
 
 function self.run(options, positionals)
+  provenance.begin()
   local r = command.load_round(positionals[1], options)
   local rule
   if options["until"] then

@@ -6,8 +6,19 @@ local environment = require "sb.environment"
 
 local provenance = {}
 
-local function command(line)
-  local pipe = io.popen(line .. " 2>/dev/null")
+-- Asked before a shell is started for a program that most machines lack.
+local function is_on_path(program)
+  for folder in (os.getenv "PATH" or ""):gmatch "[^:]+" do
+    if fs.is_executable(folder .. "/" .. program) then return true end
+  end
+  return false
+end
+
+local function ask(line)
+  return io.popen("exec " .. line .. " 2>/dev/null")
+end
+
+local function answer(pipe)
   if not pipe then return nil end
   local text = pipe:read "a"
   pipe:close()
@@ -31,11 +42,19 @@ local function cpu_count()
   return count + 1
 end
 
--- GPUs as nvidia-smi tells them, where it is there.
-local function gpus()
-  local fields = "index,name,driver_version,memory.total,clocks.current.sm,clocks.current.memory,power.limit"
-  local text = command("command -v nvidia-smi >/dev/null && nvidia-smi --format=csv,noheader,nounits --query-gpu="
-    .. fields)
+local asked -- programs that are answering
+
+---Asks the programs that know, which then answer while the caller goes on. Need not be called.
+function provenance.begin()
+  asked = asked or {
+    commit = fs.stat(environment.home .. "/.git") and ask(("git -C '%s' rev-parse HEAD"):format(environment.home)),
+    gpus = is_on_path "nvidia-smi" and ask("nvidia-smi --format=csv,noheader,nounits --query-gpu="
+      .. "index,name,driver_version,memory.total,clocks.current.sm,clocks.current.memory,power.limit"),
+  }
+end
+
+-- GPUs as nvidia-smi tells them.
+local function gpus(text)
   if not text then return nil end
   local list = {}
   for line in text:gmatch "[^\n]+" do
@@ -56,15 +75,14 @@ local found
 ---@return table facts about this machine and this build, the same table all run long
 function provenance.machine()
   if found then return found end
+  provenance.begin()
   found = {
     host = fs.hostname(), clock = clock.source(), specbench = environment.version,
     os = first_match("/etc/os-release", 'PRETTY_NAME="([^"]+)"'),
     kernel = first_match("/proc/sys/kernel/osrelease", "%S+"),
     cpu = first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)"), cpus = cpu_count(),
     memory_kib = math.tointeger(tonumber(first_match("/proc/meminfo", "MemTotal:%s*(%d+)") or "")),
-    git_commit = fs.stat(environment.home .. "/.git")
-      and command(("git -C '%s' rev-parse HEAD"):format(environment.home)) or nil,
-    gpus = gpus(),
+    git_commit = answer(asked.commit), gpus = gpus(answer(asked.gpus)),
   }
   return found
 end
