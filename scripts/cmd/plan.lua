@@ -19,16 +19,27 @@ local self = {
   examples = { "specbench plan rounds/round2.lua --engine vllm --show-argv" },
 }
 
+local function sorted_names(map)
+  local names = {}
+  for name in pairs(map) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 local function quote(word)
   if word:match "^[%w%-_./=:,@%%+{}]+$" then return word end
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
+-- As a shell takes it: `env -u NAME` unsets.
 local function command_line(argv, env)
-  local words, names = {}, {}
-  for name in pairs(env) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do words[#words + 1] = name .. "=" .. quote(tostring(env[name])) end
+  local words, names = {}, sorted_names(env)
+  for _, name in ipairs(names) do
+    if not env[name] then words[#words + 1] = (words[1] and "" or "env ") .. "-u " .. name end
+  end
+  for _, name in ipairs(names) do
+    if env[name] then words[#words + 1] = name .. "=" .. quote(tostring(env[name])) end
+  end
   for _, word in ipairs(argv) do words[#words + 1] = quote(word) end
   return table.concat(words, " ")
 end
@@ -84,7 +95,11 @@ function self.run(options, positionals)
   for _, line in ipairs(plan.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local reasons = {}
   for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
-  for reason, count in pairs(reasons) do io.stdout:write(("Left out: %d cells: %s\n"):format(count, reason)) end
+  for _, reason in ipairs(sorted_names(reasons)) do
+    io.stdout:write(("Left out: %d cells: %s\n"):format(reasons[reason], reason))
+  end
+  local guess = plan.guess(the_plan)
+  if guess then io.stdout:write("Note: ", guess, "\n") end
   local thin = plan.thin(the_plan)
   if thin then io.stdout:write("Warning: ", thin, "\n") end
   for _, job in ipairs(the_plan.jobs) do

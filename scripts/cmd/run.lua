@@ -69,6 +69,8 @@ local function announce(the_plan, the_store)
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
     the_plan.engine.name, progress.duration(seconds), the_store.folder))
   for _, line in ipairs(plan.order_lines(the_plan)) do io.stderr:write(line, "\n") end
+  local guess = plan.guess(the_plan)
+  if guess then io.stderr:write("Note: ", guess, "\n") end
 end
 
 function self.run(options, positionals)

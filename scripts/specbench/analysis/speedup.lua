@@ -2,6 +2,7 @@
 -- and a reason.
 
 local json = require "specbench.json"
+local versions = require "specbench.engine.version"
 
 local speedup = {}
 
@@ -60,6 +61,9 @@ local function mismatch(cell, base, any_model)
     return "the baseline had other prompts or limits"
   end
   if mine.engine ~= other.engine then return ("the baseline ran on %s"):format(other.engine) end
+  if versions.same(cell.engine and cell.engine.version, base.engine and base.engine.version) == false then
+    return ("the baseline ran on %s %s, this cell on %s"):format(other.engine, base.engine.version, cell.engine.version)
+  end
   local model, base_model = mine.server.model, other.server.model
   local is_other = json.encode(model) ~= json.encode(base_model)
   if is_other and not any_model then

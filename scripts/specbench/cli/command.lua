@@ -5,6 +5,7 @@ local engines = require "specbench.engine"
 local environment = require "sb.environment"
 local nearest = require "specbench.cli.nearest"
 local round = require "specbench.experiment.round"
+local versions = require "specbench.engine.version"
 
 local command = {}
 
@@ -22,8 +23,10 @@ local groups = {
   engine = {
     { long = "engine", arg = "NAME", default = "sim",
       help = "what serves: sim, llamacpp, vllm, vllm_v0, sglang, trtllm, external" },
+    { long = "engine-version", arg = "VERSION",
+      help = "version of the engine that is started, whose command lines differ; else its program is asked" },
     { long = "models", arg = "FILE", env = "SPECBENCH_MODELS",
-      help = "Lua file: model name -> path, or {path, python, binary, env, engine_args, url}" },
+      help = "Lua file: model name -> path, or {path, python, binary, version, env, engine_args, url}" },
     { long = "model", arg = "NAME=PATH", repeated = true, help = "where a model of the round is" },
     { long = "url", arg = "URL", help = "the server that is up (engine external)" },
     { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
@@ -161,9 +164,16 @@ local function read_gpus(text)
   return gpus
 end
 
-local function check_engine(name)
-  local ok, message = pcall(engines.load, name)
-  if not ok then command.fail("--engine " .. name .. ": " .. message, message:find "^unknown " and 2 or 1) end
+local function check_engine(name, version)
+  local ok, engine = pcall(engines.load, name)
+  if not ok then command.fail("--engine " .. name .. ": " .. engine, engine:find "^unknown " and 2 or 1) end
+  if not version then return end
+  if not (engine.capabilities.spawn and engine.version.probe) then
+    command.fail(("--engine-version is of no use with engine %s: its command line has one form"):format(name), 2)
+  end
+  if not versions.numbers(version) then
+    command.fail(("--engine-version %s: must be a version such as 0.26.0, or b10601 of llama.cpp"):format(version), 2)
+  end
 end
 
 -- "ttft=200,tpot=30" -> { ttft = 200, tpot = 30 }
@@ -184,7 +194,7 @@ end
 ---@param options table of the groups above
 ---@return specbench.round
 function command.load_round(path, options)
-  check_engine(options.engine)
+  check_engine(options.engine, options.engine_version)
   if options.datasets then
     local cached, message = require("specbench.dataset.cache").resolve(options.datasets)
     if not cached then command.fail("--datasets cache: " .. message) end

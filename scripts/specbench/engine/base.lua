@@ -1,6 +1,8 @@
 --- What the engine files share: the command line's building blocks, and the two questions every
 --- engine answers about a server description in the same way, by tables instead of code.
 
+local version = require "specbench.engine.version"
+
 local base = {}
 
 -- What a knob is set to where it is not there at all.
@@ -101,8 +103,9 @@ end
 ---@field methods table<string, boolean>
 ---@field without table<string, string> key that this engine cannot honour -> why, what instead
 ---@field ignores table<string, string> key without counterpart that changes no figure -> why
----@field profiler { args: string[]|nil, env: table<string, string>|nil, start: string, stop: string }|nil its own one:
----  what lets it be asked for ({output}: its folder), and the paths to POST to
+---@field profiler { args: string[]?, env: table<string, string>?, older: table?, start: string, stop: string }|nil its
+---  own one: what lets it be asked for ({output}: its folder), in versions before `older.before` the args and env of
+---  `older`, and the paths to POST to
 ---@field uses_gpus boolean|nil its servers need GPUs: two at once need a pool to share
 ---@field idle_is_free boolean|nil a server that waits takes neither memory worth the name nor a GPU
 ---@field command fun(server: table): specbench.engine.command
@@ -113,8 +116,18 @@ end
 ---@field ignored fun(server: table): { key: string, why: string }[]
 ---@field ready specbench.engine.ready
 ---@field metrics { path: string, names: string[] }
----@field version { path: string, field: string }
+---@field version specbench.engine.version
+---@field since { methods: table<string, string>|nil, keys: table<string, string>|nil }|nil method or key -> the first
+---  version that has it
+---@field served { from: string|nil, before: string|nil, instead: string }|nil the versions whose command lines this
+---  file writes, and the engine for those beyond
 ---@field tokenize { path: string, body: function, count: function }|nil
+
+---@class specbench.engine.version
+---@field probe (fun(server: table): string[])|nil argv of a program that tells the version before the server is started
+---@field read (fun(output: string): string|nil)|nil the version in what the probe printed
+---@field paths string[] of the server that is up; the first one that is there answers
+---@field field string of its answer
 
 ---@class specbench.engine.command
 ---@field argv string[]|nil nil where nothing is to be started
@@ -143,6 +156,30 @@ end
 ---@field tokenize boolean
 ---@field spawn boolean specbench starts it
 
+-- What the version that will serve is too old for, or too new.
+local function outdated(engine, server)
+  local have, served, since = server.engine_version, engine.served, engine.since or {}
+  if served and served.from and version.before(have, served.from) then
+    return ("%s: version %s is older than %s: use --engine %s"):format(engine.name, have, served.from, served.instead)
+  end
+  if served and served.before and version.numbers(have) and not version.before(have, served.before) then
+    return ("%s: version %s is not older than %s: use --engine %s"):format(engine.name, have, served.before,
+      served.instead)
+  end
+  local first = since.methods and since.methods[server.method]
+  if first and version.before(have, first) then
+    return ("%s: method '%s' needs version %s, this is %s"):format(engine.name, server.method, first, have)
+  end
+  local keys = {}
+  for key, needed in pairs(since.keys or {}) do
+    if server[key] and version.before(have, needed) then keys[#keys + 1] = key end
+  end
+  table.sort(keys)
+  if keys[1] then
+    return ("%s: %s needs version %s, this is %s"):format(engine.name, keys[1], since.keys[keys[1]], have)
+  end
+end
+
 ---Completes an engine's table with unsupported() and ignored().
 ---@param engine table own_unsupported(server): reasons that a table cannot tell
 ---@return specbench.engine
@@ -165,7 +202,7 @@ function base.engine(engine)
       return ("%s: tensor_parallel = %d, but the server was given %d GPU(s)"):format(engine.name,
         wanted, gpus)
     end
-    return engine.own_unsupported and engine.own_unsupported(server)
+    return outdated(engine, server) or engine.own_unsupported and engine.own_unsupported(server)
   end
 
   ---@return { key: string, why: string }[] sorted by key

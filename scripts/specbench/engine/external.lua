@@ -66,7 +66,7 @@ local external = complete {
     return nil, NO_COUNTERS
   end,
   ready = { path = "/v1/models", timeout_s = 30, interval_s = 1 },
-  version = { path = "/version", field = "version" },
+  version = { paths = { "/version" }, field = "version" },
   metrics = { path = "/metrics", names = {} },
 }
 

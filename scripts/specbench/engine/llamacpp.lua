@@ -1,8 +1,9 @@
---- llama.cpp's llama-server, with the flags it has since April 2026 (--spec-type and its family).
+--- llama.cpp's llama-server. Its versions are build numbers: b8955 (April 2026) and b9131 renamed its flags.
 
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local description = require "specbench.engine.description"
+local version = require "specbench.engine.version"
 
 local PREFIX = "llamacpp:spec_decode_num_"
 
@@ -20,19 +21,28 @@ local SPEC_TYPES = {
   ngram = "ngram-simple",
 }
 
--- Draft models stop at n-max tokens; n-gram lookup proposes what followed a match of size-n tokens,
--- size-m of it.
-local function add_speculation(argv, server)
+-- Proposes what followed a match of size-n tokens, size-m of it.
+local function add_lookup(argv, server)
+  local name = version.before(server.engine_version, "b8955") and "--spec-ngram" or "--spec-ngram-simple"
+  base.option(argv, "--spec-type", SPEC_TYPES.ngram)
+  base.option(argv, name .. "-size-n", server.prompt_lookup_max or server.k)
+  base.option(argv, name .. "-size-m", server.k)
+end
+
+-- Draft models stop at n-max tokens, and in older builds where they are less sure than p-min.
+local function add_draft(argv, server)
+  local build = server.engine_version
   if description.may_have_draft[server.method] and server.draft then
     base.option(argv, "-md", server.draft.path)
   end
-  base.option(argv, "--spec-type", SPEC_TYPES[server.method])
-  if server.method == "ngram" then
-    base.option(argv, "--spec-ngram-simple-size-n", server.prompt_lookup_max or server.k)
-    base.option(argv, "--spec-ngram-simple-size-m", server.k)
-  else
-    base.option(argv, "--spec-draft-n-max", server.k)
-  end
+  if not version.before(build, "b9131") then base.option(argv, "--spec-type", SPEC_TYPES[server.method]) end
+  base.option(argv, version.before(build, "b8955") and "--draft-max" or "--spec-draft-n-max", server.k)
+  base.option(argv, "--draft-p-min", version.before(build, "b9235") and 0 or nil)
+end
+
+local function add_speculation(argv, server)
+  local add = server.method == "ngram" and add_lookup or add_draft
+  add(argv, server)
   local acceptance = server.acceptance
   if type(acceptance) == "number" then
     base.option(argv, "--spec-synth-len", acceptance)
@@ -154,6 +164,10 @@ return base.engine {
     async_scheduling = "no counterpart",
     prefix_caching = "requests are sent with cache_prompt = false",
   },
+  since = {
+    methods = { ngram = "b7864", mtp = "b9180", eagle3 = "b9606", dflash = "b9831", dspark = "b10163" },
+    keys = { acceptance = "b10588" },
+  },
   ignores = {
     dtype = "the GGUF file decides",
     quantization = "the GGUF file decides",
@@ -167,7 +181,15 @@ return base.engine {
   request = request,
   acceptance = acceptance,
   ready = { path = "/health", timeout_s = 900, interval_s = 0.2 },
-  version = { path = "/props", field = "build_info" },
+  version = {
+    probe = function(server) return { server.model.binary or "llama-server", "--version" } end,
+    -- "version: 8140 (1a2b3c4)"; since August 2026 "version: 0.5.0 (build 10601, commit 1a2b3c4)"
+    read = function(output)
+      local build = output:match "version: [^\n]*%(build (%d+)" or output:match "version: (%d+) %("
+      return build and "b" .. build
+    end,
+    paths = { "/props" }, field = "build_info",
+  },
   tokenize = {
     path = "/tokenize",
     body = function(text)

@@ -3,6 +3,7 @@
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local http = require "specbench.engine.vllm_http"
+local version = require "specbench.engine.version"
 
 local ALGORITHMS = {
   draft = "STANDALONE", eagle = "EAGLE", eagle3 = "EAGLE3", mtp = "NEXTN", ngram = "NGRAM",
@@ -123,6 +124,7 @@ return base.engine {
     speculative_max_model_len = "SGLang speculates at every length",
     scheduler_delay_factor = "no counterpart",
   },
+  since = { methods = { draft = "0.5.2", ngram = "0.5.3" } },
   ignores = { draft_tensor_parallel = "the draft model follows --tp-size" },
   own_unsupported = own_unsupported,
   command = command,
@@ -135,7 +137,12 @@ return base.engine {
   },
   -- /health generates a token: asked until the server is up, not while it is measured
   ready = { path = "/health", then_path = "/v1/models", timeout_s = 900, interval_s = 1 },
-  version = { path = "/server_info", field = "version" },
+  version = {
+    probe = function(server) return version.of_package(server.model.python, "sglang") end,
+    read = version.last_line,
+    paths = { "/server_info", "/get_server_info" }, -- the second one's name before 0.5.6
+    field = "version",
+  },
   metrics = { path = "/metrics", names = { VERIFIED, GENERATED, REQUESTS } },
   prefix_cache_reset = { path = "/flush_cache" },
 }

@@ -4,6 +4,7 @@ local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local http = require "specbench.engine.vllm_http"
 local json_object = require "specbench.engine.json_object"
+local version = require "specbench.engine.version"
 
 local PREFIX = "trtllm_spec_decode_num_"
 
@@ -16,13 +17,19 @@ local SYNCHRONOUS = base.set { "draft", "ngram" }
 
 local DERIVED = "drafts = draft tokens / k: TensorRT-LLM counts no drafts"
 
+-- What was called Eagle was EAGLE 3 then too.
+local function decoding_type(server)
+  if server.method == "eagle3" and version.before(server.engine_version, "1.3.0") then return "Eagle" end
+  return TYPES[server.method]
+end
+
 -- JSON is YAML.
 local function config(server)
   local lookup, speculation
   if base.speculates(server) then
     lookup = server.method == "ngram" and (server.prompt_lookup_max or server.k) or nil
     speculation = json_object {
-      { "decoding_type", TYPES[server.method] },
+      { "decoding_type", decoding_type(server) },
       { "max_draft_len", server.k },
       { "max_matching_ngram_size", lookup },
       { "speculative_model", server.draft and lookup == nil and server.draft.path or nil },
@@ -54,7 +61,8 @@ local function command(server)
   base.option(argv, "--max_seq_len", server.max_model_len)
   base.option(argv, "--max_batch_size", server.max_num_seqs)
   base.option(argv, "--enable_chunked_prefill", server.chunked_prefill)
-  base.option(argv, "--config", "{config}")
+  local old = version.before(server.engine_version, "1.2.0")
+  base.option(argv, old and "--extra_llm_api_options" or "--config", "{config}")
   base.extra(argv, server)
   return { argv = argv, env = base.environment(server), config = config(server) }
 end
@@ -126,7 +134,12 @@ return base.engine {
   acceptance = acceptance,
   uses_gpus = true,
   ready = { path = "/health", then_path = "/v1/models", timeout_s = 1800, interval_s = 1 },
-  version = { path = "/version", field = "version" },
+  version = {
+    -- the package tells its version as it is loaded
+    probe = function(server) return { server.model.binary or "trtllm-serve", "--help" } end,
+    read = function(output) return output:match "TensorRT%-LLM version: (%d[%w.+]*)" end,
+    paths = { "/version" }, field = "version",
+  },
   metrics = {
     path = "/prometheus/metrics",
     names = { PREFIX .. "draft_tokens_total", PREFIX .. "accepted_tokens_total" },

@@ -1,11 +1,11 @@
---- vLLM, engine V1: `vllm serve` with --speculative-config. Draft models need 0.15 or later,
---- synthetic acceptance and k by batch size a version from mid-2026 on.
+--- vLLM, engine V1: `vllm serve` with --speculative-config, from 0.8.2 on.
 
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local description = require "specbench.engine.description"
 local http = require "specbench.engine.vllm_http"
 local json_object = require "specbench.engine.json_object"
+local version = require "specbench.engine.version"
 
 local PREFIX = "vllm:spec_decode_num_"
 
@@ -40,6 +40,15 @@ local function speculative_config(server)
   }
 end
 
+-- Where versions differ, newest spelling last.
+local function chunked_prefill(argv, server)
+  if server.chunked_prefill == false and version.before(server.engine_version, "0.8.5") then
+    argv[#argv + 1] = "--enable-chunked-prefill=False"
+  else
+    base.switch(argv, "enable-chunked-prefill", server.chunked_prefill)
+  end
+end
+
 local function program(model)
   if model.binary then return { model.binary } end
   return { model.python or "python3", "-m", "vllm.entrypoints.cli.main" }
@@ -67,14 +76,21 @@ local function command(server)
   base.option(argv, "--seed", server.seed)
   base.option(argv, "--generation-config", "vllm")
   base.switch(argv, "enable-prefix-caching", server.prefix_caching or false)
-  base.switch(argv, "enable-chunked-prefill", server.chunked_prefill)
-  base.switch(argv, "async-scheduling", async_scheduling(server))
+  chunked_prefill(argv, server)
+  -- before the switch there was no such scheduling
+  if not version.before(server.engine_version, "0.10.0") then
+    base.switch(argv, "async-scheduling", async_scheduling(server))
+  end
+  -- later ones log no requests unless told
+  base.option(argv, "--disable-log-requests", version.before(server.engine_version, "0.10.1"))
   if base.speculates(server) then
     base.option(argv, "--speculative-config", speculative_config(server))
   end
   base.extra(argv, server)
   local env = base.environment(server, http.environment)
   if server.prefix_caching then env.VLLM_SERVER_DEV_MODE = "1" end
+  -- V0 is still there and takes lookup and more unless told
+  if version.before(server.engine_version, "0.10.0") then env.VLLM_USE_V1 = "1" end
   return { argv = argv, env = env }
 end
 
@@ -114,6 +130,15 @@ return base.engine {
     scheduler_delay_factor = "V0 only; V1 has no counterpart",
     multi_step = "V0 only; V1 schedules ahead by async_scheduling = true",
   },
+  served = { from = "0.8.2", instead = "vllm_v0" },
+  since = {
+    -- 0.8 and 0.9 give draft models to V0, 0.10 to 0.14 refuse them
+    methods = {
+      draft = "0.15.0", eagle = "0.8.3", eagle3 = "0.8.5", medusa = "0.9.1", mtp = "0.11.0", suffix = "0.11.1",
+      ngram_gpu = "0.18.0", dflash = "0.20.0", dspark = "0.25.0",
+    },
+    keys = { acceptance = "0.20.0", k_by_batch_size = "0.24.0", async_scheduling = "0.10.0" },
+  },
   ignores = {},
   own_unsupported = function(server)
     if server.method == "draft" and server.async_scheduling then
@@ -125,12 +150,20 @@ return base.engine {
   request = http.request,
   acceptance = acceptance,
   ready = http.ready,
-  version = http.version,
+  version = {
+    probe = function(server)
+      if server.model.binary then return { server.model.binary, "--version" } end
+      return version.of_package(server.model.python, "vllm")
+    end,
+    read = version.last_line,
+    paths = http.version.paths, field = http.version.field,
+  },
   tokenize = http.tokenize,
   metrics = { path = "/metrics", names = counters.names(PREFIX) },
   uses_gpus = true,
   profiler = {
     args = { "--profiler-config.profiler", "torch", "--profiler-config.torch_profiler_dir", "{output}" },
+    older = { before = "0.13.0", env = { VLLM_TORCH_PROFILER_DIR = "{output}" } },
     start = "/start_profile", stop = "/stop_profile",
   },
   prefix_cache_reset = { path = "/reset_prefix_cache" },

@@ -3,6 +3,7 @@
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local http = require "specbench.engine.vllm_http"
+local version = require "specbench.engine.version"
 
 local PREFIX = "vllm:spec_decode_num_"
 
@@ -170,6 +171,7 @@ return base.engine {
     k_by_batch_size = "V1 only; use disable_by_batch_size",
     async_scheduling = "V1 only",
   },
+  served = { before = "0.8.0", instead = "vllm" },
   ignores = {},
   own_unsupported = own_unsupported,
   command = command,
@@ -183,7 +185,11 @@ return base.engine {
     env = { VLLM_TORCH_PROFILER_DIR = "{output}" }, start = "/start_profile", stop = "/stop_profile",
   },
   ready = http.ready,
-  version = http.version,
+  version = {
+    probe = function(server) return version.of_package(server.model.python, "vllm") end,
+    read = version.last_line,
+    paths = http.version.paths, field = http.version.field,
+  },
   tokenize = http.tokenize,
   metrics = {
     path = "/metrics",

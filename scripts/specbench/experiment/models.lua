@@ -8,7 +8,7 @@ local models = {}
 -- What an entry of a models file may hold.
 local known = {
   path = "string", python = "string", binary = "string", env = "table", engine_args = "table", url = "string",
-  served_name = "string",
+  served_name = "string", version = "string",
 }
 
 local function is_word(value)
@@ -122,7 +122,14 @@ function Models:resolve(name)
   local resolved, entry = { name = name, path = name }, self.entries[name] or {}
   check_files(name, entry)
   for field, value in pairs(entry) do resolved[field] = value end
+  resolved.version = nil -- of the engine: no part of what a model is
   return resolved
+end
+
+---@param name string
+---@return string? version of the engine that serves it, where the models file says so
+function Models:engine_version(name)
+  return self.entries[name] and self.entries[name].version
 end
 
 return models

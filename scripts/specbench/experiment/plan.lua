@@ -4,6 +4,7 @@ local environment = require "sb.environment"
 local json = require "specbench.json"
 local engines = require "specbench.engine"
 local estimate = require "specbench.experiment.estimate"
+local installed = require "specbench.experiment.installed"
 local models = require "specbench.experiment.models"
 local profile = require "specbench.sweep.profile"
 local round = require "specbench.experiment.round"
@@ -27,7 +28,8 @@ local function plain_coordinates(r, cell)
   return coordinates
 end
 
--- The description with models looked up: what the engine turns into a command line; or nil and why it cannot.
+-- The description with models looked up: what the engine turns into a command line; or nil and why it cannot. And the
+-- version that will serve it, where that is known, or why it is not.
 local function resolve_server(r, cell, engine, known, options)
   local description = r.server(cell)
   local checked, reason = engines.check(description, engine)
@@ -39,12 +41,14 @@ local function resolve_server(r, cell, engine, known, options)
   if engine.name == "sim" then server.speed = options.speed or 1 end
   server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
-  reason = engine.unsupported(server)
+  local said = options.engine_version or known:engine_version(description.model)
+  local version, why = installed.version(engine, server, said)
+  reason = engine.unsupported(setmetatable({ engine_version = version }, { __index = server }))
   if not reason and server.profile == profile.OWN and not engine.profiler then
     reason = engine.name .. " has no profiler of its own: --profile COMMAND"
   end
   if reason then return nil, reason end
-  return server
+  return server, nil, { known = version, why = why }
 end
 
 ---@class specbench.job
@@ -53,6 +57,7 @@ end
 ---@field coordinates table
 ---@field server table resolved description
 ---@field server_key string equal for jobs that share a server
+---@field engine_version { known: string?, why: string? } what its command line is written for; why it is not known
 ---@field workload specbench.workload
 ---@field cost number expected seconds
 
@@ -64,7 +69,7 @@ local function needs_salt(engine, server, options)
 end
 
 local function job_of(r, cell, engine, known, options)
-  local server, reason = resolve_server(r, cell, engine, known, options)
+  local server, reason, version = resolve_server(r, cell, engine, known, options)
   if not server then return nil, reason end
   local work = workload.new(r.workload(cell), cell, {
     prompts_per_stream = options.prompts_per_stream, salt = needs_salt(engine, server, options),
@@ -76,7 +81,8 @@ local function job_of(r, cell, engine, known, options)
   return {
     id = store.id(identity), identity = identity, round = r.name, description = round.describe(r, cell),
     coordinates = identity.coordinates, repetition = cell.repetition, seed = cell.seed, engine = engine,
-    server = server, server_key = json.encode(server), workload = work, warmup = r.warmup or 1,
+    engine_version = version, server = server, server_key = json.encode(server), workload = work,
+    warmup = r.warmup or 1,
     slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,
     key = round.key(r, cell, nil, cell.repetition),
@@ -189,8 +195,8 @@ end
 ---@field seconds number expected wall time, server starts included
 
 ---@param r specbench.round
----@param options table of the command line: engine, models, model, url, speed, seed, repeats, no_text, gpus,
----  profile, salt, prompts_per_stream, at_once, worth (of schedule.sessions)
+---@param options table of the command line: engine, engine_version, models, model, url, speed, seed, repeats,
+---  no_text, gpus, profile, salt, prompts_per_stream, at_once, worth (of schedule.sessions)
 ---@return specbench.plan
 function plan.new(r, options)
   local known, message, code = models.load(options)
@@ -308,6 +314,19 @@ function plan.order_lines(self)
   return lines
 end
 
+---What the command lines are written for, where that is a guess.
+---@param self specbench.plan
+---@return string? note
+function plan.guess(self)
+  for _, job in ipairs(self.jobs) do
+    local why = job.engine_version.why
+    if why then
+      return ("the version of %s is not known (%s): command lines are those of the newest (--engine-version tells it)")
+        :format(self.engine.name, why)
+    end
+  end
+end
+
 ---@param self specbench.plan
 ---@param job specbench.job
 ---@param gpus integer[]? that its server may use
@@ -319,10 +338,11 @@ function plan.command(self, job, gpus)
   -- of what a cell is
   local server = setmetatable({
     host = "{host}", port = "{port}", streams = self.streams, longest = self.longest, gpus = gpus,
+    engine_version = job.engine_version.known,
     binary = self.engine.name == "sim" and environment.executable or nil,
   }, { __index = job.server })
   local command = self.engine.command(server)
-  profile.prepare(job.server, self.engine, command)
+  profile.prepare(server, self.engine, command)
   return profile.wrap(job.server.profile, command.argv or {}, gpus), command.env or {}, command.url, command.config
 end
 

@@ -41,7 +41,8 @@ local function describe(job, server)
     seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
     baseline = job.baseline,
     engine = {
-      name = job.engine.name, version = server.version, argv = secrets.argv(server.argv),
+      name = job.engine.name, version = server.version, written_for = server.written_for,
+      version_trouble = server.version_trouble, argv = secrets.argv(server.argv),
       url = server.url and secrets.url(server.url), gpus = server.gpus, ready_seconds = server.ready_seconds,
     },
     dataset = job.workload.prompts.source, machine = provenance.machine(), clock_scale = job.clock_scale or 1,

@@ -8,6 +8,7 @@ local json = require "specbench.json"
 local plan = require "specbench.experiment.plan"
 local server = require "specbench.server"
 local task = require "specbench.task"
+local versions = require "specbench.engine.version"
 
 local fleet = {}
 
@@ -20,12 +21,22 @@ local RESTARTS = 2 -- a server that dies in its cells is started again so often 
 local Fleet = {}
 Fleet.__index = Fleet
 
+-- A server's own word for its version.
 local function ask_version(engine, s)
-  local about = engine.version
-  if not about then return nil end
-  local response = http.get(s.url .. about.path)
-  local answer = response and json.decode(response.body)
-  return type(answer) == "table" and answer[about.field] or nil
+  for _, path in ipairs(engine.version.paths) do
+    local response = http.get(s.url .. path)
+    local answer = response and json.decode(response.body)
+    if type(answer) == "table" and answer[engine.version.field] then return answer[engine.version.field] end
+  end
+end
+
+-- A server that is another version than its command line was written for may have understood it otherwise.
+local function check_version(self, job, s)
+  s.written_for = job.engine_version.known
+  if versions.same(s.version, s.written_for) ~= false then return end
+  s.version_trouble = ("the command line was written for %s %s, but the server says it is %s"):format(
+    self.plan.engine.name, s.written_for, s.version)
+  self.warn(s.version_trouble)
 end
 
 -- Where a profiler of this server leaves its files: a folder of the results and, in it, a name to begin with.
@@ -69,17 +80,18 @@ local function start(self, slot)
   end
   s.model = engine.served_name(job.server)
   s.version = ask_version(engine, s)
+  check_version(self, job, s)
   s.profile_folder = folder
   return s
 end
 
 ---@param session specbench.session
 ---@param number integer of the session in this run: names the servers' logs
----@param about { plan: specbench.plan, store: specbench.store, options: table }
+---@param about { plan: specbench.plan, store: specbench.store, options: table, warn: fun(line: string) }
 ---@return specbench.fleet to be closed; nothing is started yet
 function fleet.new(session, number, about)
   local self = setmetatable({
-    plan = about.plan, store = about.store, options = about.options, slots = {}, up = {}, lost = {}, deaths = {},
+    plan = about.plan, store = about.store, options = about.options, warn = about.warn, slots = {}, up = {}, lost = {}, deaths = {},
     seconds = 0,
   }, Fleet)
   for i, slot in ipairs(session.slots) do

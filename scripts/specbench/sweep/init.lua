@@ -221,6 +221,7 @@ function sweep.run(the_plan, the_store, options)
     now = seconds_now, out = io.stderr, is_tty = is_tty, quiet = options.quiet, costs = costs,
     width = function() return select(2, fs.is_terminal(io.stderr)) end,
   }
+  self.warn = function(line) self.bar:line("Warning: " .. line) end
   local _farewell <close> = setmetatable({}, { __close = function()
     self.bar:finish()
     if not self.complete and not options.quiet then

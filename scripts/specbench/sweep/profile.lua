@@ -3,6 +3,7 @@
 
 local fs = require "sb.fs"
 local http = require "specbench.http"
+local version = require "specbench.engine.version"
 
 local profile = {
   OWN = "server", -- the server's own profiler
@@ -42,13 +43,15 @@ function profile.wrap(prefix, argv, gpus)
 end
 
 ---Adds what a server needs so that its own profiler can be asked for.
----@param server table description
+---@param server table description, with the engine's version where it is known
 ---@param engine specbench.engine
 ---@param command specbench.engine.command changed in place
 function profile.prepare(server, engine, command)
   if server.profile ~= profile.OWN then return end
-  for _, word in ipairs(engine.profiler.args or {}) do table.insert(command.argv, word) end
-  for name, value in pairs(engine.profiler.env or {}) do command.env[name] = value end
+  local own, older = engine.profiler, engine.profiler.older
+  if older and version.before(server.engine_version, older.before) then own = older end
+  for _, word in ipairs(own.args or {}) do table.insert(command.argv, word) end
+  for name, value in pairs(own.env or {}) do command.env[name] = value end
 end
 
 local function tell(job, server, what, timeout)
