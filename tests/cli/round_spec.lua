@@ -51,6 +51,17 @@ describe("a round's file", function()
       "did you mean 'chunk_timeout'?", "known: axes,")
   end)
 
+  it("with a heatmap that lacks an axis, or names none, says so before anything runs", function()
+    local function with(map)
+      w:write("grid.lua", changed(w.round(), { "chunk_timeout = 300", "report = { heatmap = " .. map .. " }" }))
+      return w:run_grid ""
+    end
+    refused_in_a_line(with '{ x = "method", y = "concurrency" }', 1, "report.heatmap needs x and y")
+    refused_in_a_line(with '{ x = "methods", y = "concurrency", per = {} }', 1, "report.heatmap: no axis 'methods'",
+      "did you mean 'method'?")
+    refused_in_a_line(with '{ x = "method", y = "concurrency", per = { "k" } }', 1, "report.heatmap.per: no axis 'k'")
+  end)
+
   it("without a needed field, or with one of a wrong type, says which", function()
     w:write("grid.lua", "return require('specbench').round { name = 'grid' }\n")
     refused_in_a_line(w:run_grid "", 1, "grid.lua: a round needs the field 'axes'")

@@ -396,7 +396,7 @@ end)
 describe("counting tokens by /tokenize", function()
   it("knows both dialects", function()
     local vllm, llamacpp = engine.load("vllm").tokenize, engine.load("llamacpp").tokenize
-    assert.same({ model = "m", prompt = "text" }, vllm.body("text", "m"))
+    assert.same({ model = "m", prompt = "text", add_special_tokens = false }, vllm.body("text", "m"))
     assert.equal(3, vllm.count { count = 3, tokens = { 1, 2, 3 } })
     assert.same({ content = "text", add_special = false }, llamacpp.body("text", "m"))
     assert.equal(2, llamacpp.count { tokens = { 5, 6 } })

@@ -60,6 +60,7 @@ local function mismatch(cell, base, any_model)
   if json.encode(mine.workload) ~= json.encode(other.workload) then
     return "the baseline had other prompts or limits"
   end
+  if cell.answers_sha256 ~= base.answers_sha256 then return "the baseline's conversations had other answers" end
   if mine.engine ~= other.engine then return ("the baseline ran on %s"):format(other.engine) end
   if versions.same(cell.engine and cell.engine.version, base.engine and base.engine.version) == false then
     return ("the baseline ran on %s %s, this cell on %s"):format(other.engine, base.engine.version, cell.engine.version)

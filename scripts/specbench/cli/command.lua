@@ -41,6 +41,8 @@ local groups = {
     { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
       help = "folder of the real data files, or `cache` for what `specbench dataset fetch` brought; "
         .. "without it synthetic prompts of the same lengths" },
+    { long = "tokenizer", arg = "URL",
+      help = "a server of --engine that is up: its /tokenize counts prompts whose length no file states" },
     { long = "prompts-per-stream", arg = "N", type = "int", min = 1,
       help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
@@ -205,7 +207,13 @@ function command.load_round(path, options)
     command.fail(("--datasets %s: no such folder: name the one that has the real data files, or leave it out for "
       .. "synthetic prompts of the same lengths"):format(options.datasets))
   end
-  require("specbench.dataset").use { folder = options.datasets }
+  if options.tokenizer and not engines.load(options.engine).tokenize then
+    command.fail(("--tokenizer: engine %s has no /tokenize"):format(options.engine), 2)
+  end
+  require("specbench.dataset").use {
+    folder = options.datasets, tokenizer = options.tokenizer,
+    tokenizer_engine = options.tokenizer and options.engine or nil,
+  }
   local r, message = round.load(find_round(path))
   if not r then command.fail(message) end
   if options.quick then round.quicken(r) end

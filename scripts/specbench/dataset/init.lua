@@ -16,6 +16,7 @@ local nearest = require "specbench.cli.nearest"
 local own = require "specbench.dataset.own"
 local profile = require "specbench.dataset.profile"
 local text = require "specbench.dataset.text"
+local token_count = require "specbench.dataset.token_count"
 
 local data = { length_label = require "specbench.dataset.length" }
 
@@ -49,10 +50,13 @@ local TRIES = 1000
 ---@field instruction string|table|false|nil put before the content: a name of instructions.json
 --- ("polish" takes each prompt's style), or { text =, tokens = }; nil: the dataset's own (none for
 --- ShareGPT, sonnet, random and users' files); false: none
+---@field turn integer? spec_bench: which turn of its conversations is the prompt; default 1. What has none is left out
 ---@field tokens integer? sonnet and random: length of each prompt
 ---@field path string? jsonl, sharegpt: a file of the user's; folder: a folder of .txt files
 ---@field field string? jsonl: where the prompt is; default "prompt"
 ---@field tokens_field string? jsonl: where the prompt's token count is
+---@field tokenizer string? URL of a server whose /tokenize counts what is not known otherwise
+---@field tokenizer_engine string? the engine that it is
 
 ---@class specbench.prompt
 ---@field id integer number of the row in its file, from 1
@@ -68,6 +72,7 @@ local TRIES = 1000
 ---@field task string? Spec-Bench: which of its six tasks, named as the subsets
 ---@field category string? Spec-Bench files
 ---@field turns string[]? Spec-Bench files: all questions of the conversation
+---@field earlier string[]? Spec-Bench files, with turn from 2 on: the questions before text, which is then a later turn
 ---@field row table? jsonl: the whole object
 
 ---@class specbench.prompt_set
@@ -128,6 +133,10 @@ local function read_options(options)
   if request.count and (math.type(request.count) ~= "integer" or request.count < 1) then
     return nil, name .. ": count must be a positive integer"
   end
+  if request.turn and (math.type(request.turn) ~= "integer" or request.turn < 1) then
+    return nil, name .. ": turn must be a positive integer"
+  end
+  if request.turn and name ~= "spec_bench" then return nil, name .. ": only spec_bench has turns" end
   if math.type(request.seed) ~= "integer" then return nil, name .. ": seed must be an integer" end
   local found = request.folder and fs.stat(request.folder)
   if request.folder and not (found and found.type == "folder") then
@@ -225,7 +234,13 @@ local function assemble(request, list)
     if not content then content, message = write(row) end
     if not content then return nil, message end
     items[i] = item_of(row, content, instruction, name, style)
-    if not items[i].tokens then unknown_tokens = unknown_tokens + 1 end
+  end
+  if request.tokenizer then
+    local counted, message = token_count.fill(items, request.tokenizer, request.tokenizer_engine)
+    if not counted then return nil, "--tokenizer: " .. message end
+  end
+  for _, item in ipairs(items) do
+    if not item.tokens then unknown_tokens = unknown_tokens + 1 end
   end
   return items, unknown_tokens
 end
@@ -254,8 +269,8 @@ end
 -- What the command line said about the data, for rounds that do not.
 local defaults = {}
 
----Defaults of every later data.prompts: the command line's --datasets.
----@param options { folder: string? }
+---Defaults of every later data.prompts: the command line's --datasets, --tokenizer and --engine.
+---@param options { folder: string?, tokenizer: string?, tokenizer_engine: string? }
 function data.use(options)
   defaults = options
 end

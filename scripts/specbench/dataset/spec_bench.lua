@@ -35,10 +35,21 @@ local function synthetic(request, lengths)
   }
 end
 
+-- The questions before `turn`; nil where it is the first.
+local function earlier(turns, turn)
+  return turn > 1 and table.move(turns, 1, turn - 1, 1, {}) or nil
+end
+
 function spec_bench.load(request)
   local lengths, message = profile.lengths("spec-bench", request.subset)
   if not lengths then return nil, message end
-  if not request.folder then return synthetic(request, lengths) end
+  local turn = request.turn or 1
+  if not request.folder then
+    if turn > 1 then
+      return nil, "spec_bench: turn: later questions need the files (--datasets): their lengths are not known"
+    end
+    return synthetic(request, lengths)
+  end
   local opened, found
   opened, message = file.published(request.folder,
     ("spec-bench/spec-bench-%s.jsonl"):format(request.subset))
@@ -51,14 +62,18 @@ function spec_bench.load(request)
       return nil, ("%s: row %d: turns has no text"):format(opened.path, i)
     end
     local task = TASK_OF[row.category] or "conversation"
-    rows[i] = {
-      id = i, content = row.turns[1], tokens = counts and counts[i],
-      instruction = INSTRUCTION[task],
-      fields = {
-        task = task, category = row.category, question_id = row.question_id, turns = row.turns,
-      },
-    }
+    if row.turns[turn] then
+      rows[#rows + 1] = {
+        id = i, content = row.turns[turn], tokens = turn == 1 and counts and counts[i] or nil,
+        instruction = INSTRUCTION[task],
+        fields = {
+          task = task, category = row.category, question_id = row.question_id, turns = row.turns,
+          earlier = earlier(row.turns, turn),
+        },
+      }
+    end
   end
+  if #rows == 0 then return nil, ("spec_bench %s: no question has a turn %d"):format(request.subset, turn) end
   return { rows = rows, source = file.source(opened, #rows) }
 end
 

@@ -9,7 +9,7 @@ local vllm_http = {
     path = "/tokenize",
     ---V0 insists on the model.
     body = function(text, served_name)
-      return { model = served_name, prompt = text }
+      return { model = served_name, prompt = text, add_special_tokens = false }
     end,
     count = function(answer)
       return answer.count

@@ -66,6 +66,14 @@ local function check_names(self)
     check("baselines." .. tostring(name), changes)
   end
   check("together", self.together and { [self.together] = true })
+  local map = self.report and self.report.heatmap
+  if map then
+    if type(map.x) ~= "string" or type(map.y) ~= "string" or type(map.per) ~= "table" then
+      fail "report.heatmap needs x and y, names of axes, and per, a list of them"
+    end
+    check("report.heatmap", { [map.x] = true, [map.y] = true })
+    for _, name in ipairs(map.per) do check("report.heatmap.per", { [name] = true }) end
+  end
   local quick = self.quick or {}
   check("quick.axes", quick.axes)
   for name in pairs(quick) do

@@ -29,7 +29,13 @@ local COPY_IDS = 1000000
 local function salted(prompt, name)
   local copy = {}
   for field, value in pairs(prompt) do copy[field] = value end
-  copy.text = SALT:format(tonumber(rng.hash(name):sub(1, 12), 16) % SALT_NUMBERS) .. prompt.text
+  local salt = SALT:format(tonumber(rng.hash(name):sub(1, 12), 16) % SALT_NUMBERS)
+  if prompt.earlier then
+    copy.earlier = table.move(prompt.earlier, 1, #prompt.earlier, 1, {})
+    copy.earlier[1] = salt .. copy.earlier[1]
+  else
+    copy.text = salt .. prompt.text
+  end
   copy.tokens = prompt.tokens and prompt.tokens + SALT_TOKENS
   return copy
 end
@@ -100,6 +106,9 @@ function workload.new(spec, cell, options)
   self.salt = options.salt or nil
   local wanted = (options.prompts_per_stream or 0) * (self.concurrency or 0)
   if wanted > #self.prompts.items then self.prompts = repeat_set(self.prompts, wanted, cell.seed) end
+  if not self.chat and workload.earlier_turns(self) > 0 then
+    error("workload: a later turn of a conversation needs the chat endpoint, not chat = false", 0)
+  end
   self.limit_list = read_limits(self)
   return self
 end
@@ -110,7 +119,12 @@ local fingerprints = setmetatable({}, { __mode = "k" })
 local function prompts_hash(set)
   if not fingerprints[set] then
     local parts = {}
-    for i, prompt in ipairs(set.items) do parts[i] = prompt.id .. ":" .. rng.hash(prompt.text) end
+    for i, prompt in ipairs(set.items) do
+      local turns = table.move(prompt.earlier or {}, 1, #(prompt.earlier or {}), 1, {})
+      turns[#turns + 1] = prompt.text
+      for k, turn in ipairs(turns) do turns[k] = rng.hash(turn) end
+      parts[i] = prompt.id .. ":" .. table.concat(turns, "+")
+    end
     fingerprints[set] = rng.hash(table.concat(parts, ","))
   end
   return fingerprints[set]
@@ -132,6 +146,14 @@ function workload.identity(self)
   }
 end
 
+---Turns of each conversation that go before the one that is measured.
+---@param self specbench.workload
+---@return integer
+function workload.earlier_turns(self)
+  local first = self.prompts.items[1]
+  return first and first.earlier and #first.earlier or 0
+end
+
 ---Prompts for each stream of a closed loop.
 ---@param self specbench.workload
 ---@return number? nil in an open loop
@@ -145,13 +167,23 @@ function workload.path(self)
   return self.chat and "/v1/chat/completions" or "/v1/completions"
 end
 
-local function request(self, engine, model, prompt, limits, seed)
+-- A conversation up to the question of its last turn here.
+local function messages(prompt, turn, answers)
+  local list = {}
+  for i = 1, turn do
+    list[#list + 1] = { role = "user", content = prompt.earlier and prompt.earlier[i] or prompt.text }
+    if i < turn then list[#list + 1] = { role = "assistant", content = answers[i] } end
+  end
+  return list
+end
+
+local function request(self, engine, model, prompt, limits, seed, turn, answers)
   local body = {
     model = model, temperature = self.temperature, seed = seed, max_tokens = limits.max_tokens, stream = true,
     stream_options = { include_usage = true },
   }
   if self.chat then
-    body.messages = { { role = "user", content = prompt.text } }
+    body.messages = messages(prompt, turn or 1, answers)
   else
     body.prompt = prompt.text
   end
@@ -166,21 +198,24 @@ local function request(self, engine, model, prompt, limits, seed)
   return { body = json.encode(changed), prompt_id = prompt.id, headers = headers }, note
 end
 
----The measured requests, in order.
+---The requests of one turn, in order: of the measured one, the last, unless told.
 ---@param self specbench.workload
 ---@param engine table an engine's module
 ---@param model string the name the server serves
 ---@param seed integer sent with every request
+---@param answers string[][]? of each prompt, to the turns before
+---@param turn integer?
 ---@return table[] requests for specbench.client
 ---@return string? note what the engine could not be asked for
-function workload.requests(self, engine, model, seed)
+function workload.requests(self, engine, model, seed, answers, turn)
+  turn = turn or workload.earlier_turns(self) + 1
   local list, note = {}, nil
   local cell = self.salt and json.encode(workload.identity(self))
   for i, prompt in ipairs(self.prompts.items) do
     local missed
     -- alike in a cell and its baseline, so that both send the same texts
     if cell then prompt = salted(prompt, ("%s/%d/%d"):format(cell, seed, i)) end
-    list[i], missed = request(self, engine, model, prompt, self.limit_list[i], seed)
+    list[i], missed = request(self, engine, model, prompt, self.limit_list[i], seed, turn, answers and answers[i])
     note = note or missed
   end
   return list, note

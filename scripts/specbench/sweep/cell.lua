@@ -1,10 +1,12 @@
 -- Measures one cell on a server that is up: warm-up, load, acceptance, figures.
 
 local clock = require "sb.clock"
+local fs = require "sb.fs"
 local json = require "specbench.json"
 local acceptance = require "specbench.sweep.acceptance"
 local certificate = require "specbench.sweep.certificate"
 local client = require "specbench.client"
+local conversation = require "specbench.sweep.conversation"
 local groups = require "specbench.sweep.groups"
 local http = require "specbench.http"
 local profile = require "specbench.sweep.profile"
@@ -65,16 +67,23 @@ local function empty_cache(job, server)
 end
 
 -- A rate is one of the server's time, which a simulator may run faster.
-local function run_load(job, server, requests, on_progress)
+local function run_load(job, server, requests, on_progress, keep_text)
   local work = job.workload
   return client.load {
     server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
     rate = work.rate and work.rate * (job.clock_scale or 1), arrivals = work.arrivals,
     burstiness = work.burstiness, seed = job.seed,
     timeout = job.timeout, chunk_timeout = job.chunk_timeout,
-    event_per_token = job.engine.capabilities.event_per_token, keep_text = job.keep_text,
+    event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
     id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale, on_progress = on_progress,
   }
+end
+
+-- A cell whose load never came; others that start with it need not wait for it.
+local function abandon(result, server, reason, load_seconds, at_load)
+  if at_load then at_load() end
+  result.status, result.error = "failed", reason
+  return result, { load_seconds = load_seconds, breakdown = server:breakdown() }
 end
 
 ---@class specbench.job: table one planned cell, see specbench.sweep
@@ -85,7 +94,7 @@ end
 ---@param on_progress fun(progress: table)?
 ---@param at_load fun()? called when all but the load is done: it may wait for other cells that start with this one
 ---@return table cell what cell.json holds
----@return { run: specbench.run, outputs: string?, load_seconds: number, breakdown: string? } more outputs: JSON
+---@return { run: specbench.run?, outputs: string?, load_seconds: number, breakdown: string? } more outputs: JSON
 ---  lines; load_seconds: how long the servers were at work for it; breakdown: why the server is of no more use
 function cell.measure(job, server, on_progress, at_load)
   local result = describe(job, server)
@@ -94,13 +103,19 @@ function cell.measure(job, server, on_progress, at_load)
   if job.warmup > 0 then
     run_load(job, server, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
   end
-  local warm = clock.now()
-  local requests
-  requests, result.note = workload.requests(job.workload, job.engine, model, job.seed)
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
+  local answers, trouble = conversation.answers(job, function(turn, answered)
+    local asked = workload.requests(job.workload, job.engine, model, job.seed, answered, turn)
+    return (run_load(job, server, asked, nil, true))
+  end)
+  local warm = clock.now()
+  if trouble then return abandon(result, server, trouble, (warm - begun) / 1e9, at_load) end
+  local requests
+  requests, result.note = workload.requests(job.workload, job.engine, model, job.seed, answers)
+  result.answers_sha256 = answers and fs.sha256(json.encode(answers))
   local before = acceptance.read(job.engine, server)
   if at_load then at_load() end
-  local trouble = profile.begin(job, server)
+  trouble = profile.begin(job, server)
   local loaded = clock.now()
   local run, itself = run_load(job, server, requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9

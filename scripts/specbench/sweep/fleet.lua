@@ -91,8 +91,8 @@ end
 ---@return specbench.fleet to be closed; nothing is started yet
 function fleet.new(session, number, about)
   local self = setmetatable({
-    plan = about.plan, store = about.store, options = about.options, warn = about.warn, slots = {}, up = {}, lost = {}, deaths = {},
-    seconds = 0,
+    plan = about.plan, store = about.store, options = about.options, warn = about.warn, slots = {}, up = {}, lost = {},
+    deaths = {}, seconds = 0,
   }, Fleet)
   for i, slot in ipairs(session.slots) do
     local suffix = #session.slots > 1 and ("-%d"):format(i) or ""

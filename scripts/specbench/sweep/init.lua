@@ -71,6 +71,7 @@ local function measure_batch(self, servers, batch, order)
   local load_seconds = 0
   self.position = self.position + 1
   task.each(batch, function(i, job)
+    job.conversations = self.store:path "conversations"
     local s = servers.up[batch.slots[i]]
     local result, more = cell.measure(job, s, i == 1 and function(p)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,

@@ -6,6 +6,7 @@
 --   cells/ID/outputs.jsonl.gz   the answers' texts
 --   reruns/ID/                  the same for a cell measured once more because the first looked wrong: this one counts
 --   failed/ID-N/                the same for a cell that failed, one folder an attempt
+--   conversations/              answers to the turns before the one that is measured
 --   logs/                       the servers' logs
 
 local fs = require "sb.fs"

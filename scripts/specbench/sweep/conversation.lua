@@ -1,0 +1,56 @@
+-- The turns of a conversation before the one that is measured. The model answers them itself, once for all cells that
+-- ask alike: what a cell and its baseline send is then the same, whatever draws their tokens.
+
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local rng = require "sb.rng"
+local workload = require "specbench.experiment.workload"
+
+local conversation = {}
+
+-- Answers to one turn, appended to those of each prompt; nil and a message where one is missing.
+local function add_turn(answers, run)
+  for i = 1, #run do
+    local request = run:request(i)
+    if request.outcome ~= "ok" then
+      return nil, ("an earlier turn was not answered: %s"):format(request.error or request.outcome)
+    end
+    table.insert(answers[i], run:text(i) or "")
+  end
+  return answers
+end
+
+local function hold(work, ask)
+  local answers = {}
+  for i = 1, #work.prompts.items do answers[i] = json.array {} end
+  for turn = 1, workload.earlier_turns(work) do
+    local added, message = add_turn(answers, ask(turn, answers))
+    if not added then return nil, message end
+  end
+  return json.array(answers)
+end
+
+---@param job specbench.job
+---@param ask fun(turn: integer, answers: string[][]): specbench.run sends one turn of all prompts
+---@return string[][]? answers of each prompt, one an earlier turn; nil where there is none, or with a message
+---@return string? message
+function conversation.answers(job, ask)
+  local work = job.workload
+  if workload.earlier_turns(work) == 0 then return nil end
+  local identity = workload.identity(work)
+  identity.concurrency, identity.rate, identity.arrivals, identity.burstiness = nil, nil, nil, nil
+  local name = rng.hash(json.encode { identity, job.identity.server.model, job.engine.name, job.seed }):sub(1, 16)
+  local path = ("%s/%s.json"):format(job.conversations, name)
+  local kept = fs.read(path)
+  if kept then return json.decode(kept) end
+  local answers, message = hold(work, ask)
+  if not answers then return nil, message end
+  -- a server beside this one may have been quicker
+  kept = fs.read(path)
+  if kept then return json.decode(kept) end
+  assert(fs.mkdir(job.conversations))
+  assert(fs.write(path, json.encode(answers)))
+  return answers
+end
+
+return conversation
