@@ -1,4 +1,8 @@
+local acceptance = require "specbench.sweep.acceptance"
+local bench = require "specbench"
 local engine = require "specbench.engine"
+local fs = require "sb.fs"
+local home = require("sb.environment").home
 
 local TARGET = { name = "qwen2.5-7b", path = "/models/target" }
 local DRAFT = { name = "qwen2.5-0.5b", path = "/models/draft" }
@@ -121,8 +125,8 @@ describe("the server description", function()
 
   it("holds forced acceptance to what can be", function()
     local server = { model = "m", draft = "d", method = "draft", k = 2 }
-    local function with(acceptance)
-      server.acceptance = acceptance
+    local function with(forced)
+      server.acceptance = forced
       return server
     end
     assert.is_true(engine.check(with { 0.7, 0.4 }, engine.load "vllm"))
@@ -315,6 +319,27 @@ describe("acceptance from V0's log", function()
 
   it("counts from the start where there is no line before", function()
     close(0.25, from_log(nil, line(100, 400, 180)).rate)
+  end)
+
+  it("is what a cell believes, where its server wrote one since", function()
+    local v0 = engine.load "vllm_v0"
+    local log = os.tmpname()
+    local _ <close> = setmetatable({}, { __close = function() os.remove(log) end })
+    local server <close> = assert(bench.server.start {
+      argv = { "python3", home .. "/tests/engine/replay.py", "{port}", home }, timeout = 30,
+    })
+    local function read(text)
+      assert(fs.write(log, text))
+      return assert(acceptance.read(v0, { url = server.url, log = log }))
+    end
+    local silent, first = read "INFO up\n", read(line(100, 400, 180) .. "\nINFO more\n")
+    local both = read(line(100, 400, 180) .. "\n" .. line(340, 800, 480) .. "\n")
+    assert.equal("log", acceptance.between(v0, silent, first, { k = 4 }).source)
+    close(0.6, acceptance.between(v0, first, both, { k = 4 }).rate)
+    -- without a new line there are the counters only
+    local found, message = acceptance.between(v0, both, both, { k = 4 })
+    assert.is_nil(found)
+    assert.truthy(message:find("no counters", 1, true))
   end)
 
   it("refuses other lines, and totals of another server", function()

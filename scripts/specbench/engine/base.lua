@@ -111,6 +111,8 @@ end
 ---@field command fun(server: table): specbench.engine.command
 ---@field request fun(body: table, limits: table?): table, table<string, string>, string?
 ---@field acceptance fun(delta: table<string, number>, server: table?): table?, string?
+---@field log_pattern string|nil in lines of its log that tell totals better than the counters do
+---@field acceptance_from_log (fun(before: string?, after: string): table?, string?)|nil from two of them
 ---@field served_name fun(server: table): string the `model` of a request's body
 ---@field unsupported fun(server: table): string?
 ---@field ignored fun(server: table): { key: string, why: string }[]

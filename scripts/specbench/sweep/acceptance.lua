@@ -1,5 +1,7 @@
--- Draft acceptance of a cell: the engine's own counters before and after, read by the engine's file.
+-- Draft acceptance of a cell: the engine's own counters before and after, read by the engine's file; or its log, where
+-- that is the better witness.
 
+local fs = require "sb.fs"
 local prom = require "sb.prom"
 local http = require "specbench.http"
 
@@ -18,29 +20,45 @@ local function select(samples, names)
   return found
 end
 
+-- The last of the lines in which a server's log tells its totals.
+local function log_line(engine, server)
+  local found
+  for line in (engine.log_pattern and server.log and fs.read(server.log) or ""):gmatch "[^\n]+" do
+    if line:find(engine.log_pattern, 1, true) then found = line end
+  end
+  return found
+end
+
+---@class specbench.acceptance.reading
+---@field counters table<string, number>
+---@field log_line string?
+
 ---Counters as they stand now.
 ---@param engine table an engine's module
 ---@param server specbench.server
----@return table<string, number>? counters nil where the engine has none or does not answer
+---@return specbench.acceptance.reading? reading nil where the engine does not answer
 ---@return string? message
 function acceptance.read(engine, server)
-  if not engine.metrics then return nil end
   local response, message = http.get(server.url .. engine.metrics.path)
   if not response then return nil, message end
   local names = {}
   for _, name in ipairs(engine.metrics.names) do names[name] = true end
-  return select(prom.parse(response.body), names)
+  return { counters = select(prom.parse(response.body), names), log_line = log_line(engine, server) }
 end
 
 ---@param engine table
----@param before table<string, number>?
----@param after table<string, number>?
+---@param before specbench.acceptance.reading?
+---@param after specbench.acceptance.reading?
 ---@param description table the server's
 ---@return table? acceptance { drafts, draft_tokens, accepted_tokens, rate, mean_length, per_position, source, note }
+---@return string? message why there is none
 function acceptance.between(engine, before, after, description)
-  if not before or not after or not engine.acceptance then return nil end
+  if not before or not after then return nil, "the server did not tell its counters" end
+  if after.log_line and after.log_line ~= before.log_line then
+    return engine.acceptance_from_log(before.log_line, after.log_line)
+  end
   local delta = {}
-  for key, value in pairs(after) do delta[key] = value - (before[key] or 0) end
+  for key, value in pairs(after.counters) do delta[key] = value - (before.counters[key] or 0) end
   return engine.acceptance(delta, description)
 end
 

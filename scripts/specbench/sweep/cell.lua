@@ -4,6 +4,7 @@ local clock = require "sb.clock"
 local fs = require "sb.fs"
 local json = require "specbench.json"
 local acceptance = require "specbench.sweep.acceptance"
+local base = require "specbench.engine.base"
 local certificate = require "specbench.sweep.certificate"
 local client = require "specbench.client"
 local conversation = require "specbench.sweep.conversation"
@@ -124,7 +125,9 @@ function cell.measure(job, server, on_progress, at_load)
 
   result.metrics = run:metrics(job.slo)
   result.certificate = certificate.judge(run, itself, result.metrics, job.clock_scale or 1)
-  result.acceptance = acceptance.between(job.engine, before, after, job.server)
+  local unknown
+  result.acceptance, unknown = acceptance.between(job.engine, before, after, job.server)
+  result.acceptance_unknown = base.speculates(job.server) and unknown or nil
   result.load_seconds = load_seconds
   result.input_tokens = workload.tokens(job.workload)
   result.groups = groups.figures(run, job.workload, job.clock_scale)
