@@ -95,7 +95,8 @@ local function position(list, value)
   return #list
 end
 
--- One map a combination of the `per` axes and method, its cells the geometric mean over repeats.
+-- One map a combination of the `per` axes and method, its cells the geometric mean over repeats. A map without a
+-- single speed-up says nothing that the list of reasons does not.
 local function collect_maps(cells, index, about)
   local layout = about.report.heatmap
   local maps, order = {}, {}
@@ -121,12 +122,17 @@ local function collect_maps(cells, index, about)
       map.samples[place] = map.samples[place] or {}
       if ratios and ratios.total_throughput then
         table.insert(map.samples[place], ratios.total_throughput)
+        map.says_something = true
       else
         map.reasons[place] = reason
       end
     end
   end
-  return order
+  local told = {}
+  for _, map in ipairs(order) do
+    if map.says_something then told[#told + 1] = map end
+  end
+  return told
 end
 
 local function drawable(map, layout, about, note)
