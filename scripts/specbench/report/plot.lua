@@ -202,7 +202,7 @@ end
 ---@field rows string[] headings left of the panels
 ---@field panels (specbench.heatmap|nil)[][] panels[row][column]; nil: an empty place
 ---@field x_title? string under each column
----@field y_title? string
+---@field y_title? string once: rows may be lower than it is long
 ---@field value_title? string "speed-up" unless told
 ---@field min? number 0 unless told
 ---@field max? number 2 unless told
@@ -258,10 +258,9 @@ function plot.overview(grid)
   end
   for r, heading in ipairs(grid.rows) do
     page:text(heading, 16, boxes_y[r] + row_height[r] / 2, { align = "left" })
-    if grid.y_title then
-      page:text(grid.y_title, left, boxes_y[r] + row_height[r] / 2,
-        { upright = true, font = SMALL_FONT, colour = FAINT })
-    end
+  end
+  if grid.y_title then
+    page:text(grid.y_title, left, (top + floor) / 2, { upright = true, font = SMALL_FONT, colour = FAINT })
   end
   local bar = math.min(floor - top, 320)
   page:colour_bar(width - right + 20, top, bar, SMALL_FONT)
