@@ -1,0 +1,64 @@
+-- Servers that somebody else runs: measured without speculation, then restarted with it at the same URL.
+
+local environment = require "sb.environment"
+local http = require "sb.http"
+local json = require "specbench.json"
+local proc = require "sb.proc"
+
+local w, port, url
+
+before_each(function()
+  w = dofile(environment.home .. "/tests/cli/world.lua").new()
+  w:write("grid.lua", (w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout')))
+  port = assert(proc.free_port())
+  url = ("http://127.0.0.1:%d"):format(port)
+end)
+after_each(function() w:remove() end)
+
+local function up(...)
+  local server = assert(proc.start {
+    argv = { environment.executable, "sim", "--profile", "qwen2.5-7b", "--model", "qwen2.5-7b", "--speed", "100",
+      "--port", tostring(port), ... },
+  })
+  w:eventually("the server", function() return http.request { url = url .. "/health" } end)
+  return server
+end
+
+local function run(engine, method)
+  return w:run(("run grid.lua --engine %s --url %s --only method=%s --no-pictures --out results"):format(engine, url,
+    method))
+end
+
+local function measure_both(engine)
+  for method, options in pairs { none = { "--k", "0" }, draft = { "--method", "draft", "--k", "3" } } do
+    local server <close> = up(table.unpack(options))
+    local result = run(engine, method)
+    assert.equal(0, result.status, result.err)
+    server:stop(0)
+    server:wait_end()
+  end
+  local by_method = {}
+  for _, text in pairs(w:cells "cells") do
+    local cell = json.decode(text)
+    by_method[cell.coordinates.method] = cell
+  end
+  return by_method, select(2, w:read "results/speedups.jsonl":gsub("\n", ""))
+end
+
+describe("a server that is up", function()
+  it("is measured in its dialect, with its counters, and its cells meet", function()
+    local cells, speedups = measure_both "external:vllm"
+    assert.equal(4, w:count "cells")
+    assert.equal(2, speedups)
+    assert.is_true(cells.draft.acceptance.drafts > 0)
+    assert.equal("salted", cells.none.prefix_cache)
+  end)
+
+  it("is measured by OpenAI's API alone, and says what that does not tell", function()
+    local cells, speedups = measure_both "external"
+    assert.equal(2, speedups)
+    assert.is_nil(cells.draft.acceptance)
+    assert.truthy(cells.draft.acceptance_unknown:find("name its dialect", 1, true))
+    assert.equal(8 * 4, cells.draft.metrics.total_output_tokens)
+  end)
+end)
