@@ -1,5 +1,6 @@
 -- --tokenizer: lengths that no file states, counted by a server.
 
+local engine = require "specbench.engine"
 local environment = require "sb.environment"
 local proc = require "sb.proc"
 local http = require "sb.http"
@@ -63,5 +64,15 @@ describe("--tokenizer", function()
     result = plan "--engine trtllm --tokenizer http://127.0.0.1:1"
     assert.equal(2, result.status)
     assert.truthy(result.err:find("--tokenizer: engine trtllm has no /tokenize", 1, true), result.err)
+  end)
+end)
+
+describe("counting tokens by /tokenize", function()
+  it("knows both dialects", function()
+    local vllm, llamacpp = engine.load("vllm").tokenize, engine.load("llamacpp").tokenize
+    assert.same({ model = "m", prompt = "text", add_special_tokens = false }, vllm.body("text", "m"))
+    assert.equal(3, vllm.count { count = 3, tokens = { 1, 2, 3 } })
+    assert.same({ content = "text", add_special = false }, llamacpp.body("text", "m"))
+    assert.equal(2, llamacpp.count { tokens = { 5, 6 } })
   end)
 end)

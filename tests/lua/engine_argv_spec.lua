@@ -392,13 +392,3 @@ describe("a request", function()
     assert.is_nil((select(3, request("external", {}, { max_tokens = 9 }))))
   end)
 end)
-
-describe("counting tokens by /tokenize", function()
-  it("knows both dialects", function()
-    local vllm, llamacpp = engine.load("vllm").tokenize, engine.load("llamacpp").tokenize
-    assert.same({ model = "m", prompt = "text", add_special_tokens = false }, vllm.body("text", "m"))
-    assert.equal(3, vllm.count { count = 3, tokens = { 1, 2, 3 } })
-    assert.same({ content = "text", add_special = false }, llamacpp.body("text", "m"))
-    assert.equal(2, llamacpp.count { tokens = { 5, 6 } })
-  end)
-end)
