@@ -4,6 +4,7 @@ local fs = require "sb.fs"
 local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local home = require("sb.environment").home
+local json = require "specbench.json"
 local plan = require "specbench.experiment.plan"
 local report = require "specbench.report"
 local round = require "specbench.experiment.round"
@@ -211,6 +212,28 @@ describe("repeated prompts", function()
         assert.equal(original.tokens + 12, item.tokens)
       end
     end
+  end)
+end)
+
+describe("seeds", function()
+  it("differ between the requests of a cell, and are its baseline's", function()
+    local the_plan = plan_of({}, function(r)
+      round.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3", "concurrency=4" })
+    end)
+    local function seeds(wanted)
+      local job, list = job_at(the_plan, wanted), {}
+      for i, request in ipairs(workload.requests(job.workload, engines.load "sim", "m", job.seed)) do
+        list[i] = math.tointeger(json.decode(request.body).seed)
+      end
+      return list
+    end
+    local of_draft, seen = seeds { method = "draft" }, {}
+    for _, seed in ipairs(of_draft) do
+      assert.is_nil(seen[seed])
+      assert.is_true(seed >= 0 and seed < 1 << 31)
+      seen[seed] = true
+    end
+    assert.same(of_draft, seeds { method = "none" })
   end)
 end)
 

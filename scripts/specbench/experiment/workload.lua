@@ -198,11 +198,18 @@ local function request(self, engine, model, prompt, limits, seed, turn, answers)
   return { body = json.encode(changed), prompt_id = prompt.id, headers = headers }, note
 end
 
+local SEEDS = 1 << 31 -- every engine takes a seed below
+
+-- A seed of its own for each request: with one for all, draws at the same position would be alike in all of them.
+local function request_seed(seed, index)
+  return tonumber(rng.hash(("%d/%d"):format(seed, index)):sub(1, 12), 16) % SEEDS
+end
+
 ---The requests of one turn, in order: of the measured one, the last, unless told.
 ---@param self specbench.workload
 ---@param engine table an engine's module
 ---@param model string the name the server serves
----@param seed integer sent with every request
+---@param seed integer of the cell: every request's own is derived from it
 ---@param answers string[][]? of each prompt, to the turns before
 ---@param turn integer?
 ---@return table[] requests for specbench.client
@@ -215,7 +222,8 @@ function workload.requests(self, engine, model, seed, answers, turn)
     local missed
     -- alike in a cell and its baseline, so that both send the same texts
     if cell then prompt = salted(prompt, ("%s/%d/%d"):format(cell, seed, i)) end
-    list[i], missed = request(self, engine, model, prompt, self.limit_list[i], seed, turn, answers and answers[i])
+    list[i], missed = request(self, engine, model, prompt, self.limit_list[i], request_seed(seed, i), turn,
+      answers and answers[i])
     note = note or missed
   end
   return list, note

@@ -11,7 +11,7 @@ local fs = require "sb.fs"
 local workload = require "specbench.experiment.workload"
 
 local MODELS, OUT = arg[1], arg[2]
-local CONCURRENCY, REQUESTS, TOKENS, K = 8, 160, 128, 3
+local CONCURRENCY, REQUESTS, TOKENS, K = 8, 480, 128, 3
 
 local function rates(r)
   local list = {}
@@ -23,6 +23,9 @@ local methods = {
   { name = "none", target = "target" },
   { name = "draft", target = "target", draft = "draft", acceptance = rates(0.73) },
   { name = "ngram_gpu", target = "target", acceptance = rates(0.5), lookup = 3 },
+  -- steps without a match count as drafted: here every token that may be written stands in the prompt
+  { name = "ngram_gpu", label = "ngram_gpu_matching", target = "target", acceptance = rates(0.5),
+    lookup = 3, alphabet = 64 },
   { name = "eagle", target = "llama8b", draft = "eagle", acceptance = rates(0.6) },
   { name = "medusa", target = "vicuna", draft = "medusa", acceptance = rates(0.45) },
 }
@@ -61,29 +64,39 @@ local function left_behind()
   return count
 end
 
-local function requests_of(server, tokens, count)
+-- A prompt of the first token ids, three times over, and nothing else to be written.
+local function alphabet_body(size)
+  if not size then return nil end
+  local prompt, allowed = {}, {}
+  for i = 1, 3 * size do prompt[i] = 1000 + i % size end
+  for i = 1, size do allowed[i] = 1000 + i % size end
+  return { prompt = prompt, allowed_token_ids = allowed }
+end
+
+local function requests_of(m, server, tokens, count)
   local work = workload.new({
     prompts = assert(data.prompts { dataset = "random", tokens = 200, count = count, seed = 7 }), chat = false,
     limits = function() return { max_tokens = tokens, ignore_eos = true } end, concurrency = CONCURRENCY,
+    body = alphabet_body(m.alphabet),
   }, {})
   return workload.requests(work, vllm, vllm.served_name(server), 12345)
 end
 
 -- The bytes of one short streamed answer, as a recording for the parsers' tests.
-local function record_stream(s, server, name)
-  local request = requests_of(server, 12, 1)[1]
+local function record_stream(s, m, server)
+  local request = requests_of(m, server, 12, 1)[1]
   local stream <close> = assert(bench.http.stream {
     url = s.url .. "/v1/completions", body = request.body, headers = { "Content-Type: application/json" }, timeout = 60,
   })
   local pieces = {}
   for piece in function() return stream:read() end do pieces[#pieces + 1] = piece end
-  assert(fs.write(("%s/vllm_0.26_%s.txt"):format(OUT, name), table.concat(pieces)))
+  assert(fs.write(("%s/vllm_%s.txt"):format(OUT, m.name), table.concat(pieces)))
   local page = assert(bench.http.get(s.url .. "/metrics")).body
   local lines = {}
   for line in page:gmatch "[^\n]+" do
     if line:find "spec_decode" or line:find "generation_tokens_total" then lines[#lines + 1] = line end
   end
-  assert(fs.write(("%s/vllm_0.26_%s_metrics.txt"):format(OUT, name), table.concat(lines, "\n") .. "\n"))
+  assert(fs.write(("%s/vllm_%s_metrics.txt"):format(OUT, m.name), table.concat(lines, "\n") .. "\n"))
 end
 
 local function compare_usage(run)
@@ -108,25 +121,28 @@ local function check(m)
     argv = command.argv, env = command.env, log = ("%s/%s.log"):format(OUT, m.name), timeout = 400, grace = 20,
   })
   local loaded = gpu_memory_mib()
-  bench.load { server = s, path = "/v1/completions", requests = requests_of(server, 32, 16), concurrency = CONCURRENCY }
+  bench.load { server = s, path = "/v1/completions", requests = requests_of(m, server, 32, 16),
+    concurrency = CONCURRENCY }
   local before = assert(acceptance.read(vllm, s))
-  local run = bench.load { server = s, path = "/v1/completions", requests = requests_of(server, TOKENS, REQUESTS),
+  local run = bench.load { server = s, path = "/v1/completions", requests = requests_of(m, server, TOKENS, REQUESTS),
     concurrency = CONCURRENCY }
   local found = acceptance.between(vllm, before, assert(acceptance.read(vllm, s)), server)
   local metrics = run:metrics()
   local wrong, per_chunk, source = compare_usage(run)
-  record_stream(s, server, m.name)
+  if not m.label then record_stream(s, m, server) end
   s:stop()
   local result = {
-    method = m.name, ready_seconds = s.ready_seconds, completed = metrics.completed, failed = metrics.failed,
+    method = m.label or m.name, ready_seconds = s.ready_seconds, completed = metrics.completed, failed = metrics.failed,
     tpot_ms = metrics["tpot_ms.mean"], output_throughput = metrics.output_throughput, tokens_per_chunk = per_chunk,
     token_source = source, requests_whose_tokens_differ_from_usage = wrong, processes_left = left_behind(),
     gpu_mib_idle = idle, gpu_mib_loaded = loaded, gpu_mib_after = gpu_memory_mib(),
   }
   if m.acceptance and found then
     result.acceptance, result.pinned, result.worst_relative_error = found.per_position, m.acceptance, 0
+    result.drafts, result.relative_standard_error = found.drafts, {}
     for i, pinned in ipairs(m.acceptance) do
       result.worst_relative_error = math.max(result.worst_relative_error, math.abs(found.per_position[i] / pinned - 1))
+      result.relative_standard_error[i] = math.sqrt((1 - pinned) / pinned / found.drafts)
     end
     local expected = 0
     for _, rate in ipairs(m.acceptance) do expected = expected + rate / K end
@@ -139,9 +155,9 @@ local wanted = {}
 for i = 3, #arg do wanted[arg[i]] = true end
 assert(fs.mkdir(OUT))
 for _, m in ipairs(methods) do
-  if not next(wanted) or wanted[m.name] then
+  if not next(wanted) or wanted[m.label or m.name] then
     local ok, result = pcall(check, m)
-    print(bench.json.encode(ok and result or { method = m.name, error = tostring(result) }))
+    print(bench.json.encode(ok and result or { method = m.label or m.name, error = tostring(result) }))
     io.stdout:flush()
   end
 end
