@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "measure/acceptance.h"
 #include "measure/metrics.h"
 #include "store/records.h"
 
@@ -90,12 +91,7 @@ static int percentile(lua_State *L)
   double percent = luaL_checknumber(L, 3);
   luaL_argcheck(L, percent >= 0 && percent <= 100, 3, "a percentile lies between 0 and 100");
   sb_latencies latencies = { 0 };
-  sb_samples *found = NULL;
-#define SB_FIELD(field)          \
-  if (!strcmp(name, #field))     \
-    found = &latencies.field;
-  SB_LATENCIES(SB_FIELD)
-#undef SB_FIELD
+  sb_samples *found = sb_latencies_find(&latencies, name);
   luaL_argcheck(L, found, 2, "no latency of this name");
   sb_latencies_gather(&latencies, run);
   double value = sb_samples_percentile(found, percent);
@@ -223,6 +219,38 @@ static int failures(lua_State *L)
   return 1;
 }
 
+static void set_number(lua_State *L, const char *name, double value)
+{
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* acceptance(k) -> { steps, accepted_tokens, mean_length, per_position }, or nil where the records cannot tell */
+static int acceptance(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  lua_Integer k = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, k >= 1 && k <= UINT32_MAX, 2, "a draft has at least one token");
+  sb_acceptance seen;
+  if (!sb_acceptance_measure(run, (uint32_t)k, &seen) || seen.whole_steps <= 0.0) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 4);
+  set_integer(L, "steps", (int64_t)seen.steps);
+  set_integer(L, "accepted_tokens", (int64_t)seen.accepted_tokens);
+  double length = 1.0;
+  lua_newtable(L);
+  for (int i = 0; i < SB_ACCEPTANCE_POSITIONS && i < k; i++) {
+    length += seen.accepted[i] / seen.whole_steps;
+    lua_pushnumber(L, seen.accepted[i] / seen.whole_steps);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "per_position");
+  set_number(L, "mean_length", length);
+  return 1;
+}
+
 static int encode(lua_State *L)
 {
   sb_strbuf out = { 0 };
@@ -271,6 +299,7 @@ int sbl_open_measure(lua_State *L)
                                       { "text", text },
                                       { "failures", failures },
                                       { "chunks", chunks },
+                                      { "acceptance", acceptance },
                                       { "encode", encode },
                                       { "jsonl", to_jsonl },
                                       { "set_clock_scale", set_clock_scale },

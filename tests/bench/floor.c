@@ -3,8 +3,10 @@
  * It believes whatever the server says, so it is good for nothing but standing beside real clients.
  *
  *   floor --url http://127.0.0.1:PORT --model NAME --concurrency STREAMS --requests N --tokens T --out FILE
+ *         [--times FILE]
  *
- * FILE gets the figures of `specbench bench client --out`. */
+ * --out gets the figures of `specbench bench client --out`. --times gets a JSON line a request, "id" and "chunks":
+ * when each chunk came (CLOCK_MONOTONIC, ns). A request's id is in its X-Request-Id: "floor-0" and so on. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,13 +25,14 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 
-enum { READ_BYTES = 256 * 1024, LINE_BYTES = 16 * 1024, EVENTS = 512 };
+enum { READ_BYTES = 256 * 1024, LINE_BYTES = 16 * 1024, EVENTS = 512, NUMBER_DIGITS = 8 };
 
 static const char content[] = "\"content\":";
 static const char done[] = "data: [DONE]";
 
 typedef struct stream {
   int fd;                       /* -1: closed */
+  int number;                   /* of the request in hand */
   int64_t t_send, t_first, t_last;
   uint32_t chunks;
   char *rest;                   /* LINE_BYTES for the line that a read cut in two; NULL until there was one */
@@ -42,12 +45,14 @@ typedef struct samples {
 } samples;
 
 static struct {
-  const char *model, *out;
+  const char *model, *out, *times;
   struct sockaddr_in address;
   int concurrency, requests, tokens;
 } options = { .model = "model", .concurrency = 64, .requests = 256, .tokens = 256 };
 
 static sb_strbuf request;
+static char *request_number;    /* its digits in the request's id */
+static int64_t *times;          /* NULL, or room for `tokens` a request; 0: did not come */
 static samples ttft, itl, tpot;
 static int sent, ended, completed;
 static uint64_t all_chunks;
@@ -88,7 +93,10 @@ static void send_next(stream *s)
     s->fd = -1;
     return;
   }
-  sent++;
+  s->number = sent++;
+  char digits[NUMBER_DIGITS + 1];
+  snprintf(digits, sizeof digits, "%0*d", NUMBER_DIGITS, s->number);
+  memcpy(request_number, digits, NUMBER_DIGITS);
   s->t_send = sb_clock_now();
   s->t_first = s->t_last = 0;
   s->chunks = 0;
@@ -113,6 +121,8 @@ static void end_request(stream *s, bool complete)
 
 static void chunk(stream *s, int64_t now)
 {
+  if (times && s->chunks < (uint32_t)options.tokens)
+    times[(size_t)s->number * (size_t)options.tokens + s->chunks] = now;
   if (s->chunks++ == 0)
     s->t_first = now;
   else
@@ -202,6 +212,22 @@ static void write_result(double cpu_us, double duration_s, double memory_mb)
     die(options.out);
 }
 
+static void write_times(void)
+{
+  FILE *file = fopen(options.times, "w");
+  if (!file)
+    die(options.times);
+  for (int i = 0; i < options.requests; i++) {
+    const int64_t *mine = times + (size_t)i * (size_t)options.tokens;
+    fprintf(file, "{\"id\": %d, \"chunks\": [", i);
+    for (int k = 0; k < options.tokens && mine[k]; k++)
+      fprintf(file, "%s%lld", k ? ", " : "", (long long)mine[k]);
+    fputs("]}\n", file);
+  }
+  if (fclose(file))
+    die(options.times);
+}
+
 static void set_url(const char *url)
 {
   char host[64];
@@ -231,11 +257,13 @@ static void read_options(int argc, char **argv)
       options.tokens = atoi(value);
     else if (!strcmp(argv[i], "--out"))
       options.out = value;
+    else if (!strcmp(argv[i], "--times"))
+      options.times = value;
   }
   if (argc % 2 == 0 || !options.address.sin_port || !options.out || options.concurrency < 1
       || options.requests < 1 || options.tokens < 1) {
     fputs("usage: floor --url http://ADDRESS:PORT --model NAME --concurrency STREAMS --requests N --tokens T"
-          " --out FILE\n", stderr);
+          " --out FILE [--times FILE]\n", stderr);
     exit(2);
   }
 }
@@ -250,8 +278,9 @@ static void write_request(void)
                    options.model, options.tokens);
   sb_strbuf_printf(&request,
                    "POST /v1/chat/completions HTTP/1.1\r\nHost: floor\r\nContent-Type: application/json\r\n"
-                   "Content-Length: %zu\r\n\r\n%s",
-                   body.size, body.data);
+                   "Content-Length: %zu\r\nX-Request-Id: floor-%0*d\r\n\r\n%s",
+                   body.size, NUMBER_DIGITS, 0, body.data);
+  request_number = strstr(request.data, "floor-") + strlen("floor-");
   sb_strbuf_deinit(&body);
 }
 
@@ -275,6 +304,8 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (options.times)
+    times = sb_calloc((size_t)options.requests * (size_t)options.tokens, sizeof *times);
   int streams = options.concurrency < options.requests ? options.concurrency : options.requests;
   stream *all = sb_calloc((size_t)streams, sizeof *all);
   int64_t cpu = sb_clock_process_cpu(), wall = sb_clock_now();
@@ -291,9 +322,12 @@ int main(int argc, char **argv)
   cpu = sb_clock_process_cpu() - cpu;
   wall = sb_clock_now() - wall;
   write_result((double)cpu / 1e3, (double)wall / 1e9, resident_mb());
+  if (times)
+    write_times();
   for (int i = 0; i < streams; i++)
     free(all[i].rest);
   free(all);
+  free(times);
   free(ttft.values);
   free(itl.values);
   free(tpot.values);

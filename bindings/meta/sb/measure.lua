@@ -73,6 +73,18 @@ function Run:failures() end
 ---@return integer
 function Run:chunks() end
 
+---@class sb.Acceptance
+---@field steps integer chunks that brought tokens, answers' first ones apart
+---@field accepted_tokens integer in these
+---@field mean_length number tokens a step, the target's own among them, in steps that no answer's end could cut
+---@field per_position number[] of these steps, the share that had position i accepted
+
+--- Draft acceptance as the answers show it, where a chunk is what one step of the engine brought; a step without a
+--- draft counts as one whose draft was refused.
+---@param k integer tokens of a draft
+---@return sb.Acceptance? acceptance nil where the records cannot tell
+function Run:acceptance(k) end
+
 --- The records as bytes for a file (texts are left out).
 ---@return string
 function Run:encode() end

@@ -1,6 +1,7 @@
--- What a reader must know of single cells before quoting them: anomalies, cells that stood still, and cells that
--- mostly measured ramp-up and drain.
+-- What a reader must know of single cells before quoting them: anomalies, cells that stood still, acceptance that
+-- cannot be the answers' own, and cells that mostly measured ramp-up and drain.
 
+local acceptance = require "specbench.analysis.acceptance"
 local anomaly = require "specbench.analysis.anomaly"
 local json = require "specbench.json"
 local speedup = require "specbench.analysis.speedup"
@@ -10,12 +11,12 @@ local flags = {}
 local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half of the run
 local NAMED = 10
 
-local kinds = { "anomaly", "stall", "rerun" } -- of which each cell is named
-local titles = { anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice" }
+local kinds = { "anomaly", "stall", "rerun", "acceptance" } -- of which each cell is named
+local titles = { anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", acceptance = "Acceptance" }
 
 ---@class specbench.flag
 ---@field cell table
----@field flag "anomaly"|"stall"|"rerun"|"drain"
+---@field flag "anomaly"|"stall"|"rerun"|"acceptance"|"drain"
 ---@field reason string
 
 ---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
@@ -60,9 +61,11 @@ function flags.of(cells)
   for _, cell in ipairs(cells) do
     if cell.first then list[#list + 1] = { cell = cell, flag = "rerun", reason = told_twice(cell) } end
   end
-  for _, cell in ipairs(cells) do
-    local reason = flags.drain(cell)
-    if reason then list[#list + 1] = { cell = cell, flag = "drain", reason = reason } end
+  for _, kind in ipairs { { "acceptance", acceptance.disagreement }, { "drain", flags.drain } } do
+    for _, cell in ipairs(cells) do
+      local reason = kind[2](cell)
+      if reason then list[#list + 1] = { cell = cell, flag = kind[1], reason = reason } end
+    end
   end
   return list
 end

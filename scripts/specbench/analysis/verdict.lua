@@ -1,6 +1,7 @@
 -- What the repeats of each cell and of its baseline say together: four speed-ups with intervals, a verdict on
 -- `paired`, why it is so, and whether the answers were the same.
 
+local acceptance = require "specbench.analysis.acceptance"
 local divergence = require "specbench.analysis.divergence"
 local engines = require "specbench.engine"
 local repeated = require "specbench.analysis.repeats"
@@ -36,6 +37,7 @@ local MIN_REPEATS = 3
 ---@field lossless { compared: integer, identical: integer, first: integer?, median: integer? }?
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
+---@field acceptance { rate: number?, counters: table?, timelines: table? }?
 
 local function means_of(logs)
   local sum = 0
@@ -180,6 +182,7 @@ local function judge_entry(group, store, rule)
   entry.halves = halves_of(group.repeats)
   entry.decomposition = decompose(group.repeats)
   entry.lossless = audit(group.repeats, store)
+  entry.acceptance = acceptance.of(group.cells)
   return entry
 end
 

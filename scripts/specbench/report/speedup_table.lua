@@ -100,7 +100,7 @@ end
 
 local keys = {
   "round", "coordinates", "repeats", "verdict", "reason", "p", "adjusted_p", "speedups", "factors", "lossless",
-  "drift",
+  "drift", "acceptance",
 }
 
 ---@param entries specbench.verdict.entry[]
@@ -113,6 +113,7 @@ function speedup_table.lines(entries, about)
       round = about.round, coordinates = entry.coordinates, repeats = entry.repeats, verdict = entry.verdict,
       reason = entry.reason, p = entry.p, adjusted_p = entry.adjusted_p, speedups = entry.speedups,
       factors = entry.decomposition, lossless = entry.lossless, drift = entry.drift,
+      acceptance = entry.acceptance,
     }, keys)
   end
   return table.concat(lines, "\n") .. "\n"

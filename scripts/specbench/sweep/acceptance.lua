@@ -1,5 +1,5 @@
 -- Draft acceptance of a cell: the engine's own counters before and after, read by the engine's file; or its log, where
--- that is the better witness.
+-- that is the better witness; and what the answers' timelines show of it.
 
 local fs = require "sb.fs"
 local prom = require "sb.prom"
@@ -60,6 +60,18 @@ function acceptance.between(engine, before, after, description)
   local delta = {}
   for key, value in pairs(after.counters) do delta[key] = value - (before.counters[key] or 0) end
   return engine.acceptance(delta, description)
+end
+
+---What the answers themselves show, where the engine's chunks are its steps.
+---@param engine table
+---@param run specbench.run
+---@param description table the server's
+---@return sb.Acceptance?
+function acceptance.seen(engine, run, description)
+  if (description.method or "none") == "none" or not description.k or not engine.capabilities.chunk_is_step then
+    return nil
+  end
+  return run:acceptance(description.k)
 end
 
 return acceptance

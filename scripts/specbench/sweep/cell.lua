@@ -128,6 +128,7 @@ function cell.measure(job, server, on_progress, at_load)
   local unknown
   result.acceptance, unknown = acceptance.between(job.engine, before, after, job.server)
   result.acceptance_unknown = base.speculates(job.server) and unknown or nil
+  result.acceptance_seen = acceptance.seen(job.engine, run, job.server)
   result.load_seconds = load_seconds
   result.input_tokens = workload.tokens(job.workload)
   result.groups = groups.figures(run, job.workload, job.clock_scale)

@@ -1,0 +1,71 @@
+-- Draft acceptance told twice: by the engine's counters and by the answers. Where the two cannot be of the same
+-- requests, no figure that rests on the counters should be believed.
+
+local acceptance = {}
+
+-- What an answer's end can hide: a whole draft of its last step, and one step that ran on after it.
+local function hidden(cell, k)
+  return (k + 1) * cell.metrics.completed
+end
+
+---Why the counters cannot be of this cell's answers alone: other requests on the server, a restart between the two
+---readings, or chunks that are not steps after all.
+---@param cell table
+---@return string? reason nil where both agree, or where only one of them tells
+function acceptance.disagreement(cell)
+  local counted, seen, k = cell.acceptance, cell.acceptance_seen, cell.identity.server and cell.identity.server.k
+  if not (counted and counted.accepted_tokens and k) then return nil end
+  local room = hidden(cell, k)
+  if seen then
+    if math.abs(counted.accepted_tokens - seen.accepted_tokens) > room then
+      return ("the engine counted %d accepted tokens, the answers show %d"):format(counted.accepted_tokens,
+        seen.accepted_tokens)
+    end
+    if counted.drafts and counted.drafts > seen.steps + cell.metrics.completed then
+      return ("the engine counted %d drafts, the answers have %d steps"):format(counted.drafts, seen.steps)
+    end
+    return nil
+  end
+  local output = cell.metrics.total_output_tokens
+  -- a step that had a draft brings what was accepted and a token of the target's own; the first token is prefill's
+  local from_drafts = counted.drafts and counted.drafts + counted.accepted_tokens
+  if output and from_drafts and from_drafts > output - cell.metrics.completed + room then
+    return ("the engine counted %d tokens from steps with a draft, the answers have %d"):format(from_drafts, output)
+  end
+end
+
+local function weighted(sums, values, weight)
+  for i, value in ipairs(values or {}) do sums[i] = (sums[i] or 0) + weight * value end
+end
+
+-- Over all repeats together; weight: what the shares are of.
+local function pooled(list, weight)
+  local total, lengths, positions = 0, 0, {}
+  for _, one in ipairs(list) do
+    local count = one[weight]
+    if not (count and count > 0 and one.mean_length) then return nil end
+    total, lengths = total + count, lengths + count * one.mean_length
+    weighted(positions, one.per_position, count)
+  end
+  if total == 0 then return nil end
+  for i, sum in ipairs(positions) do positions[i] = sum / total end
+  return { mean_length = lengths / total, per_position = positions[1] and positions or nil }
+end
+
+---Both accounts of a cell's repeats.
+---@param cells table[] one a repeat
+---@return { rate: number?, counters: table?, timelines: table? }? both counters and timelines hold mean_length and,
+---  where it is known, per_position
+function acceptance.of(cells)
+  local counted, seen, accepted, drafted = {}, {}, 0, 0
+  for _, cell in ipairs(cells) do
+    counted[#counted + 1], seen[#seen + 1] = cell.acceptance, cell.acceptance_seen
+    accepted = accepted + (cell.acceptance and cell.acceptance.accepted_tokens or 0)
+    drafted = drafted + (cell.acceptance and cell.acceptance.draft_tokens or 0)
+  end
+  if #counted == 0 and #seen == 0 then return nil end
+  return { rate = drafted > 0 and accepted / drafted or nil, counters = pooled(counted, "drafts"),
+    timelines = pooled(seen, "steps") }
+end
+
+return acceptance

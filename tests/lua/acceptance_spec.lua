@@ -1,0 +1,106 @@
+-- Acceptance told by the engine's counters and by the answers, and what is said where the two cannot both be true.
+
+local acceptance = require "specbench.analysis.acceptance"
+local bench = require "specbench"
+local flags = require "specbench.analysis.flags"
+local seen_by = require("specbench.sweep.acceptance").seen
+
+local K = 3
+
+local function load()
+  local sim <close> = assert(bench.server.start {
+    argv = { bench.executable, "sim", "--profile", "qwen2.5-7b", "--k", tostring(K), "--port", "{port}",
+      "--speed", "50" },
+  })
+  local requests = {}
+  for i = 1, 12 do
+    requests[i] = { body = {
+      messages = { { role = "user", content = "Question " .. i } }, max_tokens = 90, min_tokens = 90,
+      stream = true, stream_options = { include_usage = true, continuous_usage_stats = true },
+    } }
+  end
+  local sweep, sim_engine = require "specbench.sweep.acceptance", require("specbench.engine").load "sim"
+  local before = sweep.read(sim_engine, sim)
+  local run = bench.load { server = sim, requests = requests, concurrency = 3 }
+  return run, sweep.between(sim_engine, before, sweep.read(sim_engine, sim), { k = K })
+end
+
+-- A cell of ten answers of 101 tokens each: with k = 3, ends can hide 40 tokens.
+local function cell(counted, seen)
+  return {
+    acceptance = counted, acceptance_seen = seen, coordinates = { k = K }, repetition = 1,
+    identity = { server = { method = "draft", k = K }, workload = {} },
+    metrics = { completed = 10, requests = 10, total_output_tokens = 1010, duration = 1 }, input_tokens = 0,
+  }
+end
+
+describe("acceptance", function()
+  it("of the simulator's counters is that of its answers, but for their ends", function()
+    local run, counted = load()
+    local engine = require("specbench.engine").load "sim"
+    local seen = seen_by(engine, run, { method = "draft", k = K })
+    assert.equal(counted.drafts, seen.steps)
+    assert.is_true(counted.accepted_tokens >= seen.accepted_tokens)
+    assert.is_true(counted.accepted_tokens <= seen.accepted_tokens + K * #run)
+    assert.equal(K, #seen.per_position)
+    local one = cell(counted, seen)
+    one.metrics = run:metrics()
+    assert.is_nil(acceptance.disagreement(one))
+    one.acceptance_seen = nil
+    assert.is_nil(acceptance.disagreement(one))
+  end)
+
+  it("is not read off chunks that are not steps, nor where nothing was drafted", function()
+    local run = { acceptance = function() error "asked" end }
+    local engines = require "specbench.engine"
+    assert.is_nil(seen_by(engines.load "vllm", run, { method = "draft", k = K }))
+    assert.is_nil(seen_by(engines.load "sim", run, { method = "none" }))
+  end)
+
+  it("may differ by what answers' ends hide, and is pointed out beyond", function()
+    local seen = { steps = 400, accepted_tokens = 600 }
+    for accepted, fine in pairs { [640] = true, [641] = false, [560] = true, [559] = false } do
+      local reason = acceptance.disagreement(cell({ drafts = 400, accepted_tokens = accepted }, seen))
+      assert.equal(fine, reason == nil)
+      if not fine then
+        assert.equal(("the engine counted %d accepted tokens, the answers show 600"):format(accepted), reason)
+      end
+    end
+    assert.is_nil(acceptance.disagreement(cell({ drafts = 410, accepted_tokens = 600 }, seen)))
+    assert.equal("the engine counted 411 drafts, the answers have 400 steps",
+      acceptance.disagreement(cell({ drafts = 411, accepted_tokens = 600 }, seen)))
+  end)
+
+  it("cannot have brought more tokens than there are, whatever the chunks are", function()
+    assert.is_nil(acceptance.disagreement(cell { drafts = 400, accepted_tokens = 640 }))
+    assert.equal("the engine counted 1041 tokens from steps with a draft, the answers have 1010",
+      acceptance.disagreement(cell { drafts = 400, accepted_tokens = 641 }))
+    assert.is_nil(acceptance.disagreement(cell()))
+  end)
+
+  it("is flagged in the report where the two disagree", function()
+    local one = cell({ drafts = 900, accepted_tokens = 1300 }, { steps = 400, accepted_tokens = 600 })
+    local list = flags.of { one }
+    assert.equal(1, #list)
+    assert.equal("acceptance", list[1].flag)
+    local about = { round = "r", axes = { { name = "k", values = { 1, K } } } }
+    assert.truthy(flags.text(list, about)
+      :find("Acceptance: k=3: the engine counted 1300 accepted tokens, the answers show 600", 1, true))
+    assert.truthy(flags.lines(list, about):find('"flag": "acceptance"', 1, true))
+  end)
+
+  it("of repeats is that of all their drafts together", function()
+    local both = acceptance.of {
+      cell({ drafts = 100, draft_tokens = 300, accepted_tokens = 100, mean_length = 2, per_position = { 0.6, 0.4 } },
+        { steps = 50, mean_length = 1.5, per_position = { 0.5 } }),
+      cell({ drafts = 300, draft_tokens = 900, accepted_tokens = 500, mean_length = 3, per_position = { 0.8, 0.4 } },
+        { steps = 150, mean_length = 2.5, per_position = { 0.7 } }),
+    }
+    assert.equal(0.5, both.rate)
+    assert.equal(2.75, both.counters.mean_length)
+    assert.is_true(math.abs(both.counters.per_position[1] - 0.75) < 1e-12)
+    assert.equal(2.25, both.timelines.mean_length)
+    assert.is_true(math.abs(both.timelines.per_position[1] - 0.65) < 1e-12)
+    assert.is_nil(acceptance.of { cell() })
+  end)
+end)
