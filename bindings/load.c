@@ -225,7 +225,7 @@ static void set_number(lua_State *L, const char *name, double value)
   lua_setfield(L, -2, name);
 }
 
-/* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share }: how late the client itself was, after the end; nil
+/* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share, real_time }: how late the client itself was, after the end; nil
  * where nothing was measured */
 static int lag(lua_State *L)
 {
@@ -237,13 +237,15 @@ static int lag(lua_State *L)
     lua_pushnil(L);
     return 1;
   }
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_pushinteger(L, (lua_Integer)summary.samples);
   lua_setfield(L, -2, "samples");
   set_number(L, "p50_ms", summary.p50_ms);
   set_number(L, "p99_ms", summary.p99_ms);
   set_number(L, "max_ms", summary.max_ms);
   set_number(L, "cpu_share", summary.cpu_share);
+  lua_pushboolean(L, summary.real_time);
+  lua_setfield(L, -2, "real_time");
   return 1;
 }
 

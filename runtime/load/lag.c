@@ -1,6 +1,7 @@
 #include "load/lag.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct sb_lag {
   int64_t batch_start, batch_end;   /* the batch before the one in hand */
   int64_t wall_start, cpu_start;
   double cpu_share;
+  bool real_time;
   sb_samples samples;               /* milliseconds */
   bool stopped;
 };
@@ -64,6 +66,7 @@ sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err)
   lag->timer.data = lag->after_batch.data = lag;
   lag->open_handles = 2;
   uv_check_start(&lag->after_batch, on_after_batch);
+  lag->real_time = (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == SCHED_FIFO;
   lag->wall_start = sb_clock_now();
   lag->cpu_start = sb_clock_thread_cpu();
   lag->due = lag->wall_start + SB_LAG_PERIOD_NS;
@@ -95,6 +98,7 @@ void sb_lag_summarise(sb_lag *lag, sb_lag_summary *summary)
     .p99_ms = sb_samples_percentile(&lag->samples, 99),
     .max_ms = sb_samples_percentile(&lag->samples, 100),
     .cpu_share = lag->cpu_share,
+    .real_time = lag->real_time,
   };
 }
 

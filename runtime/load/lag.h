@@ -1,6 +1,7 @@
 #ifndef SB_LAG_H
 #define SB_LAG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -21,6 +22,7 @@ typedef struct sb_lag_summary {
   uint64_t samples;
   double p50_ms, p99_ms, max_ms;   /* NaN without samples */
   double cpu_share;                /* CPU time of the loop's thread / wall time, 0 .. 1 */
+  bool real_time;                  /* the thread went before ordinary ones (urgency.h) */
 } sb_lag_summary;
 
 /* Starts measuring on the loop's thread. NULL where no timer is to be had. */

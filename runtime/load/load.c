@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "load/urgency.h"
 #include "net/timer.h"
 
 struct sb_load {
@@ -21,6 +22,7 @@ struct sb_load {
   size_t common_headers, header_capacity;
   int open_handles;
   bool sending;            /* a slot that ends meanwhile is filled by the loop that sends, not on top of it */
+  bool urgent;             /* between sb_urgency_begin and _end */
   bool ended;              /* complete or cancelled */
 };
 
@@ -53,14 +55,23 @@ static const char *const *headers_of(sb_load *load, const sb_load_request *reque
   return load->headers;
 }
 
+/* The end of what is measured. */
+static void stop_clock(sb_load *load)
+{
+  load->run->t_end = sb_clock_now();
+  sb_lag_stop(load->lag);
+  if (load->urgent)
+    sb_urgency_end();
+  load->urgent = false;
+}
+
 static void on_end_turn(uv_idle_t *idle)
 {
   sb_load *load = idle->data;
   uv_idle_stop(idle);
   if (!load->ended) {
     load->ended = true;
-    load->run->t_end = sb_clock_now();
-    sb_lag_stop(load->lag);
+    stop_clock(load);
     load->options.on_done(load->options.context);
   }
 }
@@ -192,6 +203,8 @@ sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *op
   uv_idle_init(loop, &load->end);
   load->end.data = load;
   load->open_handles = 2;
+  sb_urgency_begin();
+  load->urgent = true;
   load->run->wall_anchor_ns = sb_clock_wall();
   load->run->t_start = load->run->clock_anchor_ns = sb_clock_now();
   send_ready(load);
@@ -206,12 +219,11 @@ void sb_load_cancel(sb_load *load)
     return;
   load->ended = true;
   sb_timer_stop(&load->timer);
-  sb_lag_stop(load->lag);
   uv_idle_stop(&load->end);
   for (uint32_t i = 0; i < load->slots; i++)
     sb_stream_cancel(&load->streams[i]);
   load->progress.in_flight = 0;
-  load->run->t_end = sb_clock_now();
+  stop_clock(load);
 }
 
 void sb_load_get_lag(sb_load *load, sb_lag_summary *summary)

@@ -58,6 +58,7 @@ function Load:progress() end
 ---@field p99_ms number
 ---@field max_ms number
 ---@field cpu_share number of one core, 0 to 1
+---@field real_time boolean the client went before ordinary processes; false where the machine did not let it
 
 --- After the end.
 ---@return sb.LoadLag? lag nil where the load was too short to tell

@@ -1,0 +1,31 @@
+#include "load/urgency.h"
+
+#include <sched.h>
+
+static _Thread_local int loads;
+static _Thread_local bool raised;
+static _Thread_local struct sched_param before;
+
+static int policy(void)
+{
+  return sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+}
+
+bool sb_urgency_begin(void)
+{
+  if (loads++ == 0) {
+    struct sched_param urgent = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
+    raised = policy() == SCHED_OTHER && sched_getparam(0, &before) == 0 &&
+             sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &urgent) == 0;
+  }
+  return raised;
+}
+
+void sb_urgency_end(void)
+{
+  if (--loads == 0 && raised) {
+    raised = false;
+    /* an unprivileged thread may not take the reset back, and an ordinary one does not feel it */
+    sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &before);
+  }
+}

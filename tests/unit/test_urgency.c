@@ -1,0 +1,76 @@
+/* The priority of a loading thread. Where the machine does not allow it, nothing may change. */
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "load/urgency.h"
+
+static bool allowed;
+
+static int find_out(void **state)
+{
+  (void)state;
+  struct sched_param urgent = { .sched_priority = 1 }, ordinary = { 0 };
+  allowed = sched_setscheduler(0, SCHED_FIFO, &urgent) == 0;
+  sched_setscheduler(0, SCHED_OTHER, &ordinary);
+  return 0;
+}
+
+static int policy(void)
+{
+  return sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+}
+
+static void a_thread_is_urgent_while_any_load_runs(void **state)
+{
+  (void)state;
+  assert_int_equal(policy(), SCHED_OTHER);
+  int during = allowed ? SCHED_FIFO : SCHED_OTHER;
+  assert_int_equal(sb_urgency_begin(), allowed);
+  assert_int_equal(policy(), during);
+  assert_int_equal(sb_urgency_begin(), allowed);
+  sb_urgency_end();
+  assert_int_equal(policy(), during);
+  sb_urgency_end();
+  assert_int_equal(policy(), SCHED_OTHER);
+}
+
+static void what_is_started_meanwhile_is_not(void **state)
+{
+  (void)state;
+  sb_urgency_begin();
+  pid_t child = fork();
+  if (child == 0)
+    _exit(policy() == SCHED_OTHER ? 0 : 1);
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  sb_urgency_end();
+  assert_int_equal(status, 0);
+}
+
+static void it_can_be_raised_again(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(sb_urgency_begin(), allowed);
+    assert_int_equal(policy(), allowed ? SCHED_FIFO : SCHED_OTHER);
+    sb_urgency_end();
+    assert_int_equal(policy(), SCHED_OTHER);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_thread_is_urgent_while_any_load_runs),
+    cmocka_unit_test(what_is_started_meanwhile_is_not),
+    cmocka_unit_test(it_can_be_raised_again),
+  };
+  return cmocka_run_group_tests(tests, find_out, NULL);
+}
