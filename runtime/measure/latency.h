@@ -8,8 +8,10 @@
  * run's clock is scaled): what cells summarise, and what a script asks for further percentiles. */
 
 /* X(field): one sample a request for those of SB_REQUEST_FIGURES, one a gap or token for the rest. */
-#define SB_LATENCIES(X) \
-  SB_REQUEST_FIGURES(X) X(itl_chunk_ms) X(itl_token_ms) X(itl_burst_ms) X(ref_itl_ms)
+#define SB_LATENCIES(X) SB_REQUEST_FIGURES(X) X(itl_chunk_ms) SB_GAPS(X)
+
+/* The other conventions of a gap between chunks. */
+#define SB_GAPS(X) X(itl_token_ms) X(itl_burst_ms) X(ref_itl_ms)
 
 /* Zero-initialise; deinit when done. */
 typedef struct sb_latencies {

@@ -214,6 +214,27 @@ static void put_acceptance(const tally *t, sb_metrics *m)
   m->tokens_per_step = ratio(t->drafted_output, t->drafted_output - t->accepted);
 }
 
+/* Where every chunk brings one token and its text, all conventions have the same gaps: most of the time that a
+ * cell's figures take goes into sorting them, so that is done once. */
+static void summarise(sb_latencies *latencies, sb_metrics *m)
+{
+  const sb_samples *chunk = &latencies->itl_chunk_ms;
+#define SB_SAME(name) bool same_##name = sb_samples_equal(&latencies->name, chunk);
+  SB_GAPS(SB_SAME)
+#undef SB_SAME
+  sb_samples_summary(&latencies->itl_chunk_ms, &m->itl_chunk_ms);
+#define SB_SUMMARISE(name)                                \
+  if (same_##name)                                        \
+    m->name = m->itl_chunk_ms;                            \
+  else                                                    \
+    sb_samples_summary(&latencies->name, &m->name);
+  SB_GAPS(SB_SUMMARISE)
+#undef SB_SUMMARISE
+#define SB_SUMMARISE(name) sb_samples_summary(&latencies->name, &m->name);
+  SB_REQUEST_FIGURES(SB_SUMMARISE)
+#undef SB_SUMMARISE
+}
+
 static void put(tally *t, sb_metrics *m)
 {
   const sb_run *run = t->run;
@@ -244,9 +265,7 @@ static void put(tally *t, sb_metrics *m)
   m->tokens_per_chunk = ratio((double)t->chunk_tokens, (double)t->token_chunks);
   m->decode_tpot_ms = ratio(t->decode_ms, t->decode_gaps);
   put_acceptance(t, m);
-#define SB_SUMMARIZE(name) sb_samples_summary(&t->latencies.name, &m->name);
-  SB_LATENCIES(SB_SUMMARIZE)
-#undef SB_SUMMARIZE
+  summarise(&t->latencies, m);
 }
 
 void sb_metrics_compute(const sb_run *run, const sb_slo *slo, sb_metrics *metrics)

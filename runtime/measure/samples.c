@@ -30,6 +30,11 @@ void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight)
   samples->sorted = false;
 }
 
+bool sb_samples_equal(const sb_samples *a, const sb_samples *b)
+{
+  return a->count == b->count && (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof *a->items) == 0);
+}
+
 static int by_value(const void *a, const void *b)
 {
   double x = ((const sb_sample *)a)->value, y = ((const sb_sample *)b)->value;

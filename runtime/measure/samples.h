@@ -30,6 +30,9 @@ void sb_samples_deinit(sb_samples *samples);
 void sb_samples_add(sb_samples *samples, double value);
 void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight);
 
+/* Whether both hold the same samples in the same order. */
+bool sb_samples_equal(const sb_samples *a, const sb_samples *b);
+
 /* Sorts `items` by value, once; the percentile does it by itself. */
 void sb_samples_sort(sb_samples *samples);
 

@@ -83,8 +83,8 @@ local function floor_errors(load)
   local log, out, times = folder.path .. "/truth.jsonl", folder.path .. "/result.json", folder.path .. "/times.jsonl"
   local sim <close> = simulator.start(log, load.server)
   -- at the priority that our own client has while it loads
-  local argv = { "sh", "-c", 'exec chrt --fifo 1 "$0" "$@" 2>/dev/null || exec "$0" "$@"', floor.argv[1], "--url", sim.url, "--model", simulator.model, "--concurrency",
-    tostring(load.concurrency), "--requests", tostring(load.count), "--tokens", tostring(load.tokens), "--out", out,
+  local argv = { "sh", "-c", 'exec chrt --fifo 1 "$0" "$@" 2>/dev/null || exec "$0" "$@"', floor.argv[1],
+    "--url", sim.url, "--model", simulator.model, "--concurrency", tostring(load.concurrency), "--requests", tostring(load.count), "--tokens", tostring(load.tokens), "--out", out,
     "--times", times }
   assert(process.run(argv))
   sim:stop()
@@ -192,7 +192,8 @@ io.stdout:write(("steps of 10 ms; load averages %s before, %s after\n\n"):format
     FLOOR_ROOM_MS),
   text_table.render {
     columns = { right "streams", right "tokens/chunk", right "chunks", right "lost", right "earliest", right "p50",
-      right "p99", right "latest", right "bare p50", right "bare p99", right "ITL mean", right "ITL p50", right "ITL p99" },
+      right "p99", right "latest", right "bare p50",
+      right "bare p99", right "ITL mean", right "ITL p50", right "ITL p99" },
     rows = distances,
   }, "\nthe client's certificate\n",
   text_table.render {

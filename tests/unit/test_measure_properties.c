@@ -13,7 +13,7 @@
 
 /* What holds for any run, on seeded random ones. */
 
-static sb_run *random_run(uint64_t seed)
+static sb_run *random_run_of(uint64_t seed, bool one_token_a_chunk)
 {
   sb_rng rng;
   sb_rng_init(&rng, seed, 9);
@@ -28,11 +28,18 @@ static sb_run *random_run(uint64_t seed)
     size_t chunks = 1 + sb_rng_below(&rng, 60);
     for (size_t c = 0; c < chunks; c++) {
       t += sb_rng_exponential(&rng) * 30;
-      fixture_chunk(r, t, (uint32_t)sb_rng_below(&rng, 5), sb_rng_below(&rng, 3) > 0);
+      uint32_t tokens = (uint32_t)sb_rng_below(&rng, 5);
+      bool has_text = sb_rng_below(&rng, 3) > 0;
+      fixture_chunk(r, t, one_token_a_chunk ? 1 : tokens, one_token_a_chunk || has_text);
     }
     r->t_done = fixture_at(t + 1);
   }
   return run;
+}
+
+static sb_run *random_run(uint64_t seed)
+{
+  return random_run_of(seed, false);
 }
 
 static double brute_peak(const sb_run *run)
@@ -115,10 +122,38 @@ static void the_window_is_bounded_by_the_first_and_last_full_moment(void **state
   }
 }
 
+static void check_summary(const sb_summary *summary, sb_samples *samples)
+{
+  sb_summary expected;
+  sb_samples_summary(samples, &expected);
+  assert_memory_equal(summary, &expected, sizeof expected);
+}
+
+/* Also where conventions agree, or all but one do. */
+static void every_latency_is_summarised_from_its_own_samples(void **state)
+{
+  (void)state;
+  for (uint64_t seed = 0; seed < 12; seed++) {
+    sb_run *run = random_run_of(seed, seed % 3 > 0);
+    if (seed % 3 == 2) /* a chunk whose text is held back: only ref_itl_ms differs */
+      fixture_chunk(&run->records[0], 19000, 1, false);
+    sb_metrics m;
+    sb_latencies latencies = { 0 };
+    sb_metrics_compute(run, NULL, &m);
+    sb_latencies_gather(&latencies, run);
+#define CHECK(name) check_summary(&m.name, &latencies.name);
+    SB_LATENCIES(CHECK)
+#undef CHECK
+    sb_latencies_deinit(&latencies);
+    sb_run_free(run);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_three_itl_conventions_share_one_sum),
+    cmocka_unit_test(every_latency_is_summarised_from_its_own_samples),
     cmocka_unit_test(the_window_is_bounded_by_the_first_and_last_full_moment),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
