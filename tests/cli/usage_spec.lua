@@ -44,6 +44,11 @@ describe("a command line", function()
     check("bench server", 2, "'server'", "specbench bench client")
   end)
 
+  it("with malformed objectives says how they are written", function()
+    check("run round2 --slo ttft=fast", 2, "--slo ttft=fast", "'ttft=fast' is not ttft=MS, tpot=MS or e2el=MS")
+    check("run round2 --slo ttft=200,itl=3", 2, "'itl=3'")
+  end)
+
   it("refuses a key, which others could read there", function()
     check("run round2 --api-key sk-1", 2, "--api-key is not accepted", "other users can read command lines")
   end)

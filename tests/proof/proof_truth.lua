@@ -82,11 +82,9 @@ local function floor_errors(load)
   local folder <close> = process.scratch()
   local log, out, times = folder.path .. "/truth.jsonl", folder.path .. "/result.json", folder.path .. "/times.jsonl"
   local sim <close> = simulator.start(log, load.server)
-  -- at the priority that our own client has while it loads
-  local argv = { "sh", "-c", 'exec chrt --fifo 1 "$0" "$@" 2>/dev/null || exec "$0" "$@"', floor.argv[1],
-    "--url", sim.url, "--model", simulator.model, "--concurrency", tostring(load.concurrency), "--requests", tostring(load.count), "--tokens", tostring(load.tokens), "--out", out,
-    "--times", times }
-  assert(process.run(argv))
+  assert(process.run(clients.at_our_priority { floor.argv[1], "--url", sim.url, "--model", simulator.model,
+    "--concurrency", tostring(load.concurrency), "--requests", tostring(load.count), "--tokens", tostring(load.tokens),
+    "--out", out, "--times", times }))
   sim:stop()
   local written, errors = truth_log.read(log, "floor"), {}
   for line in assert(fs.read(times)):gmatch "[^\n]+" do

@@ -123,7 +123,7 @@ function cell.measure(job, server, on_progress, at_load)
   result.profile_trouble = trouble or profile.finish(job, server)
   local after = acceptance.read(job.engine, server)
 
-  result.metrics = run:metrics(job.slo)
+  result.slo, result.metrics = job.slo, run:metrics(job.slo)
   result.certificate = certificate.judge(run, itself, result.metrics, job.clock_scale or 1)
   local unknown
   result.acceptance, unknown = acceptance.between(job.engine, before, after, job.server)

@@ -31,9 +31,15 @@ local function line_of(job, result)
     return ("FAILED %s: %s"):format(job.description, result.error)
   end
   local m = result.metrics
-  return ("%s: %.1f tokens/s, TTFT %.0f ms, TPOT %.2f ms%s"):format(job.description, m.output_throughput,
-    m["ttft_ms.mean"] or 0, m["tpot_ms.mean"] or 0,
-    result.acceptance and result.acceptance.rate and (", acceptance %.2f"):format(result.acceptance.rate) or "")
+  local words = { ("%s: %.1f tokens/s, TTFT %.0f ms, TPOT %.2f ms"):format(job.description, m.output_throughput,
+    m["ttft_ms.mean"] or 0, m["tpot_ms.mean"] or 0) }
+  local function add(format, value)
+    if value then words[#words + 1] = format:format(value) end
+  end
+  add("acceptance %.2f", result.acceptance and result.acceptance.rate)
+  add("goodput %.3g requests/s", m.request_goodput)
+  add("steady for %.0f %% of the run", m.steady_share and 100 * m.steady_share)
+  return table.concat(words, ", ")
 end
 
 local function contains(list, value)

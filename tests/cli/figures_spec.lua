@@ -1,0 +1,68 @@
+-- Figures of whole runs, from the command line to the files.
+
+local json = require "specbench.json"
+
+local w
+
+before_each(function() w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new() end)
+after_each(function() w:remove() end)
+
+local function each_cell()
+  local list = {}
+  for _, text in pairs(w:cells "cells") do list[#list + 1] = assert(json.decode(text)) end
+  return list
+end
+
+describe("--slo", function()
+  before_each(function() w:write("grid.lua", w.round()) end)
+
+  it("counts the requests that meet the objectives, and keeps them beside the figure", function()
+    local result = w:run_grid "--only method=none --slo ttft=60000,tpot=60000"
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("goodput ", 1, true), result.err)
+    for _, cell in ipairs(each_cell()) do
+      assert.same({ ttft = 60000, tpot = 60000 }, cell.slo)
+      assert.equal(cell.metrics.request_throughput, cell.metrics.request_goodput)
+    end
+  end)
+
+  it("counts none where none does", function()
+    assert.equal(0, w:run_grid("--only method=none --slo tpot=0.001").status)
+    for _, cell in ipairs(each_cell()) do assert.equal(0, cell.metrics.request_goodput) end
+  end)
+
+  it("is not asked for: no figure", function()
+    assert.equal(0, w:run_grid("--only method=none").status)
+    for _, cell in ipairs(each_cell()) do assert.is_nil(cell.metrics.request_goodput) end
+  end)
+end)
+
+describe("the largest speed-up", function()
+  it("is also that of the place best on the odd repeats, measured on the even ones", function()
+    local result = w:run("run round2 --quick --speed 400 --repeats 4 --no-pictures --only model=qwen2.5-7b "
+      .. "--only task=polish --only context=0.25k --out results")
+    assert.equal(0, result.status, result.err)
+    local throughputs, places = {}, {}
+    for _, cell in ipairs(each_cell()) do
+      local at = cell.coordinates
+      throughputs[("%s %d %d"):format(at.method, at.concurrency, cell.repetition)] =
+        (cell.input_tokens + cell.metrics.total_output_tokens) / cell.metrics.duration
+      places[at.concurrency] = true
+    end
+    local function mean(concurrency, first)
+      local sum = 0
+      for r = first, first + 2, 2 do
+        local function of(method) return throughputs[("%s %d %d"):format(method, concurrency, r)] end
+        sum = sum + math.log(of "draft" / of "none")
+      end
+      return math.exp(sum / 2)
+    end
+    local best
+    for concurrency in pairs(places) do
+      if not best or mean(concurrency, 1) > mean(best, 1) then best = concurrency end
+    end
+    local row = assert(json.decode(w:read "results/auto_test_results/online/max_speedup.jsonl"))
+    assert.is_true(math.abs(row.held_out_ratio - mean(best, 2)) < 1e-9)
+    assert.truthy(result.out:find("held out: the place chosen on the odd repeats, measured on the even ones", 1, true))
+  end)
+end)
