@@ -66,3 +66,33 @@ describe("the largest speed-up", function()
     assert.truthy(result.out:find("held out: the place chosen on the odd repeats, measured on the even ones", 1, true))
   end)
 end)
+
+describe("acceptance", function()
+  it("is kept as the engine counted it and as the answers show it, and a disagreement is reported", function()
+    w:write("grid.lua", (w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, %0')))
+    assert.equal(0, w:run_grid("--no-pictures").status)
+    local changed
+    for id, text in pairs(w:cells "cells") do
+      local cell = assert(json.decode(text))
+      if cell.coordinates.method == "draft" then
+        assert.equal(cell.acceptance.drafts, cell.acceptance_seen.steps)
+        if cell.coordinates.concurrency == 2 then
+          cell.acceptance.accepted_tokens, changed = cell.acceptance.accepted_tokens + 100, id
+          w:write(("results/cells/%s/cell.json"):format(id), json.encode(cell))
+        end
+      end
+    end
+    assert.truthy(changed)
+    local report = w:run "report results --no-pictures"
+    assert.equal(0, report.status, report.err)
+    assert.truthy(report.out:find("Acceptance: method=draft concurrency=2: the engine counted", 1, true), report.out)
+    assert.is_nil(report.out:find("Acceptance: method=draft concurrency=1", 1, true))
+    assert.truthy(w:read("results/flags.jsonl"):find('"flag": "acceptance"', 1, true))
+    local row
+    for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do
+      row = assert(json.decode(line))
+      assert.truthy(row.acceptance.counters.mean_length >= 1 and row.acceptance.timelines.mean_length >= 1)
+    end
+    assert.truthy(row)
+  end)
+end)
