@@ -76,6 +76,7 @@ describe("acceptance", function()
     assert.equal("the engine counted 1041 tokens from steps with a draft, the answers have 1010",
       acceptance.disagreement(cell { drafts = 400, accepted_tokens = 641 }))
     assert.is_nil(acceptance.disagreement(cell()))
+    assert.is_nil(acceptance.disagreement(cell { drafts = 900, accepted_tokens = 1641, source = "log" }))
   end)
 
   it("is flagged in the report where the two disagree", function()
