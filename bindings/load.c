@@ -111,6 +111,7 @@ static int start(lua_State *L)
     .timeout_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "timeout", 0), "timeout"),
     .silence_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "chunk_timeout", 0), "chunk_timeout"),
     .id_prefix = sbl_opt_string_field(L, 1, "id_prefix", NULL),
+    .io_threads = (uint32_t)sbl_opt_integer_field(L, 1, "io_threads", 1, 1, SB_LOAD_MAX_IO_THREADS),
     .stream = { .event_per_token = sbl_opt_bool_field(L, 1, "event_per_token", false),
                 .keep_text = sbl_opt_bool_field(L, 1, "keep_text", false),
                 .whole = sbl_opt_bool_field(L, 1, "whole", false) },
@@ -225,27 +226,54 @@ static void set_number(lua_State *L, const char *name, double value)
   lua_setfield(L, -2, name);
 }
 
-/* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share, real_time }: how late the client itself was, after the end; nil
- * where nothing was measured */
+static void push_lag(lua_State *L, const sb_lag_summary *summary)
+{
+  lua_createtable(L, 0, 7);
+  lua_pushinteger(L, (lua_Integer)summary->samples);
+  lua_setfield(L, -2, "samples");
+  set_number(L, "cpu_share", summary->cpu_share);
+  lua_pushboolean(L, summary->real_time);
+  lua_setfield(L, -2, "real_time");
+  if (!summary->samples)
+    return;
+  set_number(L, "p50_ms", summary->p50_ms);
+  set_number(L, "p99_ms", summary->p99_ms);
+  set_number(L, "max_ms", summary->max_ms);
+}
+
+/* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share, real_time,
+ * threads? }: how late the client itself was, after the
+ * end; nil where nothing was measured. The worst of all I/O threads, and each one's where there are several. */
 static int lag(lua_State *L)
 {
   load_box *box = check_load(L);
-  sb_lag_summary summary = { 0 };
-  if (box->load)
-    sb_load_get_lag(box->load, &summary);
-  if (!summary.samples) {
+  sb_lag_summary worst = { 0 };
+  if (box->load && box->done)
+    worst = sb_load_get_lag(box->load);
+  if (!worst.samples) {
     lua_pushnil(L);
     return 1;
   }
-  lua_createtable(L, 0, 6);
-  lua_pushinteger(L, (lua_Integer)summary.samples);
-  lua_setfield(L, -2, "samples");
-  set_number(L, "p50_ms", summary.p50_ms);
-  set_number(L, "p99_ms", summary.p99_ms);
-  set_number(L, "max_ms", summary.max_ms);
-  set_number(L, "cpu_share", summary.cpu_share);
-  lua_pushboolean(L, summary.real_time);
-  lua_setfield(L, -2, "real_time");
+  push_lag(L, &worst);
+  uint32_t threads = sb_load_io_threads(box->load);
+  if (threads == 1)
+    return 1;
+  lua_createtable(L, (int)threads, 0);
+  for (uint32_t i = 0; i < threads; i++) {
+    sb_lag_summary one = sb_load_get_thread_lag(box->load, i);
+    push_lag(L, &one);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_setfield(L, -2, "threads");
+  return 1;
+}
+
+/* io_threads() -> how many loops do the I/O */
+static int io_threads(lua_State *L)
+{
+  load_box *box = check_load(L);
+  luaL_argcheck(L, box->load, 1, "the load is closed");
+  lua_pushinteger(L, sb_load_io_threads(box->load));
   return 1;
 }
 
@@ -286,9 +314,11 @@ static int close_load(lua_State *L)
 
 int sbl_open_load(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "wait", wait_load }, { "progress", progress }, { "cancel", cancel },
-                                      { "lag", lag },       { "run", take_run },   { "close", close_load },  { "__close", close_load },
-                                      { "__gc", close_load }, { NULL, NULL } };
+  static const luaL_Reg methods[] = {
+    { "wait", wait_load }, { "progress", progress },    { "cancel", cancel },
+    { "lag", lag },        { "io_threads", io_threads }, { "run", take_run },
+    { "close", close_load }, { "__close", close_load }, { "__gc", close_load }, { NULL, NULL },
+  };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
   luaL_requiref(L, "sb.measure", sbl_open_measure, 0); /* what run() gives is its type */
   lua_pop(L, 1);

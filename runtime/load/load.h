@@ -10,7 +10,12 @@
 #include "net/http.h"
 
 /* Drives one load against one server: a closed loop that keeps `concurrency` requests in flight, or an open
- * loop that sends each request at its planned time. Every request ends as a record; failures are data. */
+ * loop that sends each request at its planned time. Every request ends as a record; failures are data.
+ *
+ * The I/O is done on the caller's loop, or by several I/O threads with a loop each: the same requests start in
+ * the same order under the same bound, and the caller's thread only waits. */
+
+enum { SB_LOAD_MAX_IO_THREADS = 64 };
 
 typedef struct sb_load sb_load;
 
@@ -30,6 +35,7 @@ typedef struct sb_load_options {
   const int64_t *arrivals_ns;          /* planned offsets from the start; NULL: closed loop. Borrowed. */
   int64_t timeout_ns, silence_ns;      /* a request's; 0: none */
   const char *id_prefix;               /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
+  uint32_t io_threads;                 /* 0, 1: the caller's loop; more: as many threads, but no more than streams */
   sb_stream_options stream;
   void (*on_done)(void *context);      /* once, from the loop, when every request has ended */
   void *context;
@@ -40,7 +46,8 @@ typedef struct sb_load_progress {
   uint64_t bytes;
 } sb_load_progress;
 
-/* NULL where the options make no sense. The first requests go out before it returns. */
+/* NULL where the options make no sense, or where a thread or a timer is not to be had. On the caller's loop the
+ * first requests go out before it returns, and over `http`; I/O threads make connections of their own. */
 sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *options, sb_err *err);
 
 /* Ends what is in flight and sends nothing more; on_done is not called. The records stay readable. */
@@ -48,8 +55,11 @@ void sb_load_cancel(sb_load *load);
 
 sb_load_progress sb_load_get_progress(const sb_load *load);
 
-/* How late the client itself was, and its CPU share, from the start to the end (or to now). */
-void sb_load_get_lag(sb_load *load, sb_lag_summary *summary);
+/* After the end or a cancel: how many loops did the I/O, how late each was itself and its thread's CPU share; and
+ * the worst of each figure over all of them (samples: their sum). */
+uint32_t sb_load_io_threads(const sb_load *load);
+sb_lag_summary sb_load_get_thread_lag(const sb_load *load, uint32_t thread);
+sb_lag_summary sb_load_get_lag(const sb_load *load);
 
 /* Hands the records over to the caller (sb_run_free); once, after the end or a cancel. Requests that were
  * never sent stand in it as SB_OUTCOME_CANCELED with t_send 0. */

@@ -192,14 +192,21 @@ static void close_exchange(exchange *x)
   uv_close((uv_handle_t *)&x->timer, on_timer_closed);
 }
 
+static CURLcode global;
+
+static void init_global(void)
+{
+  global = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
 sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err)
 {
-  static bool initialised;
-  if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT)) {
-    sb_err_set(err, SB_EIO, "libcurl cannot be initialised");
+  static uv_once_t once = UV_ONCE_INIT; /* every loop has a dialer, and loops have threads */
+  uv_once(&once, init_global);
+  if (global != CURLE_OK) {
+    sb_err_set(err, SB_EIO, "libcurl cannot be initialised: %s", curl_easy_strerror(global));
     return NULL;
   }
-  initialised = true;
   sb_dialer *dialer = sb_calloc(1, sizeof *dialer);
   dialer->loop = loop;
   dialer->taking = CURL_SOCKET_BAD;

@@ -1,0 +1,270 @@
+#include "load/shard.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "load/urgency.h"
+#include "net/timer.h"
+
+struct sb_shard {
+  sb_shard_plan *plan;
+  sb_shard_report *report;
+  sb_http *http;
+  sb_stream *streams;      /* slots; those without a request stand in `idle` */
+  sb_stream **idle;
+  uint32_t slots, idle_count;
+  uint32_t own_next;       /* the next request of this shard's own, where it has such */
+  sb_timer timer;          /* open loop: the next planned time */
+  uv_loop_t *loop;
+  sb_lag *lag;
+  uv_idle_t end;           /* reports the end from the loop, never from inside start */
+  void (*on_end)(void *context);
+  void *context;
+  const char **headers;    /* scratch: a request's headers */
+  size_t common_headers, header_capacity;
+  int open_handles;
+  bool sending;            /* a slot that ends meanwhile is filled by the loop that sends, not on top of it */
+  bool urgent;             /* between sb_urgency_begin and _end */
+  bool ended;              /* complete or cancelled */
+};
+
+/* A count has one writer: adding needs no locked instruction. What was counted before it is seen before it. */
+static void add(atomic_uint_fast64_t *count, uint64_t amount)
+{
+  atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount, memory_order_release);
+}
+
+static bool takes_own(const sb_shard *shard)
+{
+  const sb_load_options *options = &shard->plan->options;
+  return options->arrivals_ns && !options->concurrency;
+}
+
+/* The request that this shard would send next, whoever it will be that sends it. */
+static uint32_t peek(const sb_shard *shard)
+{
+  return takes_own(shard) ? shard->own_next : atomic_load_explicit(&shard->plan->next, memory_order_acquire);
+}
+
+/* False where another shard was faster. */
+static bool take(sb_shard *shard, uint32_t index)
+{
+  unsigned expected = index;
+  if (!takes_own(shard))
+    return atomic_compare_exchange_strong(&shard->plan->next, &expected, index + 1);
+  shard->own_next += shard->plan->shards;
+  return true;
+}
+
+static size_t count_headers(const char *const *headers)
+{
+  size_t n = 0;
+  while (headers && headers[n])
+    n++;
+  return n;
+}
+
+/* The load's headers, the request's and its id, in the scratch array. */
+static const char *const *headers_of(sb_shard *shard, const sb_load_request *request, char *id_header)
+{
+  size_t own = count_headers(request->headers), n = shard->common_headers;
+  if (n + own + 2 > shard->header_capacity) {
+    shard->header_capacity = n + own + 2;
+    shard->headers = sb_realloc(shard->headers, shard->header_capacity * sizeof *shard->headers);
+  }
+  for (size_t i = 0; i < own; i++)
+    shard->headers[n++] = request->headers[i];
+  if (shard->plan->options.id_prefix)
+    shard->headers[n++] = id_header;
+  shard->headers[n] = NULL;
+  return shard->headers;
+}
+
+/* No more is sent or received: what the shard has to say is complete. */
+static void finish(sb_shard *shard)
+{
+  shard->ended = true;
+  shard->report->t_end = sb_clock_now();
+  sb_lag_stop(shard->lag);
+  sb_lag_summarise(shard->lag, &shard->report->lag);
+  if (shard->urgent)
+    sb_urgency_end();
+  shard->urgent = false;
+}
+
+static void on_end_turn(uv_idle_t *idle)
+{
+  sb_shard *shard = idle->data;
+  uv_idle_stop(idle);
+  if (!shard->ended) {
+    finish(shard);
+    shard->on_end(shard->context);
+  }
+}
+
+static void end_if_complete(sb_shard *shard)
+{
+  if (shard->idle_count == shard->slots && peek(shard) >= shard->plan->options.count && !shard->ended)
+    uv_idle_start(&shard->end, on_end_turn);
+}
+
+/* Sends a request that was taken, on an idle slot. */
+static void send_request(sb_shard *shard, uint32_t index, int64_t t_intended)
+{
+  const sb_load_options *options = &shard->plan->options;
+  const sb_load_request *request = &options->requests[index];
+  sb_record *record = &shard->plan->run->records[index];
+  sb_stream *stream = shard->idle[--shard->idle_count];
+  char id_header[192];
+  if (options->id_prefix)
+    snprintf(id_header, sizeof id_header, "X-Request-Id: %.150s-%u", options->id_prefix, index);
+  record->t_intended = t_intended;
+  record->outcome = SB_OUTCOME_OK;
+  free(record->error);
+  record->error = NULL;
+  add(&shard->report->sent, 1);
+  sb_http_call call = {
+    .url = options->url,
+    .headers = headers_of(shard, request, id_header),
+    .body = request->body,
+    .body_size = request->body_size,
+    .timeout_ns = options->timeout_ns,
+    .silence_ns = options->silence_ns,
+  };
+  sb_stream_start(stream, shard->http, call, record);
+}
+
+/* Sends all that is free to go; an open loop then sleeps until the next planned time. */
+static void send_ready(sb_shard *shard)
+{
+  const sb_load_options *options = &shard->plan->options;
+  uint32_t index;
+  if (shard->sending)
+    return;
+  shard->sending = true;
+  while (shard->idle_count && (index = peek(shard)) < options->count) {
+    int64_t now = sb_clock_now(), due = now;
+    if (options->arrivals_ns)
+      due = shard->plan->run->t_start + options->arrivals_ns[index];
+    if (due > now) {
+      sb_timer_at(&shard->timer, due);
+      break;
+    }
+    if (take(shard, index))
+      send_request(shard, index, due);
+  }
+  shard->sending = false;
+  end_if_complete(shard);
+}
+
+static void on_planned_time(sb_timer *timer)
+{
+  send_ready(timer->data);
+}
+
+static void on_stream_end(sb_stream *stream)
+{
+  sb_shard *shard = stream->owner;
+  sb_shard_report *report = shard->report;
+  add(&report->failed, stream->record->outcome != SB_OUTCOME_OK);
+  add(&report->bytes, stream->record->bytes);
+  add(&report->done, 1);
+  shard->idle[shard->idle_count++] = stream;
+  send_ready(shard);
+}
+
+static void release(sb_shard *shard)
+{
+  for (uint32_t i = 0; i < shard->slots; i++)
+    sb_stream_deinit(&shard->streams[i]);
+  free(shard->streams);
+  free(shard->idle);
+  free(shard->headers);
+  free(shard);
+}
+
+sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint32_t index,
+                       void (*on_end)(void *context), void *context, sb_err *err)
+{
+  const char *const *common = plan->options.headers;
+  sb_shard *shard = sb_calloc(1, sizeof *shard);
+  shard->plan = plan;
+  shard->report = &plan->reports[index];
+  shard->http = http;
+  shard->loop = loop;
+  shard->on_end = on_end;
+  shard->context = context;
+  shard->own_next = index;
+  shard->slots = plan->slots / plan->shards + (index < plan->slots % plan->shards);
+  shard->streams = sb_calloc(shard->slots, sizeof *shard->streams);
+  shard->idle = sb_calloc(shard->slots, sizeof(sb_stream *));
+  for (uint32_t i = 0; i < shard->slots; i++) {
+    sb_stream *stream = &shard->streams[shard->slots - 1 - i];
+    stream->options = &plan->options.stream;
+    stream->on_end = on_stream_end;
+    stream->owner = shard;
+    shard->idle[shard->idle_count++] = stream;
+  }
+  shard->common_headers = count_headers(common);
+  shard->header_capacity = shard->common_headers + 2;
+  shard->headers = sb_calloc(shard->header_capacity, sizeof(char *));
+  for (size_t i = 0; i < shard->common_headers; i++)
+    shard->headers[i] = common[i];
+  if (sb_timer_init(&shard->timer, loop, on_planned_time, err)) {
+    release(shard);
+    return NULL;
+  }
+  shard->timer.data = shard;
+  uv_idle_init(loop, &shard->end);
+  shard->end.data = shard;
+  shard->open_handles = 2;
+  return shard;
+}
+
+void sb_shard_start(sb_shard *shard)
+{
+  sb_urgency_begin();
+  shard->urgent = true;
+  send_ready(shard);
+  /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */
+  shard->lag = sb_lag_start(shard->loop, shard->http, NULL);
+}
+
+void sb_shard_cancel(sb_shard *shard)
+{
+  if (shard->ended)
+    return;
+  sb_timer_stop(&shard->timer);
+  uv_idle_stop(&shard->end);
+  for (uint32_t i = 0; i < shard->slots; i++)
+    sb_stream_cancel(&shard->streams[i]);
+  finish(shard);
+}
+
+static void drop_handle(sb_shard *shard)
+{
+  if (--shard->open_handles == 0)
+    release(shard);
+}
+
+static void on_end_closed(uv_handle_t *handle)
+{
+  drop_handle(handle->data);
+}
+
+static void on_timer_closed(sb_timer *timer)
+{
+  drop_handle(timer->data);
+}
+
+void sb_shard_free(sb_shard *shard)
+{
+  if (!shard)
+    return;
+  sb_lag_free(shard->lag);
+  uv_close((uv_handle_t *)&shard->end, on_end_closed);
+  sb_timer_close(&shard->timer, on_timer_closed);
+}
