@@ -241,9 +241,9 @@ static void push_lag(lua_State *L, const sb_lag_summary *summary)
   set_number(L, "max_ms", summary->max_ms);
 }
 
-/* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share, real_time,
- * threads? }: how late the client itself was, after the
- * end; nil where nothing was measured. The worst of all I/O threads, and each one's where there are several. */
+/* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share, real_time, threads? }: how late the client itself was,
+ * after the end; nil where nothing was measured. The worst of all I/O threads, and each one's where there are
+ * several. */
 static int lag(lua_State *L)
 {
   load_box *box = check_load(L);

@@ -8,6 +8,7 @@ local drive = require "specbench.bench.drive"
 
 local parts = { -- in the order of `all`
   { name = "client", module = "specbench.bench.streams" },
+  { name = "threads", module = "specbench.bench.threads" },
   { name = "loop", module = "specbench.bench.open_loop" },
   { name = "memory", module = "specbench.bench.memory" },
   { name = "start", module = "specbench.bench.start" },
@@ -19,14 +20,17 @@ local self = {
   summary = "Measure specbench itself: CPU a chunk, distance from the truth",
   description = "`specbench bench client --url URL` drives any server and prints what the client cost; with --out "
     .. "it writes the figures as JSON. All else runs against simulators of our own: client (CPU a chunk and distance "
-    .. "from the truth, beside a bare epoll client and aiohttp where they are there: tests/bench/README.md), loop "
-    .. "(how late an open loop sends), memory, start, analysis (speed of report), or all of it.",
-  positionals = { { name = "WHAT", optional = true, help = "client, loop, memory, start, analysis or all (default)" } },
+    .. "from the truth, beside a bare epoll client and aiohttp where they are there: tests/bench/README.md), "
+    .. "threads (what more I/O threads bring), loop (how late an open loop sends), memory, start, analysis (speed of "
+    .. "report), or all of it.",
+  positionals = { { name = "WHAT", optional = true,
+    help = "client, threads, loop, memory, start, analysis or all (default)" } },
   options = command.options {
     { long = "url", arg = "URL", help = "server to drive; default: simulators of our own" },
     { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1, help = "requests in flight" },
     { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (4 a stream)" },
     { long = "tokens", arg = "T", type = "int", min = 1, default = 256, help = "tokens of an answer" },
+    command.io_threads,
     { long = "out", short = "o", arg = "FILE", help = "write the figures as JSON" },
     { long = "records", arg = "FILE", hidden = true, help = "with --url: write the run's records" },
     { long = "long", type = "flag", help = "the open loop for 30 s" },
@@ -51,7 +55,7 @@ end
 local function drive_url(options)
   local streams = options.concurrency or 64
   local run, m, cost = drive.load(options.url:gsub("/+$", ""), streams, options.requests or 4 * streams,
-    options.tokens)
+    options.tokens, options.io_threads)
   print(("%d streams: %d of %d requests, %d chunks, %.2f us CPU a chunk, ITL p50/p99 %s/%s ms, "
     .. "TTFT p50/p99 %s/%s ms, %.0f MB"):format(streams, m.completed, m.requests, cost.chunks,
       cost.cpu_us / cost.chunks, format(m["itl_chunk_ms.p50"], 2), format(m["itl_chunk_ms.p99"], 2),
@@ -78,8 +82,8 @@ local function choose(what)
     if what == "all" or what == part.name then chosen[#chosen + 1] = part end
   end
   if #chosen == 0 then
-    command.fail(("nothing called '%s' to measure: specbench bench client, loop, memory, start, analysis or all")
-      :format(what), 2)
+    command.fail(("nothing called '%s' to measure: specbench bench client, threads, loop, memory, start, analysis or "
+      .. "all"):format(what), 2)
   end
   return chosen
 end

@@ -27,6 +27,7 @@ local self = {
       help = "measure everything anew; what was there is moved aside, not deleted" },
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
+    command.io_threads,
     { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1,
       help = "how long a server may take to start" },
     { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },

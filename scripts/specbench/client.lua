@@ -19,11 +19,14 @@ end
 ---@param options { server: specbench.server|string, requests: table[], concurrency: integer?, rate: number?,
 ---  arrivals: "constant"|"poisson"|"gamma"?, burstiness: number?, seed: integer?, path: string?, timeout: number?,
 ---  chunk_timeout: number?, headers: string[]?, event_per_token: boolean?, keep_text: boolean?, whole: boolean?,
----  id_prefix: string?, clock_scale: number?, on_progress: fun(progress: table)?, api_key_file: string? }
+---  id_prefix: string?, clock_scale: number?, on_progress: fun(progress: table)?, api_key_file: string?,
+---  io_threads: integer? }
 ---  requests: { body = table or JSON string, prompt_id?, headers? }; rate: requests a second (open loop);
----  timeouts in seconds: timeout of a request (default none), chunk_timeout without a byte (default 300)
+---  timeouts in seconds: timeout of a request (default none), chunk_timeout without a byte (default 300);
+---  io_threads: loops that share the streams (default 1)
 ---@return specbench.run run userdata, see bindings/meta/sb/measure.lua
----@return { lag: table?, bytes: integer } client what the client says of itself, for specbench.certificate
+---@return { lag: sb.LoadLag?, bytes: integer, io_threads: integer } client what the client says of itself, for
+---  specbench.certificate
 function client.load(options)
   local url = check_server(options.server) .. (options.path or "/v1/chat/completions")
   local headers = { "Content-Type: application/json" }
@@ -51,7 +54,7 @@ function client.load(options)
     concurrency = options.concurrency or (not arrivals and #requests or nil),
     timeout = options.timeout, chunk_timeout = options.chunk_timeout or 300,
     event_per_token = options.event_per_token, keep_text = options.keep_text, whole = options.whole,
-    id_prefix = options.id_prefix or ("sb-%x"):format(clock.now()),
+    id_prefix = options.id_prefix or ("sb-%x"):format(clock.now()), io_threads = options.io_threads,
   })
   if options.on_progress then
     while not load:wait(PROGRESS_EVERY) do options.on_progress(load:progress()) end
@@ -60,7 +63,7 @@ function client.load(options)
   end
   local run = load:run()
   if options.clock_scale then run:set_clock_scale(options.clock_scale) end
-  return run, { lag = load:lag(), bytes = load:progress().bytes }
+  return run, { lag = load:lag(), bytes = load:progress().bytes, io_threads = load:io_threads() }
 end
 
 return client

@@ -55,6 +55,21 @@ describe("a results folder", function()
   end)
 end)
 
+describe("I/O threads", function()
+  it("are written into each cell, and make it no other cell", function()
+    assert.equal(0, w:run_grid("--only method=none --io-threads 2").status)
+    local used = {}
+    for _, text in pairs(w:cells "cells") do
+      local cell = require "cjson".decode(text)
+      used[cell.coordinates.concurrency] = cell.certificate.io_threads
+    end
+    assert.same({ 1, 2 }, used) -- one stream keeps one thread busy
+    local again = w:run_grid "--only method=none --io-threads 1"
+    assert.equal(0, again.status)
+    assert.truthy(again.err:find("nothing to do: all 2 cells are done", 1, true), again.err)
+  end)
+end)
+
 describe("a cell that cannot be kept", function()
   it("ends the run and its server with a line, and loses no other cell", function()
     w:write("grid.lua", w.round { chunk_timeout = 1 })

@@ -34,6 +34,10 @@ describe("a command line", function()
   it("with a malformed value says what an option takes", function()
     check("run round2 --speed 0", 2, "--speed", "from 0.001 to 1000")
     check("run round2 --repeats x", 2, "--repeats", "a whole number", "'x'")
+    for _, count in ipairs { "0", "65", "-1" } do
+      check("run round2 --io-threads " .. count, 2, "--io-threads needs a whole number from 1 to 64, not")
+      check("bench client --io-threads " .. count, 2, "--io-threads needs a whole number from 1 to 64, not")
+    end
     check("run round2 --out", 2, "--out needs a value")
   end)
 

@@ -34,7 +34,9 @@ describe("the certificate", function()
 
   it("falls with a single long lag, and with a full core", function()
     assert.is_false(certificate.judge(run_of_chunks(1), lag { max_ms = 21 }, metrics, 1).client_ok)
-    assert.is_false(certificate.judge(run_of_chunks(1), lag { cpu_share = 0.81 }, metrics, 1).client_ok)
+    local c = certificate.judge(run_of_chunks(1), lag { cpu_share = 0.81 }, metrics, 1)
+    assert.is_false(c.client_ok)
+    assert.truthy(c.reasons[1]:find("busiest I/O thread used 81 %% of a core .*%-%-io%-threads"))
   end)
 
   it("judges scaled runs in wall time", function()

@@ -30,6 +30,7 @@ local Load = {}
 ---@field event_per_token? boolean the engine sends one event a token: count so where nothing better is said
 ---@field keep_text? boolean records keep the answers' text
 ---@field whole? boolean the requests ask for one JSON answer, not for a stream
+---@field io_threads? integer 1 to 64, default 1: this many event loops, each on a thread of its own, share the streams
 
 ---@class sb.LoadProgress
 ---@field total integer requests
@@ -39,9 +40,11 @@ local Load = {}
 ---@field in_flight integer
 ---@field bytes integer of the bodies of ended requests
 
---- The first requests go out before it returns. To be held in a `<close>` variable.
+--- With one I/O thread the first requests go out before it returns, over connections kept from earlier loads.
+--- Several threads make their own connections; requests start in the same order, under the same bound. To be held
+--- in a `<close>` variable.
 ---@param options sb.LoadOptions
----@return sb.Load? load, string? message, string? code "invalid"
+---@return sb.Load? load, string? message, string? code "invalid", "io"
 function load.start(options) end
 
 --- Waits until every request has ended or the load was cancelled; one task at a time.
@@ -54,15 +57,20 @@ function Load:progress() end
 
 ---@class sb.LoadLag how late the client itself was: a 5 ms timer's lateness less the time spent on its own events
 ---@field samples integer
----@field p50_ms number
----@field p99_ms number
----@field max_ms number
----@field cpu_share number of one core, 0 to 1
+---@field p50_ms? number nil where the thread took no sample, as are the next two
+---@field p99_ms? number
+---@field max_ms? number
+---@field cpu_share number of one core, 0 to 1: the I/O thread's
 ---@field real_time boolean the client went before ordinary processes; false where the machine did not let it
+---@field threads? sb.LoadLag[] each one's, where there are several I/O threads
 
---- After the end.
+--- After the end. Of several I/O threads the worst of each figure, samples their sum.
 ---@return sb.LoadLag? lag nil where the load was too short to tell
 function Load:lag() end
+
+--- How many event loops do the I/O: `io_threads`, but never more than there are streams.
+---@return integer
+function Load:io_threads() end
 
 --- Ends what is in flight and sends nothing more; the records say "canceled".
 function Load:cancel() end

@@ -18,23 +18,32 @@ local clients = {}
 ---@field argv string[] what stands before its options
 ---@field options string[] that it alone takes
 
--- Beside this program, or in any build folder of the checkout.
-local function find_floor()
-  local candidates = { environment.executable:match "^(.*)/" .. "/tests/bench/floor" }
+---A program of tests/bench: beside this program, or in any build folder of the checkout.
+---@param tool string
+---@return string? path
+function clients.find_tool(tool)
+  local candidates = { ("%s/tests/bench/%s"):format(environment.executable:match "^(.*)/", tool) }
   for _, name in ipairs(fs.list(environment.home .. "/build") or {}) do
-    candidates[#candidates + 1] = ("%s/build/%s/tests/bench/floor"):format(environment.home, name)
+    candidates[#candidates + 1] = ("%s/build/%s/tests/bench/%s"):format(environment.home, name, tool)
   end
   for _, path in ipairs(candidates) do
     if fs.is_executable(path) then return path end
   end
 end
 
+---Our own client.
+---@param options string[]? that it alone takes
+---@return specbench.bench.client
+function clients.own(options)
+  return { name = "specbench", argv = { environment.executable, "bench", "client" }, options = options or {} }
+end
+
+---@param options string[]? that ours alone takes
 ---@return specbench.bench.client[] clients ours first
 ---@return string[] missing a line for each of the others that is not there
-function clients.find()
-  local list = { { name = "specbench", argv = { environment.executable, "bench", "client" }, options = {} } }
-  local missing = {}
-  local floor = find_floor()
+function clients.find(options)
+  local list, missing = { clients.own(options) }, {}
+  local floor = clients.find_tool "floor"
   if floor then
     list[#list + 1] = { name = "floor", argv = { floor }, options = { "--model", simulator.model } }
   else
@@ -79,6 +88,7 @@ end
 
 ---@class specbench.bench.load
 ---@field server string[] the simulator's pacing
+---@field start (fun(): specbench.server)? another server in the simulator's place; nothing is known of its truth
 ---@field stalls boolean? the server stands still now and then
 ---@field streams integer
 ---@field requests integer
@@ -93,7 +103,7 @@ end
 function clients.run(client, load)
   local folder <close> = process.scratch()
   local log, out, records = folder.path .. "/truth.jsonl", folder.path .. "/result.json", folder.path .. "/records.bin"
-  local sim <close> = simulator.start(log, load.server)
+  local sim <close> = load.start and load.start() or simulator.start(log, load.server)
   local argv = table.move(client.argv, 1, #client.argv, 1, {})
   table.move(client.options, 1, #client.options, #argv + 1, argv)
   local own = client.name == "specbench"
@@ -112,7 +122,7 @@ function clients.run(client, load)
   local figures = assert(json.decode(assert(fs.read(out))))
   local run = own and assert(measure.decode(assert(fs.read(records)))) or nil
   local opening = math.min(load.streams, load.requests)
-  figures.truth = truth.figures(log, run, drive.ID_PREFIX, opening)
+  figures.truth = load.start and {} or truth.figures(log, run, drive.ID_PREFIX, opening)
   figures.wall_s, figures.peak_mb, figures.server_cpu_s = cost.wall_s, cost.peak_mb, server_cpu
   figures.others = share_of_others(busy_after - busy, cpus, server_cpu, cost)
   if run then

@@ -37,19 +37,21 @@ end
 ---@param concurrency integer
 ---@param count integer requests
 ---@param tokens integer of an answer
+---@param io_threads integer
 ---@return specbench.run run
 ---@return table metrics
----@return { cpu_us: number, wall_s: number, chunks: integer, memory_mb: number, memory_peak_mb: number } cost of the
----  load alone, connections included; memory before any figure was computed
-function drive.load(url, concurrency, count, tokens)
+---@return { cpu_us: number, wall_s: number, chunks: integer, memory_mb: number, memory_peak_mb: number,
+---  io_threads: integer, lag: sb.LoadLag? } cost of the load alone, connections included; memory before any figure was
+---  computed
+function drive.load(url, concurrency, count, tokens, io_threads)
   local requests = drive.requests(count, tokens, model_of(url))
   local cpu, wall = clock.cpu(), clock.now()
-  local run = client.load { server = url, requests = requests, concurrency = concurrency, event_per_token = true,
-    id_prefix = drive.ID_PREFIX }
+  local run, itself = client.load { server = url, requests = requests, concurrency = concurrency,
+    event_per_token = true, id_prefix = drive.ID_PREFIX, io_threads = io_threads }
   cpu, wall = clock.cpu() - cpu, clock.now() - wall
   local resident, peak = process.memory "self"
   local cost = { cpu_us = cpu / 1e3, wall_s = wall / 1e9, chunks = run:chunks(), memory_mb = resident,
-    memory_peak_mb = peak }
+    memory_peak_mb = peak, io_threads = itself.io_threads, lag = itself.lag }
   return run, run:metrics(), cost
 end
 
@@ -65,7 +67,7 @@ function drive.write(path, m, cost)
     ttft_ms = pair(m, "ttft_ms"), itl_ms = pair(m, "itl_chunk_ms"), tpot_ms = pair(m, "tpot_ms"),
     itl_token_ms = pair(m, "itl_token_ms"), duration_s = m.duration, completed = m.completed,
     chunks = cost.chunks, cpu_us_per_chunk = cost.cpu_us / cost.chunks, memory_mb = cost.memory_mb,
-    memory_peak_mb = cost.memory_peak_mb,
+    memory_peak_mb = cost.memory_peak_mb, io_threads = cost.io_threads, lag = cost.lag,
   } .. "\n")
 end
 

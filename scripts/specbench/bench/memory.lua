@@ -12,7 +12,7 @@ local RECORDED = { server = { "--step-ms", "10" }, streams = 512, requests = 512
 local MILLION = 1000000
 
 local function peak_of(streams)
-  local figures = clients.run(clients.find()[1],
+  local figures = clients.run(clients.own(),
     { server = { "--step-ms", "10" }, streams = streams, requests = MANY, tokens = 32 })
   return figures.memory_peak_mb
 end
@@ -32,7 +32,7 @@ end
 ---@return table figures
 function memory.run()
   local few, many = peak_of(FEW), peak_of(MANY)
-  local _, run = clients.run(clients.find()[1], RECORDED)
+  local _, run = clients.run(clients.own(), RECORDED)
   local bytes, chunks = run:encode(), run:chunks()
   local million = million_of(bytes)
   local figures = {

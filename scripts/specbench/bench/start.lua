@@ -47,7 +47,7 @@ function start.run()
   local up = median_of(function(i) return one_cell(i, "up", "--engine", "external:sim", "--url", sim.url) end)
   local own = median_of(function(i) return one_cell(i, "own", "--speed", "100") end)
   sim:stop()
-  local opened = clients.run(clients.find()[1],
+  local opened = clients.run(clients.own(),
     { server = { "--step-ms", "10" }, streams = STREAMS, requests = STREAMS, tokens = 8 })
   local figures = {
     version_ms = version, round_ms = up, round_with_server_ms = own, connections = STREAMS,

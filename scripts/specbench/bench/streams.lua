@@ -69,10 +69,10 @@ local function right(title)
   return { title = title, align = "right" }
 end
 
----@param options { concurrency: integer?, requests: integer?, tokens: integer }
+---@param options { concurrency: integer?, requests: integer?, tokens: integer, io_threads: integer }
 ---@return table[] figures one a load and client
 function streams.run(options)
-  local found, missing = clients.find()
+  local found, missing = clients.find { "--io-threads", tostring(options.io_threads) }
   local costs, truths, all = {}, {}, {}
   for _, load in ipairs(chosen(options)) do
     local results = {}

@@ -56,6 +56,11 @@ local groups = {
   },
 }
 
+-- Of every command that loads a server. How a load is driven is no part of what a cell is, so cells' identities do
+-- not have it; each one's certificate says how many there were.
+command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, max = 64, default = 1,
+  help = "threads that share the client's streams, where one core is not enough" }
+
 ---Options of the named groups, then the given ones.
 ---@param list (string|specbench.cli.option)[]
 ---@return specbench.cli.option[]

@@ -84,6 +84,7 @@ local function job_of(r, cell, engine, known, options)
     engine_version = version, server = server, server_key = json.encode(server), workload = work,
     warmup = r.warmup or 1,
     slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
+    io_threads = options.io_threads,
     clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,
     key = round.key(r, cell, nil, cell.repetition),
     baseline = round.baseline_key(r, cell, cell.repetition),

@@ -77,6 +77,7 @@ local function run_load(job, server, requests, on_progress, keep_text)
     timeout = job.timeout, chunk_timeout = job.chunk_timeout,
     event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
     id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale, on_progress = on_progress,
+    io_threads = job.io_threads,
   }
 end
 

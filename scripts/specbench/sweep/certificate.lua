@@ -7,24 +7,27 @@ local certificate = {}
 
 local LAG_P99_MS, LAG_P99_SHARE = 1, 0.05  -- 99 % of our own lags stay under 1 ms or 5 % of the usual gap
 local LAG_MAX_MS, LAG_MAX_GAPS = 20, 2     -- and none is longer than 20 ms or two gaps
-local CPU_SHARE = 0.8                      -- of a core: beyond it the loop queues
+local CPU_SHARE = 0.8                      -- of a core: beyond it a loop queues
 
 ---@class specbench.certificate
 ---@field client_ok boolean? nil where the load was too short to tell
 ---@field reasons string[] why it is not
----@field lag { samples: integer, p50_ms: number, p99_ms: number, max_ms: number, cpu_share: number }?
+---@field lag sb.LoadLag? the worst of all I/O threads; `threads` has each one's where there are several
+---@field io_threads integer? how many there were
 ---@field send_late_ms { p50: number, p99: number }? open loop: sends against the plan
 ---@field bytes integer of answers read
 ---@field chunks integer
 
 ---@param run specbench.run
----@param itself { lag: table?, bytes: integer } what client.load says of the client
+---@param itself { lag: sb.LoadLag?, bytes: integer, io_threads: integer? } what client.load says of the client
 ---@param metrics table<string, number> of the run, in the scaled clock's time; the certificate is judged in wall time
 ---@param clock_scale number
 ---@return specbench.certificate
 function certificate.judge(run, itself, metrics, clock_scale)
   local lag = itself.lag
-  local result = { lag = lag, chunks = run:chunks(), bytes = itself.bytes, reasons = json.array {} }
+  local result = {
+    lag = lag, io_threads = itself.io_threads, chunks = run:chunks(), bytes = itself.bytes, reasons = json.array {},
+  }
   if metrics["send_late_ms.p50"] then
     result.send_late_ms = {
       p50 = metrics["send_late_ms.p50"] / clock_scale, p99 = metrics["send_late_ms.p99"] / clock_scale,
@@ -39,8 +42,8 @@ function certificate.judge(run, itself, metrics, clock_scale)
   end
   object(lag.p99_ms > p99_bound, "the client's own lag had p99 %.2f ms (bound %.2f)", lag.p99_ms, p99_bound)
   object(lag.max_ms > max_bound, "the client stood still for %.1f ms (bound %.1f)", lag.max_ms, max_bound)
-  object(lag.cpu_share > CPU_SHARE, "the client used %.0f %% of a core (bound %.0f)", 100 * lag.cpu_share,
-    100 * CPU_SHARE)
+  object(lag.cpu_share > CPU_SHARE, "the client's busiest I/O thread used %.0f %% of a core (bound %.0f); "
+    .. "--io-threads spreads the streams over more", 100 * lag.cpu_share, 100 * CPU_SHARE)
   result.client_ok = #result.reasons == 0
   return result
 end

@@ -1,0 +1,81 @@
+-- What more I/O threads bring: the same load over 1, 2 and 4 of them, where the machine has the cores to show it.
+
+local clients = require "specbench.bench.clients"
+local process = require "specbench.bench.process"
+local server = require "specbench.server"
+local text_table = require "specbench.report.text_table"
+
+local threads = {}
+
+local COUNTS = { 1, 2, 4 }
+local NEAR_LIMIT = 90 -- percent of the core of a server with one thread
+
+-- A server on all cores where it is built; the simulator has one thread, and is the limit before our client is.
+local function flooded()
+  local flood = clients.find_tool "flood"
+  local function start()
+    return assert(server.start { argv = { flood, "--port", "{port}" }, ready = "/" })
+  end
+  return { name = flood and "flooded" or "flooded by the simulator", server = { "--flood" }, start = flood and start,
+    streams = 64, requests = 1024, tokens = flood and 4096 or 256 }
+end
+
+local function number(value, digits)
+  return value and ("%%.%df"):format(digits):format(value) or "-"
+end
+
+local function row(load, count, f, one)
+  local rate = f.chunks / f.duration_s
+  local itl, true_itl = f.itl_ms, f.truth.itl_ms
+  return { load.name, load.streams, count, number(rate / 1e3, 1), number(rate * one.duration_s / one.chunks, 2),
+    number(f.cpu_us_per_chunk, 2), number(f.lag and 100 * f.lag.cpu_share, 0), number(f.lag and f.lag.p99_ms, 2),
+    number(100 * f.server_cpu_s / f.duration_s, 0), number(100 * f.others, 0),
+    number(itl and itl.p99, 2), number(true_itl and true_itl.p99, 2), load.requests - f.completed }
+end
+
+local function right(title)
+  return { title = title, align = "right" }
+end
+
+-- What the figures cannot show on this machine, or against this server.
+local function caveats(all, cpus)
+  local lines, most = {}, COUNTS[#COUNTS]
+  if cpus < 2 * most then
+    lines[#lines + 1] = ("server and client share %d CPUs: that many cannot show how %d I/O threads scale.")
+      :format(cpus, most)
+  end
+  for _, item in ipairs(all) do
+    if item.truth.chunks and 100 * item.server_cpu_s / item.duration_s > NEAR_LIMIT then
+      lines[#lines + 1] = ("%s, %d I/O threads: the simulator's one thread was the limit."):format(item.load,
+        item.io_threads)
+    end
+  end
+  return lines
+end
+
+---@return table[] figures one a load and number of threads
+function threads.run()
+  local loads = { flooded(), { name = "paced 10 ms", server = { "--step-ms", "10" }, streams = 2048, requests = 4096,
+    tokens = 256 } }
+  local rows, all = {}, {}
+  local _, cpus = process.machine()
+  for _, load in ipairs(loads) do
+    local one
+    for _, count in ipairs(COUNTS) do
+      local f = clients.run(clients.own { "--io-threads", tostring(count) }, load)
+      f.load, one = load.name, one or f
+      rows[#rows + 1] = row(load, count, f, one)
+      all[#all + 1] = f
+    end
+  end
+  io.stdout:write(("One load over several I/O threads (%d CPUs)\n"):format(cpus), text_table.render {
+    columns = { { title = "load" }, right "streams", right "I/O threads", right "k chunks/s", right "x 1 thread",
+      right "CPU us/chunk", right "busiest thread CPU %", right "lag p99 ms", right "server CPU %",
+      right "others CPU %", right "ITL p99 ms", right "truth", right "failed" },
+    rows = rows,
+  })
+  for _, line in ipairs(caveats(all, cpus)) do io.stdout:write(line, "\n") end
+  return all
+end
+
+return threads
