@@ -20,8 +20,8 @@ int64_t sb_clock_wall(void);
 int64_t sb_clock_process_cpu(void);
 int64_t sb_clock_thread_cpu(void);
 
-/* Installs a virtual clock that stands at *time (NULL: back to the real one). For tests, and
- * only while no I/O thread runs. */
+/* Installs a virtual clock that stands at *time (NULL: back to the real one). For tests, and only while no I/O
+ * thread runs. */
 void sb_clock_set_virtual(const int64_t *time);
 
 /* "monotonic" or "virtual": what provenance records. */

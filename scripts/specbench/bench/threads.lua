@@ -46,7 +46,7 @@ local function caveats(all, cpus)
   end
   for _, item in ipairs(all) do
     if item.truth.chunks and 100 * item.server_cpu_s / item.duration_s > NEAR_LIMIT then
-      lines[#lines + 1] = ("%s, %d I/O threads: the simulator's one thread was the limit."):format(item.load,
+      lines[#lines + 1] = ("%s over %d: the simulator's one thread was the limit."):format(item.load,
         item.io_threads)
     end
   end
