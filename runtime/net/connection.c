@@ -108,17 +108,15 @@ static void leave_pool(sb_connection *c)
 void sb_connection_close(sb_connection *c)
 {
   bool polled = c->socket >= 0;
-  if (polled)
-    uv_poll_stop(&c->poll);
+  if (polled) /* before its number may be another thread's socket */
+    uv_close((uv_handle_t *)&c->poll, on_connection_closed);
   if (c->dial)
     sb_dial_close(c->dial);
   else if (polled)
     close(c->socket);
   c->dial = NULL;
   c->socket = -1;
-  if (polled)
-    uv_close((uv_handle_t *)&c->poll, on_connection_closed);
-  else
+  if (!polled)
     free(c);
 }
 
