@@ -226,7 +226,7 @@ sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint
 
 void sb_shard_start(sb_shard *shard)
 {
-  sb_urgency_begin();
+  sb_urgency_begin(shard->plan->shards);
   shard->urgent = true;
   send_ready(shard);
   /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */

@@ -11,11 +11,17 @@ static int policy(void)
   return sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
 }
 
-bool sb_urgency_begin(void)
+static bool leaves_half(uint32_t threads)
+{
+  cpu_set_t cpus;
+  return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && threads <= (uint32_t)CPU_COUNT(&cpus) / 2;
+}
+
+bool sb_urgency_begin(uint32_t threads)
 {
   if (loads++ == 0) {
     struct sched_param urgent = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
-    raised = policy() == SCHED_OTHER && sched_getparam(0, &before) == 0 &&
+    raised = leaves_half(threads) && policy() == SCHED_OTHER && sched_getparam(0, &before) == 0 &&
              sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &urgent) == 0;
   }
   return raised;

@@ -2,14 +2,17 @@
 #define SB_URGENCY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* While a load runs, its thread goes before everything else on its core (SCHED_FIFO): the kernel likes to wake the
  * reader of a local connection on the very core on which the writer is busy, where it then waits some milliseconds
  * for its turn, and its times with it. Needs root, CAP_SYS_NICE or an RLIMIT_RTPRIO; without them nothing changes.
- * Processes and threads that are started meanwhile are ordinary ones. */
+ * Processes and threads that are started meanwhile are ordinary ones. At least half of the CPUs are left to ordinary
+ * processes: a server that shares them all with urgent threads would be measured starving. */
 
-/* For the calling thread, as often as there are loads on it; true: it has real-time priority now. */
-bool sb_urgency_begin(void);
+/* For the calling thread, one of `threads` that drive a load, as often as there are loads on it; true: it has
+ * real-time priority now. */
+bool sb_urgency_begin(uint32_t threads);
 
 /* Once for each call of the above, on the same thread; the last one makes it an ordinary thread again. */
 void sb_urgency_end(void);

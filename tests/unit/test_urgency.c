@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/wait.h>
@@ -12,12 +13,16 @@
 #include "load/urgency.h"
 
 static bool allowed;
+static uint32_t half; /* of the CPUs */
 
 static int find_out(void **state)
 {
   (void)state;
   struct sched_param urgent = { .sched_priority = 1 }, ordinary = { 0 };
-  allowed = sched_setscheduler(0, SCHED_FIFO, &urgent) == 0;
+  cpu_set_t cpus;
+  assert_int_equal(sched_getaffinity(0, sizeof cpus, &cpus), 0);
+  half = (uint32_t)CPU_COUNT(&cpus) / 2;
+  allowed = half > 0 && sched_setscheduler(0, SCHED_FIFO, &urgent) == 0;
   sched_setscheduler(0, SCHED_OTHER, &ordinary);
   return 0;
 }
@@ -32,9 +37,9 @@ static void a_thread_is_urgent_while_any_load_runs(void **state)
   (void)state;
   assert_int_equal(policy(), SCHED_OTHER);
   int during = allowed ? SCHED_FIFO : SCHED_OTHER;
-  assert_int_equal(sb_urgency_begin(), allowed);
+  assert_int_equal(sb_urgency_begin(1), allowed);
   assert_int_equal(policy(), during);
-  assert_int_equal(sb_urgency_begin(), allowed);
+  assert_int_equal(sb_urgency_begin(1), allowed);
   sb_urgency_end();
   assert_int_equal(policy(), during);
   sb_urgency_end();
@@ -44,7 +49,7 @@ static void a_thread_is_urgent_while_any_load_runs(void **state)
 static void what_is_started_meanwhile_is_not(void **state)
 {
   (void)state;
-  sb_urgency_begin();
+  sb_urgency_begin(1);
   pid_t child = fork();
   if (child == 0)
     _exit(policy() == SCHED_OTHER ? 0 : 1);
@@ -58,11 +63,21 @@ static void it_can_be_raised_again(void **state)
 {
   (void)state;
   for (int i = 0; i < 3; i++) {
-    assert_int_equal(sb_urgency_begin(), allowed);
+    assert_int_equal(sb_urgency_begin(1), allowed);
     assert_int_equal(policy(), allowed ? SCHED_FIFO : SCHED_OTHER);
     sb_urgency_end();
     assert_int_equal(policy(), SCHED_OTHER);
   }
+}
+
+static void half_of_the_cpus_are_left_to_others(void **state)
+{
+  (void)state;
+  assert_int_equal(sb_urgency_begin(half), allowed);
+  sb_urgency_end();
+  assert_false(sb_urgency_begin(half + 1));
+  assert_int_equal(policy(), SCHED_OTHER);
+  sb_urgency_end();
 }
 
 int main(void)
@@ -71,6 +86,7 @@ int main(void)
     cmocka_unit_test(a_thread_is_urgent_while_any_load_runs),
     cmocka_unit_test(what_is_started_meanwhile_is_not),
     cmocka_unit_test(it_can_be_raised_again),
+    cmocka_unit_test(half_of_the_cpus_are_left_to_others),
   };
   return cmocka_run_group_tests(tests, find_out, NULL);
 }
