@@ -240,6 +240,11 @@ describe("acceptance from counters", function()
     assert.is_truthy(got.note:find("steps without a draft", 1, true))
   end)
 
+  it("warns where steps without a match are counted", function()
+    local got = engine.load("vllm").acceptance(delta, { method = "ngram_gpu", k = 3 })
+    assert.is_truthy(got.note:find("steps without a match count", 1, true))
+  end)
+
   it("has no rates where nothing was drafted", function()
     local got = engine.load("llamacpp").acceptance {
       ["llamacpp:spec_decode_num_drafts_total"] = 0,

@@ -12,8 +12,11 @@ local PREFIX = "vllm:spec_decode_num_"
 -- Neutral name -> vLLM's, where they differ.
 local METHOD_NAMES = { draft = "draft_model" }
 
--- Methods that sometimes propose nothing; such steps are not in the counters.
-local MAY_SKIP = base.set { "ngram", "ngram_gpu", "suffix" }
+-- What the counters say of methods that sometimes propose nothing. ngram_gpu fills k places on the GPU whether it
+-- found a match or not.
+local UNCOUNTED = "steps without a draft are not counted: the mean length is that of steps with one"
+local COUNTED = "steps without a match count as k rejected drafts: rate and mean length are those of all steps"
+local NOTES = { ngram = UNCOUNTED, suffix = UNCOUNTED, ngram_gpu = COUNTED }
 
 -- Both bounds are spelled out: left out, V1 looks for matches of 5 tokens, V0 for those of 1 to k.
 local function lookup_range(server)
@@ -95,11 +98,7 @@ local function command(server)
 end
 
 local function acceptance(delta, server)
-  local note
-  if server and MAY_SKIP[server.method] then
-    note = "steps without a draft are not counted: the mean length is that of steps with one"
-  end
-  return counters.acceptance(delta, PREFIX, note)
+  return counters.acceptance(delta, PREFIX, server and NOTES[server.method])
 end
 
 return base.engine {
