@@ -4,8 +4,8 @@ local bench = require "specbench"
 local data = require "specbench.dataset"
 local plan = require "specbench.experiment.plan"
 
--- k: one baseline (k = 0) for all of them
-local function grid(ks)
+-- k: one baseline (k = 0) for all of them; gpus: those that a method's server needs, by its k
+local function grid(ks, gpus)
   return bench.round {
     name = "grid",
     axes = { { "method", { "none", "draft" } }, { "k", ks or { 3 } }, { "concurrency", { 1, 2 } } },
@@ -14,7 +14,7 @@ local function grid(ks)
     server = function(c)
       local speculates = c.method == "draft"
       return { model = "qwen2.5-7b", method = c.method, k = speculates and c.k or nil,
-        draft = speculates and "qwen2.5-0.5b" or nil }
+        draft = speculates and "qwen2.5-0.5b" or nil, tensor_parallel = gpus and gpus[c.k] }
     end,
     workload = function(c)
       return {
@@ -32,10 +32,10 @@ local function word(job)
   return ("%s/%d/%d"):format(name, at.concurrency, job.repetition)
 end
 
-local function sessions_of(options, ks)
+local function sessions_of(options, ks, gpus)
   local all = { engine = "sim", repeats = 3 }
   for name, value in pairs(options or {}) do all[name] = value end
-  local the_plan, list = plan.new(grid(ks), all), {}
+  local the_plan, list = plan.new(grid(ks, gpus), all), {}
   for i, session in ipairs(the_plan.sessions) do
     local words = {}
     for j, batch in ipairs(session) do words[j] = word(batch[1]) end
@@ -84,6 +84,24 @@ describe("repeats of a baseline and its method", function()
     assert.equal("before and after", list[1].order)
     assert.equal("A/1/1 k1/1/1 A/2/1 k1/2/1 k1/1/2 k1/2/2", list[1].cells)
     assert.equal("k2/1/1 k2/2/1 k2/1/2 A/1/2 k2/2/2 A/2/2", list[2].cells)
+  end)
+
+  it("have it only beside those that fit beside it", function()
+    local function cells_of(gpus)
+      local list, cells = sessions_of({ engine = "vllm", gpus = { 0, 1, 2 }, repeats = 2 }, { 1, 2 }, gpus), {}
+      for i, session in ipairs(list) do cells[i] = session.cells end
+      return cells
+    end
+    assert.same({
+      "A/1/1 k1/1/1 A/2/1 k1/2/1 k1/1/2 k1/2/2",
+      "k2/1/1 k2/2/1 k2/1/2 k2/2/2",
+      "A/1/2 A/2/2",
+    }, cells_of { [2] = 3 })
+    assert.same({
+      "A/1/1 A/2/1",
+      "k1/1/1 k1/2/1 k1/1/2 k1/2/2",
+      "k2/1/1 k2/2/1 k2/1/2 A/1/2 k2/2/2 A/2/2",
+    }, cells_of { [1] = 3 })
   end)
 
   it("alternate on GPUs of a pool that holds both, and only there", function()

@@ -152,17 +152,18 @@ local function add_repeated(sessions, family, pool)
     return
   end
   local waves = waves_of(base, methods, pool)
-  local beside = pool.fits(jobs_of(waves[1], base))
-  if beside and #waves == 1 then
+  local function is_beside(wave) return pool.fits(jobs_of(wave, base)) end
+  local first, last = is_beside(waves[1]), is_beside(waves[#waves])
+  if first and #waves == 1 then
     add(take(methods, all), "interleaved")
     return
   end
-  if not beside then add(take({}, is_odd), "before and after", true) end
+  if not first then add(take({}, is_odd), "before and after", true) end
   for i, wave in ipairs(waves) do
-    local wanted = beside and (i == 1 and is_odd or i == #waves and is_even) or nil
+    local wanted = i == 1 and first and is_odd or i == #waves and last and is_even or nil
     add(take(wave, wanted), "before and after", true)
   end
-  if not beside then add(take({}, is_even), "before and after", true) end
+  if not last then add(take({}, is_even), "before and after", true) end
 end
 
 local function add_single(sessions, family, pool)
