@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "net/proxy.h"
 
 /* Easy handles kept for the next dial, and libcurl's smallest buffers: no body passes through them. */
 enum { KEPT_HANDLES = 16, BUFFER = 1024, UPLOAD_BUFFER = 16 * 1024 };
@@ -220,11 +221,7 @@ sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err)
   }
   curl_share_setopt(dialer->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
   curl_share_setopt(dialer->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-  /* a loopback server is never behind the user's proxy */
-  sb_strbuf_puts(&dialer->no_proxy, "127.0.0.1,localhost,::1");
-  const char *more = getenv("no_proxy");
-  if (more && *more)
-    sb_strbuf_printf(&dialer->no_proxy, ",%s", more);
+  sb_proxy_exceptions(&dialer->no_proxy);
   return dialer;
 }
 
@@ -244,26 +241,11 @@ void sb_dialer_free(sb_dialer *dialer)
   sb_strbuf_deinit(&dialer->no_proxy);
 }
 
-static bool is_loopback(const char *host)
-{
-  static const char *const names[] = { "127.0.0.1:", "localhost:", "[::1]:" };
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (!strncmp(host, names[i], strlen(names[i])))
-      return true;
-  return false;
-}
-
 bool sb_dialer_is_bare(const char *origin)
 {
-  static const char *const proxies[] = { "http_proxy", "all_proxy", "ALL_PROXY" };
-  if (strncmp(origin, "http://", 7) != 0)
-    return false;
-  if (is_loopback(origin + 7))
-    return true;
-  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
-    if (getenv(proxies[i]))
-      return false;
-  return true;
+  static const char scheme[] = "http://";
+  size_t size = sizeof scheme - 1;
+  return !strncmp(origin, scheme, size) && !sb_proxy_may_be_used(origin + size);
 }
 
 static sb_dial *take_dial(sb_dialer *dialer)

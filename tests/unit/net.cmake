@@ -1,4 +1,4 @@
-foreach(name sse oai prom loop response)
+foreach(name sse oai prom loop proxy response)
   sb_unit_test(${name} sb_net)
 endforeach()
 find_package(Threads REQUIRED)
