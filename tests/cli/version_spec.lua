@@ -7,7 +7,7 @@ local w
 before_each(function() w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new() end)
 after_each(function() w:remove() end)
 
--- `vllm --version` tells the one version, the server at /version the other. It answers every request with one token.
+-- `vllm --version` tells the one version, the server at /version the other (as JSON). It answers every request with one token.
 local PROGRAM = [[
 #!/usr/bin/env python3
 import sys
@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer(b'{"version": "%s"}' if self.path == "/version" else b"")
+        self.answer(b'{"version": %s}' if self.path == "/version" else b"")
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -42,7 +42,7 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), 
 ]]
 
 local function program(told, served)
-  w:write("vllm", PROGRAM:format(told, served))
+  w:write("vllm", PROGRAM:format(told, json.encode(served)))
   assert(os.execute(("chmod +x '%s/vllm'"):format(w.folder)))
   w:write("grid.lua", w.round())
 end
@@ -82,6 +82,14 @@ describe("a run", function()
     local trouble = "the command line was written for vllm 0.15.0, but the server says it is 0.14.1"
     assert.truthy(result.err:find("Warning: " .. trouble, 1, true), result.err)
     assert.equal(trouble, only_cell().engine.version_trouble)
+  end)
+
+  it("takes an answer that is no text for none", function()
+    program("0.15.0", 15)
+    models()
+    local result = run "--only method=none --set concurrency=1"
+    assert.equal(0, result.status, result.err)
+    assert.is_nil(only_cell().engine.version)
   end)
 
   it("says so where the version is not known", function()

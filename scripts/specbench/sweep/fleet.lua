@@ -26,7 +26,8 @@ local function ask_version(engine, s)
   for _, path in ipairs(engine.version.paths) do
     local response = http.get(s.url .. path)
     local answer = response and json.decode(response.body)
-    if type(answer) == "table" and answer[engine.version.field] then return answer[engine.version.field] end
+    local told = type(answer) == "table" and answer[engine.version.field]
+    if type(told) == "string" then return told end
   end
 end
 
@@ -59,30 +60,34 @@ local function complete(self, job, number, argv, env, config)
   return folder
 end
 
--- Starts the slot's server, or takes the one that is up.
-local function start(self, slot)
-  local job, engine, options = slot.job, self.plan.engine, self.options
-  local argv, env, url, config = plan.command(self.plan, job, slot.gpus)
-  local folder = complete(self, job, slot.number, argv, env, config)
-  local s, message
-  if not engine.capabilities.spawn then
-    s = server.external(url)
-    local up
-    up, message = http.get(s.url .. engine.ready.path)
-    if not up then return nil, "the server is not up: " .. message end
-  else
-    s, message = server.start {
+-- The slot's server, started or taken as it is; or nil and why it is not to be had.
+local function bring_up(self, slot, argv, env, url)
+  local engine, options = self.plan.engine, self.options
+  if engine.capabilities.spawn then
+    return server.start {
       argv = argv, env = env, log = self.store:log("server-" .. slot.number), gpus = slot.gpus,
       ready = engine.ready.path, timeout = options.ready_timeout or engine.ready.timeout_s, grace = options.grace,
       host = options.host, port = options.port,
     }
-    if not s then return nil, message end
   end
-  s.model = engine.served_name(job.server)
-  s.version = ask_version(engine, s)
-  check_version(self, job, s)
-  s.profile_folder = folder
+  local s = server.external(url)
+  local up, message = http.get(s.url .. engine.ready.path)
+  if not up then return nil, "the server is not up: " .. message end
   return s
+end
+
+-- From the moment it is up a server is the fleet's, so that it ends with it whatever fails here.
+local function start(self, key)
+  local slot, engine = self.slots[key], self.plan.engine
+  local argv, env, url, config = plan.command(self.plan, slot.job, slot.gpus)
+  local folder = complete(self, slot.job, slot.number, argv, env, config)
+  local s, message = bring_up(self, slot, argv, env, url)
+  self.up[key], self.lost[key] = s, message
+  if not s then return end
+  s.model = engine.served_name(slot.job.server)
+  s.profile_folder = folder
+  s.version = ask_version(engine, s)
+  check_version(self, slot.job, s)
 end
 
 ---@param session specbench.session
@@ -113,9 +118,7 @@ function Fleet:need(keys, on_start)
   if #missing == 0 then return end
   if on_start then on_start() end
   local begun = clock.now()
-  task.each(missing, function(_, key)
-    self.up[key], self.lost[key] = start(self, self.slots[key])
-  end)
+  task.each(missing, function(_, key) start(self, key) end)
   self.seconds = self.seconds + (clock.now() - begun) / 1e9
 end
 
