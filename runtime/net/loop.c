@@ -70,11 +70,12 @@ void sb_loop_undefer(sb_loop *loop, sb_deferred *call)
     uv_idle_stop(&loop->awake);
 }
 
-/* Calls queued by these calls wait for the next round, so that sockets are never starved. */
-static void run_deferred(sb_loop *loop)
+/* False where there were none. Calls queued by these calls wait for the next round, so that sockets are never
+ * starved. */
+static bool run_deferred(sb_loop *loop)
 {
   if (!loop->first)
-    return;
+    return false;
   sb_loop_defer(loop, &loop->end);
   while (loop->first != &loop->end) {
     sb_deferred *call = loop->first;
@@ -82,6 +83,7 @@ static void run_deferred(sb_loop *loop)
     call->run(call);
   }
   sb_loop_undefer(loop, &loop->end);
+  return true;
 }
 
 bool sb_loop_poll(sb_loop *loop)
@@ -92,6 +94,6 @@ bool sb_loop_poll(sb_loop *loop)
 
 bool sb_loop_step(sb_loop *loop)
 {
-  run_deferred(loop);
-  return uv_run(&loop->uv, UV_RUN_ONCE) || loop->first;
+  bool ran = run_deferred(loop);
+  return uv_run(&loop->uv, ran ? UV_RUN_NOWAIT : UV_RUN_ONCE) || loop->first;
 }

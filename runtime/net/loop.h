@@ -27,8 +27,8 @@ uv_loop_t *sb_loop_uv(sb_loop *loop);
 void sb_loop_defer(sb_loop *loop, sb_deferred *call);
 void sb_loop_undefer(sb_loop *loop, sb_deferred *call); /* takes it back; no effect where not queued */
 
-/* Waits for events once and handles them (deferred calls first). Returns false when nothing is left that
- * could ever happen. */
+/* Handles deferred calls, then events; waits for these only where there were no calls, for what the caller goes
+ * on for may have come with them. Returns false when nothing is left that could ever happen. */
 bool sb_loop_step(sb_loop *loop);
 
 /* The same without waiting. */

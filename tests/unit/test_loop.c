@@ -178,6 +178,30 @@ static void a_timer_fires_once_and_never_early(void **state)
     sb_loop_step(loop);
 }
 
+static void on_late(uv_timer_t *timer)
+{
+  *(bool *)timer->data = true;
+}
+
+static void a_step_with_calls_waits_for_no_event(void **state)
+{
+  (void)state;
+  bool late = false;
+  uv_timer_t timer;
+  uv_timer_init(sb_loop_uv(loop), &timer);
+  timer.data = &late;
+  uv_timer_start(&timer, on_late, 200, 0);
+  noted a = make('a');
+  sb_loop_defer(loop, &a.call);
+  assert_true(sb_loop_step(loop));
+  assert_string_equal(order, "a");
+  assert_false(late);
+  assert_false(sb_loop_step(loop)); /* the timer was the last thing that could happen */
+  assert_true(late);
+  uv_close((uv_handle_t *)&timer, NULL);
+  sb_loop_step(loop);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -187,6 +211,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(a_call_taken_back_does_not_run, open_loop, close_loop),
     cmocka_unit_test_setup_teardown(a_call_may_take_back_one_of_the_same_round, open_loop, close_loop),
     cmocka_unit_test_setup_teardown(a_loop_with_nothing_left_says_so, open_loop, close_loop),
+    cmocka_unit_test_setup_teardown(a_step_with_calls_waits_for_no_event, open_loop, close_loop),
     cmocka_unit_test_setup_teardown(a_timer_fires_once_and_never_early, open_loop, close_loop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
