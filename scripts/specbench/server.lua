@@ -117,12 +117,13 @@ function server.start(options)
     argv = argv, env = env, cwd = options.cwd, log = log, grace = self.grace,
   }
   if not self.process then return nil, message end
+  -- also where the task that waits for it is cancelled
+  local _unless_ready <close> = setmetatable({}, { __close = function()
+    if not self.ready_seconds then self:__close() end
+  end })
   local ready
   ready, message = await_ready(self, options.ready, options.timeout or 600)
-  if not ready then
-    self:stop()
-    return nil, message
-  end
+  if not ready then return nil, message end
   self.ready_seconds = (clock.now() - begun) / 1e9
   self.passing_log = not options.log
   return self

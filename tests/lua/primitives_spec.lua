@@ -243,6 +243,22 @@ describe("a process", function()
     assert.is_true((b:join()))
   end)
 
+  it("that was to become a server ends with the task that started it", function()
+    local folder = server.scratch()
+    local argv = { "sh", "-c", "echo $$ >pid; exec sleep 100" }
+    local starting <close> = task.spawn(require("specbench.server").start, { argv = argv, cwd = folder })
+    local pid, begun
+    repeat
+      task.sleep(0.01)
+      pid = tonumber(fs.read(folder .. "/pid") or "")
+    until pid
+    starting:cancel()
+    begun = clock.now()
+    while fs.stat("/proc/" .. pid) and clock.now() - begun < 10e9 do task.sleep(0.01) end
+    assert.is_nil((fs.stat("/proc/" .. pid)))
+    fs.remove(folder)
+  end)
+
   it("finds free ports", function()
     local port = proc.free_port()
     assert.is_false(proc.port_taken("127.0.0.1", port))
