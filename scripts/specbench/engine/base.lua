@@ -139,23 +139,12 @@ end
 
 ---@class specbench.engine.ready
 ---@field path string answered with 200 once the server is ready
----@field then_path string|nil and this one after it
 ---@field timeout_s number
----@field interval_s number between two questions, at least
 
 ---@class specbench.engine.capabilities
----@field min_tokens boolean the request may force a least number of tokens
----@field ignore_eos boolean
----@field continuous_usage boolean every chunk carries usage
----@field token_ids boolean chunks can carry token ids
----@field token_timings boolean every chunk can carry timings.predicted_n
----@field per_request_acceptance boolean the last chunk says what was drafted and accepted
 ---@field prefix_cache_reset boolean
----@field forced_acceptance boolean
 ---@field chunk_is_step boolean a chunk is what one engine step brought
 ---@field event_per_token boolean a chunk with text is one token, half UTF-8 characters aside
----@field stream_keep_alive boolean the connection can be used again after a streamed answer
----@field tokenize boolean
 ---@field spawn boolean specbench starts it
 
 -- What the version that will serve is too old for, or too new.

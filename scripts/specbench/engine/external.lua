@@ -46,18 +46,9 @@ local external = complete {
   name = "external",
   description = "a server that already runs",
   capabilities = {
-    min_tokens = false,
-    ignore_eos = false,
-    continuous_usage = false,
-    token_ids = false,
-    token_timings = false,
-    per_request_acceptance = false,
     prefix_cache_reset = false,
-    forced_acceptance = false,
     chunk_is_step = false,
     event_per_token = false,
-    stream_keep_alive = true,
-    tokenize = false,
     spawn = false,
   },
   served_name = served_name,
@@ -65,7 +56,7 @@ local external = complete {
   acceptance = function()
     return nil, NO_COUNTERS
   end,
-  ready = { path = "/v1/models", timeout_s = 30, interval_s = 1 },
+  ready = { path = "/v1/models", timeout_s = 30 },
   version = { paths = { "/version" }, field = "version" },
   metrics = { path = "/metrics", names = {} },
 }
@@ -85,7 +76,7 @@ function external.with_dialect(engine)
   copy.name = "external:" .. engine.name
   copy.description = "a server that already runs and speaks " .. engine.name .. "'s dialect"
   copy.served_name = served_name
-  copy.ready = { path = engine.ready.path, timeout_s = 30, interval_s = 1 }
+  copy.ready = { path = engine.ready.path, timeout_s = 30 }
   return complete(copy)
 end
 

@@ -140,18 +140,9 @@ return base.engine {
   name = "llamacpp",
   description = "llama.cpp (llama-server)",
   capabilities = {
-    min_tokens = false,
-    ignore_eos = true,
-    continuous_usage = false,
-    token_ids = false,
-    token_timings = true,
-    per_request_acceptance = true,
     prefix_cache_reset = false,
-    forced_acceptance = true,
     chunk_is_step = false,
     event_per_token = true,
-    stream_keep_alive = false,
-    tokenize = true,
     spawn = true,
   },
   methods = base.set { "none", "draft", "eagle3", "mtp", "dflash", "dspark", "ngram" },
@@ -180,7 +171,7 @@ return base.engine {
   served_name = served_name,
   request = request,
   acceptance = acceptance,
-  ready = { path = "/health", timeout_s = 900, interval_s = 0.2 },
+  ready = { path = "/health", timeout_s = 900 },
   version = {
     probe = function(server) return { server.model.binary or "llama-server", "--version" } end,
     -- "version: 8140 (1a2b3c4)"; since August 2026 "version: 0.5.0 (build 10601, commit 1a2b3c4)"

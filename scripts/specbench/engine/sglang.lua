@@ -103,18 +103,9 @@ return base.engine {
   name = "sglang",
   description = "SGLang (sglang.launch_server)",
   capabilities = {
-    min_tokens = true,
-    ignore_eos = true,
-    continuous_usage = true,
-    token_ids = false,
-    token_timings = false,
-    per_request_acceptance = false,
     prefix_cache_reset = true,
-    forced_acceptance = true,
     chunk_is_step = false,
     event_per_token = false,
-    stream_keep_alive = true,
-    tokenize = false,
     spawn = true,
   },
   methods = base.set { "none", "draft", "eagle", "eagle3", "mtp", "ngram" },
@@ -136,7 +127,7 @@ return base.engine {
     env = { SGLANG_TORCH_PROFILER_DIR = "{output}" }, start = "/start_profile", stop = "/stop_profile",
   },
   -- /health generates a token: asked until the server is up, not while it is measured
-  ready = { path = "/health", then_path = "/v1/models", timeout_s = 900, interval_s = 1 },
+  ready = { path = "/health", timeout_s = 900 },
   version = {
     probe = function(server) return version.of_package(server.model.python, "sglang") end,
     read = version.last_line,

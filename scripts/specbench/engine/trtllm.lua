@@ -99,18 +99,9 @@ return base.engine {
   name = "trtllm",
   description = "TensorRT-LLM (trtllm-serve)",
   capabilities = {
-    min_tokens = true,
-    ignore_eos = true,
-    continuous_usage = true,
-    token_ids = false,
-    token_timings = false,
-    per_request_acceptance = false,
     prefix_cache_reset = false,
-    forced_acceptance = false,
     chunk_is_step = false,
     event_per_token = false,
-    stream_keep_alive = true,
-    tokenize = false,
     spawn = true,
   },
   methods = base.set { "none", "draft", "eagle3", "mtp", "ngram", "dflash" },
@@ -133,7 +124,7 @@ return base.engine {
   request = http.request,
   acceptance = acceptance,
   uses_gpus = true,
-  ready = { path = "/health", then_path = "/v1/models", timeout_s = 1800, interval_s = 1 },
+  ready = { path = "/health", timeout_s = 1800 },
   version = {
     -- the package tells its version as it is loaded
     probe = function(server) return { server.model.binary or "trtllm-serve", "--help" } end,

@@ -105,18 +105,9 @@ return base.engine {
   name = "vllm",
   description = "vLLM, engine V1 (vllm serve)",
   capabilities = {
-    min_tokens = true,
-    ignore_eos = true,
-    continuous_usage = true,
-    token_ids = true,
-    token_timings = false,
-    per_request_acceptance = false,
     prefix_cache_reset = true,
-    forced_acceptance = true,
     chunk_is_step = false,
     event_per_token = false,
-    stream_keep_alive = true,
-    tokenize = true,
     spawn = true,
   },
   methods = base.set {

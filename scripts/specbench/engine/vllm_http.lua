@@ -3,7 +3,7 @@
 local vllm_http = {
   -- Files that an earlier server left in that folder would be added to this one's counters.
   environment = { PROMETHEUS_MULTIPROC_DIR = false },
-  ready = { path = "/health", then_path = "/v1/models", timeout_s = 900, interval_s = 1 },
+  ready = { path = "/health", timeout_s = 900 },
   version = { paths = { "/version" }, field = "version" },
   tokenize = {
     path = "/tokenize",
