@@ -3,6 +3,9 @@
 local core = require "sb.task"
 local signal = require "sb.signal"
 
+-- A wake-up goes to all who wait, and each looks again: the one it is meant for may be cancelled before its turn.
+local ALL = math.maxinteger
+
 local task = { spawn = core.spawn, sleep = core.sleep, current = core.current }
 
 ---Runs f(...) as a task of its own for at most `seconds`; after that it is cancelled (its <close> run).
@@ -65,7 +68,7 @@ function task.gate(count)
   local open, missing = signal.new(), count
   return function()
     missing = missing - 1
-    if missing > 0 then open:wait() else open:notify(math.maxinteger) end
+    if missing > 0 then open:wait() else open:notify(ALL) end
   end
 end
 
@@ -81,7 +84,7 @@ end
 
 function semaphore:release()
   self.free = self.free + 1
-  self.turn:notify()
+  self.turn:notify(ALL)
 end
 
 ---@class specbench.channel
@@ -104,7 +107,7 @@ function channel:send(value)
   self.last = self.last + 1
   self.values[self.last] = value
   local mine = self.last
-  self.sent:notify()
+  self.sent:notify(ALL)
   while not self.closed and mine - self.first >= self.capacity do self.taken:wait() end
   return true
 end
@@ -118,15 +121,15 @@ function channel:receive()
   local value = self.values[self.first]
   self.values[self.first] = nil
   self.first = self.first + 1
-  self.taken:notify(math.maxinteger)
+  self.taken:notify(ALL)
   return value
 end
 
 ---Nothing more is sent; receivers get what is left.
 function channel:close()
   self.closed = true
-  self.sent:notify(math.maxinteger)
-  self.taken:notify(math.maxinteger)
+  self.sent:notify(ALL)
+  self.taken:notify(ALL)
 end
 
 return task

@@ -307,4 +307,49 @@ describe("tasks side by side", function()
     assert.truthy(message:find("broken on purpose", 1, true))
     assert.is_true(ended)
   end)
+
+  it("hold no more permits of a semaphore than it has, first come, first served", function()
+    local semaphore, order, held, most = bench.task.semaphore(2), {}, 0, 0
+    bench.task.each({ 1, 2, 3, 4, 5 }, function(i)
+      local _permit <close> = semaphore:acquire()
+      held = held + 1
+      most = math.max(most, held)
+      order[#order + 1] = i
+      bench.task.sleep(0.002)
+      held = held - 1
+    end)
+    assert.equal(2, most)
+    assert.same({ 1, 2, 3, 4, 5 }, order)
+  end)
+
+  it("send and receive through a channel, in order, until it is closed", function()
+    local channel, got = bench.task.channel(1), {}
+    local receiver <close> = task.spawn(function()
+      for value in function() return channel:receive() end do got[#got + 1] = value end
+    end)
+    for i = 1, 4 do assert.is_true(channel:send(i)) end
+    channel:close()
+    receiver:join()
+    assert.same({ 1, 2, 3, 4 }, got)
+    assert.same({ n = 2, nil, "closed" }, table.pack(channel:send(5)))
+  end)
+
+  it("lose neither permit nor value where the one woken for it is cancelled", function()
+    local semaphore, channel, seen = bench.task.semaphore(1), bench.task.channel(1), {}
+    semaphore:acquire()
+    local function hold()
+      semaphore:acquire()
+      seen.permit = true
+    end
+    local function receive() seen.value = channel:receive() end
+    local woken = { task.spawn(hold), task.spawn(receive) }
+    local _holder <close> = task.spawn(hold)
+    local _receiver <close> = task.spawn(receive)
+    task.sleep(0)
+    semaphore:release()
+    channel:send "value"
+    for _, first in ipairs(woken) do first:cancel() end
+    task.sleep(0.01)
+    assert.same({ permit = true, value = "value" }, seen)
+  end)
 end)
