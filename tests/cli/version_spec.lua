@@ -7,7 +7,8 @@ local w
 before_each(function() w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new() end)
 after_each(function() w:remove() end)
 
--- `vllm --version` tells the one version, the server at /version the other (as JSON). It answers every request with one token.
+-- `vllm --version` tells the one version, the server at /version the other (as JSON). It answers every request with
+-- one token.
 local PROGRAM = [[
 #!/usr/bin/env python3
 import sys
