@@ -5,6 +5,7 @@ local plan = require "specbench.experiment.plan"
 local progress = require "specbench.sweep.progress"
 local secrets = require "specbench.sweep.secrets"
 local store = require "specbench.sweep.store"
+local tables = require "specbench.tables"
 local text_table = require "specbench.report.text_table"
 
 local self = {
@@ -19,13 +20,6 @@ local self = {
   examples = { "specbench plan rounds/round2.lua --engine vllm --show-argv" },
 }
 
-local function sorted_names(map)
-  local names = {}
-  for name in pairs(map) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 local function quote(word)
   if word:match "^[%w%-_./=:,@%%+{}]+$" then return word end
   return "'" .. word:gsub("'", "'\\''") .. "'"
@@ -33,7 +27,7 @@ end
 
 -- As a shell takes it: `env -u NAME` unsets.
 local function command_line(argv, env)
-  local words, names = {}, sorted_names(env)
+  local words, names = {}, tables.keys(env)
   for _, name in ipairs(names) do
     if not env[name] then words[#words + 1] = (words[1] and "" or "env ") .. "-u " .. name end
   end
@@ -95,7 +89,7 @@ function self.run(options, positionals)
   for _, line in ipairs(plan.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local reasons = {}
   for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
-  for _, reason in ipairs(sorted_names(reasons)) do
+  for _, reason in ipairs(tables.keys(reasons)) do
     io.stdout:write(("Left out: %d cells: %s\n"):format(reasons[reason], reason))
   end
   local guess = plan.guess(the_plan)

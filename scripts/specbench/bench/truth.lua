@@ -2,6 +2,7 @@
 -- records of the run, else by the log's own figures.
 
 local json = require "specbench.json"
+local tables = require "specbench.tables"
 
 local truth = {}
 
@@ -28,9 +29,7 @@ end
 -- Linear between order statistics, milliseconds.
 local function pair(samples)
   if samples.count == 0 then return nil end
-  local keys = {}
-  for us in pairs(samples.by_us) do keys[#keys + 1] = us end
-  table.sort(keys)
+  local keys = tables.keys(samples.by_us)
   local function percentile(percent)
     local h = (samples.count - 1) * percent / 100
     local low = math.floor(h)

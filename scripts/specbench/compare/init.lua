@@ -1,6 +1,7 @@
 -- Two sets of results, joined cell by cell: ratios B / A, with intervals where both sides' repeats carry them.
 
 local stats = require "sb.stats"
+local tables = require "specbench.tables"
 local text_table = require "specbench.report.text_table"
 
 local compare = {
@@ -26,13 +27,6 @@ local MIN_REPEATS = 3
 ---@field axes string[] by which the cells were joined
 ---@field rows specbench.compare.row[]
 ---@field only { [1]: table[], [2]: table[] } coordinates of the cells that one side alone has
-
-local function sorted_keys(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
 
 local function axes_of(points)
   local set = {}
@@ -73,13 +67,13 @@ end
 -- "method=draft,none" of the axes that --only names.
 local function values_of(points, chosen)
   local words = {}
-  for _, name in ipairs(sorted_keys(chosen)) do
+  for _, name in ipairs(tables.keys(chosen)) do
     local seen = {}
     for _, point in ipairs(points) do
       local value = point.coordinates[name]
       if value ~= nil then seen[text_table.text(value)] = true end
     end
-    local values = sorted_keys(seen)
+    local values = tables.keys(seen)
     table.sort(values, value_before)
     if #values > 0 then words[#words + 1] = ("%s=%s"):format(name, table.concat(values, ",")) end
   end
@@ -88,7 +82,7 @@ end
 
 -- place -> { coordinates, points by repetition }; two different cells at one place cannot be told apart.
 local function index(points, axes, path)
-  local all = sorted_keys(axes_of(points))
+  local all = tables.keys(axes_of(points))
   local by_place = {}
   for _, point in ipairs(points) do
     local place = place_of(point.coordinates, axes)
@@ -193,7 +187,7 @@ end
 
 -- Whether all points, but for repeats, are one cell.
 local function lone_cell(points)
-  local axes = sorted_keys(axes_of(points))
+  local axes = tables.keys(axes_of(points))
   for _, point in ipairs(points) do
     if place_of(point.coordinates, axes) ~= place_of(points[1].coordinates, axes) then return false end
   end
@@ -221,7 +215,7 @@ function compare.join(sides, chosen)
   end
   local shared = {}
   for name in pairs(axes_of(points[1])) do shared[name] = axes_of(points[2])[name] end
-  local axes = sorted_keys(shared)
+  local axes = tables.keys(shared)
   if #axes == 0 and not (lone_cell(points[1]) and lone_cell(points[2])) then
     return nil, "the two sides have no axis in common, and not one cell each: there is nothing to join them by"
   end

@@ -2,6 +2,7 @@
 
 local compare = require "specbench.compare"
 local json = require "specbench.json"
+local tables = require "specbench.tables"
 local text_table = require "specbench.report.text_table"
 local verdict = require "specbench.analysis.verdict"
 
@@ -12,13 +13,6 @@ local NAMED = 20 -- cells of one side alone that the text names
 local titles = {
   total_throughput = "total throughput", output_throughput = "output throughput", ttft_ms = "TTFT", tpot_ms = "TPOT",
 }
-
-local function sorted_keys(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
 
 local function varying(result)
   local names = {}
@@ -51,7 +45,7 @@ local function notes(result)
     if row.simulated then simulated = simulated + 1 end
     if row.late then late = late + 1 end
   end
-  for _, why in ipairs(sorted_keys(counts)) do
+  for _, why in ipairs(tables.keys(counts)) do
     lines[#lines + 1] = ("No interval, the ratio alone, in %d of %d cells: %s"):format(counts[why], #result.rows, why)
   end
   if other_work > 0 then

@@ -17,6 +17,7 @@ local own = require "specbench.dataset.own"
 local profile = require "specbench.dataset.profile"
 local text = require "specbench.dataset.text"
 local token_count = require "specbench.dataset.token_count"
+local tables = require "specbench.tables"
 
 local data = { length_label = require "specbench.dataset.length" }
 
@@ -86,10 +87,7 @@ local TRIES = 1000
 
 ---@return string[] names of the datasets, sorted
 function data.names()
-  local names = {}
-  for name in pairs(LOADERS) do names[#names + 1] = name end
-  table.sort(names)
-  return names
+  return tables.keys(LOADERS)
 end
 
 ---@param dataset string
@@ -105,13 +103,6 @@ local function unknown(what, word, list)
     guess and (" (did you mean '%s'?)"):format(guess) or "", table.concat(list, ", "))
 end
 
-local function contains(list, wanted)
-  for _, value in ipairs(list) do
-    if value == wanted then return true end
-  end
-  return false
-end
-
 ---@return table? request the options with their defaults, checked
 ---@return string? message
 local function read_options(options)
@@ -121,10 +112,10 @@ local function read_options(options)
   local loader = LOADERS[name]
   if not loader then return nil, unknown("dataset", name, data.names()) end
   if loader.subsets then
-    request.subset = request.subset or contains(loader.subsets, "all") and "all" or nil
+    request.subset = request.subset or tables.contains(loader.subsets, "all") and "all" or nil
     if not request.subset then
       return nil, ("%s needs a subset: one of %s"):format(name, table.concat(loader.subsets, ", "))
-    elseif not contains(loader.subsets, request.subset) then
+    elseif not tables.contains(loader.subsets, request.subset) then
       return nil, unknown("subset of " .. name, tostring(request.subset), loader.subsets)
     end
   elseif request.subset then

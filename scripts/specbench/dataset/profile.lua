@@ -3,6 +3,7 @@
 local fs = require "sb.fs"
 local environment = require "sb.environment"
 local json = require "specbench.json"
+local tables = require "specbench.tables"
 
 local profile = {}
 
@@ -54,10 +55,7 @@ function profile.instruction(name)
   local all, message = load("instructions")
   if not all then return nil, message end
   if all[name] then return all[name] end
-  local names = {}
-  for known in pairs(all) do names[#names + 1] = known end
-  table.sort(names)
-  return nil, ("no instruction '%s'; there are %s"):format(name, table.concat(names, ", "))
+  return nil, ("no instruction '%s'; there are %s"):format(name, table.concat(tables.keys(all), ", "))
 end
 
 return profile

@@ -1,6 +1,7 @@
 --- What the engine files share: the command line's building blocks, and the two questions every
 --- engine answers about a server description in the same way, by tables instead of code.
 
+local tables = require "specbench.tables"
 local version = require "specbench.engine.version"
 
 local base = {}
@@ -78,12 +79,7 @@ end
 ---@param set table<string, boolean>
 ---@return string sorted, with commas
 function base.list(set)
-  local names = {}
-  for name in pairs(set) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return table.concat(names, ", ")
+  return table.concat(tables.keys(set), ", ")
 end
 
 ---@param names string[]

@@ -6,17 +6,11 @@
 ---   local ok, why = engine.check({ model = "qwen2.5-7b", method = "ngram", k = 3 }, vllm)
 
 local description = require "specbench.engine.description"
+local tables = require "specbench.tables"
 
 local engine = {
   names = { "sim", "vllm", "vllm_v0", "sglang", "trtllm", "llamacpp", "external" },
 }
-
-local function known(name)
-  for _, candidate in ipairs(engine.names) do
-    if candidate == name then return true end
-  end
-  return false
-end
 
 ---Raises one line for a name that is none. "external:vllm" is a server that runs elsewhere and
 ---speaks vLLM's dialect.
@@ -24,13 +18,13 @@ end
 ---@return specbench.engine
 function engine.load(name)
   local first, dialect = tostring(name):match "^([^:]*):?(.*)$"
-  if not known(first) or dialect ~= "" and first ~= "external" then
+  if not tables.contains(engine.names, first) or dialect ~= "" and first ~= "external" then
     error(("unknown engine '%s' (known: %s, external:DIALECT)"):format(tostring(name),
       table.concat(engine.names, ", ")), 0)
   end
   local module = require("specbench.engine." .. first)
   if dialect == "" then return module end
-  if not known(dialect) or dialect == "external" then
+  if not tables.contains(engine.names, dialect) or dialect == "external" then
     error(("unknown dialect in '%s' (known: sim, vllm, vllm_v0, sglang, trtllm, llamacpp)"):format(name), 0)
   end
   return module.with_dialect(require("specbench.engine." .. dialect))

@@ -2,6 +2,7 @@
 -- or the name itself as an id that the engine can load.
 
 local fs = require "sb.fs"
+local tables = require "specbench.tables"
 
 local models = {}
 
@@ -40,11 +41,9 @@ local function check_entry(file, name, entry)
   end
   for field, value in pairs(entry) do
     if type(value) ~= known[field] then
-      local names = {}
-      for k in pairs(known) do names[#names + 1] = k end
-      table.sort(names)
       return nil, ("%s: '%s' has %s '%s'; known fields: %s"):format(file, name,
-        known[field] and "a wrong type for" or "an unknown field", tostring(field), table.concat(names, ", "))
+        known[field] and "a wrong type for" or "an unknown field", tostring(field),
+        table.concat(tables.keys(known), ", "))
     end
     local wrong = flaw(field, value)
     if wrong then return nil, ("%s: '%s': %s"):format(file, name, wrong) end

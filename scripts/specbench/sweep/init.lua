@@ -10,6 +10,7 @@ local plan = require "specbench.experiment.plan"
 local profile = require "specbench.sweep.profile"
 local progress = require "specbench.sweep.progress"
 local task = require "specbench.task"
+local tables = require "specbench.tables"
 
 local sweep = {}
 
@@ -42,19 +43,12 @@ local function line_of(job, result)
   return table.concat(words, ", ")
 end
 
-local function contains(list, value)
-  for _, item in ipairs(list) do
-    if item == value then return true end
-  end
-  return false
-end
-
 -- What a server that cannot be had leaves undone from a batch on, told in one line.
 local function fail_rest(self, batches, from, key, message)
   local count = 0
   for i = from, #batches do
     local batch = batches[i]
-    if not batch.refused and contains(batch.slots, key) then
+    if not batch.refused and tables.contains(batch.slots, key) then
       batch.refused = true
       for _, job in ipairs(batch) do
         if not self.store:has(job.id) then
@@ -124,7 +118,7 @@ local function measure_missing(self, servers, batches, order)
   local held, keys = {}, {}
   for _, batch in ipairs(batches) do
     for _, key in ipairs(batch.slots) do
-      if not contains(keys, key) then keys[#keys + 1] = key end
+      if not tables.contains(keys, key) then keys[#keys + 1] = key end
     end
   end
   for i, batch in ipairs(batches) do

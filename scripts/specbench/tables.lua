@@ -1,0 +1,25 @@
+-- What Lua's own table library lacks.
+
+local tables = {}
+
+---@generic K
+---@param map table<K, any>
+---@return K[] keys in ascending order
+function tables.keys(map)
+  local keys = {}
+  for key in pairs(map) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+---@param list any[]
+---@param wanted any
+---@return boolean
+function tables.contains(list, wanted)
+  for _, value in ipairs(list) do
+    if value == wanted then return true end
+  end
+  return false
+end
+
+return tables
