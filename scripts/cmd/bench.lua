@@ -5,6 +5,7 @@ local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local json = require "specbench.json"
 local drive = require "specbench.bench.drive"
+local figure = require("specbench.report.text_table").figure
 
 local parts = { -- in the order of `all`
   { name = "client", module = "specbench.bench.streams" },
@@ -40,10 +41,6 @@ local self = {
   },
 }
 
-local function format(value, digits)
-  return value and ("%%.%df"):format(digits):format(value) or "-"
-end
-
 -- A file that nobody needs after this process's parent has read it: not synced.
 local function write_records(path, run)
   local file, message = io.open(path, "wb")
@@ -58,8 +55,8 @@ local function drive_url(options)
     options.tokens, options.io_threads)
   print(("%d streams: %d of %d requests, %d chunks, %.2f us CPU a chunk, ITL p50/p99 %s/%s ms, "
     .. "TTFT p50/p99 %s/%s ms, %.0f MB"):format(streams, m.completed, m.requests, cost.chunks,
-      cost.cpu_us / cost.chunks, format(m["itl_chunk_ms.p50"], 2), format(m["itl_chunk_ms.p99"], 2),
-      format(m["ttft_ms.p50"], 1), format(m["ttft_ms.p99"], 1), cost.memory_mb))
+      cost.cpu_us / cost.chunks, figure(m["itl_chunk_ms.p50"], "%.2f"), figure(m["itl_chunk_ms.p99"], "%.2f"),
+      figure(m["ttft_ms.p50"], "%.1f"), figure(m["ttft_ms.p99"], "%.1f"), cost.memory_mb))
   if options.out then
     local ok, message = drive.write(options.out, m, cost)
     if not ok then command.fail(message) end

@@ -79,9 +79,9 @@ function self.run(options, positionals)
       progress.duration(s.seconds) }
   end
   io.stdout:write(text_table.render {
-    columns = { { title = "server", align = "right" }, { title = "model" }, { title = "method" },
-      { title = "k", align = "right" }, { title = "cells", align = "right" }, { title = "to do", align = "right" },
-      { title = "estimate", align = "right" } },
+    columns = { text_table.right "server", { title = "model" }, { title = "method" },
+      text_table.right "k", text_table.right "cells", text_table.right "to do",
+      text_table.right "estimate" },
     rows = rows,
   })
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")

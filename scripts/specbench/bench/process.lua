@@ -9,20 +9,12 @@ local process = {}
 local LOOK_EVERY = 0.05 -- seconds
 local TICKS = 100 -- of /proc, a second
 
-local function read(path)
-  local file = io.open(path)
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
 ---Resident memory, now and at its peak.
 ---@param pid integer|"self"
 ---@return number? resident MB; nil: no such process
 ---@return number? peak MB
 function process.memory(pid)
-  local text = read(("/proc/%s/status"):format(pid)) or ""
+  local text = fs.read(("/proc/%s/status"):format(pid)) or ""
   local resident, peak = text:match "VmRSS:%s+(%d+)", text:match "VmHWM:%s+(%d+)"
   if resident then return resident / 1024, peak / 1024 end
 end
@@ -30,7 +22,7 @@ end
 ---@param pid integer
 ---@return number? seconds of user and system time, exited threads included; nil: no such process
 function process.cpu(pid)
-  local user, system = (read(("/proc/%d/stat"):format(pid)) or "")
+  local user, system = (fs.read(("/proc/%d/stat"):format(pid)) or "")
     :match "%) %S %-?%d+ %-?%d+ %-?%d+ %-?%d+ %-?%d+ %d+ %d+ %d+ %d+ %d+ (%d+) (%d+)"
   return user and (user + system) / TICKS
 end
@@ -38,7 +30,7 @@ end
 ---@return number seconds that all CPUs together were busy since the machine started
 ---@return integer cpus
 function process.machine()
-  local text = read "/proc/stat"
+  local text = assert(fs.read "/proc/stat")
   local user, nice, system, irq, softirq = text:match "^cpu +(%d+) (%d+) (%d+) %d+ %d+ (%d+) (%d+)"
   local _, cpus = text:gsub("\ncpu%d", "")
   return (user + nice + system + irq + softirq) / TICKS, cpus

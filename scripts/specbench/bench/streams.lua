@@ -3,6 +3,8 @@
 local clients = require "specbench.bench.clients"
 local text_table = require "specbench.report.text_table"
 
+local figure, right = text_table.figure, text_table.right
+
 local streams = {}
 
 local paced = { "--step-ms", "10" }
@@ -21,16 +23,12 @@ local loads = {
   { name = "flooded", server = { "--flood" }, streams = 512 },
 }
 
-local function number(value, digits)
-  return value and ("%%.%df"):format(digits):format(value) or "-"
-end
-
-local function pair(p, digits)
-  return p and number(p.p50, digits) .. " / " .. number(p.p99, digits) or "-"
+local function pair(p, format)
+  return p and figure(p.p50, format) .. " / " .. figure(p.p99, format) or "-"
 end
 
 local function ratio(mine, other)
-  return other and number(mine.cpu_us_per_chunk / other.cpu_us_per_chunk, 2) or "-"
+  return other and figure(mine.cpu_us_per_chunk / other.cpu_us_per_chunk, "%.2f") or "-"
 end
 
 -- Wall beyond the server's own time for as many waves of requests; means nothing where nothing is paced.
@@ -56,17 +54,14 @@ end
 local function add_rows(costs, truths, load, results)
   for _, r in ipairs(results) do
     local f = r.figures
-    costs[#costs + 1] = { load.name, load.streams, r.name, number(f.cpu_us_per_chunk, 2), ratio(f, results.floor),
-      ratio(f, results.aiohttp), number(f.chunks / f.duration_s / 1e3, 1), number(f.beyond_s, 2),
-      number(f.memory_mb, 1), number(100 * f.server_cpu_s / f.duration_s, 0), number(100 * f.others, 0) }
-    truths[#truths + 1] = { load.name, load.streams, r.name, pair(f.itl_ms, 2), pair(f.truth.itl_ms, 2),
-      pair(f.ttft_ms, 1), pair(f.truth.ttft_ms, 1), pair(f.truth.error_ms, 3),
+    costs[#costs + 1] = { load.name, load.streams, r.name, figure(f.cpu_us_per_chunk, "%.2f"),
+      ratio(f, results.floor), ratio(f, results.aiohttp), figure(f.chunks / f.duration_s / 1e3, "%.1f"),
+      figure(f.beyond_s, "%.2f"), figure(f.memory_mb, "%.1f"), figure(100 * f.server_cpu_s / f.duration_s, "%.0f"),
+      figure(100 * f.others, "%.0f") }
+    truths[#truths + 1] = { load.name, load.streams, r.name, pair(f.itl_ms, "%.2f"), pair(f.truth.itl_ms, "%.2f"),
+      pair(f.ttft_ms, "%.1f"), pair(f.truth.ttft_ms, "%.1f"), pair(f.truth.error_ms, "%.3f"),
       f.truth.lost or f.truth.chunks - f.chunks, load.requests - f.completed }
   end
-end
-
-local function right(title)
-  return { title = title, align = "right" }
 end
 
 ---@param options { concurrency: integer?, requests: integer?, tokens: integer, io_threads: integer }

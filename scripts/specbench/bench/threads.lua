@@ -5,6 +5,8 @@ local process = require "specbench.bench.process"
 local server = require "specbench.server"
 local text_table = require "specbench.report.text_table"
 
+local figure, right = text_table.figure, text_table.right
+
 local threads = {}
 
 local TIMES = 3 -- of which the one of median throughput is shown: a flood lasts a second or two
@@ -39,21 +41,14 @@ local function median_run(load, count)
   return median
 end
 
-local function number(value, digits)
-  return value and ("%%.%df"):format(digits):format(value) or "-"
-end
-
 local function row(load, count, f, one)
   local itl, true_itl = f.itl_ms, f.truth.itl_ms
-  return { load.name, load.streams, count, number(f.k_chunks_s, 0),
-    ("%.0f - %.0f"):format(f.range[1], f.range[2]), number(f.k_chunks_s / one.k_chunks_s, 2),
-    number(f.cpu_us_per_chunk, 2), number(f.lag and 100 * f.lag.cpu_share, 0), number(f.lag and f.lag.p99_ms, 2),
-    number(100 * f.server_cpu_s / f.duration_s, 0), number(100 * f.others, 0),
-    number(itl and itl.p99, 2), number(true_itl and true_itl.p99, 2), load.requests - f.completed }
-end
-
-local function right(title)
-  return { title = title, align = "right" }
+  return { load.name, load.streams, count, figure(f.k_chunks_s, "%.0f"),
+    ("%.0f - %.0f"):format(f.range[1], f.range[2]), figure(f.k_chunks_s / one.k_chunks_s, "%.2f"),
+    figure(f.cpu_us_per_chunk, "%.2f"), figure(f.lag and 100 * f.lag.cpu_share, "%.0f"),
+    figure(f.lag and f.lag.p99_ms, "%.2f"), figure(100 * f.server_cpu_s / f.duration_s, "%.0f"),
+    figure(100 * f.others, "%.0f"), figure(itl and itl.p99, "%.2f"), figure(true_itl and true_itl.p99, "%.2f"),
+    load.requests - f.completed }
 end
 
 -- What the figures cannot show on this machine, or against this server.

@@ -37,8 +37,8 @@ function listing.render(manifest, entries, folder)
   end
   return text_table.render {
     columns = {
-      { title = "dataset" }, { title = "subset" }, { title = "rows", align = "right" },
-      { title = "size", align = "right" }, { title = "cached" }, { title = "file" },
+      { title = "dataset" }, { title = "subset" }, text_table.right "rows",
+      text_table.right "size", { title = "cached" }, { title = "file" },
     },
     rows = rows,
   } .. ("\n%d of %d files (%s) are in %s\nPublished in %s\n\nLicences:\n"):format(there, #entries, size_text(bytes),

@@ -191,9 +191,9 @@ end
 local function maxima_table(rows)
   local held_out = rows[1].held_out_ratio ~= nil
   local columns = { { title = "method" }, { title = "task" }, { title = "context" },
-    { title = "k", align = "right" }, { title = "concurrency", align = "right" },
-    { title = "speed-up", align = "right" } }
-  if held_out then columns[#columns + 1] = { title = "held out", align = "right" } end
+    text_table.right "k", text_table.right "concurrency",
+    text_table.right "speed-up" }
+  if held_out then columns[#columns + 1] = text_table.right "held out" end
   local listed = {}
   for i, row in ipairs(rows) do
     listed[i] = { row.method, row.task, row.context or "", row.num_spec_tokens, row.max_concurrency or "",

@@ -113,21 +113,19 @@ local keys = {
   "plain_tpot_ms", "tpot_ms", "acceptance", "speedup", "throughput_speedup",
 }
 
-local function number(value, form)
-  return value and form:format(value) or "-"
-end
+local figure = text_table.figure
 
 local function text(rows, title)
   local columns = { { title = "setting" }, { title = title } }
   for _, name in ipairs { "plain tok/s", "tok/s", "plain TTFT ms", "TTFT ms", "plain TPOT ms", "TPOT ms",
-    "acceptance", "speed-up", "throughput" } do columns[#columns + 1] = { title = name, align = "right" } end
+    "acceptance", "speed-up", "throughput" } do columns[#columns + 1] = text_table.right(name) end
   local listed = {}
   for i, row in ipairs(rows) do
     listed[i] = {
-      row.kind == ALL and row.setting or "", row.kind, number(row.plain_output_throughput, "%.1f"),
-      number(row.output_throughput, "%.1f"), number(row.plain_ttft_ms, "%.0f"), number(row.ttft_ms, "%.0f"),
-      number(row.plain_tpot_ms, "%.2f"), number(row.tpot_ms, "%.2f"), number(row.acceptance, "%.2f"),
-      number(row.speedup, "%.2f"), row.throughput_speedup and number(row.throughput_speedup, "%.2f x") or "",
+      row.kind == ALL and row.setting or "", row.kind, figure(row.plain_output_throughput, "%.1f"),
+      figure(row.output_throughput, "%.1f"), figure(row.plain_ttft_ms, "%.0f"), figure(row.ttft_ms, "%.0f"),
+      figure(row.plain_tpot_ms, "%.2f"), figure(row.tpot_ms, "%.2f"), figure(row.acceptance, "%.2f"),
+      figure(row.speedup, "%.2f"), row.throughput_speedup and figure(row.throughput_speedup, "%.2f x") or "",
     }
   end
   return "Settings of the server (speed-up: time a request takes a token, plain / speculative; throughput: ratio of "

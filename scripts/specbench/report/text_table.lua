@@ -125,6 +125,21 @@ end
 ---@field title? string
 ---@field align? "left"|"right"
 
+--- A column of figures.
+---@param title string
+---@return specbench.text_table.column
+function text_table.right(title)
+  return { title = title, align = "right" }
+end
+
+--- A figure as a table has it; one that is not known is a dash.
+---@param value number?
+---@param format string as string.format takes it
+---@return string
+function text_table.figure(value, format)
+  return value and format:format(value) or "-"
+end
+
 ---@class specbench.text_table.spec
 ---@field columns specbench.text_table.column[]
 ---@field rows any[][]

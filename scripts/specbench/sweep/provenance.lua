@@ -27,19 +27,13 @@ local function answer(pipe)
 end
 
 local function first_match(path, pattern)
-  local file = io.open(path)
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text:match(pattern)
+  local text = fs.read(path)
+  return text and text:match(pattern)
 end
 
 local function cpu_count()
-  local file = io.open "/proc/cpuinfo"
-  if not file then return nil end
-  local _, count = file:read("a"):gsub("\nprocessor%s", "")
-  file:close()
-  return count + 1
+  local text = fs.read "/proc/cpuinfo"
+  return text and select(2, ("\n" .. text):gsub("\nprocessor%s", ""))
 end
 
 local asked -- programs that are answering
