@@ -1,12 +1,12 @@
 #include "load/lag.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "load/urgency.h"
 #include "measure/samples.h"
 #include "net/timer.h"
 
@@ -66,7 +66,7 @@ sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err)
   lag->timer.data = lag->after_batch.data = lag;
   lag->open_handles = 2;
   uv_check_start(&lag->after_batch, on_after_batch);
-  lag->real_time = (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == SCHED_FIFO;
+  lag->real_time = sb_urgency_is_real_time();
   lag->wall_start = sb_clock_now();
   lag->cpu_start = sb_clock_thread_cpu();
   lag->due = lag->wall_start + SB_LAG_PERIOD_NS;

@@ -20,19 +20,20 @@ enum { SB_LOAD_MAX_IO_THREADS = 64 };
 typedef struct sb_load sb_load;
 
 typedef struct sb_load_request {
-  const char *body;             /* borrowed until the load ended */
+  const char *body;
   size_t body_size;
   const char *const *headers;   /* further headers of this request, NULL-terminated; NULL: none */
   uint32_t prompt_id;
 } sb_load_request;
 
+/* All that it points to is borrowed until the load has ended. */
 typedef struct sb_load_options {
   const char *url;
   const char *const *headers;          /* of every request, NULL-terminated; NULL: none */
-  const sb_load_request *requests;     /* borrowed until the load ended */
+  const sb_load_request *requests;
   uint32_t count;
   uint32_t concurrency;                /* most requests in flight; 0: no bound (open loop only) */
-  const int64_t *arrivals_ns;          /* planned offsets from the start; NULL: closed loop. Borrowed. */
+  const int64_t *arrivals_ns;          /* planned offsets from the start; NULL: closed loop */
   int64_t timeout_ns, silence_ns;      /* a request's; 0: none */
   const char *id_prefix;               /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
   uint32_t io_threads;                 /* 0, 1: the caller's loop; more: as many threads, but no more than streams */

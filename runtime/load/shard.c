@@ -68,7 +68,8 @@ static size_t count_headers(const char *const *headers)
 }
 
 /* The load's headers, the request's and its id, in the scratch array. */
-static const char *const *headers_of(sb_shard *shard, const sb_load_request *request, char *id_header)
+static const char *const *headers_of(sb_shard *shard, const sb_load_request *request,
+                                     const char *id_header)
 {
   size_t own = count_headers(request->headers), n = shard->common_headers;
   if (n + own + 2 > shard->header_capacity) {

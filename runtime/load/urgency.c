@@ -17,14 +17,13 @@ static bool leaves_half(uint32_t threads)
   return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && threads <= (uint32_t)CPU_COUNT(&cpus) / 2;
 }
 
-bool sb_urgency_begin(uint32_t threads)
+void sb_urgency_begin(uint32_t threads)
 {
   if (loads++ == 0) {
     struct sched_param urgent = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
     raised = leaves_half(threads) && policy() == SCHED_OTHER && sched_getparam(0, &before) == 0 &&
              sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &urgent) == 0;
   }
-  return raised;
 }
 
 void sb_urgency_end(void)
@@ -34,4 +33,9 @@ void sb_urgency_end(void)
     /* an unprivileged thread may not take the reset back, and an ordinary one does not feel it */
     sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &before);
   }
+}
+
+bool sb_urgency_is_real_time(void)
+{
+  return policy() == SCHED_FIFO;
 }

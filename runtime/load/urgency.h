@@ -10,11 +10,13 @@
  * Processes and threads that are started meanwhile are ordinary ones. At least half of the CPUs are left to ordinary
  * processes: a server that shares them all with urgent threads would be measured starving. */
 
-/* For the calling thread, one of `threads` that drive a load, as often as there are loads on it; true: it has
- * real-time priority now. */
-bool sb_urgency_begin(uint32_t threads);
+/* For the calling thread, one of `threads` that drive a load, as often as there are loads on it. */
+void sb_urgency_begin(uint32_t threads);
 
 /* Once for each call of the above, on the same thread; the last one makes it an ordinary thread again. */
 void sb_urgency_end(void);
+
+/* Whether the calling thread goes before ordinary ones, whoever gave it that priority. */
+bool sb_urgency_is_real_time(void);
 
 #endif

@@ -10,14 +10,14 @@
 enum { SB_ACCEPTANCE_POSITIONS = 32 };
 
 typedef struct sb_acceptance {
-  double steps;            /* chunks that brought tokens, answers' first ones apart */
+  double steps;            /* counts: chunks that brought tokens, answers' first ones apart */
   double accepted_tokens;  /* in these */
   double whole_steps;      /* of the steps, those too far from their answer's end to be cut by it */
   double accepted[SB_ACCEPTANCE_POSITIONS]; /* of these: how many had position i, from 0, accepted */
 } sb_acceptance;
 
-/* k: tokens of a draft; positions from SB_ACCEPTANCE_POSITIONS on are not told apart. false where a completed request does not tell its tokens
- * chunk by chunk. */
+/* k: tokens of a draft; positions from SB_ACCEPTANCE_POSITIONS on are left out. False where a completed request
+ * does not tell its tokens chunk by chunk. */
 bool sb_acceptance_measure(const sb_run *run, uint32_t k, sb_acceptance *acceptance);
 
 #endif
