@@ -1,56 +1,13 @@
--- Round 3: two servers at once, loaded at the same moment; its settings, table and picture; profilers; caches.
+-- Round 3: two servers at once, loaded at the same moment; its settings, table and picture.
 
-local bench = require "specbench"
-local cell = require "specbench.sweep.cell"
-local data = require "specbench.dataset"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.json"
 local plan = require "specbench.experiment.plan"
-local profile = require "specbench.sweep.profile"
 local report = require "specbench.report"
 local round = require "specbench.experiment.round"
-local store = require "specbench.sweep.store"
 local sweep = require "specbench.sweep"
-
-local home = environment.home
-local SPEED = 40
-
-local function plan_of(options, settings)
-  local r = assert(round.load(home .. "/rounds/round3.lua"))
-  round.set(r, settings or {})
-  local all = { engine = "sim", speed = SPEED, no_text = true }
-  for name, value in pairs(options or {}) do all[name] = value end
-  return plan.new(r, all), r
-end
-
-local ONE_SETTING = { "disable_by_batch_size=0", "k_by_batch_size=0", "speculative_max_model_len=0",
-  "chunked_prefill=default", "scheduler_delay_factor=0", "multi_step=1" }
-
--- The small version of one pair: few prompts of one length.
-local function small_pair(options, change)
-  local r = assert(round.load(home .. "/rounds/round3.lua"))
-  round.set(r, ONE_SETTING)
-  r.workload = function()
-    return {
-      prompts = assert(data.prompts { dataset = "spec_bench", subset = "qa", count = 8 }),
-      limits = function() return { max_tokens = 24 } end,
-      group = function(p) return p.id % 2 == 0 and "even" or "odd" end,
-    }
-  end
-  if change then change(r) end
-  local all = { engine = "sim", speed = SPEED, no_text = true }
-  for name, value in pairs(options or {}) do all[name] = value end
-  return plan.new(r, all), r
-end
-
-local function with_store(r, f)
-  local folder = os.tmpname()
-  os.remove(folder)
-  local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
-  local s <close> = assert(store.create(folder, { round = r.name, title = r.title, axes = r.axes, report = r.report }))
-  return f(s, folder)
-end
+local round3 = dofile(environment.home .. "/tests/lua/fixtures/round3.lua")
 
 local function by_method(cells)
   local found = {}
@@ -69,7 +26,7 @@ end
 
 describe("round 3's plan", function()
   it("pairs every setting with both servers", function()
-    local the_plan = plan_of({ engine = "vllm_v0", gpus = { 4, 5 } })
+    local the_plan = round3.plan_of({ engine = "vllm_v0", gpus = { 4, 5 } })
     assert.equal(7, #the_plan.batches)
     for i, batch in ipairs(the_plan.batches) do
       assert.equal(2, #batch)
@@ -82,13 +39,13 @@ describe("round 3's plan", function()
   end)
 
   it("takes the 120 texts in the file's order", function()
-    local items = plan_of().jobs[1].workload.prompts.items
+    local items = round3.plan_of().jobs[1].workload.prompts.items
     assert.equal(120, #items)
     for i, prompt in ipairs(items) do assert.equal(i, prompt.id) end
   end)
 
   it("maps every setting to vLLM 0.6's flag", function()
-    local the_plan, flags = plan_of({ engine = "vllm_v0", gpus = { 4, 5 } }), {}
+    local the_plan, flags = round3.plan_of({ engine = "vllm_v0", gpus = { 4, 5 } }), {}
     for _, job in ipairs(the_plan.jobs) do
       flags[#flags + 1] = table.concat((plan.command(the_plan, job)), " ")
     end
@@ -103,7 +60,7 @@ describe("round 3's plan", function()
   end)
 
   it("has vLLM V1's table of k, and leaves out what V1 has not, with the reason", function()
-    local the_plan = plan_of { engine = "vllm", gpus = { 0, 1 } }
+    local the_plan = round3.plan_of { engine = "vllm", gpus = { 0, 1 } }
     local found = false
     for _, job in ipairs(the_plan.jobs) do
       local line = table.concat((plan.command(the_plan, job)), " ")
@@ -118,7 +75,8 @@ describe("round 3's plan", function()
   end)
 
   it("leaves out both of a pair where one cannot be served", function()
-    local the_plan = plan_of { engine = "vllm_v0", gpus = { 4, 5 } } -- V0's plain server has no table of k to refuse
+    -- V0's plain server has no table of k to refuse
+    local the_plan = round3.plan_of { engine = "vllm_v0", gpus = { 4, 5 } }
     assert.equal(2, #the_plan.refused)
     for _, refused in ipairs(the_plan.refused) do
       assert.truthy(refused.description:find("k_by_batch_size=8", 1, true), refused.description)
@@ -127,7 +85,7 @@ describe("round 3's plan", function()
   end)
 
   it("has every setting on the simulator, multi-step on the plain server only, and in the quick run too", function()
-    local the_plan = plan_of()
+    local the_plan = round3.plan_of()
     assert.equal(0, #the_plan.refused)
     assert.equal(8, #the_plan.batches)
     local found = {}
@@ -143,17 +101,17 @@ describe("round 3's plan", function()
       ["--speculative-max-model-len 1280"] = "draft ", ["--chunked-prefill"] = "none draft ",
       ["--scheduler-delay-factor 0.5"] = "none draft ", ["--multi-step 8"] = "none ",
     }, found)
-    local r = assert(round.load(home .. "/rounds/round3.lua"))
+    local r = round3.load()
     round.quicken(r)
-    local quick = plan.new(r, { engine = "sim", speed = SPEED, no_text = true })
+    local quick = round3.new_plan(r)
     assert.equal(7, #quick.batches) -- all but chunked_prefill=off, the simulator's default
   end)
 
   it("wants GPUs by name for two servers at once, and enough of them", function()
-    local ok, message = pcall(plan_of, { engine = "vllm_v0" })
+    local ok, message = pcall(round3.plan_of, { engine = "vllm_v0" })
     assert.is_false(ok)
     assert.truthy(tostring(message):find("2 servers at once need 2 GPUs: name them with --gpus 0,1", 1, true))
-    ok, message = pcall(plan_of, { engine = "vllm_v0", gpus = { 4 } })
+    ok, message = pcall(round3.plan_of, { engine = "vllm_v0", gpus = { 4 } })
     assert.is_false(ok)
     assert.truthy(tostring(message):find("2 GPUs are needed at once, but --gpus names 1", 1, true))
   end)
@@ -161,8 +119,8 @@ end)
 
 describe("a pair of servers", function()
   it("is loaded at the same moment, each on its GPU, and reported by length", function()
-    local the_plan, r = small_pair { gpus = { 4, 5 } }
-    with_store(r, function(s, folder)
+    local the_plan, r = round3.small_pair { gpus = { 4, 5 } }
+    round3.with_store(r, function(s, folder)
       local outcome = sweep.run(the_plan, s, { quiet = true })
       assert.equal(2, outcome.measured)
       local cells = by_method(s:cells())
@@ -199,8 +157,8 @@ describe("a pair of servers", function()
   end)
 
   it("that was half done is loaded whole, and only what is missing is kept", function()
-    local the_plan, r = small_pair()
-    with_store(r, function(s, folder)
+    local the_plan, r = round3.small_pair()
+    round3.with_store(r, function(s, folder)
       sweep.run(the_plan, s, { quiet = true })
       local cells = by_method(s:cells())
       fs.remove(folder .. "/cells/" .. cells.draft.id)
@@ -215,7 +173,7 @@ describe("a pair of servers", function()
   end)
 
   it("of which one server does not start fails as a whole", function()
-    local the_plan, r = small_pair(nil, function(r)
+    local the_plan, r = round3.small_pair(nil, function(r)
       local server = r.server
       r.server = function(c)
         local description = server(c)
@@ -223,7 +181,7 @@ describe("a pair of servers", function()
         return description
       end
     end)
-    with_store(r, function(s)
+    round3.with_store(r, function(s)
       local outcome = sweep.run(the_plan, s, { quiet = true })
       assert.equal(2, outcome.failed)
       assert.equal(0, #s:cells())
@@ -233,10 +191,10 @@ end)
 
 describe("round 3's quick run on the simulator", function()
   it("is whole, and every setting leaves its mark", function()
-    local r = assert(round.load(home .. "/rounds/round3.lua"))
+    local r = round3.load()
     round.quicken(r)
-    local the_plan = plan.new(r, { engine = "sim", speed = SPEED, no_text = true })
-    with_store(r, function(s, folder)
+    local the_plan = round3.new_plan(r)
+    round3.with_store(r, function(s, folder)
       local outcome = sweep.run(the_plan, s, { quiet = true })
       assert.equal(14, outcome.measured)
       assert.equal(0, outcome.failed)
@@ -271,130 +229,5 @@ describe("round 3's quick run on the simulator", function()
       end
       assert.equal(7 * 7, #rows) -- seven settings; six lengths and all of them
     end)
-  end)
-end)
-
-describe("a profiler", function()
-  it("stands before the server's command; nsys with the published options", function()
-    assert.same({ "nsys", "profile", "--gpu-metrics-device=4,5", "--trace=cuda,nvtx", "--cuda-graph-trace=graph",
-      "--cuda-memory-usage=true", "--delay=200", "--output={output}", "server", "--x" },
-      profile.wrap("nsys", { "server", "--x" }, { 4, 5 }))
-    assert.same({ "perf", "record", "-o", "{output}", "server" }, profile.wrap("perf record -o {output}", { "server" }))
-    assert.same({ "my tool", "--", "server" }, profile.wrap({ "my tool", "--" }, { "server" }))
-    assert.same({ "server" }, profile.wrap(nil, { "server" }))
-  end)
-
-  it("runs around each server, and its files are listed in the cells", function()
-    local stand_in = home .. "/tests/lua/fixtures/profiler.py"
-    local the_plan, r = small_pair { gpus = { 4, 5 }, profile = "python3 " .. stand_in .. " --output={output}" }
-    with_store(r, function(s, folder)
-      assert.equal(2, sweep.run(the_plan, s, { quiet = true }).measured)
-      local gpus = {}
-      for _, c in ipairs(s:cells()) do
-        assert.equal(1, #c.profile.files)
-        assert.truthy(c.profile.files[1]:find "^profiles/server%-001%-%d/profile%.rep$", c.profile.files[1])
-        local lines = {}
-        for line in assert(fs.read(folder .. "/" .. c.profile.files[1])):gmatch "[^\n]+" do lines[#lines + 1] = line end
-        assert.truthy(lines[1]:find("--output=" .. folder .. "/profiles", 1, true))
-        assert.equal("sim", lines[3])
-        gpus[#gpus + 1] = lines[#lines]
-        assert.truthy(c.identity.server.profile)
-      end
-      table.sort(gpus)
-      assert.same({ "4", "5" }, gpus)
-    end)
-  end)
-end)
-
-describe("a server's own profiler", function()
-  local function own(name)
-    local the_plan = plan_of { engine = name, gpus = { 0, 1 }, profile = "server" }
-    local argv, env = plan.command(the_plan, the_plan.jobs[1], { 0 })
-    return table.concat(argv, " "), env
-  end
-
-  it("is made ready in the engine's way", function()
-    local _, env = own "vllm_v0"
-    assert.equal("{output}", env.VLLM_TORCH_PROFILER_DIR)
-    _, env = own "sglang"
-    assert.equal("{output}", env.SGLANG_TORCH_PROFILER_DIR)
-    local line = own "vllm"
-    assert.truthy(line:find("--profiler-config.profiler torch --profiler-config.torch_profiler_dir {output}", 1, true))
-  end)
-
-  it("is refused where there is none", function()
-    local ok, message = pcall(plan_of, { engine = "llamacpp", profile = "server" })
-    assert.is_false(ok)
-    assert.truthy(tostring(message):find("llamacpp has no profiler of its own", 1, true), tostring(message))
-  end)
-
-  it("is told to begin and to end, and what it refuses stands in the cell", function()
-    local the_plan = small_pair()
-    local job = the_plan.jobs[1]
-    local sim <close> = assert(bench.server.start {
-      argv = { environment.executable, "sim", "--profile", "qwen2.5-14b", "--k", "0", "--port", "{port}",
-        "--speed", tostring(SPEED) },
-    })
-    sim.model = job.engine.served_name(job.server)
-    local function trouble(start, stop)
-      local engine = setmetatable({ profiler = { start = start, stop = stop } }, { __index = job.engine })
-      local server = setmetatable({ profile = "server" }, { __index = job.server })
-      return (cell.measure(setmetatable({ engine = engine, server = server }, { __index = job }), sim)).profile_trouble
-    end
-    assert.is_nil(trouble("/reset_prefix_cache", "/reset_prefix_cache"))
-    assert.equal("/none: HTTP status 404", trouble("/none", "/reset_prefix_cache"))
-    assert.equal("/none: HTTP status 404", trouble("/reset_prefix_cache", "/none"))
-  end)
-end)
-
-describe("a server's prefix cache", function()
-  local sim, job
-
-  setup(function()
-    local the_plan = small_pair()
-    job = the_plan.jobs[1]
-    sim = assert(bench.server.start {
-      argv = { environment.executable, "sim", "--profile", "qwen2.5-14b", "--k", "0", "--port", "{port}",
-        "--speed", tostring(SPEED) },
-    })
-    sim.model = job.engine.served_name(job.server)
-  end)
-
-  teardown(function() sim:stop() end)
-
-  -- The job as if its server cached prefixes and its engine could empty that cache, or not.
-  local function measured(path, salt)
-    local engine, server, work = {}, {}, {}
-    for name, value in pairs(job.engine) do engine[name] = value end
-    engine.capabilities = setmetatable({ prefix_cache_reset = path ~= nil }, { __index = job.engine.capabilities })
-    engine.prefix_cache_reset = path and { path = path } or nil
-    for name, value in pairs(job.server) do server[name] = value end
-    server.prefix_caching = true
-    for name, value in pairs(job.workload) do work[name] = value end
-    work.salt = salt
-    local changed = setmetatable({ engine = engine, server = server, workload = work }, { __index = job })
-    return (cell.measure(changed, sim))
-  end
-
-  it("is off unless asked for, and the cell says so", function()
-    assert.equal("off", (cell.measure(job, sim)).prefix_cache)
-  end)
-
-  it("is emptied before each cell where the engine can", function()
-    local result = measured "/reset_prefix_cache"
-    assert.equal("reset", result.prefix_cache)
-    assert.equal("ok", result.status)
-  end)
-
-  it("that will not be emptied spoils the cell", function()
-    local result = measured "/no_such_path"
-    assert.equal("failed", result.status)
-    local reason = "the prefix cache could not be emptied: /no_such_path answered HTTP status 404"
-    assert.truthy(result.error:find(reason, 1, true), result.error)
-  end)
-
-  it("is got round by salt, or kept, and the cell says which", function()
-    assert.equal("salted", measured(nil, true).prefix_cache)
-    assert.equal("kept", measured(nil).prefix_cache)
   end)
 end)
