@@ -99,6 +99,18 @@ describe("verdict", function()
     assert.equal("1.39 [1.30, 1.49]", verdict.text(entry.speedups.paired))
   end)
 
+  it("takes the records of the second result where a cell was measured once more meanwhile", function()
+    local store, cells, index = world { [1] = { 0.5 } }
+    local group = repeats.groups(cells)[1]
+    repeats.pair(group, index, store)
+    near(2, group.repeats[1].ratios.paired)
+    local cell, first_run = group.cells[1], store.run
+    cell.rerun = { flag = "stall", reason = "it stood still" }
+    function store.run(_, id) return id == cell.id and scaled_run(0.8) or first_run(nil, id) end
+    repeats.pair(group, index, store)
+    near(1.25, group.repeats[1].ratios.paired)
+  end)
+
   it("tells slower, tie and undecided apart", function()
     local entries = judge {
       [1] = { 1.30, 1.31, 1.32 }, [2] = { 1.001, 1.0, 0.999 }, [3] = { 0.8, 1.0, 1.1 }, [4] = { 0.5, 0.51, 0.49 },

@@ -31,10 +31,11 @@ end
 
 local cache = { runs = {}, order = {} }
 
-local function run_of(store, id)
-  local key = store.folder .. "\31" .. id
+-- A second measurement of a cell has its id, but other records.
+local function run_of(store, cell)
+  local key = ("%s\31%s\31%s"):format(store.folder, cell.id, cell.rerun and "again" or "")
   if cache.runs[key] == nil then
-    cache.runs[key] = store:run(id) or false
+    cache.runs[key] = store:run(cell.id) or false
     table.insert(cache.order, key)
     if #cache.order > CACHED_RUNS then
       for _ = 1, CACHED_RUNS // 2 do cache.runs[table.remove(cache.order, 1)] = nil end
@@ -63,7 +64,7 @@ function repeats.pair(group, index, store)
       group.reason = group.reason or base
     else
       local one = { cell = cell, base = base, ratios = ratios }
-      local before, after = run_of(store, base.id), run_of(store, cell.id)
+      local before, after = run_of(store, base), run_of(store, cell)
       if before and after then
         one.runs, one.pairs = { before, after }, stats.pair(before, after)
         one.problem = problem_of(one.pairs)
