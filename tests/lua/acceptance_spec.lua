@@ -104,4 +104,14 @@ describe("acceptance", function()
     assert.is_true(math.abs(both.timelines.per_position[1] - 0.65) < 1e-12)
     assert.is_nil(acceptance.of { cell() })
   end)
+
+  it("by position is that of the repeats that tell positions", function()
+    local both = acceptance.of {
+      cell { drafts = 100, draft_tokens = 300, accepted_tokens = 100, mean_length = 2, per_position = { 0.6, 0.4 } },
+      cell { drafts = 300, draft_tokens = 900, accepted_tokens = 500, mean_length = 3, per_position = {} },
+      cell { drafts = 100, draft_tokens = 300, accepted_tokens = 100, mean_length = 2, per_position = { 0.4 } },
+    }
+    assert.is_true(math.abs(both.counters.per_position[1] - 0.5) < 1e-12)
+    assert.is_true(math.abs(both.counters.per_position[2] - 0.2) < 1e-12) -- where the third accepted none
+  end)
 end)

@@ -35,21 +35,18 @@ function acceptance.disagreement(cell)
   end
 end
 
-local function weighted(sums, values, weight)
-  for i, value in ipairs(values or {}) do sums[i] = (sums[i] or 0) + weight * value end
-end
-
--- Over all repeats together; weight: what the shares are of.
+-- Over all repeats together; weight: what the shares are of. Positions: over those repeats that tell them.
 local function pooled(list, weight)
-  local total, lengths, positions = 0, 0, {}
+  local total, lengths, told, positions = 0, 0, 0, {}
   for _, one in ipairs(list) do
-    local count = one[weight]
+    local count, shares = one[weight], one.per_position or {}
     if not (count and count > 0 and one.mean_length) then return nil end
     total, lengths = total + count, lengths + count * one.mean_length
-    weighted(positions, one.per_position, count)
+    told = told + (shares[1] and count or 0)
+    for i, share in ipairs(shares) do positions[i] = (positions[i] or 0) + count * share end
   end
   if total == 0 then return nil end
-  for i, sum in ipairs(positions) do positions[i] = sum / total end
+  for i, sum in ipairs(positions) do positions[i] = sum / told end
   return { mean_length = lengths / total, per_position = positions[1] and positions or nil }
 end
 
