@@ -220,25 +220,17 @@ static int progress(lua_State *L)
   return 1;
 }
 
-static void set_number(lua_State *L, const char *name, double value)
-{
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
 static void push_lag(lua_State *L, const sb_lag_summary *summary)
 {
   lua_createtable(L, 0, 7);
   lua_pushinteger(L, (lua_Integer)summary->samples);
   lua_setfield(L, -2, "samples");
-  set_number(L, "cpu_share", summary->cpu_share);
+  sbl_set_number(L, "cpu_share", summary->cpu_share);
   lua_pushboolean(L, summary->real_time);
   lua_setfield(L, -2, "real_time");
-  if (!summary->samples)
-    return;
-  set_number(L, "p50_ms", summary->p50_ms);
-  set_number(L, "p99_ms", summary->p99_ms);
-  set_number(L, "max_ms", summary->max_ms);
+  sbl_set_number(L, "p50_ms", summary->p50_ms);
+  sbl_set_number(L, "p99_ms", summary->p99_ms);
+  sbl_set_number(L, "max_ms", summary->max_ms);
 }
 
 /* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share, real_time, threads? }: how late the client itself was,

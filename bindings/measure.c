@@ -219,12 +219,6 @@ static int failures(lua_State *L)
   return 1;
 }
 
-static void set_number(lua_State *L, const char *name, double value)
-{
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
 /* acceptance(k) -> { steps, accepted_tokens, mean_length, per_position }, or nil where the records cannot tell */
 static int acceptance(lua_State *L)
 {
@@ -247,7 +241,7 @@ static int acceptance(lua_State *L)
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "per_position");
-  set_number(L, "mean_length", length);
+  sbl_set_number(L, "mean_length", length);
   return 1;
 }
 

@@ -81,6 +81,14 @@ bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallbac
   return value;
 }
 
+void sbl_set_number(lua_State *L, const char *field, double value)
+{
+  if (isnan(value))
+    return;
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, field);
+}
+
 int64_t sbl_seconds(lua_State *L, double seconds, const char *what)
 {
   const double century = 100 * 365.25 * 86400;

@@ -40,6 +40,9 @@ int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_
                               int64_t high);
 bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallback);
 
+/* Sets a field of the table on top of the stack; a figure that is not known (NaN) leaves it absent. */
+void sbl_set_number(lua_State *L, const char *field, double value);
+
 /* Seconds (a Lua number) as nanoseconds; negative, NaN and over 100 years raise. */
 int64_t sbl_seconds(lua_State *L, double seconds, const char *what);
 

@@ -10,14 +10,6 @@
 
 #define LEVEL 0.95
 
-static void set_number(lua_State *L, const char *name, double value)
-{
-  if (isnan(value))
-    return;
-  lua_pushnumber(L, value);
-  lua_setfield(L, -2, name);
-}
-
 static void set_count(lua_State *L, const char *name, size_t value)
 {
   lua_pushinteger(L, (lua_Integer)value);
@@ -51,11 +43,11 @@ static void push_interval(lua_State *L, const sb_interval *interval)
 {
   lua_createtable(L, 0, 6);
   set_count(L, "count", interval->count);
-  set_number(L, "mean", interval->mean);
-  set_number(L, "sd", interval->sd);
-  set_number(L, "low", interval->low);
-  set_number(L, "high", interval->high);
-  set_number(L, "p", interval->p);
+  sbl_set_number(L, "mean", interval->mean);
+  sbl_set_number(L, "sd", interval->sd);
+  sbl_set_number(L, "low", interval->low);
+  sbl_set_number(L, "high", interval->high);
+  sbl_set_number(L, "p", interval->p);
 }
 
 static double number_field(lua_State *L, int index, const char *field)
@@ -137,7 +129,7 @@ static int pair(lua_State *L)
   set_count(L, "baseline_only", pairs.baseline_only);
   set_count(L, "method_only", pairs.method_only);
   set_count(L, "identical", pairs.identical);
-  set_number(L, "log_ratio", sb_pairs_log_ratio(&pairs));
+  sbl_set_number(L, "log_ratio", sb_pairs_log_ratio(&pairs));
   sb_pairs_deinit(&pairs);
   return 1;
 }
@@ -145,9 +137,9 @@ static int pair(lua_State *L)
 static void set_bounds(lua_State *L, const char *name, const sb_bounds *bounds)
 {
   lua_createtable(L, 0, 3);
-  set_number(L, "value", bounds->value);
-  set_number(L, "low", bounds->low);
-  set_number(L, "high", bounds->high);
+  sbl_set_number(L, "value", bounds->value);
+  sbl_set_number(L, "low", bounds->low);
+  sbl_set_number(L, "high", bounds->high);
   lua_setfield(L, -2, name);
 }
 
@@ -201,7 +193,7 @@ static int decode_side(lua_State *L)
     return 1;
   }
   lua_createtable(L, 0, 6);
-#define SB_SET(name) set_number(L, #name, side.name);
+#define SB_SET(name) sbl_set_number(L, #name, side.name);
   SIDE_FIELDS(SB_SET)
 #undef SB_SET
   return 1;
@@ -220,12 +212,12 @@ static int decompose(lua_State *L)
   sb_decomposition result;
   sb_decompose(&sides[0], &sides[1], luaL_checknumber(L, 3), &result);
   lua_createtable(L, 0, 6);
-  set_number(L, "tokens", result.tokens);
-  set_number(L, "step", result.step);
-  set_number(L, "rest", result.rest);
-  set_number(L, "product", result.product);
-  set_number(L, "measured", result.measured);
-  set_number(L, "unexplained", result.unexplained);
+  sbl_set_number(L, "tokens", result.tokens);
+  sbl_set_number(L, "step", result.step);
+  sbl_set_number(L, "rest", result.rest);
+  sbl_set_number(L, "product", result.product);
+  sbl_set_number(L, "measured", result.measured);
+  sbl_set_number(L, "unexplained", result.unexplained);
   return 1;
 }
 
