@@ -3,6 +3,7 @@
 
 local fs = require "sb.fs"
 local tables = require "specbench.tables"
+local versions = require "specbench.engine.version"
 
 local models = {}
 
@@ -31,6 +32,8 @@ local function flaw(field, value)
         return "env must map names to strings, or to false to unset one"
       end
     end
+  elseif field == "version" and not versions.numbers(value) then
+    return ("version '%s' must be one such as 0.26.0, or b10601 of llama.cpp"):format(value)
   end
 end
 
