@@ -359,12 +359,13 @@ sb_sim_completions *sb_sim_completions_new(uv_loop_t *loop, const sb_sim_complet
   c->page = (sb_sim_prom_page){ .model = config->model,
                                 .created_s = (double)sb_clock_wall() / (double)SB_NS_PER_S,
                                 .k = driver->fixed_step_ns > 0 ? 0 : driver->engine.k };
-  if (config->truth_path && !(c->truth = sb_sim_truth_open(config->truth_path, err)))
-    sb_sim_completions_free(c);
-  else if (!(c->driver = sb_sim_driver_new(loop, driver, err)))
-    sb_sim_completions_free(c);
-  else
+  if (config->truth_path)
+    c->truth = sb_sim_truth_open(config->truth_path, err);
+  if (c->truth || !config->truth_path)
+    c->driver = sb_sim_driver_new(loop, driver, err);
+  if (c->driver)
     return c;
+  sb_sim_completions_free(c);
   return NULL;
 }
 
