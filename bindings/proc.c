@@ -202,7 +202,7 @@ static void on_waited(uv_timer_t *timer)
   sbl_wait_done(&w->wait);
 }
 
-/* wait(seconds?) -> true once the server has exited, false where the time ran out before; waitend the same
+/* wait(seconds?) -> true once the server has exited, false where the time ran out before; wait_end the same
  * for the whole tree. */
 static int wait_until(lua_State *L, bool for_end)
 {

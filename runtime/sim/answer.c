@@ -87,6 +87,17 @@ static void put_ids(const sb_sim_answer *a, int32_t tokens, sb_strbuf *out)
   put(out, "]");
 }
 
+/* From the words of a choice on, which a chunk and a whole answer have alike. */
+static void end_choice(sb_sim_answer *a, int32_t tokens, const char *finish_reason, sb_strbuf *out)
+{
+  put_words(a, tokens, out);
+  put(out, a->request.chat ? "\"}" : "\"");
+  put_finish(finish_reason, out);
+  put_ids(a, tokens, out);
+  a->sent += tokens;
+  put(out, "}]");
+}
+
 void sb_sim_answer_step(sb_sim_answer *a, int32_t tokens, const char *finish_reason, sb_strbuf *out)
 {
   if (a->request.chat && a->sent == 0) {
@@ -100,12 +111,7 @@ void sb_sim_answer_step(sb_sim_answer *a, int32_t tokens, const char *finish_rea
   put_head(a, out);
   put(out, a->request.chat ? ",\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
                            : ",\"choices\":[{\"index\":0,\"text\":\"");
-  put_words(a, tokens, out);
-  put(out, a->request.chat ? "\"}" : "\"");
-  put_finish(finish_reason, out);
-  put_ids(a, tokens, out);
-  a->sent += tokens;
-  put(out, "}]");
+  end_choice(a, tokens, finish_reason, out);
   if (a->request.continuous_usage)
     put_usage(a, out);
   put(out, "}\n\n");
@@ -137,12 +143,7 @@ void sb_sim_answer_whole(sb_sim_answer *a, int32_t tokens, const char *finish_re
   put_head(a, out);
   put(out, a->request.chat ? ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\""
                            : ",\"choices\":[{\"index\":0,\"text\":\"");
-  put_words(a, tokens, out);
-  put(out, a->request.chat ? "\"}" : "\"");
-  put_finish(finish_reason, out);
-  put_ids(a, tokens, out);
-  a->sent += tokens;
-  put(out, "}]");
+  end_choice(a, tokens, finish_reason, out);
   put_usage(a, out);
   put_metrics(a, out);
   put(out, "}");
