@@ -62,7 +62,7 @@ static void bound(sb_samples *values, double value, double acceleration, double 
 {
   double below = 0.0, count = (double)values->count;
   for (size_t i = 0; i < values->count; i++)
-    below += (values->items[i].value < value) + 0.5 * (values->items[i].value == value);
+    below += (values->values[i] < value) + 0.5 * (values->values[i] == value);
   /* half a resample off the ends keeps the correction finite */
   double bias = sb_normal_quantile(fmin(fmax(below / count, 0.5 / count), 1.0 - 0.5 / count));
   double z = sb_normal_quantile(0.5 * (1.0 + level));

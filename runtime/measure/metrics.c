@@ -132,13 +132,12 @@ static void gather(tally *t)
 static double peak_tokens(sb_samples *arrivals, double clock_scale)
 {
   sb_samples_sort(arrivals);
-  const sb_sample *items = arrivals->items;
   double second = (double)SB_NS_PER_S / clock_scale;
   uint64_t sum = 0, most = 0;
   for (size_t first = 0, i = 0; i < arrivals->count; i++) {
-    sum += items[i].weight;
-    while (items[i].value - items[first].value >= second)
-      sum -= items[first++].weight;
+    sum += sb_samples_weight(arrivals, i);
+    while (arrivals->values[i] - arrivals->values[first] >= second)
+      sum -= sb_samples_weight(arrivals, first++);
     if (sum > most)
       most = sum;
   }
@@ -149,8 +148,8 @@ static double arrived_between(const sb_samples *arrivals, double from, double to
 {
   uint64_t sum = 0;
   for (size_t i = 0; i < arrivals->count; i++)
-    if (arrivals->items[i].value >= from && arrivals->items[i].value <= to)
-      sum += arrivals->items[i].weight;
+    if (arrivals->values[i] >= from && arrivals->values[i] <= to)
+      sum += sb_samples_weight(arrivals, i);
   return (double)sum;
 }
 
@@ -159,12 +158,12 @@ static double longest_gap(const sb_samples *arrivals, double from, double to)
 {
   double longest = 0.0, last = from;
   for (size_t i = 0; i < arrivals->count; i++) {
-    double at = arrivals->items[i].value;
-    if (arrivals->items[i].weight == 0 || at < from)
+    double at = arrivals->values[i];
+    if (at < from)
       continue;
     if (at > to)
       break;
-    longest = fmax(longest, at - last);
+    longest = at - last > longest ? at - last : longest;
     last = at;
   }
   return fmax(longest, to - last);

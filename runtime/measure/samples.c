@@ -5,11 +5,29 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "measure/order.h"
 
 void sb_samples_deinit(sb_samples *samples)
 {
-  free(samples->items);
+  free(samples->values);
+  free(samples->weights);
   *samples = (sb_samples){ 0 };
+}
+
+static void grow(sb_samples *samples)
+{
+  samples->capacity = samples->capacity ? samples->capacity * 2 : 64;
+  samples->values = sb_realloc(samples->values, samples->capacity * sizeof *samples->values);
+  if (samples->weights)
+    samples->weights = sb_realloc(samples->weights, samples->capacity * sizeof *samples->weights);
+}
+
+/* Most lists never need any: half the memory to write, to sort and to read. */
+static void keep_weights(sb_samples *samples)
+{
+  samples->weights = sb_alloc(samples->capacity * sizeof *samples->weights);
+  for (size_t i = 0; i < samples->count; i++)
+    samples->weights[i] = 1;
 }
 
 void sb_samples_add(sb_samples *samples, double value)
@@ -21,93 +39,50 @@ void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight)
 {
   if (isnan(value) || weight == 0)
     return;
-  if (samples->count == samples->capacity) {
-    samples->capacity = samples->capacity ? samples->capacity * 2 : 64;
-    samples->items = sb_realloc(samples->items, samples->capacity * sizeof *samples->items);
-  }
-  samples->items[samples->count++] = (sb_sample){ value, weight };
+  if (samples->count == samples->capacity)
+    grow(samples);
+  if (weight != 1 && !samples->weights)
+    keep_weights(samples);
+  if (samples->weights)
+    samples->weights[samples->count] = weight;
+  samples->values[samples->count++] = value;
   samples->total += weight;
   samples->sorted = false;
 }
 
 bool sb_samples_equal(const sb_samples *a, const sb_samples *b)
 {
-  return a->count == b->count && (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof *a->items) == 0);
-}
-
-static int by_value(const void *a, const void *b)
-{
-  double x = ((const sb_sample *)a)->value, y = ((const sb_sample *)b)->value;
-  return (x > y) - (x < y);
-}
-
-/* A number whose unsigned order is the doubles' order. */
-static uint64_t sort_key(double value)
-{
-  uint64_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
-}
-
-enum { DIGIT_BITS = 11, DIGITS = 6, BUCKETS = 1 << DIGIT_BITS };
-
-/* Least-significant-digit radix sort: a cell holds some 10^5 gaps of each kind, and a comparison sort of all
- * of them takes several times as long. Keys are computed again in each pass: memory for them costs more. */
-static void radix_sort(sb_sample *items, size_t count)
-{
-  size_t (*starts)[BUCKETS] = sb_calloc(DIGITS, sizeof *starts);
-  for (size_t i = 0; i < count; i++) {
-    uint64_t key = sort_key(items[i].value);
-    for (unsigned d = 0; d < DIGITS; d++)
-      starts[d][key >> d * DIGIT_BITS & (BUCKETS - 1)]++;
-  }
-  sb_sample *scratch = sb_alloc(count * sizeof *scratch), *from = items, *to = scratch;
-  for (unsigned d = 0; d < DIGITS; d++) {
-    unsigned shift = d * DIGIT_BITS;
-    if (starts[d][sort_key(from[0].value) >> shift & (BUCKETS - 1)] == count)
-      continue; /* all share this digit */
-    size_t start = 0;
-    for (size_t b = 0; b < BUCKETS; b++) {
-      size_t n = starts[d][b];
-      starts[d][b] = start;
-      start += n;
-    }
-    for (size_t i = 0; i < count; i++)
-      to[starts[d][sort_key(from[i].value) >> shift & (BUCKETS - 1)]++] = from[i];
-    sb_sample *swap = from;
-    from = to;
-    to = swap;
-  }
-  if (from != items)
-    memcpy(items, from, count * sizeof *items);
-  free(scratch);
-  free(starts);
+  if (a->count != b->count || !a->weights != !b->weights)
+    return false;
+  return a->count == 0 || (memcmp(a->values, b->values, a->count * sizeof *a->values) == 0 &&
+                           (!a->weights || memcmp(a->weights, b->weights, a->count * sizeof *a->weights) == 0));
 }
 
 void sb_samples_sort(sb_samples *samples)
 {
-  if (samples->sorted || samples->count == 0)
-    return;
-  if (samples->count < 2 * BUCKETS)
-    qsort(samples->items, samples->count, sizeof *samples->items, by_value);
-  else
-    radix_sort(samples->items, samples->count);
+  if (!samples->sorted)
+    sb_order_sort(samples->values, samples->weights, samples->count);
   samples->sorted = true;
 }
 
-/* The values at ranks `rank` and `rank` + 1 (the last one twice at the end), from 0. */
-static void at_rank(const sb_samples *samples, uint64_t rank, double *low, double *high)
+/* Where a percentile lies: at rank `low` (from 0) or `part` of the way from there to rank `high`. */
+typedef struct place {
+  uint64_t low, high;
+  double part;
+} place;
+
+static place place_of(const sb_samples *samples, double percent)
 {
-  const sb_sample *item = samples->items, *last = item + samples->count - 1;
-  if (samples->total == samples->count) {
-    item += rank;
-    rank = 0;
-  } else {
-    while (rank >= item->weight && item < last)
-      rank -= item++->weight;
-  }
-  *low = item->value;
-  *high = rank + 1 < item->weight || item == last ? item->value : item[1].value;
+  double rank = (double)(samples->total - 1) * (percent / 100.0), whole = floor(rank);
+  uint64_t low = (uint64_t)whole;
+  return (place){ low, low + 1 < samples->total ? low + 1 : low, rank - whole };
+}
+
+static double between(double low, double high, double part)
+{
+  double step = high - low;
+  /* from the nearer end, as numpy does, so that the last bit agrees */
+  return part >= 0.5 ? high - step * (1.0 - part) : low + step * part;
 }
 
 double sb_samples_percentile(sb_samples *samples, double percent)
@@ -115,20 +90,17 @@ double sb_samples_percentile(sb_samples *samples, double percent)
   if (samples->count == 0)
     return NAN;
   sb_samples_sort(samples);
-  double rank = (double)(samples->total - 1) * (percent / 100.0);
-  double whole = floor(rank), part = rank - whole;
-  double low, high;
-  at_rank(samples, (uint64_t)whole, &low, &high);
-  double step = high - low;
-  /* from the nearer end, as numpy does, so that the last bit agrees */
-  return part >= 0.5 ? high - step * (1.0 - part) : low + step * part;
+  place at = place_of(samples, percent);
+  double values[2];
+  sb_order_read(samples->values, samples->weights, (uint64_t[]){ at.low, at.high }, 2, values);
+  return between(values[0], values[1], at.part);
 }
 
 double sb_samples_mean(const sb_samples *samples)
 {
   double sum = 0.0;
   for (size_t i = 0; i < samples->count; i++)
-    sum += samples->items[i].value * (double)samples->items[i].weight;
+    sum += samples->values[i] * (double)sb_samples_weight(samples, i);
   return samples->total ? sum / (double)samples->total : NAN;
 }
 
@@ -136,18 +108,55 @@ double sb_samples_std(const sb_samples *samples)
 {
   double mean = sb_samples_mean(samples), sum = 0.0;
   for (size_t i = 0; i < samples->count; i++) {
-    double off = samples->items[i].value - mean;
-    sum += off * off * (double)samples->items[i].weight;
+    double off = samples->values[i] - mean;
+    sum += off * off * (double)sb_samples_weight(samples, i);
   }
   return samples->total ? sqrt(sum / (double)samples->total) : NAN;
 }
 
+#define SB_COUNT(context, name, percent) +1
+enum { PERCENTILES = SB_SUMMARY_PERCENTILES(SB_COUNT, ) };
+#undef SB_COUNT
+
+/* Percentiles of ascending percentages. Where the samples are not sorted, only the ranks asked for are. */
+static void percentiles(sb_samples *samples, const double *percents, double *out)
+{
+  uint64_t ranks[2 * PERCENTILES];
+  place places[PERCENTILES];
+  size_t n = 0, low[PERCENTILES], high[PERCENTILES];
+  for (size_t i = 0; i < PERCENTILES; i++) {
+    places[i] = place_of(samples, percents[i]);
+    /* of ascending places, a rank that is not new is the last one or the one before it */
+    if (n == 0 || places[i].low > ranks[n - 1])
+      ranks[n++] = places[i].low;
+    low[i] = places[i].low == ranks[n - 1] ? n - 1 : n - 2;
+    if (places[i].high > ranks[n - 1])
+      ranks[n++] = places[i].high;
+    high[i] = places[i].high == ranks[n - 1] ? n - 1 : n - 2;
+  }
+  double values[2 * PERCENTILES];
+  if (samples->sorted)
+    sb_order_read(samples->values, samples->weights, ranks, n, values);
+  else
+    sb_order_select(samples->values, samples->weights, samples->count, ranks, n, values);
+  for (size_t i = 0; i < PERCENTILES; i++)
+    out[i] = between(values[low[i]], values[high[i]], places[i].part);
+}
+
 void sb_samples_summary(sb_samples *samples, sb_summary *summary)
 {
+#define SB_PERCENT(context, name, percent) percent,
+  const double percents[] = { SB_SUMMARY_PERCENTILES(SB_PERCENT, ) };
+#undef SB_PERCENT
+  double values[PERCENTILES], *value = values;
   summary->count = (double)samples->total;
   summary->mean = sb_samples_mean(samples);
   summary->std = sb_samples_std(samples);
-#define SB_PUT(to, name, percent) (to)->name = sb_samples_percentile(samples, percent);
+  for (size_t i = 0; i < PERCENTILES; i++)
+    values[i] = NAN;
+  if (samples->count)
+    percentiles(samples, percents, values);
+#define SB_PUT(to, name, percent) (to)->name = *value++;
   SB_SUMMARY_PERCENTILES(SB_PUT, summary)
 #undef SB_PUT
 }

@@ -12,15 +12,11 @@
  * definition 7; numpy's default, rounding included). Standard deviation: the population's (divisor n), two
  * passes. Figures of no samples are NaN, which means "absent". */
 
-typedef struct sb_sample {
-  double value;
-  uint64_t weight;
-} sb_sample;
-
 typedef struct sb_samples {
-  sb_sample *items;
+  double *values;
+  uint64_t *weights;   /* NULL while each is 1 */
   size_t count, capacity;
-  uint64_t total;   /* the weights' sum: what n is above */
+  uint64_t total;      /* the weights' sum: what n is above */
   bool sorted;
 } sb_samples;
 
@@ -30,17 +26,23 @@ void sb_samples_deinit(sb_samples *samples);
 void sb_samples_add(sb_samples *samples, double value);
 void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight);
 
+static inline uint64_t sb_samples_weight(const sb_samples *samples, size_t i)
+{
+  return samples->weights ? samples->weights[i] : 1;
+}
+
 /* Whether both hold the same samples in the same order. */
 bool sb_samples_equal(const sb_samples *a, const sb_samples *b);
 
-/* Sorts `items` by value, once; the percentile does it by itself. */
+/* Sorts the samples by value, once; the percentile does it by itself. */
 void sb_samples_sort(sb_samples *samples);
 
 double sb_samples_percentile(sb_samples *samples, double percent); /* 0 .. 100 */
 double sb_samples_mean(const sb_samples *samples);
 double sb_samples_std(const sb_samples *samples);
 
-/* What every latency is reported with besides count, mean and std: X(context, field, percent). */
+/* What every latency is reported with besides count, mean and std: X(context, field, percent),
+ * percentages ascending. */
 #define SB_SUMMARY_PERCENTILES(X, context)                                            \
   X(context, min, 0.0) X(context, median, 50.0) X(context, p50, 50.0)                 \
   X(context, p90, 90.0) X(context, p95, 95.0) X(context, p99, 99.0)                   \
@@ -53,6 +55,7 @@ typedef struct sb_summary {
 #undef SB_FIELD
 } sb_summary;
 
+/* May leave the samples in another order. */
 void sb_samples_summary(sb_samples *samples, sb_summary *summary);
 
 #endif

@@ -114,10 +114,10 @@ static void sorting_orders_any_number_and_loses_none(void **state)
       sum += fabs(value) * (double)weight;
     }
     sb_samples_sort(&samples);
-    double sorted_sum = fabs(samples.items[0].value) * (double)samples.items[0].weight;
+    double sorted_sum = fabs(samples.values[0]) * (double)sb_samples_weight(&samples, 0);
     for (size_t i = 1; i < samples.count; i++) {
-      assert_true(samples.items[i - 1].value <= samples.items[i].value);
-      sorted_sum += fabs(samples.items[i].value) * (double)samples.items[i].weight;
+      assert_true(samples.values[i - 1] <= samples.values[i]);
+      sorted_sum += fabs(samples.values[i]) * (double)sb_samples_weight(&samples, i);
     }
     assert_int_equal(samples.count, counts[c]);
     assert_int_equal(samples.total, weights);
