@@ -30,12 +30,7 @@ static void keep_weights(sb_samples *samples)
     samples->weights[i] = 1;
 }
 
-void sb_samples_add(sb_samples *samples, double value)
-{
-  sb_samples_add_weighted(samples, value, 1);
-}
-
-void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight)
+void sb_samples_add_slowly(sb_samples *samples, double value, uint64_t weight)
 {
   if (isnan(value) || weight == 0)
     return;

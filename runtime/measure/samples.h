@@ -1,6 +1,7 @@
 #ifndef SB_SAMPLES_H
 #define SB_SAMPLES_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +23,25 @@ typedef struct sb_samples {
 
 void sb_samples_deinit(sb_samples *samples);
 
-/* NaN and weight 0 are left out. */
-void sb_samples_add(sb_samples *samples, double value);
-void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight);
+/* What the rarer cases of adding need: the first weight other than 1, more memory. */
+void sb_samples_add_slowly(sb_samples *samples, double value, uint64_t weight);
+
+/* NaN and weight 0 are left out. Inline, as it is called some times for each chunk of a run. */
+static inline void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight)
+{
+  if (weight != 1 || samples->weights || samples->count == samples->capacity || isnan(value)) {
+    sb_samples_add_slowly(samples, value, weight);
+    return;
+  }
+  samples->values[samples->count++] = value;
+  samples->total++;
+  samples->sorted = false;
+}
+
+static inline void sb_samples_add(sb_samples *samples, double value)
+{
+  sb_samples_add_weighted(samples, value, 1);
+}
 
 static inline uint64_t sb_samples_weight(const sb_samples *samples, size_t i)
 {

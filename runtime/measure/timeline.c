@@ -1,9 +1,6 @@
 #include "measure/timeline.h"
 
-#include <endian.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/strbuf.h"
 #include "measure/varint.h"
@@ -58,42 +55,15 @@ void sb_timeline_shrink(sb_timeline *timeline)
   timeline->capacity = timeline->size;
 }
 
-void sb_timeline_read(const sb_timeline *timeline, sb_timeline_reader *reader)
-{
-  reader->at = timeline->bytes;
-  reader->end = timeline->size ? timeline->bytes + timeline->size : timeline->bytes;
-  reader->t_ns = timeline->origin_ns;
-}
-
-/* Nearly every chunk: a gap of 4 bytes (2 ms to 0.27 s) and fewer than 64 tokens. Moves on only where that is so. */
-static inline bool read_usual(const uint8_t **at, const uint8_t *end, uint64_t *delta, uint64_t *packed)
-{
-  uint32_t word;
-  if (end - *at < (ptrdiff_t)sizeof word + 1)
-    return false;
-  memcpy(&word, *at, sizeof word);
-  word = le32toh(word);
-  if ((word & 0x80808080) != 0x00808080 || (*at)[sizeof word] >= 0x80)
-    return false;
-  *delta = (word & 0x7f) | (word >> 1 & 0x3f80) | (word >> 2 & 0x1fc000) | (word >> 3 & 0xfe00000);
-  *packed = (*at)[sizeof word];
-  *at += sizeof word + 1;
-  return true;
-}
-
-bool sb_timeline_next(sb_timeline_reader *reader, sb_chunk *chunk)
+bool sb_timeline_next_of_any_size(sb_timeline_reader *reader, sb_chunk *chunk)
 {
   const uint8_t *at = reader->at;
   uint64_t delta, packed;
-  if (!read_usual(&at, reader->end, &delta, &packed) &&
-      !(sb_varint_get(&at, reader->end, &delta) && sb_varint_get(&at, reader->end, &packed)))
-    return false;
-  if (delta > (uint64_t)INT64_MAX - (uint64_t)reader->t_ns || packed >> 33)
+  if (!sb_varint_get(&at, reader->end, &delta) || !sb_varint_get(&at, reader->end, &packed) ||
+      delta > (uint64_t)INT64_MAX - (uint64_t)reader->t_ns || packed >> 33)
     return false;
   reader->at = at;
   reader->t_ns = (int64_t)((uint64_t)reader->t_ns + delta);
-  chunk->t_ns = reader->t_ns;
-  chunk->tokens = (uint32_t)(packed >> 1);
-  chunk->has_text = packed & 1;
+  *chunk = (sb_chunk){ .t_ns = reader->t_ns, .tokens = (uint32_t)(packed >> 1), .has_text = packed & 1 };
   return true;
 }
