@@ -6,7 +6,11 @@
 
 #include "base/strbuf.h"
 
-enum { DIGIT_BITS = 11, BUCKETS = 1 << DIGIT_BITS, FEW = 1024 };
+enum {
+  SORT_BITS = 12,               /* 3 digits for whole nanoseconds up to 4 s and more */
+  SELECT_BITS = 11, BUCKETS = 1 << SELECT_BITS,
+  FEW = 1024,                   /* quicker to sort than to select from */
+};
 
 /* A number whose unsigned order is the doubles' order. */
 static inline uint64_t sort_key(double value)
@@ -36,7 +40,7 @@ static digits cut(const double *values, size_t count)
     return (digits){ 0 };
   unsigned shift = (unsigned)__builtin_ctzll(differing), span = bit_length(differing) - shift;
   unsigned most = bit_length(count);
-  most = most < 4 ? 4 : most > DIGIT_BITS ? DIGIT_BITS : most;
+  most = most < 4 ? 4 : most > SORT_BITS ? SORT_BITS : most;
   unsigned n = (span + most - 1) / most;
   return (digits){ shift, (span + n - 1) / n, n };
 }
@@ -150,7 +154,7 @@ static range *divide(const double *values, const uint64_t *weights, size_t count
   range *in = sb_calloc(1, sizeof *in);
   unsigned span = bit_length(most - least);
   in->from = least;
-  in->shift = span > DIGIT_BITS ? span - DIGIT_BITS : 0;
+  in->shift = span > SELECT_BITS ? span - SELECT_BITS : 0;
   for (size_t i = 0; i < count; i++)
     in->counts[bucket_of(in, values[i])]++;
   for (size_t i = 0; weights && i < count; i++)

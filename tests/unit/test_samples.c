@@ -126,6 +126,68 @@ static void sorting_orders_any_number_and_loses_none(void **state)
   }
 }
 
+enum { SPREAD, EQUAL, CLUSTERED, FEW_DIFFERENT, SHAPES };
+
+static double drawn(sb_rng *rng, int shape)
+{
+  switch (shape) {
+  case SPREAD: return sb_rng_normal(rng) * pow(10.0, (double)sb_rng_below(rng, 25) - 12.0);
+  case EQUAL: return 4.75;
+  case CLUSTERED: /* gaps: most near one step, some 0, a few very long */
+    return sb_rng_below(rng, 50) == 0 ? 0.0 : (10.0 + 0.01 * sb_rng_normal(rng)) * (sb_rng_below(rng, 5000) ? 1 : 1e9);
+  default: return (double)sb_rng_below(rng, 3) - 1.0;
+  }
+}
+
+/* The summary of samples, weighted or not, against the percentiles of the sorted list written out in full. */
+static void a_summary_selects_what_sorting_finds(void **state)
+{
+  (void)state;
+  sb_rng rng;
+  sb_rng_init(&rng, 12, 3);
+  const size_t counts[] = { 1, 2, 3, 100, 1023, 1024, 5000, 40000 };
+  for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+    for (int shape = 0; shape < SHAPES; shape++)
+      for (unsigned most = 1; most <= 4; most += 3) {
+        sb_samples samples = { 0 }, written_out = { 0 };
+        for (size_t i = 0; i < counts[c]; i++) {
+          double value = drawn(&rng, shape);
+          uint64_t weight = 1 + sb_rng_below(&rng, most);
+          sb_samples_add_weighted(&samples, value, weight);
+          for (uint64_t w = 0; w < weight; w++)
+            sb_samples_add(&written_out, value);
+        }
+        sb_summary summary;
+        sb_samples_summary(&samples, &summary);
+        assert_true(summary.count == (double)written_out.count);
+#define SAME(context, name, percent) assert_true(summary.name == sb_samples_percentile(&written_out, percent));
+        SB_SUMMARY_PERCENTILES(SAME, )
+#undef SAME
+        sb_samples_deinit(&samples);
+        sb_samples_deinit(&written_out);
+      }
+}
+
+static void equal_samples_have_equal_weights(void **state)
+{
+  (void)state;
+  sb_samples a = { 0 }, b = { 0 };
+  assert_true(sb_samples_equal(&a, &b));
+  sb_samples_add(&a, 2.0);
+  assert_false(sb_samples_equal(&a, &b));
+  sb_samples_add_weighted(&b, 2.0, 1);
+  assert_true(sb_samples_equal(&a, &b));
+  sb_samples_add_weighted(&a, 3.0, 2);
+  sb_samples_add(&b, 3.0);
+  assert_false(sb_samples_equal(&a, &b));
+  sb_samples_deinit(&b);
+  sb_samples_add(&b, 2.0);
+  sb_samples_add_weighted(&b, 3.0, 2);
+  assert_true(sb_samples_equal(&a, &b));
+  sb_samples_deinit(&a);
+  sb_samples_deinit(&b);
+}
+
 static void a_sample_added_after_a_percentile_counts(void **state)
 {
   (void)state;
@@ -147,6 +209,8 @@ int main(void)
     cmocka_unit_test(numpy_agrees_on_weights_written_out),
     cmocka_unit_test(numpy_agrees_on_ten_thousand_with_negative_ones),
     cmocka_unit_test(sorting_orders_any_number_and_loses_none),
+    cmocka_unit_test(a_summary_selects_what_sorting_finds),
+    cmocka_unit_test(equal_samples_have_equal_weights),
     cmocka_unit_test(a_sample_added_after_a_percentile_counts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
