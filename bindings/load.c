@@ -194,10 +194,8 @@ static int wait_load(lua_State *L)
   box->waiting = w;
   uv_timer_init(loop, &w->timer);
   w->timer.data = w;
-  if (seconds >= 0) {
-    uv_update_time(loop);
-    uv_timer_start(&w->timer, on_time, (uint64_t)((ns + 999999) / 1000000), 0);
-  }
+  if (seconds >= 0)
+    sbl_wait_timer(&w->timer, on_time, ns);
   return sbl_wait_for(L, &w->wait);
 }
 

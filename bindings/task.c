@@ -364,8 +364,7 @@ static int sleep_task(lua_State *L)
   self->wait.cancel = sleep_cancel;
   uv_timer_init(loop, &self->timer);
   self->timer.data = self;
-  uv_update_time(loop);
-  uv_timer_start(&self->timer, on_slept, (uint64_t)((ns + 999999) / 1000000), 0);
+  sbl_wait_timer(&self->timer, on_slept, ns);
   return sbl_wait_for(L, &self->wait);
 }
 

@@ -30,6 +30,12 @@ int sbl_wait_for(lua_State *L, sbl_wait *wait)
   return lua_yieldk(L, 1, (lua_KContext)wait, resumed);
 }
 
+void sbl_wait_timer(uv_timer_t *timer, uv_timer_cb at_end, int64_t ns)
+{
+  uv_update_time(timer->loop);
+  uv_timer_start(timer, at_end, (uint64_t)((ns + 999999) / 1000000), 0);
+}
+
 void sbl_wait_done(sbl_wait *wait)
 {
   if (wait->done)

@@ -1,6 +1,9 @@
 #ifndef SBL_WAIT_H
 #define SBL_WAIT_H
 
+#include <stdint.h>
+#include <uv.h>
+
 #include "sbl.h"
 
 /* The one way a Lua call waits. A blocking function embeds an sbl_wait in memory of its own, arms whatever
@@ -24,6 +27,9 @@ void sbl_wait_check(lua_State *L);
 
 int sbl_wait_for(lua_State *L, sbl_wait *wait);
 void sbl_wait_done(sbl_wait *wait);
+
+/* Ends a wait by time: at_end comes in ns nanoseconds, never earlier. The timer is initialised, and the caller's. */
+void sbl_wait_timer(uv_timer_t *timer, uv_timer_cb at_end, int64_t ns);
 
 /* The value that a waiting coroutine yields, so that resume and wrap pass the wait on instead of taking it for
  * the script's own yield: the address of this variable as light userdata. */

@@ -34,7 +34,6 @@ struct sb_connections {
   int64_t now;              /* stamp of the batch of readinesses being handled */
   int64_t batch_start;      /* its first stamp; 0 between batches */
   int stamped;              /* how many of that batch were handled; 0: not stamped yet */
-  uint64_t reads;
   int open_handles;         /* libuv handles not yet closed; the last one frees */
   char buffer[RECEIVE_BUFFER];
 };
@@ -178,7 +177,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   }
   if (!(events & UV_READABLE) && status >= 0)
     return;
-  all->reads++;
   if (c->dial)
     read_translated(c, status < 0);
   else
@@ -350,11 +348,6 @@ void sb_connection_release(sb_connection *c)
     o->idle->link = &c->next;
   o->idle = c;
   uv_unref((uv_handle_t *)&c->poll); /* it alone keeps no loop alive */
-}
-
-uint64_t sb_connections_reads(const sb_connections *all)
-{
-  return all->reads;
 }
 
 int64_t sb_connections_batch_start(const sb_connections *all)

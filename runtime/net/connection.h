@@ -52,9 +52,6 @@ ssize_t sb_connection_send(sb_connection *connection, const struct iovec *parts,
 void sb_connection_release(sb_connection *connection);
 void sb_connection_close(sb_connection *connection);
 
-/* How often connections in use were found readable. */
-uint64_t sb_connections_reads(const sb_connections *connections);
-
 /* When the batch of readinesses in hand began; 0 between batches. */
 int64_t sb_connections_batch_start(const sb_connections *connections);
 

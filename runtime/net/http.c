@@ -18,7 +18,6 @@ struct sb_http {
   sb_connections *connections;
   sb_http_request *active;   /* doubly linked */
   sb_http_request *idle;     /* singly linked: their buffers serve the next ones */
-  uint64_t bytes;
 };
 
 struct sb_http_request {
@@ -144,7 +143,6 @@ static bool on_read(void *user, char *data, size_t size, int64_t t_ns)
   if (body.size) {
     if (!request->t_first_byte)
       request->t_first_byte = t_ns;
-    request->http->bytes += body.size;
     if (request->call.on_data)
       request->call.on_data(request->call.context, response->status, body.data, body.size, t_ns);
   }
@@ -350,9 +348,4 @@ void sb_http_cancel(sb_http_request *request)
 int64_t sb_http_batch_start(const sb_http *http)
 {
   return sb_connections_batch_start(http->connections);
-}
-
-sb_http_stats sb_http_get_stats(const sb_http *http)
-{
-  return (sb_http_stats){ .bytes = http->bytes, .reads = sb_connections_reads(http->connections) };
 }

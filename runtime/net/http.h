@@ -65,10 +65,4 @@ void sb_http_cancel(sb_http_request *request);
  * load's own work. */
 int64_t sb_http_batch_start(const sb_http *http);
 
-/* Bytes of response bodies read so far, and how often sockets were found readable. */
-typedef struct sb_http_stats {
-  uint64_t bytes, reads;
-} sb_http_stats;
-sb_http_stats sb_http_get_stats(const sb_http *http);
-
 #endif

@@ -46,6 +46,19 @@ function http.get(url, options)
   return check(response, url)
 end
 
+---What a server says of its first model.
+---@param url string of the server, without a slash at its end
+---@return table? model with a string `id`
+---@return string? message
+function http.first_model(url)
+  local response, message = http.get(url .. "/v1/models")
+  if not response then return nil, message end
+  local answer = json.decode(response.body)
+  local model = type(answer) == "table" and type(answer.data) == "table" and answer.data[1]
+  if type(model) ~= "table" or type(model.id) ~= "string" then return nil, url .. "/v1/models names no model" end
+  return model
+end
+
 ---POSTs a table as JSON and decodes the answer.
 ---@param url string
 ---@param value table

@@ -11,13 +11,6 @@ local drive = { ID_PREFIX = "bench" }
 
 local PROMPT = "Tell me a short story about a river and a stone."
 
--- Whatever the server calls its model.
-local function model_of(url)
-  local response = http.get(url .. "/v1/models")
-  local answer = response and json.decode(response.body)
-  return answer and answer.data and answer.data[1] and answer.data[1].id or "model"
-end
-
 ---So many equal requests.
 ---@param count integer
 ---@param tokens integer of an answer
@@ -44,7 +37,7 @@ end
 ---  io_threads: integer, lag: sb.LoadLag? } cost of the load alone, connections included; memory before any figure was
 ---  computed
 function drive.load(url, concurrency, count, tokens, io_threads)
-  local requests = drive.requests(count, tokens, model_of(url))
+  local requests = drive.requests(count, tokens, (http.first_model(url) or { id = "model" }).id)
   local cpu, wall = clock.cpu(), clock.now()
   local run, itself = client.load { server = url, requests = requests, concurrency = concurrency,
     event_per_token = true, id_prefix = drive.ID_PREFIX, io_threads = io_threads }

@@ -15,16 +15,6 @@ local token_count = {}
 local Counter = {}
 Counter.__index = Counter
 
--- What the server says of its first model; a name alone may stand for another model tomorrow.
-local function model_of(url)
-  local response, message = http.get(url .. "/v1/models")
-  if not response then return nil, message end
-  local answer = json.decode(response.body)
-  local model = type(answer) == "table" and type(answer.data) == "table" and answer.data[1]
-  if type(model) ~= "table" or type(model.id) ~= "string" then return nil, url .. "/v1/models names no model" end
-  return model
-end
-
 ---@param url string of a server that is up
 ---@param engine string whose dialect it speaks
 ---@return specbench.token_count?
@@ -33,7 +23,7 @@ function token_count.open(url, engine)
   local dialect = engines.load(engine).tokenize
   if not dialect then return nil, ("engine %s has no /tokenize"):format(engine) end
   url = url:gsub("/+$", "")
-  local model, message = model_of(url)
+  local model, message = http.first_model(url) -- a name alone may stand for another model tomorrow
   if not model then return nil, message end
   local folder
   folder, message = cache.folder()
