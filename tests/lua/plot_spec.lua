@@ -162,8 +162,9 @@ describe("plot.overview", function()
       assert.is_true(plot.overview {
         title = "all", columns = { "polish", "qa" }, rows = { "7B", "72B" },
         panels = { { map {}, map {} }, { nil, map { x = { "a", "b", "c" } } } },
-        x_title = "context", y_title = "concurrency", png = base .. ".png", svg = base .. ".svg",
+        y_title = "concurrency", png = base .. ".png", svg = base .. ".svg", footer = { "simulated", "12 prompts" },
       })
+      assert.truthy(read(base .. ".svg"):find("simulated, 12 prompts", 1, true))
       assert.is_true(png_size(read(base .. ".png")) > 0)
       local _, numbers = read(base .. ".svg"):gsub("1%.52", "")
       assert.equal(3, numbers)

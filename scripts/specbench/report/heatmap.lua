@@ -22,6 +22,8 @@ local LINES = {
 ---@field y any[] labels; numbers are sorted, other labels go from the bottom to the top
 ---@field values (number|nil)[][] values[yi][xi], indices into y and x; nil or NaN: not measured
 ---@field notes? string[][] notes[yi][xi], a remark on a cell, listed under the map
+---@field marks? (string|nil)[][] marks[yi][xi], behind the number in pictures
+---@field footer? string[] what a picture must say below it, in words or short phrases
 ---@field min? number value of the coldest colour, 0 unless told
 ---@field max? number value of the warmest colour, 2 unless told
 ---@field x_title? string

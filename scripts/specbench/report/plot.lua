@@ -9,145 +9,24 @@
 -- All places are computed here in layout units (a pixel of the SVG), so that nothing overlaps
 -- whatever the labels are; gnuplot only draws.
 
-local colour = require "specbench.report.colour"
+local canvas = require "specbench.report.canvas"
 local gnuplot = require "specbench.report.gnuplot"
-local heatmap = require "specbench.report.heatmap"
 local text_table = require "specbench.report.text_table"
 
 local plot = {}
 
 local CELL_WIDTH, CELL_HEIGHT, WIDEST_CELL = 74, 44, 110
 local SMALL_CELL_WIDTH, SMALL_CELL_HEIGHT = 46, 26
-local FONT, SMALL_FONT, TITLE_FONT = 12, 9.5, 14
-local INK, FAINT, ABSENT = "#202020", "#707070", "#eeeeee"
-local PALETTE_STEPS = 32
+local TITLE_FONT = 14
+local FONT, SMALL_FONT, FOOTER_LINE = canvas.FONT, canvas.SMALL_FONT, canvas.FOOTER_LINE
+local INK, FAINT = canvas.INK, canvas.FAINT
 -- Colours of lines that stay apart for colour-blind readers (Okabe and Ito, 2008).
 local LINE_COLOURS = {
   "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d31",
 }
 
 local quote = gnuplot.quote
-
---- Width of text in layout units; DejaVu Sans is 0.62 of its size wide on average.
-local function text_width(text, font)
-  return text_table.width(text) * font * 0.62 * 4 / 3
-end
-
-local function widest(labels, font)
-  local width = 0
-  for _, label in ipairs(labels) do
-    width = math.max(width, text_width(text_table.text(label), font))
-  end
-  return width
-end
-
----@class specbench.plot.canvas
-local canvas = {}
-canvas.__index = canvas
-
-local function new_canvas(width, height)
-  return setmetatable({ width = width, height = height, lines = {} }, canvas)
-end
-
---- Adds a gnuplot command, given as for string.format.
-function canvas:add(format, ...)
-  self.lines[#self.lines + 1] = format:format(...)
-end
-
---- Rows of numbers under a name that a plot command can read.
-function canvas:block(name, rows)
-  self:add("%s << END_OF_ROWS\n%s\nEND_OF_ROWS", name, table.concat(rows, "\n"))
-end
-
---- Text at a place of the whole picture, in layout units from the top left corner.
-function canvas:text(text, x, y, how)
-  self:add("set label %s at screen %.5f, screen %.5f %s font ',%g' textcolor rgb '%s' front%s",
-    quote(text), x / self.width, 1 - y / self.height, how.align or "center", how.font or FONT,
-    how.colour or INK, how.upright and " rotate by 90" or "")
-end
-
-function canvas:palette(min, max)
-  local stops = {}
-  for i = 0, PALETTE_STEPS do
-    stops[#stops + 1] = ("%d '%s'"):format(i, colour.hex(colour.coolwarm(i / PALETTE_STEPS)))
-  end
-  self:add("set palette defined (%s)", table.concat(stops, ", "))
-  self:add("set cbrange [%.10g:%.10g]", min, max)
-end
-
---- The colour bar, drawn by the panel that comes next.
-function canvas:colour_bar(x, y, height, font)
-  self:add("set colorbox vertical user origin screen %.5f, screen %.5f "
-    .. "size screen %.5f, screen %.5f noborder",
-    x / self.width, 1 - (y + height) / self.height, 14 / self.width, height / self.height)
-  self:add("set format cb '%%.1f'")
-  self:add("set cbtics scale 0 offset -0.6,0 font ',%g' textcolor rgb '%s'", font, INK)
-end
-
-local function tics(axis, labels, places, font)
-  local marks = {}
-  for place, index in ipairs(places) do
-    marks[place] = ("%s %d"):format(quote(text_table.text(labels[index])), place)
-  end
-  return ("set %stics scale 0 font ',%g' textcolor rgb '%s' (%s)"):format(
-    axis, font, INK, table.concat(marks, ", "))
-end
-
---- One map: its cells, numbers and tick labels, in the box at (x, y) from the top left corner.
-function canvas:map(map, box, font, min, max)
-  local columns, order = {}, heatmap.bottom_up(map.y)
-  for i = 1, #map.x do
-    columns[i] = i
-  end
-  self:add("set lmargin at screen %.5f", box.x / self.width)
-  self:add("set rmargin at screen %.5f", (box.x + box.width) / self.width)
-  self:add("set tmargin at screen %.5f", 1 - box.y / self.height)
-  self:add("set bmargin at screen %.5f", 1 - (box.y + box.height) / self.height)
-  self:add("set xrange [0.5:%g]; set yrange [0.5:%g]", #map.x + 0.5, #map.y + 0.5)
-  self:add("%s", tics("x", map.x, columns, font) .. " offset 0,0.3")
-  self:add("%s", tics("y", map.y, order, font) .. " offset 0.4,0")
-
-  local data = {}
-  for row, yi in ipairs(order) do
-    for xi = 1, #map.x do
-      local value = heatmap.value(map, yi, xi)
-      local text, ink = "–", FAINT
-      if value then
-        text = (map.format or "%.2f"):format(value)
-        ink = colour.ink(colour.of_value(value, min, max)) == "black" and "#000000" or "#ffffff"
-        local shade = math.max(min, math.min(max, value))
-        data[#data + 1] = ("%d %d %g %g %g %g %.10g"):format(
-          xi, row, xi - 0.5, xi + 0.5, row - 0.5, row + 0.5, shade)
-      else
-        self:add("set object rectangle from %g,%g to %g,%g behind fillcolor rgb '%s' "
-          .. "fillstyle solid border rgb '#ffffff'",
-          xi - 0.5, row - 0.5, xi + 0.5, row + 0.5, ABSENT)
-      end
-      self:add("set label %s at %d,%d center font ',%g' textcolor rgb '%s' front",
-        quote(text), xi, row, font, ink)
-    end
-  end
-  if #data == 0 then
-    data[1] = "-9 -9 -9 -9 -9 -9 0" -- outside the ranges: gnuplot wants at least one point
-  end
-  self:block("$cells", data)
-  self:add("plot $cells using 1:2:3:4:5:6:7 with boxxyerror "
-    .. "fillstyle solid 1.0 border rgb '#ffffff' linecolor palette notitle")
-  self:add("unset label; unset object; unset colorbox")
-end
-
-function canvas:render(files)
-  return gnuplot.render {
-    script = table.concat(self.lines, "\n"),
-    width = self.width, height = self.height,
-    png = files.png, svg = files.svg, gnuplot = files.gnuplot,
-  }
-end
-
-function canvas:begin(min, max)
-  self:palette(min, max)
-  self:add("unset border; unset key; set multiplot")
-end
+local footer_lines, text_width, widest = canvas.footer_lines, canvas.text_width, canvas.widest
 
 ---@class specbench.plot.files
 ---@field png? string path of the PNG to write
@@ -169,13 +48,15 @@ function plot.heatmap(map)
   local cell_width = math.max(CELL_WIDTH, widest(map.x, FONT) + 12)
   local width = map.width or math.max(math.ceil(left + right + cell_width * #map.x),
     math.ceil(text_width(map.title or "", TITLE_FONT)) + 24)
+  local footer = footer_lines(map.footer, width)
+  bottom = bottom + FOOTER_LINE * #footer
   local height = map.height or top + bottom + CELL_HEIGHT * math.max(#map.y, 3)
   local room = width - left - right
   local box = { y = top, height = height - top - bottom }
   box.width = math.min(room, math.max(cell_width, WIDEST_CELL) * #map.x)
   box.x = left + (room - box.width) / 2
 
-  local page = new_canvas(width, height)
+  local page = canvas.new(width, height)
   page:begin(min, max)
   local middle = box.x + box.width / 2
   if map.title then
@@ -183,14 +64,14 @@ function plot.heatmap(map)
     page:text(map.title, math.max(half, math.min(middle, width - half)), 24, { font = TITLE_FONT })
   end
   if map.x_title then
-    page:text(map.x_title, middle, height - 18, {})
+    page:text(map.x_title, middle, height - 18 - FOOTER_LINE * #footer, {})
   end
   if map.y_title then
     page:text(map.y_title, box.x - left + 18, box.y + box.height / 2, { upright = true })
   end
   page:colour_bar(box.x + box.width + 18, box.y, box.height, FONT - 2)
-  page:text(map.value_title or "speed-up", box.x + box.width + 80, box.y + box.height / 2,
-    { upright = true, font = FONT })
+  page:upright(map.value_title or "speed-up", box.x + box.width + 68, box.y + box.height / 2, FONT - 2)
+  page:footer(footer)
   page:map(map, box, FONT, min, max)
   page:add("unset multiplot")
   return page:render(map)
@@ -200,8 +81,8 @@ end
 ---@field title? string
 ---@field columns string[] headings above the panels
 ---@field rows string[] headings left of the panels
----@field panels (specbench.heatmap|nil)[][] panels[row][column]; nil: an empty place
----@field x_title? string under each column
+---@field panels (specbench.heatmap|nil)[][] panels[row][column]; nil: an empty place; x_title stands under a column
+---@field footer? string[] what the picture must say below, in words or short phrases
 ---@field y_title? string once: rows may be lower than it is long
 ---@field value_title? string "speed-up" unless told
 ---@field min? number 0 unless told
@@ -213,22 +94,24 @@ end
 ---@return string|nil message one line
 function plot.overview(grid)
   local min, max = grid.min or 0, grid.max or 2
-  local column_width, row_height, y_label = {}, {}, 0
+  local column_width, row_height, x_titles, y_label = {}, {}, {}, 0
   for r = 1, #grid.rows do
     for c = 1, #grid.columns do
       local map = grid.panels[r] and grid.panels[r][c]
       if map then
         local cell = math.max(SMALL_CELL_WIDTH, widest(map.x, SMALL_FONT) + 8)
-        column_width[c] = math.max(column_width[c] or 0, cell * #map.x)
+        x_titles[c] = x_titles[c] or map.x_title
+        column_width[c] = math.max(column_width[c] or 0, cell * #map.x,
+          text_width(x_titles[c] or "", SMALL_FONT) - 10)
         row_height[r] = math.max(row_height[r] or 0, SMALL_CELL_HEIGHT * #map.y)
         y_label = math.max(y_label, widest(map.y, SMALL_FONT))
       end
     end
   end
-  local gap_x, gap_y, right = y_label + 32, 34, 96
+  local gap_x, gap_y, right = y_label + 32, 34, 112
   local left = widest(grid.rows, FONT) + (grid.y_title and 44 or 22)
   local top = (grid.title and 48 or 8) + 30
-  local bottom = grid.x_title and 42 or 20
+  local bottom = 42
 
   local x, y, boxes_x, boxes_y = left, top, {}, {}
   for c = 1, #grid.columns do
@@ -241,10 +124,12 @@ function plot.overview(grid)
     boxes_y[r] = y
     y = y + row_height[r] + gap_y
   end
-  local width, height = math.ceil(x + right), math.ceil(y - gap_y + 18 + bottom)
+  local width = math.ceil(math.max(x + right, text_width(grid.title or "", TITLE_FONT) + 24))
+  local footer = footer_lines(grid.footer, width)
+  local height = math.ceil(y - gap_y + 18 + bottom + FOOTER_LINE * #footer)
   local floor = y - gap_y
 
-  local page = new_canvas(width, height)
+  local page = canvas.new(width, height)
   page:begin(min, max)
   if grid.title then
     page:text(grid.title, width / 2, 26, { font = TITLE_FONT })
@@ -252,8 +137,8 @@ function plot.overview(grid)
   for c, heading in ipairs(grid.columns) do
     local middle = boxes_x[c] + column_width[c] / 2
     page:text(heading, middle, top - 16, {})
-    if grid.x_title then
-      page:text(grid.x_title, middle, floor + 36, { font = SMALL_FONT, colour = FAINT })
+    if x_titles[c] then
+      page:text(x_titles[c], middle, floor + 36, { font = SMALL_FONT, colour = FAINT })
     end
   end
   for r, heading in ipairs(grid.rows) do
@@ -264,8 +149,8 @@ function plot.overview(grid)
   end
   local bar = math.min(floor - top, 320)
   page:colour_bar(width - right + 20, top, bar, SMALL_FONT)
-  page:text(grid.value_title or "speed-up", width - 20, top + bar / 2,
-    { upright = true, font = FONT })
+  page:upright(grid.value_title or "speed-up", width - 36, top + bar / 2, FONT - 2)
+  page:footer(footer)
   for r = 1, #grid.rows do
     for c = 1, #grid.columns do
       local map = grid.panels[r] and grid.panels[r][c]
@@ -317,7 +202,7 @@ function plot.lines(chart)
   local width = chart.width or math.ceil(76 + 580 + key_width + 16)
   local height = chart.height or 440
   local middle = (76 + width - key_width - 16) / 2
-  local page = new_canvas(width, height)
+  local page = canvas.new(width, height)
   page:add("set lmargin at screen %.5f", 76 / width)
   page:add("set rmargin at screen %.5f", 1 - (key_width + 16) / width)
   page:add("set tmargin at screen %.5f", 1 - (chart.title and 50 or 16) / height)
