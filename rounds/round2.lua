@@ -120,7 +120,7 @@ return bench.round {
 
   report = {
     heatmap = { x = "context", y = "concurrency", x_title = "context length (tokens)",
-                y_title = "max concurrency", per = { "model", "task" } },
+                y_title = "max concurrency", per = { "model", "task" }, label_title = "prompt + answer" },
     maximum_keys = { "context" },
   },
 }

@@ -74,7 +74,7 @@ describe("the published round 1", function()
     for _, maximum in ipairs(maxima) do assert.equal("sps", maximum.method) end
     assert.truthy(text:find("No speed-up for 312 cells of eagle: the baseline is another model", 1, true), text)
     -- nothing is drawn where there is nothing to see
-    assert.is_nil(text:find("eagle/ShareGPT", 1, true))
+    assert.is_nil(text:find("eagle ShareGPT", 1, true))
     assert.is_nil(read "auto_test_results/online/eagle/Task_ShareGPT/heatmap.svg")
     assert.truthy(read "auto_test_results/online/sps/Task_ShareGPT/heatmap.svg")
     fs.remove(out)

@@ -45,7 +45,7 @@ end
 
 local function server_name(cell)
   local server = cell.identity.server
-  return ("%s, %s"):format(server.model.name, cell.reference and cell.reference.method or server.method or "none")
+  return ("%s, %s"):format(server.model.name, server.method or "none")
 end
 
 ---@param cells table[] one a place of the grid and repeat

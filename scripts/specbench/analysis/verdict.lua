@@ -4,6 +4,7 @@
 local acceptance = require "specbench.analysis.acceptance"
 local divergence = require "specbench.analysis.divergence"
 local engines = require "specbench.engine"
+local goodput = require "specbench.analysis.goodput"
 local repeated = require "specbench.analysis.repeats"
 local stats = require "sb.stats"
 
@@ -37,6 +38,7 @@ local MIN_REPEATS = 3
 ---@field lossless { compared: integer, identical: integer, first: integer?, median: integer? }?
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
+---@field goodput specbench.goodput? where objectives were set
 ---@field acceptance { rate: number?, counters: table?, timelines: table? }?
 
 local function means_of(logs)
@@ -183,6 +185,7 @@ local function judge_entry(group, store, rule)
   entry.decomposition = decompose(group.repeats)
   entry.lossless = audit(group.repeats, store)
   entry.acceptance = acceptance.of(group.cells)
+  entry.goodput = goodput.of(group.repeats)
   return entry
 end
 
@@ -213,14 +216,20 @@ function verdict.judge(store, cells, index, options)
   return entries
 end
 
+-- Two decimals, unless they would hide on which side of 1 it lies.
+local function bound(value)
+  local text = ("%.2f"):format(value)
+  return text == "1.00" and ("%.3f"):format(value) or text
+end
+
 ---"1.37 [1.33, 1.41]"; a within-run interval stands in round brackets.
 ---@param figure specbench.verdict.figure?
 ---@return string
 function verdict.text(figure)
   if not figure then return "-" end
   if not figure.low then return ("%.2f"):format(figure.ratio) end
-  local form = figure.kind == "repeats" and "%.2f [%.2f, %.2f]" or "%.2f (%.2f, %.2f)"
-  return form:format(figure.ratio, figure.low, figure.high)
+  local form = figure.kind == "repeats" and "%.2f [%s, %s]" or "%.2f (%s, %s)"
+  return form:format(figure.ratio, bound(figure.low), bound(figure.high))
 end
 
 return verdict

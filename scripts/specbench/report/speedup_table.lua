@@ -1,5 +1,7 @@
 -- The speed-ups of a grid as a reader sees them: a table for the terminal, JSON lines for programs.
 
+local caveats = require "specbench.report.caveats"
+local goodput = require "specbench.analysis.goodput"
 local json = require "specbench.json"
 local text_table = require "specbench.report.text_table"
 local verdict = require "specbench.analysis.verdict"
@@ -8,8 +10,11 @@ local speedup_table = {}
 
 local SHOWN = 120 -- rows; a longer table is summed up, and whole in the file
 
--- Axes on which the entries differ, in the round's order.
-local function varying(entries, about)
+---Axes on which the entries differ, in the round's order.
+---@param entries specbench.verdict.entry[]
+---@param about table the store's round.json
+---@return string[]
+function speedup_table.varying(entries, about)
   local names = {}
   for _, axis in ipairs(about.axes) do
     local seen, different = nil, false
@@ -35,13 +40,28 @@ local function same_answers(entry)
   return ("%.0f %%"):format(math.floor(100 * audit.identical / audit.compared))
 end
 
-local function row_of(entry, axes)
+-- What a table has beside the axes: columns that would be empty are left out.
+local function extras_of(entries)
+  local extras = {}
+  for _, entry in ipairs(entries) do
+    extras.goodput = extras.goodput or entry.goodput ~= nil
+    extras.engine = extras.engine or entry.cell.engine.name ~= entries[1].cell.engine.name
+  end
+  return extras
+end
+
+local function row_of(entry, axes, extras)
   local row = {}
   for i, name in ipairs(axes) do row[i] = tostring(entry.coordinates[name]) end
-  for _, cell in ipairs {
-    verdict.text(entry.speedups.paired), verdict.text(entry.speedups.total_throughput), factors(entry),
-    same_answers(entry), entry.verdict or "-", entry.reason or "",
-  } do row[#row + 1] = cell end
+  if extras.engine then
+    row[#row + 1] = entry.cell.engine.name .. (caveats.is_simulated(entry.cell) and " (simulated)" or "")
+  end
+  row[#row + 1] = verdict.text(entry.speedups.paired)
+  row[#row + 1] = verdict.text(entry.speedups.total_throughput)
+  if extras.goodput then row[#row + 1] = goodput.text(entry.goodput) end
+  for _, cell in ipairs { factors(entry), same_answers(entry), entry.verdict or "-", entry.reason or "" } do
+    row[#row + 1] = cell
+  end
   return row
 end
 
@@ -57,21 +77,29 @@ local function counts(entries)
   return table.concat(words, ", ")
 end
 
-local function legend(entries, rule)
+local function legend(entries, extras, options)
   local lines, seen = {}, {}
   for _, entry in ipairs(entries) do
     local figure = entry.speedups.paired or entry.speedups.total_throughput
     if figure and figure.kind then seen[figure.kind] = true end
     seen.factors = seen.factors or entry.decomposition
+    seen.verdict = seen.verdict or entry.verdict
   end
   if seen.repeats then
     local form = "[ ]: 95 %% interval over repeats%s; verdicts on `paired`, tie within %g %%, "
       .. "false discovery rate %g %%"
-    lines[#lines + 1] = form:format(rule and ", wider for what --until looked at" or "",
+    lines[#lines + 1] = form:format(options.rule and ", wider for what --until looked at" or "",
       100 * verdict.TIE, 100 * verdict.FALSE_DISCOVERY_RATE)
   end
   if seen["within-run only"] then
     lines[#lines + 1] = "( ): 95 % interval within-run only (too narrow: prompts of one run share its drift)"
+  end
+  if seen.verdict and options.has_maps then
+    lines[#lines + 1] = "maps show total throughput, which ramp-up and drain enter; the verdict rests on `paired`, so "
+      .. "the two may differ"
+  end
+  if extras.goodput then
+    lines[#lines + 1] = "goodput: ratio (requests a second within --slo, plain -> method)"
   end
   if seen.factors then
     lines[#lines + 1] = "factors of the output throughput's ratio: tokens a step x step time x time outside decoding"
@@ -81,26 +109,32 @@ end
 
 ---@param entries specbench.verdict.entry[]
 ---@param about table the store's round.json
----@param rule sb.Stopping? what ended the repeats
+---@param options { rule: sb.Stopping?, has_maps: boolean? }? rule: what ended the repeats; has_maps: maps are above it
 ---@return string
-function speedup_table.text(entries, about, rule)
-  local head = ("Speed-ups against the baseline: %s\n"):format(counts(entries))
+function speedup_table.text(entries, about, options)
+  options = options or {}
+  local cells = {}
+  for i, entry in ipairs(entries) do cells[i] = entry.cell end
+  local head = ("Speed-ups against the baseline%s: %s\n"):format(caveats.simulated(cells), counts(entries))
   if #entries > SHOWN then
     return head .. ("(%d rows: see speedups.jsonl)\n"):format(#entries)
   end
-  local axes = varying(entries, about)
+  local axes, extras = speedup_table.varying(entries, about), extras_of(entries)
   local columns, rows = {}, {}
   for i, name in ipairs(axes) do columns[i] = { title = name } end
-  for _, title in ipairs { "paired", "total throughput", "factors", "same answers", "verdict", "" } do
-    columns[#columns + 1] = { title = title }
-  end
-  for i, entry in ipairs(entries) do rows[i] = row_of(entry, axes) end
-  return head .. text_table.render { columns = columns, rows = rows } .. legend(entries, rule)
+  local function add(title) columns[#columns + 1] = { title = title } end
+  if extras.engine then add "engine" end
+  add "paired"
+  add "total throughput"
+  if extras.goodput then add "goodput" end
+  for _, title in ipairs { "factors", "same answers", "verdict", "" } do add(title) end
+  for i, entry in ipairs(entries) do rows[i] = row_of(entry, axes, extras) end
+  return head .. text_table.render { columns = columns, rows = rows } .. legend(entries, extras, options)
 end
 
 local keys = {
   "round", "coordinates", "repeats", "verdict", "reason", "p", "adjusted_p", "speedups", "factors", "lossless",
-  "drift", "acceptance",
+  "drift", "acceptance", "goodput",
 }
 
 ---@param entries specbench.verdict.entry[]
@@ -113,7 +147,7 @@ function speedup_table.lines(entries, about)
       round = about.round, coordinates = entry.coordinates, repeats = entry.repeats, verdict = entry.verdict,
       reason = entry.reason, p = entry.p, adjusted_p = entry.adjusted_p, speedups = entry.speedups,
       factors = entry.decomposition, lossless = entry.lossless, drift = entry.drift,
-      acceptance = entry.acceptance,
+      acceptance = entry.acceptance, goodput = entry.goodput,
     }, keys)
   end
   return table.concat(lines, "\n") .. "\n"

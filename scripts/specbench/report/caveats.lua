@@ -1,0 +1,105 @@
+-- What a reader must know of cells before believing their numbers: simulated time, made-up prompts, a late client.
+
+local flags = require "specbench.analysis.flags"
+
+local caveats = {
+  DRAINED = "*", -- behind the number of a drained cell in pictures
+}
+
+---@param cell table
+---@return boolean
+function caveats.is_simulated(cell)
+  return cell.engine.name:find "sim$" ~= nil
+end
+
+local function count(cells, is)
+  local number = 0
+  for _, cell in ipairs(cells) do
+    if is(cell) then number = number + 1 end
+  end
+  return number
+end
+
+---What a title over numbers of these cells must end with: a folder may hold cells of several engines.
+---@param cells table[]
+---@return string note "", " (simulated)" or " (partly simulated: 3 of 9 cells)"
+function caveats.simulated(cells)
+  local simulated = count(cells, caveats.is_simulated)
+  if simulated == 0 then return "" end
+  if simulated == #cells then return " (simulated)" end
+  return (" (partly simulated: %d of %d cells)"):format(simulated, #cells)
+end
+
+local function is_synthetic(cell)
+  return (cell.dataset or {}).kind == "synthetic"
+end
+
+-- "12" or "12-96"
+local function range(cells, value)
+  local least, most
+  for _, cell in ipairs(cells) do
+    local number = value(cell)
+    if number then least, most = math.min(least or number, number), math.max(most or number, number) end
+  end
+  if not least then return nil end
+  return least == most and ("%d"):format(least) or ("%d-%d"):format(least, most), most
+end
+
+---What a picture must carry that is sent on without its report.
+---@param cells table[] those it shows
+---@param has_drained boolean? whether a number bears the mark
+---@return string[] words
+function caveats.footer(cells, has_drained)
+  local words = {}
+  local simulated = caveats.simulated(cells):match "%((.*)%)"
+  words[1] = simulated and simulated .. ", no GPU" or nil
+  local prompts = range(cells, function(cell) return cell.metrics.requests end)
+  if prompts then words[#words + 1] = prompts .. " prompts a cell" end
+  local _, repeats = range(cells, function(cell) return cell.repetition end)
+  words[#words + 1] = repeats == 1 and "one run" or ("up to %d repeats"):format(repeats)
+  local synthetic = count(cells, is_synthetic)
+  if synthetic > 0 then words[#words + 1] = (synthetic == #cells and "" or "partly ") .. "synthetic prompts" end
+  if has_drained then words[#words + 1] = caveats.DRAINED .. " mostly ramp-up and drain" end
+  return words
+end
+
+---The same for the console, in sentences.
+---@param cells table[]
+---@return string[] lines
+function caveats.lines(cells)
+  local lines = {}
+  local function add(number, line)
+    if number == 0 then return end
+    lines[#lines + 1] = (number == #cells and "" or ("%d of %d cells: "):format(number, #cells)) .. line
+  end
+  local clocks, order = {}, {}
+  for _, cell in ipairs(cells) do
+    if caveats.is_simulated(cell) then
+      local clock = cell.clock_scale
+      if not clocks[clock] then order[#order + 1] = clock end
+      clocks[clock] = (clocks[clock] or 0) + 1
+    end
+  end
+  for _, clock in ipairs(order) do
+    add(clocks[clock], ("simulated servers (specbench sim, clock x%g): the figures follow from its profiles, not from "
+      .. "a GPU"):format(clock))
+  end
+  add(count(cells, is_synthetic), "synthetic prompts: made-up text with the token lengths of the reference's data "
+    .. "(--datasets DIR takes the real files)")
+  local late = count(cells, function(cell) return cell.certificate and cell.certificate.client_ok == false end)
+  if late > 0 then
+    lines[#lines + 1] = ("in %d of %d cells the client itself was late (certificate.reasons in cell.json): do not "
+      .. "quote them"):format(late, #cells)
+  end
+  return lines
+end
+
+---Whether the ratio of a cell and its baseline rests on ramp-up and drain.
+---@param cell table
+---@param base table?
+---@return boolean
+function caveats.drained(cell, base)
+  return flags.drain(cell) ~= nil or base ~= nil and flags.drain(base) ~= nil
+end
+
+return caveats

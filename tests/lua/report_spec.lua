@@ -1,0 +1,180 @@
+-- What a report says beside its numbers, from cells whose figures are set by hand.
+
+local caveats = require "specbench.report.caveats"
+local failures = require "specbench.report.failures"
+local fs = require "sb.fs"
+local json = require "specbench.json"
+local report = require "specbench.report"
+local store = require "specbench.sweep.store"
+local verdict = require "specbench.analysis.verdict"
+
+local axes = {
+  { name = "model", values = { "big", "small" } }, { name = "method", values = { "none", "draft" } },
+  { name = "task", values = { "polish" } }, { name = "context", values = { "0.25k", "0.5k" } },
+  { name = "concurrency", values = { 1 } },
+}
+local layout = { x = "context", y = "concurrency", per = { "model", "task" }, label_title = "prompt + answer" }
+
+local published = { big = "9B", small = "1B" } -- the reference's name of a model
+local label = { ["0.25k"] = "0.5k", ["0.5k"] = "1k" }
+
+local function key_of(at)
+  return table.concat({ at.model, at.method, at.context, 1 }, "\31")
+end
+
+local function cell_of(at, fields)
+  local plain = { model = at.model, method = "none", context = at.context }
+  local cell = {
+    id = key_of(at):gsub("\31", "-"), key = key_of(at), baseline = key_of(plain), repetition = 1, started = "2026",
+    status = "ok", clock_scale = 1, input_tokens = 100, date = "d", coordinates = at,
+    engine = { name = fields.engine or "vllm" },
+    identity = {
+      engine = fields.engine or "vllm", server = { model = { name = at.model, path = at.model }, method = at.method },
+      workload = { concurrency = 1, prompts = "p" },
+    },
+    metrics = { duration = at.method == "none" and 2 or 1, total_output_tokens = 100, requests = 12, completed = 12,
+      drain = fields.drain or false, steady_share = 0.2, request_goodput = fields.goodput },
+    slo = fields.goodput and { ttft = 0.5 } or nil,
+    reference = { method = published[at.model] .. (at.method == "none" and "-nospec" or ""), folder = "THUCNews",
+      task = "THUCNews", subtask = "s", num_spec_tokens = 3, context = at.context,
+      labels = { context = label[at.context] } },
+  }
+  at.task, at.concurrency = "polish", 1
+  return cell
+end
+
+local folder
+
+before_each(function()
+  folder = os.tmpname()
+  os.remove(folder)
+end)
+after_each(function() fs.remove(folder) end)
+
+-- Cells of both models and contexts, with and without draft; fields_of(model, method, context) -> fields.
+local function fill(fields_of)
+  local s = assert(store.create(folder, { round = "r", title = "R", axes = axes,
+    report = { heatmap = layout, maximum_keys = { "context" } } }))
+  for _, model in ipairs { "big", "small" } do
+    for _, method in ipairs { "none", "draft" } do
+      for _, context in ipairs { "0.25k", "0.5k" } do
+        local fields = fields_of(model, method, context)
+        if fields then
+          assert(s:write(cell_of({ model = model, method = method, context = context }, fields)))
+        end
+      end
+    end
+  end
+  return s
+end
+
+local function printed_by(s, options)
+  local out <close> = assert(io.tmpfile())
+  local ok = report.write(s, { pictures = options and options.pictures or false, out = out })
+  out:seek "set"
+  return out:read "a", ok
+end
+
+local function has(text, ...)
+  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
+end
+
+describe("a report of simulated cells", function()
+  it("says so map by map, where a folder holds cells of several engines", function()
+    local s <close> = fill(function(model) return { engine = model == "big" and "vllm" or "sim" } end)
+    local text = printed_by(s)
+    has(text, "R, big polish\n", "R, small polish (simulated)\n",
+      "Speed-ups against the baseline (partly simulated: 2 of 4 cells)", "sim (simulated)",
+      "Note: 4 of 8 cells: simulated servers", "Largest speed-ups (partly simulated: 1 of 2 cells)")
+  end)
+
+  it("says within a map which of its numbers are", function()
+    local s <close> = fill(function(_, _, context) return { engine = context == "0.5k" and "sim" or "vllm" } end)
+    local text = printed_by(s)
+    has(text, "R, big polish (partly simulated: 1 of 2 cells)", "2.00a", "a  simulated\n")
+  end)
+
+  it("tells what a picture sent on must carry", function()
+    local s <close> = fill(function(_, method, context)
+      return { engine = "sim", drain = method == "none" and context == "0.5k" }
+    end)
+    printed_by(s, { pictures = true })
+    local svg = assert(fs.read(folder .. "/auto_test_results/online/9B/Task_THUCNews/heatmap.svg"))
+    has(svg, "12 prompts a cell", "one run", "2.00*", "* mostly ramp-up and drain")
+    assert.equal(1, select(2, svg:gsub("2%.00%*", "")))
+    has(table.concat(caveats.footer(s:cells()), ", "), "simulated, no GPU")
+  end)
+end)
+
+describe("a report", function()
+  it("names coordinates as the round spells them, and as the reference does in its files", function()
+    local s <close> = fill(function() return {} end)
+    local text = printed_by(s)
+    has(text, "R, big polish\n", "0.25k (0.5k)", "context (prompt + answer)")
+    local maxima = text:match "Largest speed%-ups.-\n(.-)\n\n"
+    has(maxima, "model", "big", "small", "0.25k")
+    for _, word in ipairs { "9B", "THUCNews" } do assert.is_nil(text:gsub("Results: .*", ""):find(word, 1, true)) end
+    local row = json.decode(fs.read(folder .. "/auto_test_results/online/max_speedup.jsonl"):match "[^\n]+")
+    assert.equal("9B", row.method)
+    assert.equal("THUCNews", row.task)
+    assert.is_nil(row.cell)
+  end)
+
+  it("shows goodput where objectives were set", function()
+    local s <close> = fill(function(_, method) return { goodput = method == "none" and 2 or 3 } end)
+    has(printed_by(s), "goodput", "1.50 (2 -> 3)")
+    local row = json.decode(fs.read(folder .. "/speedups.jsonl"):match "[^\n]+")
+    assert.equal(1.5, row.goodput.ratio)
+    assert.same({ ttft = 0.5 }, row.goodput.slo)
+  end)
+
+  it("has no goodput where none were set", function()
+    local s <close> = fill(function() return {} end)
+    assert.is_nil(printed_by(s):find("goodput", 1, true))
+  end)
+
+  it("promises only what is there", function()
+    local s <close> = fill(function(_, method) return method == "none" and {} or nil end)
+    local text = printed_by(s)
+    has(text, "every request's timeline in cells")
+    assert.is_nil(text:find("speedups.jsonl", 1, true))
+    assert.is_nil(fs.stat(folder .. "/speedups.jsonl"))
+  end)
+
+  it("counts failed cells by cause, the last attempt of each", function()
+    local s <close> = fill(function(model) return model == "big" and {} or nil end)
+    for attempt, trouble in ipairs { "at first", "port 80 is taken", "port 81 is taken" } do
+      local cell = cell_of({ model = "small", method = attempt < 3 and "none" or "draft", context = "0.5k" }, {})
+      cell.status, cell.error = "failed", trouble
+      assert(s:write(cell))
+    end
+    local done = cell_of({ model = "big", method = "none", context = "0.5k" }, {})
+    done.status, done.error = "failed", "measured since"
+    assert(s:write(done))
+    local text, ok = printed_by(s)
+    assert.is_true(ok)
+    has(text, "Failed: 2 cells (port 80 is taken)")
+    for _, word in ipairs { "at first", "measured since" } do assert.is_nil(text:find(word, 1, true)) end
+  end)
+
+  it("without a finished cell is no success where all failed", function()
+    local s <close> = fill(function() return nil end)
+    local text, ok = printed_by(s)
+    assert.is_true(ok)
+    has(text, "no finished cell yet")
+    local cell = cell_of({ model = "small", method = "none", context = "0.5k" }, {})
+    cell.status, cell.error = "failed", "no server"
+    assert(s:write(cell))
+    text, ok = printed_by(s)
+    assert.is_false(ok)
+    has(text, "Failed: 1 cell (no server)")
+    assert.equal("", failures.text {})
+  end)
+end)
+
+describe("an interval's text", function()
+  it("tells on which side of 1 a bound lies", function()
+    assert.equal("1.02 [1.003, 1.04]", verdict.text { ratio = 1.02, low = 1.003, high = 1.04, kind = "repeats" })
+    assert.equal("0.97 (0.95, 0.998)", verdict.text { ratio = 0.97, low = 0.95, high = 0.998 })
+  end)
+end)
