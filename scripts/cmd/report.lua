@@ -5,6 +5,7 @@ local fs = require "sb.fs"
 local reference_folder = require "specbench.compare.reference_folder"
 local report = require "specbench.report"
 local store = require "specbench.sweep.store"
+local target = require "specbench.report.target"
 
 local self = {
   name = "report",
@@ -36,10 +37,15 @@ function self.run(options, positionals)
     end
   end
   if not the_store then command.fail(message) end
+  if options.out then
+    local ok
+    ok, message = target.claim(folder, options.out)
+    if not ok then command.fail(message) end
+  end
   the_store.out = options.out
-  report.write(the_store, { pictures = not options.no_pictures, colour = not options.no_colour and "auto",
-    baseline = options.baseline })
-  return 0
+  local ok = report.write(the_store, { pictures = not options.no_pictures,
+    colour = not options.no_colour and "auto", baseline = options.baseline })
+  return ok and 0 or 3
 end
 
 return self

@@ -124,3 +124,33 @@ describe("a finished run", function()
     end
   end)
 end)
+
+describe("a report into another folder", function()
+  before_each(function() assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status) end)
+
+  it("may be drawn there again, and leaves another source's or another run's files alone", function()
+    local report = "report %s --no-pictures --out %s"
+    assert.equal(0, w:run(report:format("results", "drawn")).status)
+    assert.equal(0, w:run(report:format("./results/", "drawn")).status)
+    assert(os.execute(("cp -r '%s/results' '%s/others'"):format(w.folder, w.folder)))
+    local before = w:read "drawn/flags.jsonl"
+    w:write("others/flags.jsonl", "mine")
+    refused(w:run(report:format("others", "drawn")), "drawn holds the report of", "--out")
+    refused(w:run(report:format("results", "others")), "others holds results of its own", "--out")
+    assert.equal("mine", w:read "others/flags.jsonl")
+    assert.equal(before, w:read "drawn/flags.jsonl")
+    assert.equal(0, w:run(report:format("results", "results")).status)
+    assert.is_nil(w:read "results/report.json")
+    refused(w:run(report:format("results", ".")), ". is not empty and holds no report", "--out")
+  end)
+end)
+
+describe("a folder in which every cell failed", function()
+  it("is reported with the causes, and is no success", function()
+    w:faults { "http500@3" }
+    assert.equal(3, w:run_grid("--only method=none --only concurrency=1").status)
+    local reported = w:run "report results"
+    assert.equal(3, reported.status, reported.err)
+    assert.truthy(reported.out:find("Failed: 1 cell (1 of 4 requests failed", 1, true), reported.out)
+  end)
+end)
