@@ -3,21 +3,74 @@
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local measure = require "sb.measure"
+local round = require "specbench.experiment.round"
+local store = require "specbench.sweep.store"
 
 local self = {
   name = "show",
   summary = "Print a cell's requests as JSON lines, timelines included",
-  positionals = { { name = "CELL", help = "a folder of RESULTS/cells, RESULTS/reruns or RESULTS/failed" } },
-  options = {},
-  examples = { { "specbench show results/round2/cells/ID | jq .ttft", "each request is one line" } },
+  description = "Times are nanoseconds of the client's clock since the load began, also where a simulator ran faster; "
+    .. "a chunk is [when it came, its tokens, whether it had text]. With --only the cells are named on standard error.",
+  positionals = {
+    { name = "CELL", help = "a folder of RESULTS/cells, RESULTS/reruns or RESULTS/failed; with --only: RESULTS" },
+  },
+  options = {
+    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "the finished cells of a results folder with these "
+      .. "coordinates" },
+  },
+  examples = {
+    { "specbench show results/round2/cells/ID | jq '(first(.chunks[] | select(.[2]))[0] - .t_send_ns) / 1e6'",
+      "each request is one line; this is its TTFT in ms" },
+    { "specbench show results/round2 --only method=none --only concurrency=1", "found by their coordinates" },
+  },
 }
 
-function self.run(_, positionals)
-  local bytes, message = fs.read(positionals[1] .. "/records.bin")
+-- The finished cells of a results folder that --only leaves, in the order of their names.
+local function chosen(the_store, settings)
+  local grid, found = { name = the_store.about.round, axes = the_store.about.axes }, {}
+  round.only(grid, settings)
+  for _, cell in ipairs(the_store:cells()) do
+    local fits = true
+    for _, axis in ipairs(grid.axes) do
+      local named, has = false, false
+      for _, setting in ipairs(settings) do named = named or setting:match "^[^=]+" == axis.name end
+      for _, value in ipairs(axis.values) do has = has or value == cell.coordinates[axis.name] end
+      fits = fits and (has or not named)
+    end
+    local place = setmetatable({ repetition = cell.repetition }, { __index = cell.coordinates })
+    if fits then found[#found + 1] = { cell = cell, name = round.describe(grid, place) } end
+  end
+  table.sort(found, function(a, b) return a.name < b.name end)
+  return found
+end
+
+local function show_chosen(folder, settings)
+  local the_store, message = store.open(folder)
+  if not the_store then command.fail(message) end
+  local found = chosen(the_store, settings)
+  if #found == 0 then command.fail(("%s has no finished cell of %s"):format(folder, table.concat(settings, " "))) end
+  for _, item in ipairs(found) do
+    local run, why = the_store:run(item.cell.id)
+    if not run then command.fail(why) end
+    io.stderr:write(("%s/%s/%s: %s\n"):format(folder, item.cell.rerun and "reruns" or "cells", item.cell.id, item.name))
+    io.stdout:write(run:jsonl())
+  end
+end
+
+function self.run(options, positionals)
+  local folder = positionals[1]
+  if options.only and #options.only > 0 then
+    show_chosen(folder, options.only)
+    return 0
+  end
+  if fs.stat(folder .. "/round.json") then
+    command.fail(folder .. " is a results folder: name one of its cells/ID, or choose cells with --only AXIS=VALUE", 2)
+  end
+  local bytes, message = fs.read(folder .. "/records.bin")
   if not bytes then command.fail(message) end
   local run
   run, message = measure.decode(bytes)
-  if not run then command.fail(("%s/records.bin: %s"):format(positionals[1], message)) end
+  if not run then command.fail(("%s/records.bin: %s"):format(folder, message)) end
   io.stdout:write(run:jsonl())
   return 0
 end

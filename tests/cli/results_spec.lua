@@ -154,3 +154,34 @@ describe("a folder in which every cell failed", function()
     assert.truthy(reported.out:find("Failed: 1 cell (1 of 4 requests failed", 1, true), reported.out)
   end)
 end)
+
+describe("specbench show", function()
+  before_each(function() assert.equal(0, w:run_grid("").status) end)
+
+  it("of a results folder asks for a cell", function()
+    local shown = w:run "show results"
+    assert.equal(2, shown.status)
+    assert.truthy(shown.err:find("results is a results folder: name one of its cells/ID", 1, true), shown.err)
+  end)
+
+  it("finds cells by their coordinates, and names them", function()
+    local one = w:run "show results --only method=none --only concurrency=2"
+    assert.equal(0, one.status, one.err)
+    assert.equal(4, select(2, one.out:gsub("\n", "\n")))
+    local id = one.err:match "^results/cells/(%x+): method=none concurrency=2\n$"
+    assert.equal(w:run("show results/cells/" .. id).out, one.out)
+    local two = w:run "show results --only method=draft"
+    assert.equal(8, select(2, two.out:gsub("\n", "\n")))
+    refused(w:run "show results --only methd=none", "no axis 'methd' (did you mean 'method'?)")
+    refused(w:run "show results --only concurrency=3", "axis 'concurrency' has no value '3'")
+  end)
+
+  it("prints the fields that its help's example reads", function()
+    local help = w:run("show --help").out
+    local first = w:run("show results --only method=none").out:match "[^\n]+"
+    local request = require "cjson".decode(first)
+    assert.truthy(help:find(".chunks[]", 1, true) and help:find(".t_send_ns", 1, true), help)
+    assert.truthy(request.chunks[1][1] > request.t_send_ns)
+    assert.is_true(request.chunks[1][3])
+  end)
+end)
