@@ -34,7 +34,7 @@ local function cell_of(at, fields)
     },
     metrics = { duration = at.method == "none" and 2 or 1, total_output_tokens = 100, requests = 12, completed = 12,
       drain = fields.drain or false, steady_share = 0.2, request_goodput = fields.goodput },
-    slo = fields.goodput and { ttft = 0.5 } or nil,
+    quick = fields.quick, slo = fields.goodput and { ttft = 0.5 } or nil,
     reference = { method = published[at.model] .. (at.method == "none" and "-nospec" or ""), folder = "THUCNews",
       task = "THUCNews", subtask = "s", num_spec_tokens = 3, context = at.context,
       labels = { context = label[at.context] } },
@@ -86,6 +86,7 @@ describe("a report of simulated cells", function()
     has(text, "R, big polish\n", "R, small polish (simulated)\n",
       "Speed-ups against the baseline (partly simulated: 2 of 4 cells)", "sim (simulated)",
       "Note: 4 of 8 cells: simulated servers", "Largest speed-ups (partly simulated: 1 of 2 cells)")
+    has(text:match "Largest speed%-ups.*", "sim (simulated)")
   end)
 
   it("says within a map which of its numbers are", function()
@@ -96,11 +97,11 @@ describe("a report of simulated cells", function()
 
   it("tells what a picture sent on must carry", function()
     local s <close> = fill(function(_, method, context)
-      return { engine = "sim", drain = method == "none" and context == "0.5k" }
+      return { engine = "sim", quick = context == "0.5k", drain = method == "none" and context == "0.5k" }
     end)
     printed_by(s, { pictures = true })
     local svg = assert(fs.read(folder .. "/auto_test_results/online/9B/Task_THUCNews/heatmap.svg"))
-    has(svg, "12 prompts a cell", "one run", "2.00*", "* mostly ramp-up and drain")
+    has(svg, "partly a quick run", "12 prompts a cell", "one run", "2.00*", "* mostly ramp-up and drain")
     assert.equal(1, select(2, svg:gsub("2%.00%*", "")))
     has(table.concat(caveats.footer(s:cells()), ", "), "simulated, no GPU")
   end)

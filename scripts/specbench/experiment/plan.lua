@@ -82,7 +82,7 @@ local function job_of(r, cell, engine, known, options)
     id = store.id(identity), identity = identity, round = r.name, description = round.describe(r, cell),
     coordinates = identity.coordinates, repetition = cell.repetition, seed = cell.seed, engine = engine,
     engine_version = version, server = server, server_key = json.encode(server), workload = work,
-    warmup = r.warmup or 1,
+    warmup = r.warmup or 1, quick = cell.quick,
     slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     io_threads = options.io_threads,
     clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,

@@ -30,6 +30,17 @@ function caveats.simulated(cells)
   return (" (partly simulated: %d of %d cells)"):format(simulated, #cells)
 end
 
+---The engine of a cell, for a table over cells of several.
+---@param cell table
+---@return string
+function caveats.engine(cell)
+  return cell.engine.name .. (caveats.is_simulated(cell) and " (simulated)" or "")
+end
+
+local function is_quick(cell)
+  return cell.quick == true
+end
+
 local function is_synthetic(cell)
   return (cell.dataset or {}).kind == "synthetic"
 end
@@ -51,14 +62,18 @@ end
 ---@return string[] words
 function caveats.footer(cells, has_drained)
   local words = {}
+  local function add(is, word)
+    local number = count(cells, is)
+    if number > 0 then words[#words + 1] = (number == #cells and "" or "partly ") .. word end
+  end
   local simulated = caveats.simulated(cells):match "%((.*)%)"
   words[1] = simulated and simulated .. ", no GPU" or nil
+  add(is_quick, "a quick run")
   local prompts = range(cells, function(cell) return cell.metrics.requests end)
   if prompts then words[#words + 1] = prompts .. " prompts a cell" end
   local _, repeats = range(cells, function(cell) return cell.repetition end)
   words[#words + 1] = repeats == 1 and "one run" or ("up to %d repeats"):format(repeats)
-  local synthetic = count(cells, is_synthetic)
-  if synthetic > 0 then words[#words + 1] = (synthetic == #cells and "" or "partly ") .. "synthetic prompts" end
+  add(is_synthetic, "synthetic prompts")
   if has_drained then words[#words + 1] = caveats.DRAINED .. " mostly ramp-up and drain" end
   return words
 end

@@ -55,17 +55,22 @@ end
 function maxima.text(rows, entries, about)
   local axes, columns, listed, cells = speedup_table.varying(entries, about), {}, {}, {}
   for i, name in ipairs(axes) do columns[i] = { title = name } end
+  for i, row in ipairs(rows) do cells[i] = row.cell end
+  local note = caveats.simulated(cells)
+  local is_mixed = note:find("partly", 1, true)
+  if is_mixed then columns[#columns + 1] = { title = "engine" } end
   columns[#columns + 1] = text_table.right "speed-up"
   local held_out = rows[1].held_out_ratio ~= nil
   if held_out then columns[#columns + 1] = text_table.right "held out" end
   for i, row in ipairs(rows) do
     local line = {}
     for j, name in ipairs(axes) do line[j] = tostring(row.cell.coordinates[name]) end
+    if is_mixed then line[#line + 1] = caveats.engine(row.cell) end
     line[#line + 1] = ("%.2f"):format(row.speedup_ratio)
     if held_out then line[#line + 1] = row.held_out_ratio and ("%.2f"):format(row.held_out_ratio) or "" end
-    listed[i], cells[i] = line, row.cell
+    listed[i] = line
   end
-  return ("Largest speed-ups%s: %s\n"):format(caveats.simulated(cells), held_out
+  return ("Largest speed-ups%s: %s\n"):format(note, held_out
     and "a maximum of noisy cells: biased upwards; held out: the place chosen on the odd repeats, measured on the even "
       .. "ones" or "one run, a maximum of noisy cells: biased upwards")
     .. text_table.render { columns = columns, rows = listed }

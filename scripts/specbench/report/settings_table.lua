@@ -115,7 +115,7 @@ local keys = {
 
 local figure = text_table.figure
 
-local function text(rows, title)
+local function text(rows, title, note)
   local columns = { { title = "setting" }, { title = title } }
   for _, name in ipairs { "plain tok/s", "tok/s", "plain TTFT ms", "TTFT ms", "plain TPOT ms", "TPOT ms",
     "acceptance", "speed-up", "throughput" } do columns[#columns + 1] = text_table.right(name) end
@@ -128,7 +128,7 @@ local function text(rows, title)
       figure(row.speedup, "%.2f"), row.throughput_speedup and figure(row.throughput_speedup, "%.2f x") or "",
     }
   end
-  return "Settings of the server (speed-up: time a request takes a token, plain / speculative; throughput: ratio of "
+  return "Settings of the server" .. note .. " (speed-up: time a request takes a token, plain / speculative; throughput: ratio of "
     .. "total token throughputs)\n" .. text_table.render { columns = columns, rows = listed }
 end
 
@@ -161,7 +161,7 @@ end
 ---@param store specbench.store
 ---@param cells table[] in the grid's order
 ---@param index specbench.speedup.index
----@param options { pictures: boolean?, note: string } note: behind the picture's title
+---@param options { pictures: boolean?, note: string } note: behind the table's and the picture's title
 ---@return string text the table
 ---@return string[] files pictures written
 ---@return string? complaint why there is none
@@ -174,7 +174,7 @@ function settings_table.write(store, cells, index, options)
   assert(fs.write(store:path "settings.jsonl", table.concat(lines)))
   local written, complaint = {}, nil
   if options.pictures ~= false then written, complaint = draw(store, rows, about, options.note) end
-  return text(rows, about.report.settings.groups_title or "prompts"), written, complaint
+  return text(rows, about.report.settings.groups_title or "prompts", options.note), written, complaint
 end
 
 return settings_table

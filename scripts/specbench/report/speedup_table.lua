@@ -53,9 +53,7 @@ end
 local function row_of(entry, axes, extras)
   local row = {}
   for i, name in ipairs(axes) do row[i] = tostring(entry.coordinates[name]) end
-  if extras.engine then
-    row[#row + 1] = entry.cell.engine.name .. (caveats.is_simulated(entry.cell) and " (simulated)" or "")
-  end
+  if extras.engine then row[#row + 1] = caveats.engine(entry.cell) end
   row[#row + 1] = verdict.text(entry.speedups.paired)
   row[#row + 1] = verdict.text(entry.speedups.total_throughput)
   if extras.goodput then row[#row + 1] = goodput.text(entry.goodput) end

@@ -42,7 +42,7 @@ local function describe(job, server)
   return {
     format = 1, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
     seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
-    baseline = job.baseline,
+    baseline = job.baseline, quick = job.quick,
     engine = {
       name = job.engine.name, version = server.version, written_for = server.written_for,
       version_trouble = server.version_trouble, argv = secrets.argv(server.argv),
