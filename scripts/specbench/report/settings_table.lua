@@ -128,8 +128,8 @@ local function text(rows, title, note)
       figure(row.speedup, "%.2f"), row.throughput_speedup and figure(row.throughput_speedup, "%.2f x") or "",
     }
   end
-  return "Settings of the server" .. note .. " (speed-up: time a request takes a token, plain / speculative; throughput: ratio of "
-    .. "total token throughputs)\n" .. text_table.render { columns = columns, rows = listed }
+  return "Settings of the server" .. note .. " (speed-up: time a request takes a token, plain / speculative; "
+    .. "throughput: ratio of total token throughputs)\n" .. text_table.render { columns = columns, rows = listed }
 end
 
 local function place(list, places, value)
@@ -174,7 +174,8 @@ function settings_table.write(store, cells, index, options)
   assert(fs.write(store:path "settings.jsonl", table.concat(lines)))
   local written, complaint = {}, nil
   if options.pictures ~= false then written, complaint = draw(store, rows, about, options.note) end
-  return text(rows, about.report.settings.groups_title or "prompts", options.note), written, complaint
+  local title = about.report.settings.groups_title or "prompts"
+  return text(rows, title, options.note), written, complaint
 end
 
 return settings_table
