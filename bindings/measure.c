@@ -285,6 +285,18 @@ static int decode(lua_State *L)
   return 1;
 }
 
+/* check(bytes) -> true, or nil, message, code */
+static int check(lua_State *L)
+{
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  sb_err err;
+  if (sb_records_check(data, size, &err))
+    return sbl_fail(L, &err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 int sbl_open_measure(lua_State *L)
 {
   static const luaL_Reg methods[] = { { "metrics", metrics },
@@ -300,7 +312,7 @@ int sbl_open_measure(lua_State *L)
                                       { "__len", length },
                                       { "__gc", free_run },
                                       { NULL, NULL } };
-  static const luaL_Reg functions[] = { { "decode", decode }, { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "decode", decode }, { "check", check }, { NULL, NULL } };
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);
   return 1;

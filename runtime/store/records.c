@@ -278,16 +278,23 @@ static sb_run *parse_body(source *in, sb_err *err)
   return run;
 }
 
-sb_run *sb_records_parse(const void *data, size_t size, sb_err *err)
+int sb_records_check(const void *data, size_t size, sb_err *err)
 {
-  if (size < MAGIC_SIZE || memcmp(data, magic, MAGIC_SIZE) != 0) {
-    sb_err_set(err, SB_EPARSE, "not a records file: it does not begin with \"sbrec1\"");
-    return NULL;
-  }
+  if (size < MAGIC_SIZE || memcmp(data, magic, MAGIC_SIZE) != 0)
+    return sb_err_set(err, SB_EPARSE, "not a records file: it does not begin with \"sbrec1\"");
   const uint8_t *bytes = data;
   source crc = { bytes + size - CRC_SIZE, bytes + size, false };
   if (size < MAGIC_SIZE + CRC_SIZE || get_fixed(&crc, CRC_SIZE) != crc32_z(0, bytes, size - CRC_SIZE))
-    return fail(NULL, err, "records file: cut short or damaged (its checksum does not match)");
+    return sb_err_set(err, SB_EPARSE,
+                      "records file: cut short or damaged (its checksum does not match): measure this cell again");
+  return SB_OK;
+}
+
+sb_run *sb_records_parse(const void *data, size_t size, sb_err *err)
+{
+  if (sb_records_check(data, size, err))
+    return NULL;
+  const uint8_t *bytes = data;
   source in = { bytes + MAGIC_SIZE, bytes + size - CRC_SIZE, false };
   return parse_body(&in, err);
 }

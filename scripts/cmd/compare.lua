@@ -59,6 +59,7 @@ function self.run(options, positionals)
     local message
     sides[i], message = compare_input.open(positionals[i])
     if not sides[i] then command.fail(message) end
+    command.warn(sides[i].warnings)
   end
   local result, message = compare.join(sides, chosen)
   if not result then command.fail(message) end

@@ -70,8 +70,9 @@ end
 function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
-  local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
-  local servers, pending, seconds = servers_of(the_plan, store.open(folder))
+  local done = store.open(command.results_folder(r, options))
+  if done then command.warn(done.warnings) end
+  local servers, pending, seconds = servers_of(the_plan, done)
   local rows, warnings = {}, {}
   for i, s in ipairs(servers) do
     local server = s.job.server

@@ -37,6 +37,7 @@ function self.run(options, positionals)
     end
   end
   if not the_store then command.fail(message) end
+  command.warn(the_store.warnings)
   if options.out then
     local ok
     ok, message = target.claim(folder, options.out)

@@ -86,12 +86,12 @@ function self.run(options, positionals)
     options.repeats = adaptive.first(rule)
   end
   local the_plan = plan.new(r, options)
-  local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
-  local the_store <close>, message = store.create(folder, {
+  local the_store <close>, message = store.create(command.results_folder(r, options), {
     round = r.name, title = r.title, axes = r.axes, report = r.report, fresh = options.fresh,
     baselines = r.baselines,
   })
   if not the_store then command.fail(message) end
+  command.warn(the_store.warnings)
   if not options.quiet then announce(the_plan, the_store) end
   local outcome
   if rule then

@@ -165,14 +165,4 @@ describe("a broken record", function()
     has(shown.err, folder .. "/records.bin")
     assert.equal("", shown.out)
   end)
-
-  it("is named by specbench report", function()
-    assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
-    local file = "results/cells/" .. next(w:cells "cells") .. "/cell.json"
-    w:write(file, "{")
-    local reported = w:run "report results"
-    assert.equal(1, reported.status)
-    has(reported.err, file .. " is not JSON")
-    assert.equal(1, select(2, reported.err:gsub("\n", "\n")))
-  end)
 end)

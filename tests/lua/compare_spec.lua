@@ -25,6 +25,9 @@ local function write(path, value)
   return path
 end
 
+-- The records of a run without requests: comparing needs figures only, but a cell has to be whole.
+local NO_REQUESTS = "sbrec1\n" .. ("\0"):rep(6) .. string.pack("<d", 1) .. string.pack("<I4", 0x428cdc22) -- CRC-32
+
 -- A results folder; cells: { at = coordinates, speed = of the same work, reference?, workload?, more? }. At speed 1
 -- 1200 tokens/s, 200 of them the answers', TTFT 50 ms, TPOT 10 ms.
 local function results(name, cells)
@@ -33,8 +36,10 @@ local function results(name, cells)
   write(name .. "/round.json", { format = 1, round = "r", axes = json.array(axes) })
   for i, cell in ipairs(cells) do
     for r, speed in ipairs(type(cell.speed) == "table" and cell.speed or { cell.speed }) do
-      write(("%s/cells/%d-%d/cell.json"):format(name, i, r), {
-        coordinates = cell.at, repetition = r, started = "2026", clock_scale = 1, input_tokens = 10000,
+      local id = ("%d-%d"):format(i, r)
+      write(("%s/cells/%s/records.bin"):format(name, id), NO_REQUESTS)
+      write(("%s/cells/%s/cell.json"):format(name, id), {
+        id = id, coordinates = cell.at, repetition = r, started = "2026", clock_scale = 1, input_tokens = 10000,
         engine = cell.more and cell.more.engine, certificate = cell.more and cell.more.certificate,
         reference = cell.reference, identity = { workload = cell.workload or { prompts = "p" } },
         metrics = {

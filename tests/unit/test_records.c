@@ -216,6 +216,23 @@ static void damage_under_a_right_checksum_is_refused_or_harmless(void **state)
   sb_run_free(run);
 }
 
+static void the_checksum_alone_tells_a_whole_file(void **state)
+{
+  (void)state;
+  sb_run *run = full_run();
+  sb_strbuf file = { 0 };
+  assert_int_equal(sb_records_write(run, &file), 0);
+  assert_int_equal(sb_records_check(file.data, file.size, NULL), 0);
+  sb_err err = { 0 };
+  for (size_t size = 0; size < file.size; size++)
+    assert_int_equal(sb_records_check(file.data, size, &err), SB_EPARSE);
+  file.data[file.size / 2] ^= 1;
+  assert_int_equal(sb_records_check(file.data, file.size, &err), SB_EPARSE);
+  assert_non_null(strstr(err.text, "checksum"));
+  sb_strbuf_deinit(&file);
+  sb_run_free(run);
+}
+
 static void the_reason_says_what_is_wrong(void **state)
 {
   (void)state;
@@ -280,6 +297,7 @@ int main(void)
     cmocka_unit_test(what_could_not_be_read_back_is_not_written),
     cmocka_unit_test(every_cut_and_every_flipped_bit_is_refused),
     cmocka_unit_test(damage_under_a_right_checksum_is_refused_or_harmless),
+    cmocka_unit_test(the_checksum_alone_tells_a_whole_file),
     cmocka_unit_test(the_reason_says_what_is_wrong),
     cmocka_unit_test(a_line_a_request_for_people),
   };

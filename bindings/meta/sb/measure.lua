@@ -45,6 +45,11 @@ local Run = {}
 ---@return sb.Run? run, string? message, string? code "parse"
 function measure.decode(bytes) end
 
+--- Whether these bytes are what Run:encode wrote, as their checksum tells: much faster than to decode them.
+---@param bytes string
+---@return true? ok, string? message, string? code "parse"
+function measure.check(bytes) end
+
 --- The figures by name ("output_throughput", "ttft_ms.p99"); those that the records cannot tell are absent.
 ---@param slo? sb.Slo what counts for goodput
 ---@return table<string, number|integer|boolean>

@@ -83,6 +83,12 @@ function command.fail(message, code)
   error({ exit = code or 1, message = message }, 0)
 end
 
+---Writes a line a warning to standard error.
+---@param lines string[]?
+function command.warn(lines)
+  for _, line in ipairs(lines or {}) do io.stderr:write("Warning: ", line, "\n") end
+end
+
 -- A message that begins with a place in a file came from a script: its traceback helps. But assert(nil, message)
 -- only passes on what the library says of a failure, and that line is enough; the place, where it is the user's.
 local function explain(text)
@@ -231,6 +237,14 @@ function command.load_round(path, options)
   if options.slo then options.slo = read_slo(options.slo) end
   options.speed = options.speed or (options.quick and 20 or 1)
   return r
+end
+
+---Where a round's results go.
+---@param r specbench.round
+---@param options table of the command line
+---@return string folder
+function command.results_folder(r, options)
+  return options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
 end
 
 return command

@@ -25,6 +25,7 @@ local compare_input = {}
 ---@field path string
 ---@field kind "results"|"reference"|"vLLM"|"GuideLLM"
 ---@field points fun(self, other: specbench.compare.side): specbench.compare.point[] as they compare with the other
+---@field warnings string[]? lines about what was left out
 
 -- Ours against another tool's: its convention of a latency, chunks with text (runtime/measure/README.md).
 local function cell_figures(cell, own)
@@ -56,7 +57,7 @@ local function is_simulated(cell)
 end
 
 local function folder_side(path, kind, the_store)
-  local side = { path = path, kind = kind }
+  local side = { path = path, kind = kind, warnings = the_store.warnings }
   function side.points(_, other)
     local points = {}
     for i, cell in ipairs(the_store:cells()) do

@@ -6,10 +6,12 @@
 --   cells/ID/outputs.jsonl.gz   the answers' texts
 --   reruns/ID/                  the same for a cell measured once more because the first looked wrong: this one counts
 --   failed/ID-N/                the same for a cell that failed, one folder an attempt
+--   damaged/ID-N/               what could not be read whole any more when a run began, and was measured anew
 --   conversations/              answers to the turns before the one that is measured
 --   logs/                       the servers' logs
 
 local fs = require "sb.fs"
+local damage = require "specbench.sweep.damage"
 local json = require "specbench.json"
 
 local store = {}
@@ -19,6 +21,9 @@ local FORMAT = 1
 ---@class specbench.store
 ---@field folder string
 ---@field out string? where reports go; the folder itself unless told
+---@field warnings string[] a line for each damaged cell: left out where the folder is read, moved aside where it is
+---  run
+---@field damaged table<string, boolean> ids of cells that are left out
 local Store = {}
 Store.__index = Store
 
@@ -31,7 +36,7 @@ local function read_json(path)
   return value
 end
 
----Opens a results folder for reading.
+---Opens a results folder for reading. Damaged cells are left out as if they were not there.
 ---@param folder string
 ---@return specbench.store? store
 ---@return string? message
@@ -40,7 +45,13 @@ function store.open(folder)
   if not about then
     return nil, ("%s is no results folder (%s)"):format(folder, message)
   end
-  return setmetatable({ folder = folder, about = about }, Store)
+  local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {} }, Store)
+  for _, found in ipairs(damage.find(folder)) do
+    self.damaged[found.id] = true
+    self.warnings[#self.warnings + 1] = ("cell %s is left out, `specbench run` measures it again: %s"):format(found.id,
+      found.reason)
+  end
+  return self
 end
 
 -- Axes as both runs know them: a cut-down run must not forget the order of what is in the folder already.
@@ -84,7 +95,7 @@ function store.create(folder, about)
   local lock
   if ok then lock, message = fs.lock(folder .. "/lock") end
   if not lock then return nil, message .. ": give another folder with --out" end
-  local self = setmetatable({ folder = folder, lock = lock }, Store)
+  local self = setmetatable({ folder = folder, lock = lock, warnings = {}, damaged = {} }, Store)
   local previous
   if fs.stat(folder .. "/round.json") then
     previous, message = read_json(folder .. "/round.json")
@@ -105,6 +116,8 @@ function store.create(folder, about)
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
   end
+  ok, message = self:set_damaged_aside()
+  if not ok then return nil, message end
   fs.remove(folder .. "/unfinished") -- what a killed run left
   ok, message = fs.write(folder .. "/round.json", json.encode(self.about) .. "\n")
   if not ok then return nil, message end
@@ -123,6 +136,26 @@ function Store:set_aside()
   return ok, message
 end
 
+-- The first of PART/ID-1, PART/ID-2, ... that is not there.
+local function next_attempt(self, part, id)
+  local attempt = 1
+  while fs.stat(("%s/%s/%s-%d"):format(self.folder, part, id, attempt)) do attempt = attempt + 1 end
+  return ("%s/%s/%s-%d"):format(self.folder, part, id, attempt)
+end
+
+-- What cannot be read makes room for another measurement, and is kept: some of it may be worth having.
+function Store:set_damaged_aside()
+  for _, found in ipairs(damage.find(self.folder)) do
+    local target = next_attempt(self, "damaged", found.id)
+    local ok, message = fs.mkdir(self.folder .. "/damaged")
+    if ok then ok, message = os.rename(("%s/%s/%s"):format(self.folder, found.part, found.id), target) end
+    if not ok then return nil, message end
+    self.warnings[#self.warnings + 1] = ("cell %s is damaged, moved to %s and measured again: %s"):format(found.id,
+      target, found.reason)
+  end
+  return true
+end
+
 function Store:close()
   if self.lock then self.lock:close() end
 end
@@ -131,7 +164,7 @@ Store.__close = Store.close
 ---@param id string
 ---@return boolean
 function Store:has(id)
-  return fs.stat(("%s/cells/%s/cell.json"):format(self.folder, id)) ~= nil
+  return not self.damaged[id] and fs.stat(("%s/cells/%s/cell.json"):format(self.folder, id)) ~= nil
 end
 
 ---@param id string
@@ -162,13 +195,7 @@ function Store:write(cell, run, outputs)
   if ok and outputs then ok, message = fs.put(work .. "/outputs.jsonl.gz", fs.gzip(outputs)) end
   if not ok then return nil, message end
   local target = ("%s/%s/%s"):format(self.folder, cell.rerun and "reruns" or "cells", cell.id)
-  if cell.status ~= "ok" then
-    local attempt = 1
-    repeat
-      target = ("%s/failed/%s-%d"):format(self.folder, cell.id, attempt)
-      attempt = attempt + 1
-    until not fs.stat(target)
-  end
+  if cell.status ~= "ok" then target = next_attempt(self, "failed", cell.id) end
   ok, message = fs.commit(work, target)
   return ok and target or nil, message
 end
@@ -186,10 +213,12 @@ function Store:cells()
   local cells, again = {}, {}
   for _, id in ipairs(fs.list(self.folder .. "/reruns") or {}) do again[id] = true end
   for _, id in ipairs(fs.list(self.folder .. "/cells") or {}) do
-    local first = read_cell(self, "cells", id)
-    local cell = again[id] and read_cell(self, "reruns", id) or first
-    if cell ~= first then cell.first = first end
-    cells[#cells + 1] = cell
+    if not self.damaged[id] then
+      local first = read_cell(self, "cells", id)
+      local cell = again[id] and read_cell(self, "reruns", id) or first
+      if cell ~= first then cell.first = first end
+      cells[#cells + 1] = cell
+    end
   end
   return cells
 end
