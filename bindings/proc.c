@@ -301,13 +301,15 @@ static int port_taken(lua_State *L)
   return 1;
 }
 
-/* tail(path, lines) -> the last lines of a log */
+/* tail(path, lines, from) -> the last lines of a log, of what is behind its byte `from` */
 static int tail(lua_State *L)
 {
   sb_err err;
   sb_strbuf out = { 0 };
   lua_Integer lines = luaL_optinteger(L, 2, 15);
-  int rc = sb_log_tail(luaL_checkstring(L, 1), lines > 0 ? (size_t)lines : 1, &out, &err);
+  lua_Integer from = luaL_optinteger(L, 3, 0);
+  int rc = sb_log_tail(luaL_checkstring(L, 1), from > 0 ? (uint64_t)from : 0, lines > 0 ? (size_t)lines : 1, &out,
+                       &err);
   if (rc == 0)
     lua_pushlstring(L, out.data ? out.data : "", out.size);
   sb_strbuf_deinit(&out);

@@ -18,7 +18,7 @@ static size_t start_of_last_lines(const char *text, size_t size, size_t max_line
   return at;
 }
 
-int sb_log_tail(const char *path, size_t max_lines, sb_strbuf *out, sb_err *err)
+int sb_log_tail(const char *path, uint64_t from, size_t max_lines, sb_strbuf *out, sb_err *err)
 {
   struct stat st;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -28,7 +28,10 @@ int sb_log_tail(const char *path, size_t max_lines, sb_strbuf *out, sb_err *err)
   ssize_t n = fstat(fd, &st);
   if (n == 0) {
     char *end = sb_strbuf_reserve(&text, TAIL_BYTES);
-    n = pread(fd, end, TAIL_BYTES, st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
+    uint64_t size = (uint64_t)st.st_size, start = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
+    if (start < from)
+      start = from < size ? from : size;
+    n = pread(fd, end, TAIL_BYTES, (off_t)start);
   }
   int saved = errno;
   close(fd);

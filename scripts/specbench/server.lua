@@ -15,6 +15,7 @@ local server = {}
 ---@field port integer
 ---@field argv string[] as started, {port} and {host} filled in
 ---@field log string path of its log file; one that the caller did not name goes with a server that ended well
+---@field log_start integer bytes that earlier servers left in it
 ---@field ready_seconds number how long it took to become ready
 local Server = {}
 Server.__index = Server
@@ -27,18 +28,18 @@ local function fill(text, values)
   return (text:gsub("{(%w+)}", values))
 end
 
--- The reason, and under it what the server said last.
-local function with_log(reason, path)
-  local tail = proc.tail(path, LOG_LINES)
-  if not tail or tail == "" then return ("%s (its log %s is empty)"):format(reason, path) end
-  return ("%s; the last lines of %s:\n%s"):format(reason, path, tail:gsub("[^\n]+", "    %0"):gsub("\n$", ""))
+-- The reason, and under it what this server said last.
+local function with_log(self, reason)
+  local tail = proc.tail(self.log, LOG_LINES, self.log_start)
+  if not tail or tail == "" then return ("%s (it wrote nothing to its log %s)"):format(reason, self.log) end
+  return ("%s; the last lines of %s:\n%s"):format(reason, self.log, tail:gsub("[^\n]+", "    %0"):gsub("\n$", ""))
 end
 
 -- Readiness as a function that answers true once it is reached.
 local function probe_of(ready, self)
   if type(ready) == "function" then return function() return ready(self) end end
   if type(ready) == "table" and ready.log then
-    return function() return (fs.read(self.log) or ""):find(ready.log) ~= nil end
+    return function() return (fs.read(self.log) or ""):find(ready.log, self.log_start + 1) ~= nil end
   end
   local path = type(ready) == "table" and ready.path or ready or "/health"
   return function()
@@ -77,8 +78,8 @@ local function await_ready(self, ready, seconds)
   if outcome == "ready" then return true end
   if outcome == "dead" then return nil, self:failure() end
   if outcome == "error" then return nil, ("readiness of %s: %s"):format(self.argv[1], detail) end
-  return nil, with_log(("server %s was not ready after %g s (--ready-timeout waits longer)"):format(self.argv[1],
-    seconds), self.log)
+  return nil, with_log(self, ("server %s was not ready after %g s (--ready-timeout waits longer)"):format(self.argv[1],
+    seconds))
 end
 
 local function choose_port(options, host)
@@ -107,9 +108,11 @@ function server.start(options)
   for name, value in pairs(options.env or {}) do env[name] = value and fill(value, values) end
   if options.gpus and #options.gpus > 0 then env.CUDA_VISIBLE_DEVICES = table.concat(options.gpus, ",") end
   local log = options.log or os.tmpname()
+  local found = fs.stat(log)
   local self = setmetatable({
     host = host, port = port, url = ("http://%s:%d"):format(host:find ":" and "[" .. host .. "]" or host, port),
-    argv = argv, env = env, gpus = options.gpus, log = log, grace = options.grace or 10,
+    argv = argv, env = env, gpus = options.gpus, log = log, log_start = found and found.size or 0,
+    grace = options.grace or 10,
     health = type(options.ready) == "string" and options.ready or nil,
   }, Server)
   local begun = clock.now()
@@ -143,7 +146,7 @@ function Server:failure()
   local state, how = self.process:status()
   if state == "running" or state == "starting" then return nil end
   if state == "failed" then return how end
-  return with_log(("server %s ended (%s)"):format(self.argv[1], how or state), self.log)
+  return with_log(self, ("server %s ended (%s)"):format(self.argv[1], how or state))
 end
 
 ---Why no more can be asked of it after requests failed: it ended, or does not answer for its health any more.
@@ -154,7 +157,7 @@ function Server:breakdown()
   local reason = self:failure()
   if reason or not self.health then return reason end
   local healthy, message = http.get(self.url .. self.health)
-  return not healthy and with_log(("server %s is not well: %s"):format(self.argv[1], message), self.log) or nil
+  return not healthy and with_log(self, ("server %s is not well: %s"):format(self.argv[1], message)) or nil
 end
 
 ---Asks it to end, waits for the whole process tree.

@@ -99,7 +99,7 @@ int survivors(const fixture *f)
 bool log_has(const fixture *f, const char *text)
 {
   sb_strbuf tail = { 0 };
-  bool found = sb_log_tail(f->log, 100, &tail, NULL) == 0 && tail.size && strstr(tail.data, text);
+  bool found = sb_log_tail(f->log, 0, 100, &tail, NULL) == 0 && tail.size && strstr(tail.data, text);
   sb_strbuf_deinit(&tail);
   return found;
 }

@@ -80,7 +80,7 @@ static void check_tail(const char *text, size_t max_lines, const char *expected)
 {
   log_file log = log_of(text, strlen(text));
   sb_strbuf_puts(&log.tail, ">");
-  assert_int_equal(sb_log_tail(log.path, max_lines, &log.tail, NULL), 0);
+  assert_int_equal(sb_log_tail(log.path, 0, max_lines, &log.tail, NULL), 0);
   assert_string_equal(log.tail.data + 1, expected);
   log_done(&log);
 }
@@ -105,13 +105,29 @@ static void a_long_log_gives_its_end_only(void **state)
   for (int i = 0; i < LINES; i++)
     sb_strbuf_printf(&text, "line %d\n", i);
   log_file log = log_of(text.data, text.size);
-  assert_int_equal(sb_log_tail(log.path, 2, &log.tail, NULL), 0);
+  assert_int_equal(sb_log_tail(log.path, 0, 2, &log.tail, NULL), 0);
   assert_string_equal(log.tail.data, "line 29998\nline 29999\n");
   sb_strbuf_clear(&log.tail);
-  assert_int_equal(sb_log_tail(log.path, LINES, &log.tail, NULL), 0);
+  assert_int_equal(sb_log_tail(log.path, 0, LINES, &log.tail, NULL), 0);
   assert_int_equal(log.tail.size, 65536);
   log_done(&log);
   sb_strbuf_deinit(&text);
+}
+
+static void what_earlier_servers_wrote_is_no_part_of_the_tail(void **state)
+{
+  (void)state;
+  static const struct {
+    uint64_t from;
+    const char *expected;
+  } cases[] = { { 0, "b\nc\n" }, { 2, "b\nc\n" }, { 4, "c\n" }, { 6, "" }, { 60, "" }, { UINT64_MAX, "" } };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    log_file log = log_of("a\nb\nc\n", 6);
+    sb_strbuf_puts(&log.tail, ">");
+    assert_int_equal(sb_log_tail(log.path, cases[i].from, 2, &log.tail, NULL), 0);
+    assert_string_equal(log.tail.data + 1, cases[i].expected);
+    log_done(&log);
+  }
 }
 
 static void a_missing_log_is_named_and_the_output_untouched(void **state)
@@ -119,7 +135,7 @@ static void a_missing_log_is_named_and_the_output_untouched(void **state)
   (void)state;
   sb_err err;
   sb_strbuf out = { 0 };
-  assert_int_equal(sb_log_tail("no/such/server.log", 5, &out, &err), SB_EIO);
+  assert_int_equal(sb_log_tail("no/such/server.log", 0, 5, &out, &err), SB_EIO);
   assert_non_null(strstr(err.text, "no/such/server.log"));
   assert_int_equal(out.size, 0);
 }
@@ -131,6 +147,7 @@ int main(void)
     cmocka_unit_test(a_host_name_works_and_a_bad_one_is_named),
     cmocka_unit_test(the_tail_is_the_last_lines_each_ended),
     cmocka_unit_test(a_long_log_gives_its_end_only),
+    cmocka_unit_test(what_earlier_servers_wrote_is_no_part_of_the_tail),
     cmocka_unit_test(a_missing_log_is_named_and_the_output_untouched),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ static void a_server_that_dies_at_start_is_seen_with_its_code_and_last_words(voi
   assert_int_equal(f->exited, 1);
   assert_int_equal(f->code, 3);
   sb_strbuf tail = { 0 };
-  assert_int_equal(sb_log_tail(f->log, 1, &tail, NULL), 0);
+  assert_int_equal(sb_log_tail(f->log, 0, 1, &tail, NULL), 0);
   assert_string_equal(tail.data, "no GPU found\n");
   sb_strbuf_deinit(&tail);
 }

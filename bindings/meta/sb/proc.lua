@@ -33,8 +33,9 @@ function proc.port_taken(host, port) end
 --- The last lines of a log.
 ---@param path string
 ---@param lines? integer default 15
+---@param from? integer bytes at the log's beginning that are not looked at, default 0
 ---@return string? text, string? message, string? code
-function proc.tail(path, lines) end
+function proc.tail(path, lines, from) end
 
 --- Waits until the server has exited or failed to start.
 ---@param seconds? number default: without limit
