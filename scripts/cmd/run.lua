@@ -9,6 +9,7 @@ local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
 local store = require "specbench.sweep.store"
 local sweep = require "specbench.sweep"
+local tables = require "specbench.tables"
 
 local self = {
   name = "run",
@@ -74,6 +75,18 @@ local function announce(the_plan, the_store)
   if guess then io.stderr:write("Note: ", guess, "\n") end
 end
 
+-- What another engine measured in the same place would hide, or be hidden.
+local function warn_of_engines(the_store, engine)
+  local others = {}
+  for _, cell in ipairs(the_store:cells()) do
+    if cell.engine.name ~= engine then others[cell.engine.name] = true end
+  end
+  if not next(others) then return end
+  command.warn { ("%s holds cells of engine %s, this run uses %s: reports take the newest cell of each place, whatever "
+    .. "measured it; another --out keeps them apart"):format(the_store.folder, table.concat(tables.keys(others), ", "),
+      engine) }
+end
+
 function self.run(options, positionals)
   provenance.begin()
   local r = command.load_round(positionals[1], options)
@@ -92,6 +105,7 @@ function self.run(options, positionals)
   })
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)
+  warn_of_engines(the_store, the_plan.engine.name)
   if not options.quiet then announce(the_plan, the_store) end
   local outcome
   if rule then

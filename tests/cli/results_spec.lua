@@ -55,6 +55,44 @@ describe("a results folder", function()
   end)
 end)
 
+describe("the default folder", function()
+  it("is one for each engine", function()
+    w:write("grid.lua", (w.round():gsub("chunk_timeout", "quick = {}, chunk_timeout")))
+    local none = "--models models.lua --model qwen2.5-0.5b=x --url http://127.0.0.1:1 --only method=none "
+      .. "--only concurrency=1"
+    for _, case in ipairs {
+      { "", "grid" }, { "--quick", "grid-quick" }, { "--engine vllm", "grid-vllm" },
+      { "--engine external", "grid-external" }, { "--engine external:vllm --quick", "grid-quick-external-vllm" },
+    } do
+      local options, name = table.unpack(case)
+      local result = w:run(("run grid.lua %s --no-pictures --speed 200 %s"):format(none, options))
+      assert.truthy(result.err:find("results in results/" .. name .. "\n", 1, true), result.err)
+      assert.truthy(w:read("results/" .. name .. "/round.json"), name)
+      assert(require("sb.fs").remove(w.folder .. "/results"))
+    end
+  end)
+
+  it("of a plan is that of the run", function()
+    assert.equal(0, w:run("run grid.lua --models models.lua --speed 200 --no-pictures").status)
+    local planned = w:run "plan grid.lua --models models.lua --speed 200"
+    assert.truthy(planned.out:find("4 cells on 2 servers (engine sim), 0 to do", 1, true), planned.out)
+    planned = w:run "plan grid.lua --engine external --url http://127.0.0.1:1"
+    assert.truthy(planned.out:find("engine external), 4 to do", 1, true), planned.out)
+  end)
+end)
+
+describe("a folder with another engine's cells", function()
+  it("is added to with a warning in one line", function()
+    local alone = w:run_grid "--only method=none --only concurrency=1"
+    assert.is_nil(alone.err:find("Warning", 1, true), alone.err)
+    local mixed = w:run("run grid.lua --engine external --url http://127.0.0.1:1 --only method=none --quiet "
+      .. "--out results")
+    assert.truthy(mixed.err:find("Warning: results holds cells of engine sim, this run uses external: ", 1, true),
+      mixed.err)
+    assert.truthy(mixed.err:find("--out", 1, true), mixed.err)
+  end)
+end)
+
 describe("I/O threads", function()
   it("are written into each cell, and make it no other cell", function()
     assert.equal(0, w:run_grid("--only method=none --io-threads 2").status)

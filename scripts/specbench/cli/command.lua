@@ -52,7 +52,8 @@ local groups = {
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
   },
   results = {
-    { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },
+    { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND[-quick]; with an engine other than "
+      .. "the simulator results/ROUND[-quick]-ENGINE)" },
   },
 }
 
@@ -239,12 +240,18 @@ function command.load_round(path, options)
   return r
 end
 
----Where a round's results go.
+---Where a round's results go. Each engine has a folder of its own, so that a simulator's figures never stand in for
+---a real server's.
 ---@param r specbench.round
 ---@param options table of the command line
 ---@return string folder
 function command.results_folder(r, options)
-  return options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
+  if options.out then return options.out end
+  local words = { r.name }
+  if options.quick then words[#words + 1] = "quick" end
+  local engine = engines.load(options.engine).name
+  if engine ~= "sim" then words[#words + 1] = engine:gsub(":", "-") end
+  return "results/" .. table.concat(words, "-")
 end
 
 return command
