@@ -1,6 +1,7 @@
 -- Cells that a full disk, a broken copy or an editor damaged are measured again, and nothing of them is deleted.
 
 local fs = require "sb.fs"
+local json = require "specbench.json"
 
 local w
 
@@ -77,6 +78,27 @@ describe("a damaged cell", function()
       assert(fs.write(path, before))
     end
     assert.equal("", w:run("report results --no-pictures").err)
+  end)
+
+  it("that was measured once more is not replaced by its first result", function()
+    assert.equal(0, w:run_grid("").status)
+    local id = next(w:cells "cells")
+    local first, second = ("%s/results/cells/%s"):format(w.folder, id), ("%s/results/reruns/%s"):format(w.folder, id)
+    assert(fs.mkdir(second))
+    for _, name in ipairs(fs.list(first)) do
+      assert(fs.write(second .. "/" .. name, assert(fs.read(first .. "/" .. name))))
+    end
+    local cell = json.decode(fs.read(second .. "/cell.json"))
+    cell.rerun = { flag = "stall", reason = "it stood still" }
+    assert(fs.write(second .. "/cell.json", json.encode(cell)))
+    assert.equal("", w:run("report results --no-pictures").err)
+    assert(fs.write(second .. "/records.bin", ""))
+    local reported = w:run "report results --no-pictures"
+    has(reported.err, ("cell %s is left out"):format(id), "results/reruns/" .. id .. "/records.bin")
+    local again = w:run_grid "--no-rerun"
+    has(again.err, ("moved to results/damaged/%s-1"):format(id))
+    assert.equal("", w:read(("results/damaged/%s-1/records.bin"):format(id)))
+    assert.is_nil(fs.stat(second))
   end)
 
   it("that is the only one leaves an empty report", function()
