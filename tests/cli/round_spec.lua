@@ -195,6 +195,20 @@ describe("a models file", function()
     check("return { ['qwen2.5-7b'] = { env = { 'A=1' } } }\n", "env must map names to strings")
   end)
 
+  it("with a malformed url says how one is written", function()
+    check("return { ['qwen2.5-7b'] = { url = '127.0.0.1:8000' } }\n", "'127.0.0.1:8000' is not http://HOST:PORT")
+  end)
+
+  it("with a url leaves cells of engines that start their servers what they are", function()
+    local function cells(text)
+      w:write("models.lua", text)
+      return w:run("plan grid.lua --cells --models models.lua").out
+    end
+    local plain = cells "return { ['qwen2.5-7b'] = {} }\n"
+    assert.truthy(plain:find("method=none", 1, true))
+    assert.equal(plain, cells "return { ['qwen2.5-7b'] = { url = 'http://127.0.0.1:1' } }\n")
+  end)
+
   it("with a path that is not there says so", function()
     check("return { ['qwen2.5-7b'] = '/nowhere/model' }\n", "model 'qwen2.5-7b': there is no /nowhere/model",
       "--model qwen2.5-7b=PATH")

@@ -62,6 +62,20 @@ describe("a command line", function()
     check("plan round2 --engine external:vlm", 2, "unknown dialect", "'external:vlm'")
   end)
 
+  it("with a --url that the engine does not use says which one does", function()
+    w:write("grid.lua", w.round())
+    check("run grid.lua --url http://127.0.0.1:1", 2, "--url needs --engine external", "sim starts its own")
+    check("plan grid.lua --engine vllm --url http://127.0.0.1:1", 2, "--url needs --engine external")
+  end)
+
+  it("with a malformed --url says how one is written", function()
+    w:write("grid.lua", w.round())
+    for _, url in ipairs { "127.0.0.1:8000", "http://", "http://host:port", "ftp://host", "'http://a b'",
+      "http://host:99999" } do
+      check("run grid.lua --engine external --url " .. url, 2, "--url", "is not http://HOST:PORT")
+    end
+  end)
+
   it("with a malformed --model says how it is written", function()
     check("plan round2 --model qwen", 2, "--model 'qwen' is not NAME=PATH")
   end)

@@ -3,6 +3,7 @@
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
+local http = require "specbench.http"
 local nearest = require "specbench.cli.nearest"
 local round = require "specbench.experiment.round"
 local versions = require "specbench.engine.version"
@@ -171,9 +172,15 @@ local function read_gpus(text)
   return gpus
 end
 
-local function check_engine(name, version)
+local function check_engine(options)
+  local name, version, url = options.engine, options.engine_version, options.url
   local ok, engine = pcall(engines.load, name)
   if not ok then command.fail("--engine " .. name .. ": " .. engine, engine:find "^unknown " and 2 or 1) end
+  if url and engine.capabilities.spawn then
+    command.fail(("--url needs --engine external or external:DIALECT: %s starts its own servers"):format(name), 2)
+  end
+  local flaw = url and http.flaw(url)
+  if flaw then command.fail("--url: " .. flaw, 2) end
   if not version then return end
   if not (engine.capabilities.spawn and engine.version.probe) then
     command.fail(("--engine-version is of no use with engine %s: its command line has one form"):format(name), 2)
@@ -201,7 +208,7 @@ end
 ---@param options table of the groups above
 ---@return specbench.round
 function command.load_round(path, options)
-  check_engine(options.engine, options.engine_version)
+  check_engine(options)
   if options.datasets then
     local cached, message = require("specbench.dataset.cache").resolve(options.datasets)
     if not cached then command.fail("--datasets cache: " .. message) end

@@ -2,6 +2,7 @@
 -- or the name itself as an id that the engine can load.
 
 local fs = require "sb.fs"
+local http = require "specbench.http"
 local tables = require "specbench.tables"
 local versions = require "specbench.engine.version"
 
@@ -32,6 +33,8 @@ local function flaw(field, value)
         return "env must map names to strings, or to false to unset one"
       end
     end
+  elseif field == "url" then
+    return http.flaw(value)
   elseif field == "version" and not versions.numbers(value) then
     return ("version '%s' must be one such as 0.26.0, or b10601 of llama.cpp"):format(value)
   end
@@ -117,14 +120,16 @@ end
 
 ---Raises one line where what the entry names is not there.
 ---@param name string? as the round says it
+---@param engine specbench.engine that is to serve it
 ---@return { name: string, path: string, python: string?, binary: string?, env: table?, engine_args: string[]?,
 ---  url: string?, served_name: string? }? resolved nil where name is nil
-function Models:resolve(name)
+function Models:resolve(name, engine)
   if not name then return nil end
   local resolved, entry = { name = name, path = name }, self.entries[name] or {}
   check_files(name, entry)
   for field, value in pairs(entry) do resolved[field] = value end
   resolved.version = nil -- of the engine: no part of what a model is
+  if engine.capabilities.spawn then resolved.url = nil end -- nothing of such a server
   return resolved
 end
 

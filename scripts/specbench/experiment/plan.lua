@@ -36,8 +36,8 @@ local function resolve_server(r, cell, engine, known, options)
   if not checked then return nil, reason end
   local server = {}
   for name, value in pairs(description) do server[name] = value end
-  server.model = known:resolve(description.model)
-  server.draft = known:resolve(description.draft)
+  server.model = known:resolve(description.model, engine)
+  server.draft = known:resolve(description.draft, engine)
   if engine.name == "sim" then server.speed = options.speed or 1 end
   server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
