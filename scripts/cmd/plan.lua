@@ -11,9 +11,10 @@ local text_table = require "specbench.report.text_table"
 local self = {
   name = "plan",
   summary = "Show what a run would do: cells, servers, estimated time",
+  description = "Takes the options of specbench run, so that a command line can be tried before it runs.",
   positionals = { { name = "ROUND", help = "round file" } },
   options = command.options {
-    "grid", "engine", "data", "results",
+    "grid", "engine", "data", "measure", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },
     { long = "cells", type = "flag", help = "list every cell" },
   },
@@ -71,7 +72,7 @@ function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
   local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
-  local servers, pending, seconds = servers_of(the_plan, store.open(folder))
+  local servers, pending, seconds = servers_of(the_plan, not options.fresh and store.open(folder))
   local rows, warnings = {}, {}
   for i, s in ipairs(servers) do
     local server = s.job.server
@@ -87,6 +88,10 @@ function self.run(options, positionals)
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
   for _, line in ipairs(plan.order_lines(the_plan)) do io.stdout:write(line, "\n") end
+  if options.rule then
+    io.stdout:write(("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d\n")
+      :format(options.repeats, options["until"], options.rule.cap))
+  end
   local reasons = {}
   for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
   for _, reason in ipairs(tables.keys(reasons)) do

@@ -57,6 +57,12 @@ describe("a command line", function()
     check("run round2 --api-key sk-1", 2, "--api-key is not accepted", "other users can read command lines")
   end)
 
+  it("with a --cap that caps nothing says what it belongs to", function()
+    w:write("grid.lua", w.round())
+    check("run grid.lua --cap 5", 2, "--cap needs --until RULE")
+    check("plan grid.lua --cap 5", 2, "--cap needs --until RULE")
+  end)
+
   it("with an unknown engine names those that there are", function()
     check("run round2 --engine vlm", 2, "unknown engine 'vlm'", "sim, vllm, vllm_v0, sglang, trtllm, llamacpp")
     check("plan round2 --engine external:vlm", 2, "unknown dialect", "'external:vlm'")
@@ -94,6 +100,36 @@ describe("a command line", function()
     local result = w:run("help", { env = { SPECBENCH_HOME = w.folder } })
     assert.equal(1, result.status)
     assert.truthy(result.err:find("set SPECBENCH_HOME", 1, true))
+  end)
+end)
+
+describe("specbench plan", function()
+  local function plan(options)
+    w:write("grid.lua", w.round())
+    local result = w:run("plan grid.lua --cells " .. options)
+    assert.equal(0, result.status, result.err)
+    return result.out
+  end
+
+  it("takes the options of specbench run, of which how a load is driven makes no other cells", function()
+    local plain = plan ""
+    assert.equal(4, select(2, plain:gsub("%x+  method=", "")))
+    assert.equal(plain, plan("--slo ttft=200 --no-rerun --fresh --no-pictures --no-text --io-threads 4 "
+      .. "--ready-timeout 5 --quiet"))
+  end)
+
+  it("shows what --until measures at first", function()
+    local text = plan "--until decided --cap 7"
+    assert.equal(12, select(2, text:gsub("%x+  method=", "")))
+    assert.truthy(text:find("3 of every cell at first, then more of those that --until decided asks for, up to 7", 1,
+      true))
+  end)
+
+  it("counts nothing as done with --fresh", function()
+    plan ""
+    assert.equal(0, w:run("run grid.lua --speed 200 --no-pictures --quiet").status)
+    assert.truthy(plan("--speed 200"):find("4 cells on 2 servers (engine sim), 0 to do", 1, true))
+    assert.truthy(plan("--speed 200 --fresh"):find("4 cells on 2 servers (engine sim), 4 to do", 1, true))
   end)
 end)
 

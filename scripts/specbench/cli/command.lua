@@ -1,14 +1,21 @@
 -- What the commands share: groups of options, loading a round with them, and how a failure ends.
 
+local adaptive = require "specbench.sweep.adaptive"
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
 local http = require "specbench.http"
 local nearest = require "specbench.cli.nearest"
+local repeats = require "specbench.analysis.repeats"
 local round = require "specbench.experiment.round"
 local versions = require "specbench.engine.version"
 
 local command = {}
+
+-- Of every command that loads a server. How a load is driven is no part of what a cell is, so cells' identities do
+-- not have it; each one's certificate says how many there were.
+command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, max = 64, default = 1,
+  help = "threads that share the client's streams, where one core is not enough" }
 
 local groups = {
   grid = {
@@ -49,18 +56,26 @@ local groups = {
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },
-  slo = {
-    { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
-  },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND, or results/ROUND-quick)" },
   },
+  measure = {
+    { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
+    { long = "until", arg = "RULE", help = "repeat each cell until its interval suffices: ci=3% (half width), or "
+      .. "decided; intervals stay honest under the looking" },
+    { long = "cap", arg = "N", type = "int", min = 3, max = 20, help = "with --until: repeats at most (10)" },
+    { long = "no-rerun", type = "flag", help = "do not measure once more what leaves the trend of its neighbours or "
+      .. "stood still (both results are kept, the second counts)" },
+    { long = "fresh", type = "flag",
+      help = "measure everything anew; what was there is moved aside, not deleted" },
+    { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
+    { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
+    command.io_threads,
+    { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1,
+      help = "how long a server may take to start" },
+    { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },
+  },
 }
-
--- Of every command that loads a server. How a load is driven is no part of what a cell is, so cells' identities do
--- not have it; each one's certificate says how many there were.
-command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, max = 64, default = 1,
-  help = "threads that share the client's streams, where one core is not enough" }
 
 ---Options of the named groups, then the given ones.
 ---@param list (string|specbench.cli.option)[]
@@ -203,6 +218,19 @@ local function read_slo(text)
   return slo
 end
 
+-- --until and --cap as a rule; every cell gets the repeats of its first look.
+local function read_rule(options)
+  if not options["until"] then
+    if options.cap then command.fail("--cap needs --until RULE: without it --repeats says how many there are", 2) end
+    return nil
+  end
+  local rule, message = repeats.rule(options["until"], options.cap)
+  if not rule then command.fail("--until: " .. message, 2) end
+  if options.repeats > 1 then command.fail("--until finds the number of repeats: leave out --repeats", 2) end
+  options.repeats = adaptive.first(rule)
+  return rule
+end
+
 ---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
 ---@param path string
 ---@param options table of the groups above
@@ -236,6 +264,7 @@ function command.load_round(path, options)
   apply(round.set, r, options.set, "--set")
   apply(round.only, r, options.only, "--only")
   if options.slo then options.slo = read_slo(options.slo) end
+  options.rule = read_rule(options)
   options.speed = options.speed or (options.quick and 20 or 1)
   return r
 end
