@@ -180,6 +180,7 @@ describe("a models file", function()
 
   it("that returns no table says what it must return", function()
     check("return 'path'\n", "models.lua: must return a table")
+    check("return { '/models/7b', a = 'b' }\n", "models.lua: entry 1 has no name")
     check("return { ['qwen2.5-7b'] = 7 }\n", "'qwen2.5-7b' must be a path or a table, not a number")
   end)
 
@@ -221,7 +222,25 @@ describe("a models file", function()
   end)
 
   it("may name models that this round does not need and this machine does not have", function()
-    w:write("models.lua", "return { other = '/nowhere/model' }\n")
+    w:write("models.lua", "return { other = '/nowhere/model', ['qwen2.5-0.5b'] = {} }\n")
     assert.equal(0, w:run("plan grid.lua --models models.lua").status)
+    assert.equal(0, w:run("plan grid.lua --models models.lua --only method=none").status)
+  end)
+
+  it("that names no model of the round says which there are", function()
+    w:write("models.lua", "return { ['qwen-7b'] = { path = 'x' }, other = 'y' }\n")
+    refused_in_a_line(w:run "plan grid.lua --models models.lua", 2, "models file models.lua: names other, qwen-7b",
+      "did you mean 'qwen2.5-7b'?", "it has qwen2.5-0.5b, qwen2.5-7b")
+  end)
+
+  it("may be empty", function()
+    w:write("models.lua", "return {}\n")
+    assert.equal(0, w:run("plan grid.lua --models models.lua").status)
+  end)
+
+  it("has a sister in --model, which may name only models of the round", function()
+    refused_in_a_line(w:run "plan grid.lua --model qwen2.5-8b=x", 2, "--model qwen2.5-8b: the round has no such model",
+      "did you mean 'qwen2.5-7b'?", "it has qwen2.5-0.5b, qwen2.5-7b")
+    assert.equal(0, w:run("plan grid.lua --model qwen2.5-0.5b=x --only method=none").status)
   end)
 end)

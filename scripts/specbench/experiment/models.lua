@@ -3,6 +3,7 @@
 
 local fs = require "sb.fs"
 local http = require "specbench.http"
+local nearest = require "specbench.cli.nearest"
 local tables = require "specbench.tables"
 local versions = require "specbench.engine.version"
 
@@ -85,6 +86,9 @@ end
 
 ---@class specbench.models
 ---@field entries table<string, table>
+---@field file string? the models file
+---@field in_file string[] the names that it has
+---@field set string[] names that settings of the command line have
 local Models = {}
 Models.__index = Models
 
@@ -93,8 +97,9 @@ Models.__index = Models
 ---@return string? message
 ---@return string? code "usage" where a setting of the command line is malformed
 function models.load(options)
-  local self = setmetatable({ entries = {} }, Models)
+  local self = setmetatable({ entries = {}, in_file = {}, set = {} }, Models)
   local file = options.models or os.getenv "SPECBENCH_MODELS"
+  self.file = file
   if file then
     local chunk, message = loadfile(file, "t", {})
     if not chunk then return nil, "models file: " .. message end
@@ -104,18 +109,50 @@ function models.load(options)
       return nil, "models file: " .. what
     end
     for name, entry in pairs(entries) do
-      local checked, why = check_entry(file, tostring(name), entry)
+      if type(name) ~= "string" then
+        return nil, ("models file: %s: entry %s has no name: write [\"NAME\"] = PATH"):format(file, tostring(name))
+      end
+      local checked, why = check_entry(file, name, entry)
       if not checked then return nil, "models file: " .. why end
       self.entries[name] = checked
     end
+    self.in_file = tables.keys(entries)
   end
   for _, setting in ipairs(options.model or {}) do
     local name, path = setting:match "^([^=]+)=(.+)$"
     if not name then return nil, ("--model '%s' is not NAME=PATH"):format(setting), "usage" end
     self.entries[name] = self.entries[name] or {}
     self.entries[name].path = path
+    table.insert(self.set, name)
   end
   return self
+end
+
+local function meant(name, names)
+  local word = nearest(name, names)
+  return word and (" (did you mean '%s'?)"):format(word) or ""
+end
+
+---Names that a round does not have are slips that would have no effect. A models file may say more than one round
+---needs, so only one that says nothing to this round is refused.
+---@param names table<string, any> the round's models
+---@return string? flaw
+function Models:flaw(names)
+  local has = tables.keys(names)
+  local list = table.concat(has, ", ")
+  for _, name in ipairs(self.set) do
+    if names[name] == nil then
+      return ("--model %s: the round has no such model%s; it has %s"):format(name, meant(name, has), list)
+    end
+  end
+  for _, name in ipairs(self.in_file) do
+    if names[name] ~= nil then return nil end
+  end
+  if #self.in_file == 0 then return nil end
+  local hint = ""
+  for _, name in ipairs(self.in_file) do hint = hint ~= "" and hint or meant(name, has) end
+  return ("models file %s: names %s, none of which the round has%s; it has %s"):format(self.file,
+    table.concat(self.in_file, ", "), hint, list)
 end
 
 ---Raises one line where what the entry names is not there.

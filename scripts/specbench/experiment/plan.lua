@@ -22,6 +22,26 @@ local function clock_scale(engine, options)
   return engine.name == "sim" and (options.speed or 1) or nil
 end
 
+-- Models of the whole round, whatever part of it is to run; nil where it cannot be told, which the part will say.
+local function models_of(r, options)
+  local names = {}
+  local told = pcall(function()
+    for _, cell in ipairs(round.expand(round.whole(r), { seed = options.seed or 12345, repeats = 1 })) do
+      local description = r.server(cell)
+      names[assert(description.model)] = true
+      if description.draft then names[description.draft] = true end
+    end
+  end)
+  return told and names or nil
+end
+
+local function check_models(r, known, options)
+  if #known.set + #known.in_file == 0 then return end
+  local names = models_of(r, options)
+  local flaw = names and known:flaw(names)
+  if flaw then error({ exit = 2, message = flaw }, 0) end
+end
+
 local function plain_coordinates(r, cell)
   local coordinates = {}
   for _, axis in ipairs(r.axes) do coordinates[axis.name] = cell[axis.name] end
@@ -202,6 +222,7 @@ end
 function plan.new(r, options)
   local known, message, code = models.load(options)
   if not known then error({ exit = code == "usage" and 2 or 1, message = message }, 0) end
+  check_models(r, known, options)
   local self = {
     round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
     starts = 0, seconds = 0, streams = 1, longest = 1,

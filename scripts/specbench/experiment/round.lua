@@ -203,6 +203,15 @@ function round.quicken(self)
   for name, values in pairs(self.quick.axes or {}) do axis_of(self, name).values = values end
 end
 
+---@return specbench.round copy with all values of its axes, as declared
+function round.whole(self)
+  local axes = {}
+  for i, axis in ipairs(self.axes) do
+    axes[i] = setmetatable({ values = axis.declared }, { __index = axis })
+  end
+  return setmetatable({ axes = axes }, { __index = self })
+end
+
 ---@class specbench.coordinates: table<string, any> one value an axis, and:
 ---@field quick boolean? the run is a quick one
 ---@field prompts integer? prompts a cell in a quick run
