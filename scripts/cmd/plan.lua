@@ -2,6 +2,7 @@
 
 local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
+local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local secrets = require "specbench.sweep.secrets"
 local store = require "specbench.sweep.store"
@@ -72,7 +73,8 @@ function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
   local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
-  local servers, pending, seconds = servers_of(the_plan, not options.fresh and store.open(folder))
+  local done = not options.fresh and store.open(folder)
+  local servers, pending, seconds = servers_of(the_plan, done)
   local rows, warnings = {}, {}
   for i, s in ipairs(servers) do
     local server = s.job.server
@@ -99,6 +101,8 @@ function self.run(options, positionals)
   end
   local guess = plan.guess(the_plan)
   if guess then io.stdout:write("Note: ", guess, "\n") end
+  local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
+  if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
   local thin = plan.thin(the_plan)
   if thin then io.stdout:write("Warning: ", thin, "\n") end
   for _, job in ipairs(the_plan.jobs) do

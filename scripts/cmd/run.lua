@@ -3,6 +3,7 @@
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
+local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
@@ -64,6 +65,9 @@ function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
   local folder = options.out or ("results/%s%s"):format(r.name, options.quick and "-quick" or "")
+  local done = not options.fresh and store.open(folder)
+  local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
+  if flaw then command.fail(flaw) end
   local the_store <close>, message = store.create(folder, {
     round = r.name, title = r.title, axes = r.axes, report = r.report, fresh = options.fresh,
     baselines = r.baselines,

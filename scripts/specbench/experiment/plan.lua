@@ -62,13 +62,13 @@ local function resolve_server(r, cell, engine, known, options)
   server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
   local said = options.engine_version or known:engine_version(description.model)
-  local version, why = installed.version(engine, server, said)
+  local version, why, absent = installed.version(engine, server, said)
   reason = engine.unsupported(setmetatable({ engine_version = version }, { __index = server }))
   if not reason and server.profile == profile.OWN and not engine.profiler then
     reason = engine.name .. " has no profiler of its own: --profile COMMAND"
   end
   if reason then return nil, reason end
-  return server, nil, { known = version, why = why }
+  return server, nil, { known = version, why = why, absent = absent }
 end
 
 ---@class specbench.job
@@ -77,7 +77,8 @@ end
 ---@field coordinates table
 ---@field server table resolved description
 ---@field server_key string equal for jobs that share a server
----@field engine_version { known: string?, why: string? } what its command line is written for; why it is not known
+---@field engine_version { known: string?, why: string?, absent: boolean? } what its command line is written
+---  for; why it is not known; whether it is not there at all
 ---@field workload specbench.workload
 ---@field cost number expected seconds
 
