@@ -40,6 +40,10 @@ local function summarise(outcome, the_store)
     out:write(("%d of them looked wrong and were measured once more: both results are kept, the second counts\n")
       :format(outcome.reruns))
   end
+  if outcome.untried > 0 then
+    out:write(("%d cells were not tried: their server was found not to be up; start it and give the same command\n")
+      :format(outcome.untried))
+  end
   if outcome.failed > 0 then
     out:write(("failed cells are in %s/failed with their causes; the same command tries them again\n")
       :format(the_store.folder))

@@ -92,7 +92,10 @@ describe("a server", function()
   it("that is not up where --url says so is named", function()
     local result = w:run "run grid.lua --engine external --url http://127.0.0.1:1 --out results"
     assert.equal(3, result.status)
-    has(result.err, "the server is not up: http://127.0.0.1:1")
+    has(result.err, "the server is not up: http://127.0.0.1:1", "FAILED method=none concurrency=1 and 1 more cells",
+      "2 cells were not tried: their server was found not to be up")
+    assert.equal(1, select(2, result.err:gsub("FAILED", "")), result.err)
+    assert.equal(2, w:count "failed")
     has(w:run("run grid.lua --engine external --out elsewhere").err, "model 'qwen2.5-7b' has no url", "--url")
   end)
 
