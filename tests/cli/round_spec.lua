@@ -84,6 +84,23 @@ describe("a round's file", function()
     refused_in_a_line(w:run_grid "", 1, "quick has no field 'prompt'")
   end)
 
+  it("with a baseline that no cell can be says so when it is read", function()
+    local function with(fields)
+      w:write("grid.lua", changed(w.round(), { "chunk_timeout", fields .. ", chunk_timeout" }))
+      return w:run "plan grid.lua"
+    end
+    refused_in_a_line(with 'baseline = { method = "non" }', 1, "grid.lua: baseline: axis 'method' has no value 'non'",
+      "did you mean 'none'?", "it has: none, draft")
+    refused_in_a_line(with 'baselines = { slow = { concurrency = 3 } }', 1,
+      "baselines.slow: axis 'concurrency' has no value '3'", "it has: 1, 2")
+    assert.equal(0, with('baseline = { method = "none", concurrency = 1 }').status)
+    -- a value that only `reduce` brings
+    local reduce = 'reduce = function(c) return { concurrency = c.method == "none" and 4 or nil } end, '
+    assert.equal(0, with(reduce .. 'baseline = { method = "none", concurrency = 4 }').status)
+    refused_in_a_line(with(reduce .. 'baseline = { method = "none", concurrency = 5 }'), 1, "no value '5'",
+      "it has: 1, 2, 4")
+  end)
+
   it("with a server key that no engine knows names the known ones", function()
     w:write("grid.lua", changed(w.round(), { "model = \"qwen", "modl = \"qwen" }))
     refused_in_a_line(w:run_grid "", 1, "unknown key 'modl'", "known: acceptance,")

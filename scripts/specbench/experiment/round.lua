@@ -83,6 +83,27 @@ local function check_names(self)
   end
 end
 
+-- A value that no cell has would leave every cell without a baseline. `reduce` may give cells what no axis has.
+local function check_baseline(self, field, changes)
+  for name, value in pairs(changes or {}) do
+    local values, known = {}, {}
+    local function learn(candidate)
+      if not known[tostring(candidate)] then values[#values + 1] = tostring(candidate) end
+      known[tostring(candidate)] = true
+    end
+    for _, axis in ipairs(self.axes) do
+      for _, candidate in ipairs(axis.name == name and axis.declared or {}) do learn(candidate) end
+    end
+    if not known[tostring(value)] and self.reduce then
+      for _, cell in ipairs(round.expand(self, { seed = 0, repeats = 1 })) do learn(cell[name]) end
+    end
+    if not known[tostring(value)] then
+      fail("%s: axis '%s' has no value '%s'%s; it has: %s", field, name, tostring(value), hint(tostring(value), values),
+        table.concat(values, ", "))
+    end
+  end
+end
+
 ---Checks a round's description.
 ---@param spec table see rounds/README.md
 ---@return specbench.round
@@ -103,6 +124,8 @@ function round.new(spec)
   for name, value in pairs(spec) do self[name] = value end
   self.axes = read_axes(spec.axes)
   check_names(self)
+  check_baseline(self, "baseline", self.baseline)
+  for name, changes in pairs(self.baselines or {}) do check_baseline(self, "baselines." .. name, changes) end
   return self
 end
 
