@@ -42,7 +42,27 @@ describe("a round's file", function()
 
   it("with an error in one of its functions shows file, line and traceback", function()
     w:write("grid.lua", changed(w.round(), { "speculates = c.method ==", "speculates = c.method.name.x ==" }))
-    refused(w:run_grid "", 1, "grid.lua:8: attempt to index", "stack traceback:")
+    refused(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): attempt to index", "stack traceback:")
+    w:write("grid.lua", changed(w.round(), { "return { max_tokens = 8 }", "return { max_tokens = 8 + nil }" }))
+    refused(w:run_grid "", 1, "grid.lua:17: limits(prompt 1 of method=none concurrency=1): attempt to perform",
+      "stack traceback:")
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout", "where = function(c) return c.x.y end, chunk_timeout" }))
+    refused(w:run_grid "", 1, "grid.lua:6: where(method=none, concurrency=1): attempt to index", "stack traceback:")
+  end)
+
+  it("that raises what is no text is told all the same", function()
+    for what, message in pairs { ["error {}"] = "table: 0x", ["error()"] = "nil",
+      ["error(setmetatable({}, { __tostring = function() return 'mine' end }))"] = "mine" } do
+      w:write("grid.lua", what .. "\n")
+      refused(w:run_grid "", 1, "specbench: " .. message, "grid.lua:1: in main chunk")
+    end
+  end)
+
+  it("with a concurrency below 1 says so", function()
+    for _, value in ipairs { 0, -4, 1.5 } do
+      w:write("grid.lua", changed(w.round(), { "{ 1, 2 }", "{ " .. value .. " }" }))
+      refused_in_a_line(w:run_grid "", 1, "grid.lua: workload: concurrency = " .. value, "at least 1")
+    end
   end)
 
   it("with an unknown field names the known ones", function()
@@ -103,12 +123,25 @@ describe("a round's file", function()
 
   it("with a server key that no engine knows names the known ones", function()
     w:write("grid.lua", changed(w.round(), { "model = \"qwen", "modl = \"qwen" }))
-    refused_in_a_line(w:run_grid "", 1, "unknown key 'modl'", "known: acceptance,")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: server: unknown key 'modl'",
+      "did you mean 'model'?", "known: acceptance,")
   end)
 
   it("with a malformed workload says what is wrong", function()
     w:write("grid.lua", changed(w.round(), { "limits = function", "limit = function" }))
-    refused_in_a_line(w:run_grid "", 1, "workload: field 'limit' is unknown")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: workload: unknown key 'limit'",
+      "did you mean 'limits'?", "known: arrivals,")
+    w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8, ignore_eso = true" }))
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: workload.limits: unknown key 'ignore_eso'",
+      "did you mean 'ignore_eos'?", "known: ignore_eos, max_tokens, min_tokens")
+  end)
+
+  it("that is a script is refused before it measures", function()
+    local first = assert(require("sb.fs").read(require("sb.environment").home .. "/rounds/examples/first.lua"))
+    w:write("first.lua", first)
+    refused_in_a_line(w:run "run first.lua", 1, "first.lua is a script, not a round", "`specbench first.lua`")
+    w:write("bare.lua", first:gsub("bench%.main%(function%(%)", "do"):gsub("end%)%s*$", "end\n"))
+    refused_in_a_line(w:run "run bare.lua", 1, "bare.lua is a script, not a round")
   end)
 
   it("run as a script says how to run it", function()

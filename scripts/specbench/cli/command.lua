@@ -4,6 +4,7 @@ local adaptive = require "specbench.sweep.adaptive"
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
+local explain = require "specbench.cli.explain"
 local http = require "specbench.http"
 local nearest = require "specbench.cli.nearest"
 local repeats = require "specbench.analysis.repeats"
@@ -97,17 +98,6 @@ end
 ---@param code integer? exit status, default 1
 function command.fail(message, code)
   error({ exit = code or 1, message = message }, 0)
-end
-
--- A message that begins with a place in a file came from a script: its traceback helps. But assert(nil, message)
--- only passes on what the library says of a failure, and that line is enough; the place, where it is the user's.
-local function explain(text)
-  local place, message = text:match "^([^\n]-%.lua:%d+): (.*)$"
-  if not place or place:find(": ", 1, true) then return text end
-  local raiser = debug.getinfo(3, "f")
-  if not raiser or raiser.func ~= assert or message == "assertion failed!" then return debug.traceback(text, 3) end
-  local own = place:sub(1, #environment.home + 1) == environment.home .. "/"
-  return own and message or text
 end
 
 local function handler(e)

@@ -24,7 +24,8 @@ local function ask(argv, env, read)
   local state, how = process:status()
   local last = output:match "([^\n]+)%s*$"
   local absent = state == "failed" or versions.is_absent(output)
-  return { absent = absent, why = last and ("%s says '%s'"):format(argv[1], last) or ("%s: %s"):format(argv[1], how or state) }
+  local why = last and ("%s says '%s'"):format(argv[1], last) or ("%s: %s"):format(argv[1], how or state)
+  return { why = why, absent = absent }
 end
 
 ---@param engine specbench.engine

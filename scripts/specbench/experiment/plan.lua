@@ -1,5 +1,6 @@
 -- A round and the user's options become jobs: what to measure, on which server, in which order.
 
+local blame = require "specbench.experiment.blame"
 local environment = require "sb.environment"
 local json = require "specbench.json"
 local engines = require "specbench.engine"
@@ -27,7 +28,7 @@ local function models_of(r, options)
   local names = {}
   local told = pcall(function()
     for _, cell in ipairs(round.expand(round.whole(r), { seed = options.seed or 12345, repeats = 1 })) do
-      local description = r.server(cell)
+      local description = round.ask(r, "server", cell)
       names[assert(description.model)] = true
       if description.draft then names[description.draft] = true end
     end
@@ -51,8 +52,8 @@ end
 -- The description with models looked up: what the engine turns into a command line; or nil and why it cannot. And the
 -- version that will serve it, where that is known, or why it is not.
 local function resolve_server(r, cell, engine, known, options)
-  local description = r.server(cell)
-  local checked, reason = engines.check(description, engine)
+  local description = round.ask(r, "server", cell)
+  local checked, reason = blame.check(r.file or r.name, engines.check, description, engine)
   if not checked then return nil, reason end
   local server = {}
   for name, value in pairs(description) do server[name] = value end
@@ -92,8 +93,9 @@ end
 local function job_of(r, cell, engine, known, options)
   local server, reason, version = resolve_server(r, cell, engine, known, options)
   if not server then return nil, reason end
-  local work = workload.new(r.workload(cell), cell, {
-    prompts_per_stream = options.prompts_per_stream, salt = needs_salt(engine, server, options),
+  local work = blame.check(r.file or r.name, workload.new, round.ask(r, "workload", cell), cell, {
+    describe = round.describe(r, cell), prompts_per_stream = options.prompts_per_stream,
+    salt = needs_salt(engine, server, options),
   })
   local identity = {
     round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
@@ -106,7 +108,7 @@ local function job_of(r, cell, engine, known, options)
     warmup = r.warmup or 1, quick = cell.quick,
     slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     io_threads = options.io_threads,
-    clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,
+    clock_scale = clock_scale(engine, options), reference = r.reference and round.ask(r, "reference", cell) or nil,
     key = round.key(r, cell, nil, cell.repetition),
     baseline = round.baseline_key(r, cell, cell.repetition),
     cost = estimate.cell(work, server.model.name, clock_scale(engine, options)),
