@@ -103,6 +103,20 @@ describe("a command line", function()
   end)
 end)
 
+describe("specbench help", function()
+  it("explains every command, the simulator too", function()
+    local overview = w:run("help").out
+    for name in overview:match "\nCommands:\n(.-)\n\n":gmatch "  (%l+)  [^\n]*" do
+      local result = w:run("help " .. name)
+      assert.equal(0, result.status, result.err)
+      assert.truthy(result.out:lower():find("usage: specbench " .. name, 1, true), result.out)
+    end
+    assert.truthy(overview:find("\n  sim ", 1, true), overview)
+    assert.equal(w:run("sim --help").out, w:run("help sim").out)
+    check("simm", 2, "did you mean 'sim'?")
+  end)
+end)
+
 describe("specbench plan", function()
   local function plan(options)
     w:write("grid.lua", w.round())

@@ -127,6 +127,8 @@ function command.names()
   for _, file in ipairs(assert(fs.list(environment.home .. "/scripts/cmd"))) do
     names[#names + 1] = file:match "^(.*)%.lua$"
   end
+  names[#names + 1] = "sim" -- which is C
+  table.sort(names)
   return names
 end
 
