@@ -76,15 +76,34 @@ static void tell_exit(sb_child *child, int code, int signal_number)
     child->options.on_exit(child, code, signal_number);
 }
 
+static bool is_among(const pid_t *pids, size_t count, pid_t pid)
+{
+  for (size_t i = 0; i < count; i++)
+    if (pids[i] == pid)
+      return true;
+  return false;
+}
+
 /* Only where the supervisor was killed: what it would have ended is found by its session, which a process
  * leaves by setsid alone. */
 static void kill_session(pid_t session)
 {
-  pid_t *pids;
-  size_t count = sb_process_session(session, &pids);
-  for (size_t i = 0; i < count; i++)
-    kill(pids[i], SIGKILL);
-  free(pids);
+  pid_t *pids, *before = NULL;
+  size_t count, known = 0;
+  bool fresh;
+  /* A member may have started another one after it was listed; once killed it starts none. */
+  do {
+    count = sb_process_session(session, &pids);
+    fresh = false;
+    for (size_t i = 0; i < count; i++) {
+      fresh = fresh || !is_among(before, known, pids[i]);
+      kill(pids[i], SIGKILL);
+    }
+    free(before);
+    before = pids;
+    known = count;
+  } while (fresh);
+  free(before);
 }
 
 /* Both the supervisor's exit and the end of its messages, which come in either order, must have been seen. */

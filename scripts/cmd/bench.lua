@@ -16,6 +16,10 @@ local parts = { -- in the order of `all`
   { name = "analysis", module = "specbench.bench.analysis" },
 }
 
+local words = {}
+for i, part in ipairs(parts) do words[i] = part.name end
+words[#words + 1] = "all"
+
 local self = {
   name = "bench",
   summary = "Measure specbench itself: CPU a chunk, distance from the truth",
@@ -24,7 +28,7 @@ local self = {
     .. "from the truth, beside a bare epoll client and aiohttp where they are there: tests/bench/README.md), "
     .. "threads (what more I/O threads bring), loop (how late an open loop sends), memory, start, analysis (speed of "
     .. "report), or all of it.",
-  positionals = { { name = "WHAT", optional = true,
+  positionals = { { name = "WHAT", optional = true, choices = words,
     help = "client, threads, loop, memory, start, analysis or all (default)" } },
   options = command.options {
     { long = "url", arg = "URL", help = "server to drive; default: simulators of our own" },

@@ -14,7 +14,7 @@ local self = {
     .. "anything but tensors in it is refused. Memory does not grow with the model. OUT is replaced where it "
     .. "exists, and only once it is complete.",
   positionals = {
-    { name = "KIND", help = "medusa" },
+    { name = "KIND", choices = { "medusa" }, help = "medusa" },
     { name = "IN", help = "what torch.save has written (PyTorch 1.6 or later)" },
     { name = "OUT", help = "the safetensors file to write" },
   },

@@ -3,6 +3,8 @@
 local cache = require "specbench.dataset.cache"
 local command = require "specbench.cli.command"
 
+local ACTIONS = { "list", "fetch", "verify", "import", "show" }
+
 local self = {
   name = "dataset",
   summary = "List, fetch, verify, import and show the data that prompts are made of",
@@ -17,7 +19,7 @@ local self = {
     .. "import: copies the published files that are in DIR, in their folders or side by side, into the cache.\n\n"
     .. "show: some prompts as a load with the same --datasets would send them, with their tokens and source.",
   positionals = {
-    { name = "ACTION", help = "list, fetch, verify, import or show" },
+    { name = "ACTION", choices = ACTIONS, help = "list, fetch, verify, import or show" },
     { name = "NAME", help = "a dataset (cnn_merged), a file of the list, or all; verify and import: a folder",
       optional = true, many = true },
   },
@@ -123,10 +125,9 @@ function self.run(options, positionals)
   local name = positionals[1]
   local action = actions[name]
   if not action then
-    local known = { "list", "fetch", "verify", "import", "show" }
-    local meant = require "specbench.cli.nearest"(name, known)
+    local meant = require "specbench.cli.nearest"(name, ACTIONS)
     command.fail(("dataset: no action '%s'%s; there are %s"):format(name,
-      meant and (" (did you mean %s?)"):format(meant) or "", table.concat(known, ", ")), 2)
+      meant and (" (did you mean %s?)"):format(meant) or "", table.concat(ACTIONS, ", ")), 2)
   end
   local names = table.move(positionals, 2, #positionals, 1, {})
   if MOST[name] and #names > MOST[name] then

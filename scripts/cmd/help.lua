@@ -2,7 +2,8 @@
 
 local cli = require "specbench.cli"
 local command = require "specbench.cli.command"
-local home = require("sb.environment").home
+local environment = require "sb.environment"
+local simulator = require "specbench.cli.simulator"
 
 local self = {
   name = "help", summary = "List the commands, or explain one",
@@ -11,19 +12,22 @@ local self = {
 
 function self.run(_, positionals)
   local function load(name)
-    local chunk = loadfile(("%s/scripts/cmd/%s.lua"):format(home, name))
+    if name == "sim" then return simulator.command(simulator.help(environment.executable)) end
+    local chunk = loadfile(("%s/scripts/cmd/%s.lua"):format(environment.home, name))
     if not chunk then command.fail(command.unknown(name):gsub("^specbench: ", ""), 2) end
     return chunk()
   end
-  if positionals[1] then
+  if positionals[1] == "sim" then
+    io.stdout:write(simulator.help(environment.executable))
+    return 0
+  elseif positionals[1] then
     io.stdout:write(cli.help(load(positionals[1])))
     return 0
   end
   local commands = {}
   for _, name in ipairs(command.names()) do commands[#commands + 1] = load(name) end
   io.stdout:write(cli.overview(commands, "measures what speculative decoding gains, and what it costs"))
-  io.stdout:write "\nspecbench sim --help explains the simulated LLM server.\n"
-  io.stdout:write "specbench FILE.lua [ARGUMENTS] runs any script with the primitives at hand.\n"
+  io.stdout:write "\nspecbench FILE.lua [ARGUMENTS] runs any script with the primitives at hand.\n"
   return 0
 end
 

@@ -2,6 +2,7 @@
 
 local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
+local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local secrets = require "specbench.sweep.secrets"
 local store = require "specbench.sweep.store"
@@ -11,9 +12,10 @@ local text_table = require "specbench.report.text_table"
 local self = {
   name = "plan",
   summary = "Show what a run would do: cells, servers, estimated time",
+  description = "Takes the options of specbench run, so that a command line can be tried before it runs.",
   positionals = { { name = "ROUND", help = "round file" } },
   options = command.options {
-    "grid", "engine", "data", "results",
+    "grid", "engine", "data", "measure", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },
     { long = "cells", type = "flag", help = "list every cell" },
   },
@@ -70,7 +72,7 @@ end
 function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
-  local done = store.open(command.results_folder(r, options))
+  local done = not options.fresh and store.open(command.results_folder(r, options))
   if done then command.warn(done.warnings) end
   local servers, pending, seconds = servers_of(the_plan, done)
   local rows, warnings = {}, {}
@@ -88,6 +90,10 @@ function self.run(options, positionals)
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
   for _, line in ipairs(plan.order_lines(the_plan)) do io.stdout:write(line, "\n") end
+  if options.rule then
+    io.stdout:write(("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d\n")
+      :format(options.repeats, options["until"], options.rule.cap))
+  end
   local reasons = {}
   for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
   for _, reason in ipairs(tables.keys(reasons)) do
@@ -95,6 +101,8 @@ function self.run(options, positionals)
   end
   local guess = plan.guess(the_plan)
   if guess then io.stdout:write("Note: ", guess, "\n") end
+  local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
+  if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
   local thin = plan.thin(the_plan)
   if thin then io.stdout:write("Warning: ", thin, "\n") end
   for _, job in ipairs(the_plan.jobs) do

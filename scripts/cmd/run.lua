@@ -3,6 +3,7 @@
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
+local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
@@ -17,22 +18,7 @@ local self = {
   description = "Cells that are done already are kept: an interrupted run goes on where it stopped. "
     .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted.",
   positionals = { { name = "ROUND", help = "round file, or the name of one that comes with specbench" } },
-  options = command.options {
-    "grid", "engine", "data", "slo", "results",
-    { long = "until", arg = "RULE", help = "repeat each cell until its interval suffices: ci=3% (half width), or "
-      .. "decided; intervals stay honest under the looking" },
-    { long = "cap", arg = "N", type = "int", min = 3, max = 20, default = 10, help = "with --until: repeats at most" },
-    { long = "no-rerun", type = "flag", help = "do not measure once more what leaves the trend of its neighbours or "
-      .. "stood still (both results are kept, the second counts)" },
-    { long = "fresh", type = "flag",
-      help = "measure everything anew; what was there is moved aside, not deleted" },
-    { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
-    { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
-    command.io_threads,
-    { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1,
-      help = "how long a server may take to start" },
-    { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },
-  },
+  options = command.options { "grid", "engine", "data", "measure", "results" },
   examples = {
     { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },
     { "specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets data", "on GPUs" },
@@ -54,6 +40,10 @@ local function summarise(outcome, the_store)
   if outcome.reruns > 0 then
     out:write(("%d of them looked wrong and were measured once more: both results are kept, the second counts\n")
       :format(outcome.reruns))
+  end
+  if outcome.untried > 0 then
+    out:write(("%d cells were not tried: their server was found not to be up; start it and give the same command\n")
+      :format(outcome.untried))
   end
   if outcome.failed > 0 then
     out:write(("failed cells are in %s/failed with their causes; the same command tries them again\n")
@@ -90,16 +80,12 @@ end
 function self.run(options, positionals)
   provenance.begin()
   local r = command.load_round(positionals[1], options)
-  local rule
-  if options["until"] then
-    local message
-    rule, message = repeats.rule(options["until"], options.cap)
-    if not rule then command.fail("--until: " .. message, 2) end
-    if options.repeats > 1 then command.fail("--until finds the number of repeats: leave out --repeats", 2) end
-    options.repeats = adaptive.first(rule)
-  end
   local the_plan = plan.new(r, options)
-  local the_store <close>, message = store.create(command.results_folder(r, options), {
+  local folder = command.results_folder(r, options)
+  local done = not options.fresh and store.open(folder)
+  local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
+  if flaw then command.fail(flaw) end
+  local the_store <close>, message = store.create(folder, {
     round = r.name, title = r.title, axes = r.axes, report = r.report, fresh = options.fresh,
     baselines = r.baselines,
   })
@@ -108,8 +94,8 @@ function self.run(options, positionals)
   warn_of_engines(the_store, the_plan.engine.name)
   if not options.quiet then announce(the_plan, the_store) end
   local outcome
-  if rule then
-    outcome = adaptive.run(r, the_store, rule, options)
+  if options.rule then
+    outcome = adaptive.run(r, the_store, options.rule, options)
   else
     repeats.forget_rule(the_store)
     outcome = sweep.run(the_plan, the_store, options)

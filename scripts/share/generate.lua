@@ -1,12 +1,13 @@
 --- Prints the man page or the bash completion of the commands whose files are given.
 --
---   lua5.4 generate.lua man|completion [--version=TEXT] COMMAND.lua...
+--   lua5.4 generate.lua man|completion [--version=TEXT] [--program=SPECBENCH] COMMAND.lua...
 --
--- A command's file returns its table (see specbench.cli); nothing in it is run.
+-- A command's file returns its table (see specbench.cli); nothing in it is run. The program tells what its `sim` takes.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = here .. "/../?.lua;" .. here .. "/../?/init.lua;" .. package.path
 local manual = require "specbench.cli.manual"
+local simulator = require "specbench.cli.simulator"
 
 -- Command files may require modules that are part of the specbench program and that plain Lua does
 -- not have. Only their tables are read here, so something that can be called and indexed will do.
@@ -23,17 +24,19 @@ local function fail(message, code)
   os.exit(code)
 end
 
-local what, version, files = arg[1], nil, {}
+local what, version, program, files = arg[1], nil, nil, {}
 for i = 2, #arg do
-  local given = arg[i]:match("^%-%-version=(.*)$")
-  if given then
+  local name, given = arg[i]:match("^%-%-(%l+)=(.*)$")
+  if name == "version" then
     version = given
+  elseif name == "program" then
+    program = given
   else
     files[#files + 1] = arg[i]
   end
 end
 if what ~= "man" and what ~= "completion" or #files == 0 then
-  fail("usage: generate.lua man|completion [--version=TEXT] COMMAND.lua...", 2)
+  fail("usage: generate.lua man|completion [--version=TEXT] [--program=SPECBENCH] COMMAND.lua...", 2)
 end
 
 local commands = {}
@@ -46,6 +49,9 @@ for _, file in ipairs(files) do
     fail(("%s: returns no command table (with name, summary, options)"):format(file), 1)
   end
   commands[#commands + 1] = command
+end
+if program then
+  commands[#commands + 1] = simulator.command(simulator.help(program))
 end
 table.sort(commands, function(a, b)
   return a.name < b.name

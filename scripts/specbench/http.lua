@@ -6,6 +6,16 @@ local json = require "specbench.json"
 
 local http = { request = core.request, stream = core.stream }
 
+---@param url string
+---@return string? flaw what is wrong with it as a server's address; nil where nothing is
+function http.flaw(url)
+  local place = (url:match "^https?://([^/?#%s]+)%S*$" or ""):gsub("^[^@]*@", "")
+  local port = place:match "^%[[%x:.]+%](.*)$" or place:match "^[^:%[]+(.*)$"
+  local number = port and tonumber(port:match "^:(%d+)$")
+  if port == "" or number and number >= 1 and number <= 65535 then return nil end
+  return ("'%s' is not http://HOST:PORT or https://HOST:PORT"):format(url)
+end
+
 ---The header that authenticates: from the file $SPECBENCH_API_KEY_FILE names, else from $OPENAI_API_KEY. The
 ---key itself is never logged, stored or put on a command line.
 ---@param options { api_key_file: string?, api_key_env: string? }?

@@ -1,11 +1,13 @@
 -- What a round or a script of the user's starts from: local bench = require "specbench"
 
+local round = require "specbench.experiment.round"
+local server = require "specbench.server"
 local task = require "specbench.task"
 
 local bench = {
-  round = require("specbench.experiment.round").new,
-  server = require "specbench.server",
-  load = require("specbench.client").load,
+  round = round.new,
+  server = setmetatable({ start = round.not_while_loading(server.start) }, { __index = server }),
+  load = round.not_while_loading(require("specbench.client").load),
   http = require "specbench.http",
   task = task,
   rng = require "sb.rng",
@@ -17,8 +19,8 @@ local bench = {
 
 ---Runs f as the script's body and waits for it; errors end the script with their traceback.
 ---@param f function
-function bench.main(f)
+bench.main = round.not_while_loading(function(f)
   return f(table.unpack(arg or {}))
-end
+end)
 
 return bench

@@ -45,17 +45,57 @@ describe("a server", function()
     w:wait_gone(w:servers())
   end)
 
-  it("whose program cannot be run says so", function()
+  -- Refused in one line, before anything is written; plan says it too, and goes on.
+  local function hopeless(arguments, ...)
+    local result = w:run("run grid.lua --no-pictures --out results " .. arguments)
+    assert.equal(1, result.status, result.err)
+    has(result.err, ...)
+    assert.equal(1, select(2, result.err:gsub("\n", "")), result.err)
+    assert.is_nil(fs.stat(w.folder .. "/results"))
+    local planned = w:run("plan grid.lua " .. arguments)
+    assert.equal(0, planned.status, planned.err)
+    has(planned.out, "Warning: a run would stop here: " .. result.err:match "^specbench: ([^\n]*)")
+  end
+
+  it("whose program cannot be run says so before any is started", function()
     w:write("models.lua", "return { ['qwen2.5-7b'] = { binary = 'no-such-server' } }\n")
+    hopeless("--models models.lua", "sim cannot be started for model 'qwen2.5-7b'", "no program 'no-such-server'",
+      "on PATH?")
+  end)
+
+  it("whose Python module is not there says so before any is started", function()
+    w:write("python", "#!/bin/sh\nexec python3 -I \"$@\"\n")
+    assert(os.execute(("chmod +x '%s/python'"):format(w.folder)))
+    w:write("models.lua", ("return { ['qwen2.5-7b'] = { python = '%s/python' } }\n"):format(w.folder))
+    hopeless("--models models.lua --engine sglang", "sglang cannot be started", "says 'no module named sglang'")
+  end)
+
+  it("whose profile the simulator does not have says which it has", function()
+    w:write("grid.lua", (w.round():gsub('model = "qwen2.5%-7b"', 'model = "qwen2.5-9b"')))
+    hopeless("", "the simulator has no profile 'qwen2.5-9b' (did you mean 'qwen2.5-7b'?)",
+      "it has llama-3-8b, qwen2.5-14b", "--model qwen2.5-9b=FILE.json")
+  end)
+
+  it("whose profiler cannot be run says so before any is started", function()
+    hopeless("--profile 'no-such-profiler -o {output}'", "the profiler cannot be started",
+      "no program 'no-such-profiler'")
+  end)
+
+  it("that nothing is left to do for need not be there", function()
+    w:write("models.lua", "return { ['qwen2.5-7b'] = { binary = 'server' } }\n")
+    assert.equal(0, w:run_grid("", { env = { PATH = w.folder .. ":" .. os.getenv "PATH" } }).status)
     local result = w:run_grid ""
-    assert.equal(3, result.status)
-    has(result.err, "cannot start 'no-such-server': No such file or directory", "on PATH?")
+    assert.equal(0, result.status, result.err)
+    has(result.err, "nothing to do")
   end)
 
   it("that is not up where --url says so is named", function()
     local result = w:run "run grid.lua --engine external --url http://127.0.0.1:1 --out results"
     assert.equal(3, result.status)
-    has(result.err, "the server is not up: http://127.0.0.1:1")
+    has(result.err, "the server is not up: http://127.0.0.1:1", "FAILED method=none concurrency=1 and 1 more cells",
+      "2 cells were not tried: their server was found not to be up")
+    assert.equal(1, select(2, result.err:gsub("FAILED", "")), result.err)
+    assert.equal(2, w:count "failed")
     has(w:run("run grid.lua --engine external --out elsewhere").err, "model 'qwen2.5-7b' has no url", "--url")
   end)
 

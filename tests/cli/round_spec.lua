@@ -42,7 +42,27 @@ describe("a round's file", function()
 
   it("with an error in one of its functions shows file, line and traceback", function()
     w:write("grid.lua", changed(w.round(), { "speculates = c.method ==", "speculates = c.method.name.x ==" }))
-    refused(w:run_grid "", 1, "grid.lua:8: attempt to index", "stack traceback:")
+    refused(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): attempt to index", "stack traceback:")
+    w:write("grid.lua", changed(w.round(), { "return { max_tokens = 8 }", "return { max_tokens = 8 + nil }" }))
+    refused(w:run_grid "", 1, "grid.lua:17: limits(prompt 1 of method=none concurrency=1): attempt to perform",
+      "stack traceback:")
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout", "where = function(c) return c.x.y end, chunk_timeout" }))
+    refused(w:run_grid "", 1, "grid.lua:6: where(method=none, concurrency=1): attempt to index", "stack traceback:")
+  end)
+
+  it("that raises what is no text is told all the same", function()
+    for what, message in pairs { ["error {}"] = "table: 0x", ["error()"] = "nil",
+      ["error(setmetatable({}, { __tostring = function() return 'mine' end }))"] = "mine" } do
+      w:write("grid.lua", what .. "\n")
+      refused(w:run_grid "", 1, "specbench: " .. message, "grid.lua:1: in main chunk")
+    end
+  end)
+
+  it("with a concurrency below 1 says so", function()
+    for _, value in ipairs { 0, -4, 1.5 } do
+      w:write("grid.lua", changed(w.round(), { "{ 1, 2 }", "{ " .. value .. " }" }))
+      refused_in_a_line(w:run_grid "", 1, "grid.lua: workload: concurrency = " .. value, "at least 1")
+    end
   end)
 
   it("with an unknown field names the known ones", function()
@@ -84,14 +104,44 @@ describe("a round's file", function()
     refused_in_a_line(w:run_grid "", 1, "quick has no field 'prompt'")
   end)
 
+  it("with a baseline that no cell can be says so when it is read", function()
+    local function with(fields)
+      w:write("grid.lua", changed(w.round(), { "chunk_timeout", fields .. ", chunk_timeout" }))
+      return w:run "plan grid.lua"
+    end
+    refused_in_a_line(with 'baseline = { method = "non" }', 1, "grid.lua: baseline: axis 'method' has no value 'non'",
+      "did you mean 'none'?", "it has: none, draft")
+    refused_in_a_line(with 'baselines = { slow = { concurrency = 3 } }', 1,
+      "baselines.slow: axis 'concurrency' has no value '3'", "it has: 1, 2")
+    assert.equal(0, with('baseline = { method = "none", concurrency = 1 }').status)
+    -- a value that only `reduce` brings
+    local reduce = 'reduce = function(c) return { concurrency = c.method == "none" and 4 or nil } end, '
+    assert.equal(0, with(reduce .. 'baseline = { method = "none", concurrency = 4 }').status)
+    refused_in_a_line(with(reduce .. 'baseline = { method = "none", concurrency = 5 }'), 1, "no value '5'",
+      "it has: 1, 2, 4")
+  end)
+
   it("with a server key that no engine knows names the known ones", function()
     w:write("grid.lua", changed(w.round(), { "model = \"qwen", "modl = \"qwen" }))
-    refused_in_a_line(w:run_grid "", 1, "unknown key 'modl'", "known: acceptance,")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: server: unknown key 'modl'",
+      "did you mean 'model'?", "known: acceptance,")
   end)
 
   it("with a malformed workload says what is wrong", function()
     w:write("grid.lua", changed(w.round(), { "limits = function", "limit = function" }))
-    refused_in_a_line(w:run_grid "", 1, "workload: field 'limit' is unknown")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: workload: unknown key 'limit'",
+      "did you mean 'limits'?", "known: arrivals,")
+    w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8, ignore_eso = true" }))
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: workload.limits: unknown key 'ignore_eso'",
+      "did you mean 'ignore_eos'?", "known: ignore_eos, max_tokens, min_tokens")
+  end)
+
+  it("that is a script is refused before it measures", function()
+    local first = assert(require("sb.fs").read(require("sb.environment").home .. "/rounds/examples/first.lua"))
+    w:write("first.lua", first)
+    refused_in_a_line(w:run "run first.lua", 1, "first.lua is a script, not a round", "`specbench first.lua`")
+    w:write("bare.lua", first:gsub("bench%.main%(function%(%)", "do"):gsub("end%)%s*$", "end\n"))
+    refused_in_a_line(w:run "run bare.lua", 1, "bare.lua is a script, not a round")
   end)
 
   it("run as a script says how to run it", function()
@@ -180,6 +230,7 @@ describe("a models file", function()
 
   it("that returns no table says what it must return", function()
     check("return 'path'\n", "models.lua: must return a table")
+    check("return { '/models/7b', a = 'b' }\n", "models.lua: entry 1 has no name")
     check("return { ['qwen2.5-7b'] = 7 }\n", "'qwen2.5-7b' must be a path or a table, not a number")
   end)
 
@@ -195,6 +246,20 @@ describe("a models file", function()
     check("return { ['qwen2.5-7b'] = { env = { 'A=1' } } }\n", "env must map names to strings")
   end)
 
+  it("with a malformed url says how one is written", function()
+    check("return { ['qwen2.5-7b'] = { url = '127.0.0.1:8000' } }\n", "'127.0.0.1:8000' is not http://HOST:PORT")
+  end)
+
+  it("with a url leaves cells of engines that start their servers what they are", function()
+    local function cells(text)
+      w:write("models.lua", text)
+      return w:run("plan grid.lua --cells --models models.lua").out
+    end
+    local plain = cells "return { ['qwen2.5-7b'] = {} }\n"
+    assert.truthy(plain:find("method=none", 1, true))
+    assert.equal(plain, cells "return { ['qwen2.5-7b'] = { url = 'http://127.0.0.1:1' } }\n")
+  end)
+
   it("with a path that is not there says so", function()
     check("return { ['qwen2.5-7b'] = '/nowhere/model' }\n", "model 'qwen2.5-7b': there is no /nowhere/model",
       "--model qwen2.5-7b=PATH")
@@ -207,7 +272,25 @@ describe("a models file", function()
   end)
 
   it("may name models that this round does not need and this machine does not have", function()
-    w:write("models.lua", "return { other = '/nowhere/model' }\n")
+    w:write("models.lua", "return { other = '/nowhere/model', ['qwen2.5-0.5b'] = {} }\n")
     assert.equal(0, w:run("plan grid.lua --models models.lua").status)
+    assert.equal(0, w:run("plan grid.lua --models models.lua --only method=none").status)
+  end)
+
+  it("that names no model of the round says which there are", function()
+    w:write("models.lua", "return { ['qwen-7b'] = { path = 'x' }, other = 'y' }\n")
+    refused_in_a_line(w:run "plan grid.lua --models models.lua", 2, "models file models.lua: names other, qwen-7b",
+      "did you mean 'qwen2.5-7b'?", "it has qwen2.5-0.5b, qwen2.5-7b")
+  end)
+
+  it("may be empty", function()
+    w:write("models.lua", "return {}\n")
+    assert.equal(0, w:run("plan grid.lua --models models.lua").status)
+  end)
+
+  it("has a sister in --model, which may name only models of the round", function()
+    refused_in_a_line(w:run "plan grid.lua --model qwen2.5-8b=x", 2, "--model qwen2.5-8b: the round has no such model",
+      "did you mean 'qwen2.5-7b'?", "it has qwen2.5-0.5b, qwen2.5-7b")
+    assert.equal(0, w:run("plan grid.lua --model qwen2.5-0.5b=x --only method=none").status)
   end)
 end)

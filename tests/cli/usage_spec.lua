@@ -57,9 +57,29 @@ describe("a command line", function()
     check("run round2 --api-key sk-1", 2, "--api-key is not accepted", "other users can read command lines")
   end)
 
+  it("with a --cap that caps nothing says what it belongs to", function()
+    w:write("grid.lua", w.round())
+    check("run grid.lua --cap 5", 2, "--cap needs --until RULE")
+    check("plan grid.lua --cap 5", 2, "--cap needs --until RULE")
+  end)
+
   it("with an unknown engine names those that there are", function()
     check("run round2 --engine vlm", 2, "unknown engine 'vlm'", "sim, vllm, vllm_v0, sglang, trtllm, llamacpp")
     check("plan round2 --engine external:vlm", 2, "unknown dialect", "'external:vlm'")
+  end)
+
+  it("with a --url that the engine does not use says which one does", function()
+    w:write("grid.lua", w.round())
+    check("run grid.lua --url http://127.0.0.1:1", 2, "--url needs --engine external", "sim starts its own")
+    check("plan grid.lua --engine vllm --url http://127.0.0.1:1", 2, "--url needs --engine external")
+  end)
+
+  it("with a malformed --url says how one is written", function()
+    w:write("grid.lua", w.round())
+    for _, url in ipairs { "127.0.0.1:8000", "http://", "http://host:port", "ftp://host", "'http://a b'",
+      "http://host:99999" } do
+      check("run grid.lua --engine external --url " .. url, 2, "--url", "is not http://HOST:PORT")
+    end
   end)
 
   it("with a malformed --model says how it is written", function()
@@ -80,6 +100,50 @@ describe("a command line", function()
     local result = w:run("help", { env = { SPECBENCH_HOME = w.folder } })
     assert.equal(1, result.status)
     assert.truthy(result.err:find("set SPECBENCH_HOME", 1, true))
+  end)
+end)
+
+describe("specbench help", function()
+  it("explains every command, the simulator too", function()
+    local overview = w:run("help").out
+    for name in overview:match "\nCommands:\n(.-)\n\n":gmatch "  (%l+)  [^\n]*" do
+      local result = w:run("help " .. name)
+      assert.equal(0, result.status, result.err)
+      assert.truthy(result.out:lower():find("usage: specbench " .. name, 1, true), result.out)
+    end
+    assert.truthy(overview:find("\n  sim ", 1, true), overview)
+    assert.equal(w:run("sim --help").out, w:run("help sim").out)
+    check("simm", 2, "did you mean 'sim'?")
+  end)
+end)
+
+describe("specbench plan", function()
+  local function plan(options)
+    w:write("grid.lua", w.round())
+    local result = w:run("plan grid.lua --cells " .. options)
+    assert.equal(0, result.status, result.err)
+    return result.out
+  end
+
+  it("takes the options of specbench run, of which how a load is driven makes no other cells", function()
+    local plain = plan ""
+    assert.equal(4, select(2, plain:gsub("%x+  method=", "")))
+    assert.equal(plain, plan("--slo ttft=200 --no-rerun --fresh --no-pictures --no-text --io-threads 4 "
+      .. "--ready-timeout 5 --quiet"))
+  end)
+
+  it("shows what --until measures at first", function()
+    local text = plan "--until decided --cap 7"
+    assert.equal(12, select(2, text:gsub("%x+  method=", "")))
+    assert.truthy(text:find("3 of every cell at first, then more of those that --until decided asks for, up to 7", 1,
+      true))
+  end)
+
+  it("counts nothing as done with --fresh", function()
+    plan ""
+    assert.equal(0, w:run("run grid.lua --speed 200 --no-pictures --quiet").status)
+    assert.truthy(plan("--speed 200"):find("4 cells on 2 servers (engine sim), 0 to do", 1, true))
+    assert.truthy(plan("--speed 200 --fresh"):find("4 cells on 2 servers (engine sim), 4 to do", 1, true))
   end)
 end)
 

@@ -76,7 +76,7 @@ describe("the server description", function()
 
   it("lists the known keys where one is unknown", function()
     local message = mistake { model = "m", tensor_paralel = 2 }
-    local start = "server: unknown key 'tensor_paralel' (known: acceptance, async_"
+    local start = "server: unknown key 'tensor_paralel', did you mean 'tensor_parallel'? (known: acceptance, async_"
     assert.equal(start, message:sub(1, #start))
     assert.is_truthy(message:find("tensor_parallel", 1, true))
   end)

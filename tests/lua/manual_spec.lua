@@ -15,7 +15,7 @@ local commands = {
     },
     examples = { { "specbench run a.lua", "a first look" } },
   },
-  { name = "report", summary = "Report" },
+  { name = "report", summary = "Report", positionals = { { name = "WHAT", choices = { "all", "cells" } } } },
   { name = "supervise", summary = "Internal", hidden = true },
 }
 
@@ -93,6 +93,12 @@ echo "${COMPREPLY[@]}"
     assert.equal("--help", complete("report", "-"))
   end)
 
+  it("completes the words that a command's first argument may be", function()
+    assert.equal("all cells", complete("report", ""))
+    assert.equal("cells", complete("report", "c"))
+    assert.equal("", complete("report", "all", "c"))
+  end)
+
   it("completes choices after a space and after an equals sign", function()
     assert.equal("sim vllm", complete("run", "--engine", ""))
     assert.equal("sim vllm", complete("run", "--engine", "="))
@@ -101,5 +107,24 @@ echo "${COMPREPLY[@]}"
 
   it("leaves other values to bash", function()
     assert.equal("", complete("run", "--models", "-"))
+  end)
+end)
+
+describe("the simulator's command", function()
+  local simulator = require "specbench.cli.simulator"
+  local command = simulator.command(simulator.help(require("sb.environment").executable))
+
+  it("has the options that its own help lists", function()
+    local by_name = {}
+    for _, option in ipairs(command.options) do by_name[option.long] = option end
+    assert.equal("NAME|FILE", by_name.profile.arg)
+    assert.equal("flag", by_name.flood.type)
+    assert.equal("write what really happened, a JSON line a request", by_name.truth.help)
+    assert.truthy(command.description:find("never-ready", 1, true))
+    assert.equal("--profile NAME [OPTION...]", command.usage)
+  end)
+
+  it("stands in the man page", function()
+    assert.truthy(manual.man({ command }):find('.SS "specbench sim"', 1, true))
   end)
 end)

@@ -1,4 +1,5 @@
 /* Ports for servers that are about to start, and the end of a server's log. */
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +46,13 @@ static void a_host_name_works_and_a_bad_one_is_named(void **state)
 {
   (void)state;
   sb_err err;
-  assert_in_range(sb_free_port("localhost", &err), 1, 65535);
+  struct addrinfo *found = NULL;
+  if (getaddrinfo("localhost", NULL, NULL, &found) == 0) /* a bare system may not know it */
+    assert_in_range(sb_free_port("localhost", &err), 1, 65535);
+  else
+    assert_int_equal(sb_free_port("localhost", &err), SB_EINVAL);
+  if (found)
+    freeaddrinfo(found);
   assert_int_equal(sb_free_port("not an address", &err), SB_EINVAL);
   assert_non_null(strstr(err.text, "not an address"));
   assert_int_equal(sb_free_port("192.0.2.1", &err), SB_EIO); /* TEST-NET-1: of no machine */

@@ -1,13 +1,22 @@
 -- What the commands share: groups of options, loading a round with them, and how a failure ends.
 
+local adaptive = require "specbench.sweep.adaptive"
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
+local explain = require "specbench.cli.explain"
+local http = require "specbench.http"
 local nearest = require "specbench.cli.nearest"
+local repeats = require "specbench.analysis.repeats"
 local round = require "specbench.experiment.round"
 local versions = require "specbench.engine.version"
 
 local command = {}
+
+-- Of every command that loads a server. How a load is driven is no part of what a cell is, so cells' identities do
+-- not have it; each one's certificate says how many there were.
+command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, max = 64, default = 1,
+  help = "threads that share the client's streams, where one core is not enough" }
 
 local groups = {
   grid = {
@@ -48,19 +57,27 @@ local groups = {
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },
-  slo = {
-    { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
-  },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND[-quick]; with an engine other than "
       .. "the simulator results/ROUND[-quick]-ENGINE)" },
   },
+  measure = {
+    { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
+    { long = "until", arg = "RULE", help = "repeat each cell until its interval suffices: ci=3% (half width), or "
+      .. "decided; intervals stay honest under the looking" },
+    { long = "cap", arg = "N", type = "int", min = 3, max = 20, help = "with --until: repeats at most (10)" },
+    { long = "no-rerun", type = "flag", help = "do not measure once more what leaves the trend of its neighbours or "
+      .. "stood still (both results are kept, the second counts)" },
+    { long = "fresh", type = "flag",
+      help = "measure everything anew; what was there is moved aside, not deleted" },
+    { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
+    { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
+    command.io_threads,
+    { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1,
+      help = "how long a server may take to start" },
+    { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },
+  },
 }
-
--- Of every command that loads a server. How a load is driven is no part of what a cell is, so cells' identities do
--- not have it; each one's certificate says how many there were.
-command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, max = 64, default = 1,
-  help = "threads that share the client's streams, where one core is not enough" }
 
 ---Options of the named groups, then the given ones.
 ---@param list (string|specbench.cli.option)[]
@@ -90,17 +107,6 @@ function command.warn(lines)
   for _, line in ipairs(lines or {}) do io.stderr:write("Warning: ", line, "\n") end
 end
 
--- A message that begins with a place in a file came from a script: its traceback helps. But assert(nil, message)
--- only passes on what the library says of a failure, and that line is enough; the place, where it is the user's.
-local function explain(text)
-  local place, message = text:match "^([^\n]-%.lua:%d+): (.*)$"
-  if not place or place:find(": ", 1, true) then return text end
-  local raiser = debug.getinfo(3, "f")
-  if not raiser or raiser.func ~= assert or message == "assertion failed!" then return debug.traceback(text, 3) end
-  local own = place:sub(1, #environment.home + 1) == environment.home .. "/"
-  return own and message or text
-end
-
 local function handler(e)
   if type(e) == "table" then
     if e.exit then return e end
@@ -128,6 +134,8 @@ function command.names()
   for _, file in ipairs(assert(fs.list(environment.home .. "/scripts/cmd"))) do
     names[#names + 1] = file:match "^(.*)%.lua$"
   end
+  names[#names + 1] = "sim" -- which is C
+  table.sort(names)
   return names
 end
 
@@ -178,9 +186,15 @@ local function read_gpus(text)
   return gpus
 end
 
-local function check_engine(name, version)
+local function check_engine(options)
+  local name, version, url = options.engine, options.engine_version, options.url
   local ok, engine = pcall(engines.load, name)
   if not ok then command.fail("--engine " .. name .. ": " .. engine, engine:find "^unknown " and 2 or 1) end
+  if url and engine.capabilities.spawn then
+    command.fail(("--url needs --engine external or external:DIALECT: %s starts its own servers"):format(name), 2)
+  end
+  local flaw = url and http.flaw(url)
+  if flaw then command.fail("--url: " .. flaw, 2) end
   if not version then return end
   if not (engine.capabilities.spawn and engine.version.probe) then
     command.fail(("--engine-version is of no use with engine %s: its command line has one form"):format(name), 2)
@@ -203,12 +217,25 @@ local function read_slo(text)
   return slo
 end
 
+-- --until and --cap as a rule; every cell gets the repeats of its first look.
+local function read_rule(options)
+  if not options["until"] then
+    if options.cap then command.fail("--cap needs --until RULE: without it --repeats says how many there are", 2) end
+    return nil
+  end
+  local rule, message = repeats.rule(options["until"], options.cap)
+  if not rule then command.fail("--until: " .. message, 2) end
+  if options.repeats > 1 then command.fail("--until finds the number of repeats: leave out --repeats", 2) end
+  options.repeats = adaptive.first(rule)
+  return rule
+end
+
 ---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
 ---@param path string
 ---@param options table of the groups above
 ---@return specbench.round
 function command.load_round(path, options)
-  check_engine(options.engine, options.engine_version)
+  check_engine(options)
   if options.datasets then
     local cached, message = require("specbench.dataset.cache").resolve(options.datasets)
     if not cached then command.fail("--datasets cache: " .. message) end
@@ -236,6 +263,7 @@ function command.load_round(path, options)
   apply(round.set, r, options.set, "--set")
   apply(round.only, r, options.only, "--only")
   if options.slo then options.slo = read_slo(options.slo) end
+  options.rule = read_rule(options)
   options.speed = options.speed or (options.quick and 20 or 1)
   return r
 end

@@ -46,6 +46,7 @@ local DEEPEST_HELP_COLUMN = 30
 
 ---@class specbench.cli.positional
 ---@field name string
+---@field choices? string[] the first one only: words that the completion offers
 ---@field help? string
 ---@field optional? boolean
 ---@field many? boolean the last one only: takes all that is left

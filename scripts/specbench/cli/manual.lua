@@ -189,6 +189,11 @@ function manual.completion(commands)
     if branches ~= "" then
       case[#case + 1] = "      case $previous in\n" .. branches .. "\n      esac"
     end
+    local first = (command.positionals or {})[1]
+    if first and first.choices then
+      case[#case + 1] = ("      [ \"$COMP_CWORD\" -ne 2 ] || [ \"${current#-}\" != \"$current\" ] || choices=%s")
+        :format(shell_quote(table.concat(first.choices, " ")))
+    end
     case[#case + 1] = ("      words=%s\n      ;;"):format(shell_quote(words))
     cases[#cases + 1] = table.concat(case, "\n")
   end

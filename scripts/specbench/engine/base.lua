@@ -99,6 +99,7 @@ end
 ---@field methods table<string, boolean>
 ---@field without table<string, string> key that this engine cannot honour -> why, what instead
 ---@field ignores table<string, string> key without counterpart that changes no figure -> why
+---@field lacks (fun(server: table): string?)|nil what a server of this description needs and this machine has not
 ---@field profiler { args: string[]?, env: table<string, string>?, older: table?, start: string, stop: string }|nil its
 ---  own one: what lets it be asked for ({output}: its folder), in versions before `older.before` the args and env of
 ---  `older`, and the paths to POST to

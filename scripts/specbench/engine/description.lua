@@ -2,6 +2,8 @@
 --- type.
 
 local base = require "specbench.engine.base"
+local nearest = require "specbench.cli.nearest"
+local tables = require "specbench.tables"
 
 local description = {}
 
@@ -130,7 +132,11 @@ local function check_types(server)
   table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
   for _, name in ipairs(names) do
     local rule = keys[name]
-    if not rule then fail("unknown key '%s' (known: %s)", tostring(name), base.list(keys)) end
+    if not rule then
+      local meant = nearest(tostring(name), tables.keys(keys))
+      fail("unknown key '%s'%s (known: %s)", tostring(name), meant and (", did you mean '%s'?"):format(meant) or "",
+        base.list(keys))
+    end
     if not rule[2](server[name]) then
       fail("%s = %s: must be %s", name, shown(server[name]), rule[1])
     end

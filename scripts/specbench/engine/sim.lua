@@ -3,8 +3,12 @@
 
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
+local environment = require "sb.environment"
+local fs = require "sb.fs"
 local http = require "specbench.engine.vllm_http"
 local json = require "specbench.json"
+local nearest = require "specbench.cli.nearest"
+local tables = require "specbench.tables"
 
 local PREFIX = "vllm:spec_decode_num_"
 
@@ -16,6 +20,21 @@ end
 local function profile(model)
   local path = model.path
   return path and path:find "%.json$" and path or model.name:lower()
+end
+
+-- A simulator with a folder of profiles of its own knows better.
+local function lacks(server)
+  local file = profile(server.model)
+  if file:find "%.json$" or os.getenv "SPECBENCH_SIM_PROFILES" or server.model.engine_args or server.extra_args
+    or server.model.env or server.env then return nil end
+  local known = {}
+  for _, name in ipairs(fs.list(environment.home .. "/runtime/sim/profiles") or {}) do
+    known[#known + 1] = name:match "^(.*)%.json$"
+  end
+  if tables.contains(known, file) then return nil end
+  local meant = nearest(file, known)
+  return ("the simulator has no profile '%s'%s; it has %s, and --model %s=FILE.json brings another"):format(file,
+    meant and (" (did you mean '%s'?)"):format(meant) or "", table.concat(known, ", "), server.model.name)
 end
 
 -- What no server can be asked for, and the simulator refuses too.
@@ -94,6 +113,7 @@ return base.engine {
     prompt_lookup_min = "part of the profile's acceptance",
   },
   own_unsupported = own_unsupported,
+  lacks = lacks,
   command = command,
   served_name = served_name,
   request = request,

@@ -46,12 +46,28 @@ function version.same(first, second)
   return order(one, other) == 0
 end
 
+-- A package that is used from its source tree has no metadata.
+local ASK = [[
+import importlib.metadata as m, importlib.util as u, sys
+try:
+    print(m.version("%s"))
+except m.PackageNotFoundError:
+    sys.exit("%s has no metadata" if u.find_spec("%s") else "no module named %s")
+]]
+
 ---What asks a Python package's metadata, which loads nothing of it.
 ---@param python string|nil
 ---@param package string
 ---@return string[] argv
 function version.of_package(python, package)
-  return { python or "python3", "-c", ('import importlib.metadata as m; print(m.version("%s"))'):format(package) }
+  return { python or "python3", "-c", (ASK:gsub("%%s", package)) }
+end
+
+---Whether what that printed says that there is no such package.
+---@param output string
+---@return boolean
+function version.is_absent(output)
+  return output:find "no module named %S+%s*$" ~= nil
 end
 
 ---The version that is alone on an output's last line: warnings may stand before it.

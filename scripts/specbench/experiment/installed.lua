@@ -23,7 +23,9 @@ local function ask(argv, env, read)
   if versions.numbers(version) then return { version = version } end
   local state, how = process:status()
   local last = output:match "([^\n]+)%s*$"
-  return { why = last and ("%s says '%s'"):format(argv[1], last) or ("%s: %s"):format(argv[1], how or state) }
+  local absent = state == "failed" or versions.is_absent(output)
+  local why = last and ("%s says '%s'"):format(argv[1], last) or ("%s: %s"):format(argv[1], how or state)
+  return { why = why, absent = absent }
 end
 
 ---@param engine specbench.engine
@@ -31,6 +33,7 @@ end
 ---@param said string|nil what the user says it is
 ---@return string|nil version nil where it is not known: command lines are then those of the newest
 ---@return string|nil why it is not known
+---@return boolean|nil absent whether that is because it is not there at all
 function installed.version(engine, server, said)
   local probe = engine.capabilities.spawn and engine.version.probe
   if not probe then return nil end
@@ -38,7 +41,7 @@ function installed.version(engine, server, said)
   local argv, env = probe(server), base.environment(server)
   local key = json.encode { argv, env }
   answers[key] = answers[key] or ask(argv, env, engine.version.read)
-  return answers[key].version, answers[key].why
+  return answers[key].version, answers[key].why, answers[key].absent
 end
 
 return installed

@@ -2,6 +2,8 @@
 -- or the name itself as an id that the engine can load.
 
 local fs = require "sb.fs"
+local http = require "specbench.http"
+local nearest = require "specbench.cli.nearest"
 local tables = require "specbench.tables"
 local versions = require "specbench.engine.version"
 
@@ -32,6 +34,8 @@ local function flaw(field, value)
         return "env must map names to strings, or to false to unset one"
       end
     end
+  elseif field == "url" then
+    return http.flaw(value)
   elseif field == "version" and not versions.numbers(value) then
     return ("version '%s' must be one such as 0.26.0, or b10601 of llama.cpp"):format(value)
   end
@@ -82,6 +86,9 @@ end
 
 ---@class specbench.models
 ---@field entries table<string, table>
+---@field file string? the models file
+---@field in_file string[] the names that it has
+---@field set string[] names that settings of the command line have
 local Models = {}
 Models.__index = Models
 
@@ -90,8 +97,9 @@ Models.__index = Models
 ---@return string? message
 ---@return string? code "usage" where a setting of the command line is malformed
 function models.load(options)
-  local self = setmetatable({ entries = {} }, Models)
+  local self = setmetatable({ entries = {}, in_file = {}, set = {} }, Models)
   local file = options.models or os.getenv "SPECBENCH_MODELS"
+  self.file = file
   if file then
     local chunk, message = loadfile(file, "t", {})
     if not chunk then return nil, "models file: " .. message end
@@ -101,30 +109,64 @@ function models.load(options)
       return nil, "models file: " .. what
     end
     for name, entry in pairs(entries) do
-      local checked, why = check_entry(file, tostring(name), entry)
+      if type(name) ~= "string" then
+        return nil, ("models file: %s: entry %s has no name: write [\"NAME\"] = PATH"):format(file, tostring(name))
+      end
+      local checked, why = check_entry(file, name, entry)
       if not checked then return nil, "models file: " .. why end
       self.entries[name] = checked
     end
+    self.in_file = tables.keys(entries)
   end
   for _, setting in ipairs(options.model or {}) do
     local name, path = setting:match "^([^=]+)=(.+)$"
     if not name then return nil, ("--model '%s' is not NAME=PATH"):format(setting), "usage" end
     self.entries[name] = self.entries[name] or {}
     self.entries[name].path = path
+    table.insert(self.set, name)
   end
   return self
 end
 
+local function meant(name, names)
+  local word = nearest(name, names)
+  return word and (" (did you mean '%s'?)"):format(word) or ""
+end
+
+---Names that a round does not have are slips that would have no effect. A models file may say more than one round
+---needs, so only one that says nothing to this round is refused.
+---@param names table<string, any> the round's models
+---@return string? flaw
+function Models:flaw(names)
+  local has = tables.keys(names)
+  local list = table.concat(has, ", ")
+  for _, name in ipairs(self.set) do
+    if names[name] == nil then
+      return ("--model %s: the round has no such model%s; it has %s"):format(name, meant(name, has), list)
+    end
+  end
+  for _, name in ipairs(self.in_file) do
+    if names[name] ~= nil then return nil end
+  end
+  if #self.in_file == 0 then return nil end
+  local hint = ""
+  for _, name in ipairs(self.in_file) do hint = hint ~= "" and hint or meant(name, has) end
+  return ("models file %s: names %s, none of which the round has%s; it has %s"):format(self.file,
+    table.concat(self.in_file, ", "), hint, list)
+end
+
 ---Raises one line where what the entry names is not there.
 ---@param name string? as the round says it
+---@param engine specbench.engine that is to serve it
 ---@return { name: string, path: string, python: string?, binary: string?, env: table?, engine_args: string[]?,
 ---  url: string?, served_name: string? }? resolved nil where name is nil
-function Models:resolve(name)
+function Models:resolve(name, engine)
   if not name then return nil end
   local resolved, entry = { name = name, path = name }, self.entries[name] or {}
   check_files(name, entry)
   for field, value in pairs(entry) do resolved[field] = value end
   resolved.version = nil -- of the engine: no part of what a model is
+  if engine.capabilities.spawn then resolved.url = nil end -- nothing of such a server
   return resolved
 end
 

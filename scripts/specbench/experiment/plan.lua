@@ -1,5 +1,6 @@
 -- A round and the user's options become jobs: what to measure, on which server, in which order.
 
+local blame = require "specbench.experiment.blame"
 local environment = require "sb.environment"
 local json = require "specbench.json"
 local engines = require "specbench.engine"
@@ -22,6 +23,26 @@ local function clock_scale(engine, options)
   return engine.name == "sim" and (options.speed or 1) or nil
 end
 
+-- Models of the whole round, whatever part of it is to run; nil where it cannot be told, which the part will say.
+local function models_of(r, options)
+  local names = {}
+  local told = pcall(function()
+    for _, cell in ipairs(round.expand(round.whole(r), { seed = options.seed or 12345, repeats = 1 })) do
+      local description = round.ask(r, "server", cell)
+      names[assert(description.model)] = true
+      if description.draft then names[description.draft] = true end
+    end
+  end)
+  return told and names or nil
+end
+
+local function check_models(r, known, options)
+  if #known.set + #known.in_file == 0 then return end
+  local names = models_of(r, options)
+  local flaw = names and known:flaw(names)
+  if flaw then error({ exit = 2, message = flaw }, 0) end
+end
+
 local function plain_coordinates(r, cell)
   local coordinates = {}
   for _, axis in ipairs(r.axes) do coordinates[axis.name] = cell[axis.name] end
@@ -31,24 +52,24 @@ end
 -- The description with models looked up: what the engine turns into a command line; or nil and why it cannot. And the
 -- version that will serve it, where that is known, or why it is not.
 local function resolve_server(r, cell, engine, known, options)
-  local description = r.server(cell)
-  local checked, reason = engines.check(description, engine)
+  local description = round.ask(r, "server", cell)
+  local checked, reason = blame.check(r.file or r.name, engines.check, description, engine)
   if not checked then return nil, reason end
   local server = {}
   for name, value in pairs(description) do server[name] = value end
-  server.model = known:resolve(description.model)
-  server.draft = known:resolve(description.draft)
+  server.model = known:resolve(description.model, engine)
+  server.draft = known:resolve(description.draft, engine)
   if engine.name == "sim" then server.speed = options.speed or 1 end
   server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
   local said = options.engine_version or known:engine_version(description.model)
-  local version, why = installed.version(engine, server, said)
+  local version, why, absent = installed.version(engine, server, said)
   reason = engine.unsupported(setmetatable({ engine_version = version }, { __index = server }))
   if not reason and server.profile == profile.OWN and not engine.profiler then
     reason = engine.name .. " has no profiler of its own: --profile COMMAND"
   end
   if reason then return nil, reason end
-  return server, nil, { known = version, why = why }
+  return server, nil, { known = version, why = why, absent = absent }
 end
 
 ---@class specbench.job
@@ -57,7 +78,8 @@ end
 ---@field coordinates table
 ---@field server table resolved description
 ---@field server_key string equal for jobs that share a server
----@field engine_version { known: string?, why: string? } what its command line is written for; why it is not known
+---@field engine_version { known: string?, why: string?, absent: boolean? } what its command line is written
+---  for; why it is not known; whether it is not there at all
 ---@field workload specbench.workload
 ---@field cost number expected seconds
 
@@ -71,8 +93,9 @@ end
 local function job_of(r, cell, engine, known, options)
   local server, reason, version = resolve_server(r, cell, engine, known, options)
   if not server then return nil, reason end
-  local work = workload.new(r.workload(cell), cell, {
-    prompts_per_stream = options.prompts_per_stream, salt = needs_salt(engine, server, options),
+  local work = blame.check(r.file or r.name, workload.new, round.ask(r, "workload", cell), cell, {
+    describe = round.describe(r, cell), prompts_per_stream = options.prompts_per_stream,
+    salt = needs_salt(engine, server, options),
   })
   local identity = {
     round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
@@ -85,7 +108,7 @@ local function job_of(r, cell, engine, known, options)
     warmup = r.warmup or 1, quick = cell.quick,
     slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     io_threads = options.io_threads,
-    clock_scale = clock_scale(engine, options), reference = r.reference and r.reference(cell) or nil,
+    clock_scale = clock_scale(engine, options), reference = r.reference and round.ask(r, "reference", cell) or nil,
     key = round.key(r, cell, nil, cell.repetition),
     baseline = round.baseline_key(r, cell, cell.repetition),
     cost = estimate.cell(work, server.model.name, clock_scale(engine, options)),
@@ -202,6 +225,7 @@ end
 function plan.new(r, options)
   local known, message, code = models.load(options)
   if not known then error({ exit = code == "usage" and 2 or 1, message = message }, 0) end
+  check_models(r, known, options)
   local self = {
     round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
     starts = 0, seconds = 0, streams = 1, longest = 1,

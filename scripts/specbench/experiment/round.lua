@@ -1,5 +1,6 @@
 -- A round: what its author writes, checked, and expanded into cells.
 
+local blame = require "specbench.experiment.blame"
 local nearest = require "specbench.cli.nearest"
 
 local round = {}
@@ -83,6 +84,37 @@ local function check_names(self)
   end
 end
 
+-- A value that no cell has would leave every cell without a baseline. `reduce` may give cells what no axis has.
+local function check_baselines(self)
+  local cells
+  local function values_of(name, value)
+    local values, known = {}, {}
+    local function learn(candidate)
+      local word = tostring(candidate)
+      if not known[word] then values[#values + 1], known[word] = word, true end
+    end
+    for _, axis in ipairs(self.axes) do
+      for _, candidate in ipairs(axis.name == name and axis.declared or {}) do learn(candidate) end
+    end
+    if known[value] or not self.reduce then return values, known end
+    cells = cells or round.expand(self, { seed = 0, repeats = 1 })
+    for _, cell in ipairs(cells) do learn(cell[name]) end
+    return values, known
+  end
+  local function check(field, changes)
+    for name, value in pairs(changes or {}) do
+      value = tostring(value)
+      local values, known = values_of(name, value)
+      if not known[value] then
+        fail("%s: axis '%s' has no value '%s'%s; it has: %s", field, name, value, hint(value, values),
+          table.concat(values, ", "))
+      end
+    end
+  end
+  check("baseline", self.baseline)
+  for name, changes in pairs(self.baselines or {}) do check("baselines." .. name, changes) end
+end
+
 ---Checks a round's description.
 ---@param spec table see rounds/README.md
 ---@return specbench.round
@@ -103,6 +135,7 @@ function round.new(spec)
   for name, value in pairs(spec) do self[name] = value end
   self.axes = read_axes(spec.axes)
   check_names(self)
+  check_baselines(self)
   return self
 end
 
@@ -203,6 +236,15 @@ function round.quicken(self)
   for name, values in pairs(self.quick.axes or {}) do axis_of(self, name).values = values end
 end
 
+---@return specbench.round copy with all values of its axes, as declared
+function round.whole(self)
+  local axes = {}
+  for i, axis in ipairs(self.axes) do
+    axes[i] = setmetatable({ values = axis.declared }, { __index = axis })
+  end
+  return setmetatable({ axes = axes }, { __index = self })
+end
+
 ---@class specbench.coordinates: table<string, any> one value an axis, and:
 ---@field quick boolean? the run is a quick one
 ---@field prompts integer? prompts a cell in a quick run
@@ -210,9 +252,25 @@ end
 ---@field repetition integer from 1
 ---@field baseline string? the baseline's name, if --baseline chose one
 
+local function words_of(self, cell)
+  local words = {}
+  for i, axis in ipairs(self.axes) do words[i] = ("%s=%s"):format(axis.name, tostring(cell[axis.name])) end
+  if cell.repetition > 1 then words[#words + 1] = "repeat=" .. cell.repetition end
+  return words
+end
+
+---Calls one of the round's functions for a cell; its error names both.
+---@param name "server"|"workload"|"where"|"reduce"|"reference"
+---@param cell specbench.coordinates
+---@return any
+function round.ask(self, name, cell)
+  return blame.call(function() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end, self[name],
+    cell)
+end
+
 -- What the round says of axes that mean nothing to this cell, so that it stands in the grid once.
 local function reduce(self, cell)
-  local changes = self.reduce and self.reduce(cell) or {}
+  local changes = self.reduce and round.ask(self, "reduce", cell) or {}
   for name, value in pairs(changes) do
     axis_of(self, name)
     cell[name] = value
@@ -235,7 +293,7 @@ function round.expand(self, options)
         for name, value in pairs(chosen) do cell[name] = value end
         reduce(self, cell)
         local key = round.key(self, cell, nil, repetition)
-        if not seen[key] and (not self.where or self.where(cell)) then
+        if not seen[key] and (not self.where or round.ask(self, "where", cell)) then
           seen[key] = true
           cells[#cells + 1] = cell
         end
@@ -259,10 +317,7 @@ end
 ---@param cell specbench.coordinates
 ---@return string
 function round.describe(self, cell)
-  local words = {}
-  for i, axis in ipairs(self.axes) do words[i] = ("%s=%s"):format(axis.name, tostring(cell[axis.name])) end
-  if cell.repetition > 1 then words[#words + 1] = "repeat=" .. cell.repetition end
-  return table.concat(words, " ")
+  return table.concat(words_of(self, cell), " ")
 end
 
 ---A key equal for two cells that agree on every axis, but for those in `changes`.
@@ -297,6 +352,21 @@ function round.baseline_key(about, cell, repetition)
   return about.baseline and round.key(about, cell, about.baseline, repetition) or nil
 end
 
+local loading -- the file that is read as a round right now
+
+---Wraps what measures: a file that does so while it is read as a round is a script, and is refused before it begins.
+---@param f function
+---@return function
+function round.not_while_loading(f)
+  return function(...)
+    if loading then
+      error(setmetatable({ message = ("%s is a script, not a round: run it as `specbench %s`")
+        :format(loading, loading) }, failure), 0)
+    end
+    return f(...)
+  end
+end
+
 ---Loads a round's file. A file that runs by itself (bench.main) returns nothing.
 ---@param path string
 ---@return specbench.round? round
@@ -304,15 +374,18 @@ end
 function round.load(path)
   local chunk, message = loadfile(path)
   if not chunk then return nil, message end
+  loading = path
   local ok, result = xpcall(chunk, function(e)
-    if type(e) == "table" and e.round then return { round = true, message = path .. ": " .. e.message } end
-    return debug.traceback(e, 2)
+    if type(e) == "table" and e.message then return e.round and path .. ": " .. e.message or e.message end
+    return debug.traceback(tostring(e), 2)
   end, path)
-  if not ok then return nil, type(result) == "table" and result.message or result end
+  loading = nil
+  if not ok then return nil, result end
   if type(result) ~= "table" or not result.is_round then
     return nil, ("%s returns no round: end it with `return bench.round { ... }`, or run it as `specbench %s`")
       :format(path, path)
   end
+  result.file = path
   return result
 end
 

@@ -1,7 +1,10 @@
 -- What a cell sends: a round's workload, checked, as OpenAI requests in the engine's dialect.
 
+local blame = require "specbench.experiment.blame"
 local json = require "specbench.json"
+local nearest = require "specbench.cli.nearest"
 local rng = require "sb.rng"
+local tables = require "specbench.tables"
 
 local workload = {}
 
@@ -10,6 +13,7 @@ local fields = {
   concurrency = "number", rate = "number", arrivals = "string", burstiness = "number", body = "table",
   group = "function",
 }
+local limit_fields = { max_tokens = true, min_tokens = true, ignore_eos = true }
 
 -- What stands before a prompt that must begin like no other; Qwen2.5's tokens, digits one by one.
 local SALT, SALT_TOKENS, SALT_NUMBERS = "Request %09d.\n", 12, 1000000000
@@ -65,11 +69,23 @@ local function repeat_set(set, count, seed)
   return longer
 end
 
+local function unknown(name, known)
+  local names = tables.keys(known)
+  local meant = nearest(tostring(name), names)
+  return ("'%s'%s (known: %s)"):format(name, meant and (", did you mean '%s'?"):format(meant) or "",
+    table.concat(names, ", "))
+end
+
 -- Limits of every prompt, read once: the plan's fingerprint, the estimate and the requests use the same.
-local function read_limits(spec)
+local function read_limits(spec, cell)
   local list = {}
   for i, prompt in ipairs(spec.prompts.items) do
-    local limits = spec.limits(prompt)
+    local limits = blame.call(function() return ("limits(prompt %d of %s)"):format(i, cell) end, spec.limits, prompt)
+    for name in pairs(limits or {}) do
+      if not limit_fields[name] then
+        error(("workload.limits: unknown key %s"):format(unknown(name, limit_fields)), 0)
+      end
+    end
     local max = limits and limits.max_tokens
     if math.type(max) ~= "integer" or max < 1 then
       error(("workload.limits: max_tokens must be a whole number from 1 on, not %s (prompt %d)")
@@ -83,14 +99,14 @@ end
 ---Checks what a round's workload(c) returned and fills in the defaults.
 ---@param spec table
 ---@param cell specbench.coordinates
----@param options { prompts_per_stream: integer?, salt: boolean? }?
+---@param options { prompts_per_stream: integer?, salt: boolean?, describe: string? }? describe: the cell, for messages
 ---@return specbench.workload
 function workload.new(spec, cell, options)
   if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
   for name, value in pairs(spec) do
+    if not fields[name] then error("workload: unknown key " .. unknown(name, fields), 0) end
     if type(value) ~= fields[name] then
-      error(("workload: field '%s' %s"):format(name,
-        fields[name] and "must be a " .. fields[name] .. ", not a " .. type(value) or "is unknown"), 0)
+      error(("workload: field '%s' must be a %s, not a %s"):format(name, fields[name], type(value)), 0)
     end
   end
   if not spec.prompts or not spec.limits then error("workload: 'prompts' and 'limits' are needed", 0) end
@@ -100,7 +116,15 @@ function workload.new(spec, cell, options)
   self.concurrency = self.concurrency or cell.concurrency ~= 0 and cell.concurrency or nil
   self.rate = self.rate or cell.rate ~= 0 and cell.rate or nil
   if not self.concurrency and not self.rate then
-    error("workload: neither 'concurrency' nor 'rate' is given, and no axis of that name exists", 0)
+    error(cell.concurrency == 0 and "workload: concurrency = 0: must be at least 1 where no rate is given"
+      or "workload: neither 'concurrency' nor 'rate' is given, and no axis of that name exists", 0)
+  end
+  local streams = self.concurrency
+  if streams and not (math.tointeger(streams) and streams >= 1) then
+    error(("workload: concurrency = %s: must be a whole number, at least 1"):format(tostring(streams)), 0)
+  end
+  if self.rate and not (type(self.rate) == "number" and self.rate > 0) then
+    error(("workload: rate = %s: must be above 0"):format(tostring(self.rate)), 0)
   end
   options = options or {}
   self.salt = options.salt or nil
@@ -109,7 +133,7 @@ function workload.new(spec, cell, options)
   if not self.chat and workload.earlier_turns(self) > 0 then
     error("workload: a later turn of a conversation needs the chat endpoint, not chat = false", 0)
   end
-  self.limit_list = read_limits(self)
+  self.limit_list = read_limits(self, options.describe or "a cell")
   return self
 end
 

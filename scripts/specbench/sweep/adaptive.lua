@@ -47,7 +47,9 @@ end
 ---@param options table as sweep.run takes them
 ---@return specbench.sweep.outcome outcome of all looks together
 function adaptive.run(r, the_store, rule, options)
-  local all = { total = 0, skipped = 0, measured = 0, failed = 0, reruns = 0, wall_seconds = 0, server_seconds = 0 }
+  local all = {
+    total = 0, skipped = 0, measured = 0, failed = 0, reruns = 0, untried = 0, wall_seconds = 0, server_seconds = 0,
+  }
   local count, wanted, reach = adaptive.first(rule), nil, nil
   repeats.keep_rule(the_store, rule)
   repeat
@@ -58,7 +60,7 @@ function adaptive.run(r, the_store, rule, options)
         places == 1 and "" or "s", places == 1 and "s" or "", cells))
     end
     local outcome = sweep.run(the_plan, the_store, options)
-    for _, name in ipairs { "measured", "failed", "reruns", "wall_seconds", "server_seconds" } do
+    for _, name in ipairs { "measured", "failed", "reruns", "untried", "wall_seconds", "server_seconds" } do
       all[name] = all[name] + outcome[name]
     end
     if not wanted then all.total, all.skipped = outcome.total, outcome.skipped end

@@ -72,7 +72,10 @@ local function bring_up(self, slot, argv, env, url)
   end
   local s = server.external(url)
   local up, message = http.get(s.url .. engine.ready.path)
-  if not up then return nil, "the server is not up: " .. message end
+  if not up then
+    self.down[url] = true
+    return nil, "the server is not up: " .. message
+  end
   return s
 end
 
@@ -92,12 +95,13 @@ end
 
 ---@param session specbench.session
 ---@param number integer of the session in this run: names the servers' logs
----@param about { plan: specbench.plan, store: specbench.store, options: table, warn: fun(line: string) }
+---@param about { plan: specbench.plan, store: specbench.store, options: table, warn: fun(line: string),
+---  down: table<string, boolean> } down: URLs of servers that somebody else runs and that were not to be had
 ---@return specbench.fleet to be closed; nothing is started yet
 function fleet.new(session, number, about)
   local self = setmetatable({
-    plan = about.plan, store = about.store, options = about.options, warn = about.warn, slots = {}, up = {}, lost = {},
-    deaths = {}, seconds = 0,
+    plan = about.plan, store = about.store, options = about.options, warn = about.warn, down = about.down,
+    slots = {}, up = {}, lost = {}, deaths = {}, seconds = 0,
   }, Fleet)
   for i, slot in ipairs(session.slots) do
     local suffix = #session.slots > 1 and ("-%d"):format(i) or ""

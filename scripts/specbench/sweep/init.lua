@@ -190,11 +190,22 @@ local function missing_of(self, batch)
   return missing
 end
 
+-- Whether one of a session's servers, which somebody else runs, was not to be had before: asking again would take
+-- hundreds of cells down one after the other.
+local function is_down(self, session)
+  for _, slot in ipairs(session.slots) do
+    local _, _, url = plan.command(self.plan, slot.job, slot.gpus)
+    if url and self.down[url] then return true end
+  end
+  return false
+end
+
 ---@class specbench.sweep.outcome
 ---@field total integer cells of the plan
 ---@field skipped integer were done before
 ---@field measured integer
 ---@field failed integer
+---@field untried integer on a server of somebody else's that was found to be down
 ---@field reruns integer cells measured once more, because they looked wrong
 ---@field wall_seconds number
 ---@field server_seconds number of them: servers starting, stopping, warming up and answering
@@ -208,7 +219,8 @@ end
 function sweep.run(the_plan, the_store, options)
   local self = {
     plan = the_plan, store = the_store, options = options, done = 0, measured = 0, failed = 0, reruns = 0,
-    position = 0, server_seconds = 0, guard = guard.new(the_store, the_plan.engine.name),
+    position = 0, server_seconds = 0, untried = 0, down = {},
+    guard = guard.new(the_store, the_plan.engine.name),
   }
   local begun = clock.now()
   local costs, skipped = {}, 0
@@ -238,15 +250,20 @@ function sweep.run(the_plan, the_store, options)
   for _, session in ipairs(the_plan.sessions) do
     local missing = 0
     for _, batch in ipairs(session) do missing = missing + missing_of(self, batch) end
-    if missing > 0 then run(session) end
+    if missing > 0 and is_down(self, session) then
+      self.untried = self.untried + missing
+    elseif missing > 0 then
+      run(session)
+    end
   end
   -- what looks wrong beside cells of another session, or did so before a kill
   for _, session in ipairs(options.no_rerun and {} or the_plan.sessions) do
-    if #self.guard:suspects(session) > 0 then run(session, true) end
+    if #self.guard:suspects(session) > 0 and not is_down(self, session) then run(session, true) end
   end
   self.complete = true
   return {
     total = #the_plan.jobs, skipped = skipped, measured = self.measured, failed = self.failed, reruns = self.reruns,
+    untried = self.untried,
     wall_seconds = (clock.now() - begun) / 1e9, server_seconds = self.server_seconds,
   }
 end

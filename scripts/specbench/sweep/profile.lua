@@ -19,10 +19,12 @@ local KNOWN = {
   },
 }
 
----The command that `name` stands for, or the words of any other one.
----@param name string "nsys", or a command such as "perf record -o {output}"
----@return string[] prefix with {output} and, where it wants them, {gpus} unfilled
-function profile.prefix(name)
+---The command that a profiler's name stands for, or the words of any other one.
+---@param name string|string[]|nil "nsys", a command such as "perf record -o {output}", or its words
+---@return string[] words with {output} and, where it wants them, {gpus} unfilled; none for the server's own profiler
+function profile.words(name)
+  if not name or name == profile.OWN then return {} end
+  if type(name) == "table" then return name end
   if KNOWN[name] then return KNOWN[name] end
   local words = {}
   for word in name:gmatch "%S+" do words[#words + 1] = word end
@@ -34,9 +36,9 @@ end
 ---@param gpus integer[]? none: all of them
 ---@return string[] argv behind the profiler's
 function profile.wrap(prefix, argv, gpus)
-  if not prefix or prefix == profile.OWN or #argv == 0 then return argv end
+  if #argv == 0 then return argv end
   local words = {}
-  for i, word in ipairs(type(prefix) == "string" and profile.prefix(prefix) or prefix) do
+  for i, word in ipairs(profile.words(prefix)) do
     words[i] = word:gsub("{gpus}", gpus and #gpus > 0 and table.concat(gpus, ",") or "all")
   end
   return table.move(argv, 1, #argv, #words + 1, words)

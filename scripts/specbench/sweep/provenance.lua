@@ -3,16 +3,9 @@
 local fs = require "sb.fs"
 local clock = require "sb.clock"
 local environment = require "sb.environment"
+local program = require "specbench.program"
 
 local provenance = {}
-
--- Asked before a shell is started for a program that most machines lack.
-local function is_on_path(program)
-  for folder in (os.getenv "PATH" or ""):gmatch "[^:]+" do
-    if fs.is_executable(folder .. "/" .. program) then return true end
-  end
-  return false
-end
 
 local function ask(line)
   return io.popen("exec " .. line .. " 2>/dev/null")
@@ -42,7 +35,7 @@ local asked -- programs that are answering
 function provenance.begin()
   asked = asked or {
     commit = fs.stat(environment.home .. "/.git") and ask(("git -C '%s' rev-parse HEAD"):format(environment.home)),
-    gpus = is_on_path "nvidia-smi" and ask("nvidia-smi --format=csv,noheader,nounits --query-gpu="
+    gpus = program.is_there "nvidia-smi" and ask("nvidia-smi --format=csv,noheader,nounits --query-gpu="
       .. "index,name,driver_version,memory.total,clocks.current.sm,clocks.current.memory,power.limit"),
   }
 end

@@ -1,0 +1,40 @@
+-- A round's functions run far from its file: an error in one says which one it was, and of which cell.
+
+local explain = require "specbench.cli.explain"
+
+local blame = {}
+
+local function failure(message)
+  return { exit = 1, message = message }
+end
+
+---Calls a function of the round's author. Its error becomes "FILE:LINE: LABEL: MESSAGE" and the traceback.
+---@param label fun(): string "server(method=none, concurrency=1)"
+---@param f function
+---@return any ... what f returns
+function blame.call(label, f, ...)
+  local results = table.pack(xpcall(f, function(e)
+    if type(e) == "table" and e.message then return e end
+    local text = explain(tostring(e))
+    local place, message = text:match "^([^\n]-%.lua:%d+: )(.*)$"
+    return failure(("%s%s: %s"):format(place or "", label(), message or text))
+  end, ...))
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+---Calls what checks a value that came from a round's function: what it says is said of the round's file.
+---@param file string
+---@param f function
+---@return any ... what f returns
+function blame.check(file, f, ...)
+  local results = table.pack(xpcall(f, function(e)
+    if type(e) == "table" and e.message then return e end
+    local text = explain(tostring(e))
+    return failure(text:find "^[^\n]-%.lua:%d+: " and text or ("%s: %s"):format(file, text))
+  end, ...))
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+return blame

@@ -1,0 +1,44 @@
+-- What this machine lacks for a plan's servers, so that every try to start one would fail: told before the first.
+
+local plan = require "specbench.experiment.plan"
+local profile = require "specbench.sweep.profile"
+local program = require "specbench.program"
+
+local preflight = {}
+
+local function flaw_of(the_plan, job)
+  local engine, name = the_plan.engine, job.server.model.name
+  local lacking = engine.lacks and engine.lacks(job.server)
+  if lacking then return lacking end
+  local argv, env = plan.command(the_plan, job)
+  local profiler = profile.words(job.server.profile)
+  if profiler[1] and not program.is_there(profiler[1], env.PATH) then
+    return ("the profiler cannot be started: there is no program '%s' (is it installed and on PATH?)")
+      :format(profiler[1])
+  end
+  local own = argv[#profiler + 1]
+  if not program.is_there(own, env.PATH) then
+    return ("%s cannot be started for model '%s': there is no program '%s' (is it installed and on PATH?)")
+      :format(engine.name, name, own)
+  end
+  if job.engine_version.absent then
+    return ("%s cannot be started for model '%s': %s"):format(engine.name, name, job.engine_version.why)
+  end
+end
+
+---@param the_plan specbench.plan
+---@param wanted fun(job: specbench.job): boolean jobs whose servers will be needed
+---@return string? flaw why no server of one of them can come up
+function preflight.flaw(the_plan, wanted)
+  if not the_plan.engine.capabilities.spawn then return nil end
+  local seen = {}
+  for _, job in ipairs(the_plan.jobs) do
+    if not seen[job.server_key] and wanted(job) then
+      seen[job.server_key] = true
+      local flaw = flaw_of(the_plan, job)
+      if flaw then return flaw end
+    end
+  end
+end
+
+return preflight
