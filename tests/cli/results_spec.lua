@@ -58,11 +58,10 @@ end)
 describe("the default folder", function()
   it("is one for each engine", function()
     w:write("grid.lua", (w.round():gsub("chunk_timeout", "quick = {}, chunk_timeout")))
-    local none = "--models models.lua --model qwen2.5-0.5b=x --url http://127.0.0.1:1 --only method=none "
-      .. "--only concurrency=1"
+    local none, down = "--models models.lua --only method=none --only concurrency=1", "--url http://127.0.0.1:1 "
     for _, case in ipairs {
-      { "", "grid" }, { "--quick", "grid-quick" }, { "--engine vllm", "grid-vllm" },
-      { "--engine external", "grid-external" }, { "--engine external:vllm --quick", "grid-quick-external-vllm" },
+      { "", "grid" }, { "--quick", "grid-quick" }, { down .. "--engine external", "grid-external" },
+      { down .. "--engine external:vllm --quick", "grid-quick-external-vllm" },
     } do
       local options, name = table.unpack(case)
       local result = w:run(("run grid.lua %s --no-pictures --speed 200 %s"):format(none, options))
