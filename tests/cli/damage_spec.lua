@@ -95,7 +95,7 @@ describe("a damaged cell", function()
     assert(fs.write(second .. "/records.bin", ""))
     local reported = w:run "report results --no-pictures"
     has(reported.err, ("cell %s is left out"):format(id), "results/reruns/" .. id .. "/records.bin")
-    local again = w:run_grid "--no-rerun"
+    local again = w:run_grid ""
     has(again.err, ("moved to results/damaged/%s-1"):format(id))
     assert.equal("", w:read(("results/damaged/%s-1/records.bin"):format(id)))
     assert.is_nil(fs.stat(second))

@@ -6,7 +6,7 @@ local w
 -- The first cell is measured; the second, requests 6 to 10 of the server, hangs for good.
 local function start_until_second_cell(options)
   w:faults { "silence@7" }
-  w:start("run grid.lua --models models.lua --speed 200 --no-pictures --out results", options)
+  w:start("run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results", options)
   w:eventually("a finished cell", function() return w:count "cells" == 1 end)
 end
 

@@ -57,7 +57,7 @@ describe("repeats", function()
   for _, signal in ipairs { "KILL", "INT" } do
     it(("go on after SIG%s in the same order, measuring nothing twice"):format(signal), function()
       w:faults { "silence@7" } -- of each server: in its second cell
-      w:start "run grid.lua --models models.lua --speed 200 --no-pictures --out results --repeats 3"
+      w:start "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results --repeats 3"
       w:eventually("two finished cells", function() return w:count "cells" == 2 end)
       local pids, before = w:servers(), w:cells "cells"
       assert.equal(2, #pids)

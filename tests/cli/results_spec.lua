@@ -111,7 +111,7 @@ describe("a cell that cannot be kept", function()
   it("ends the run and its server with a line, and loses no other cell", function()
     w:write("grid.lua", w.round { chunk_timeout = 1 })
     w:faults { "silence@7" }
-    w:start "run grid.lua --models models.lua --speed 200 --no-pictures --out results"
+    w:start "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results"
     w:eventually("a finished cell", function() return w:count "cells" == 1 end)
     assert(require("sb.fs").remove(w.folder .. "/results/unfinished"))
     w:write("results/unfinished", "")

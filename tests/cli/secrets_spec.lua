@@ -44,7 +44,7 @@ describe("the API key", function()
 
   it("is in no file of the results, no output and no command line", function()
     w:faults { "silence@7" }
-    w:start("run grid.lua --models models.lua --speed 200 --no-pictures --out results", { env = keys })
+    w:start("run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results", { env = keys })
     w:eventually("a finished cell", function() return w:count "cells" == 1 end)
     local server = w:servers()[1]
     for _, pid in ipairs { server, w.parent_of(server), w.background } do

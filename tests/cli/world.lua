@@ -146,11 +146,13 @@ function World:run(arguments, options)
   return { status = status, out = self:read "stdout", err = self:read "stderr" }
 end
 
----The same with the round of :round(), on simulators.
+---The same with the round of :round(), on simulators. None of its cells is measured once more: at this speed the
+---machine's own pauses would be seconds of a server's.
 ---@param arguments string
 ---@param options { env: table<string, string>? }?
 function World:run_grid(arguments, options)
-  return self:run("run grid.lua --models models.lua --speed 200 --no-pictures --out results " .. arguments, options)
+  return self:run("run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results " .. arguments,
+    options)
 end
 
 ---Starts it and goes on.
