@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -336,8 +337,10 @@ static void test_paces_by_fixed_steps_or_not_at_all(void **state)
   sim_post(&s, chat, "", body, &r);
   assert_true(r.complete);
   assert_int_equal(due_times(&s, due, 40), 13);
-  for (int i = 0; i < 13; i++)
-    assert_true(due[i] > 2000 * i - 1 && due[i] < 2000 * i + 1);
+  for (int i = 1; i < 13; i++) { /* a server that is late leaves steps out, and keeps the grid */
+    double steps = round((due[i] - due[i - 1]) / 2000);
+    assert_true(steps >= 1 && fabs(due[i] - due[i - 1] - 2000 * steps) < 1);
+  }
   sim_stop(&s);
   sim_forget(&s);
   SIM_START(&s, "--flood", "--k", "3");
