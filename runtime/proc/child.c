@@ -76,14 +76,6 @@ static void tell_exit(sb_child *child, int code, int signal_number)
     child->options.on_exit(child, code, signal_number);
 }
 
-static bool is_among(const pid_t *pids, size_t count, pid_t pid)
-{
-  for (size_t i = 0; i < count; i++)
-    if (pids[i] == pid)
-      return true;
-  return false;
-}
-
 /* Only where the supervisor was killed: what it would have ended is found by its session, which a process
  * leaves by setsid alone. */
 static void kill_session(pid_t session)
@@ -96,7 +88,7 @@ static void kill_session(pid_t session)
     count = sb_process_session(session, &pids);
     fresh = false;
     for (size_t i = 0; i < count; i++) {
-      fresh = fresh || !is_among(before, known, pids[i]);
+      fresh = fresh || !sb_process_is_among(before, known, pids[i]);
       kill(pids[i], SIGKILL);
     }
     free(before);

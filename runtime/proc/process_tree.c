@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +71,7 @@ static process_table read_processes(void)
   return table;
 }
 
-/* No pid enters twice, or a snapshot torn by reparenting could make a ring. */
-static bool contains(const pid_t *pids, size_t count, pid_t pid)
+bool sb_process_is_among(const pid_t *pids, size_t count, pid_t pid)
 {
   for (size_t i = 0; i < count; i++)
     if (pids[i] == pid)
@@ -101,7 +99,8 @@ size_t sb_process_descendants(pid_t root, pid_t **pids)
   for (;;) {
     for (size_t i = 0; i < table.count; i++) {
       const process *p = &table.items[i];
-      if (p->parent == parent && p->pid != root && !contains(found, count, p->pid))
+      /* no pid enters twice, or a snapshot torn by reparenting could make a ring */
+      if (p->parent == parent && p->pid != root && !sb_process_is_among(found, count, p->pid))
         found[count++] = p->pid;
     }
     if (next == count)

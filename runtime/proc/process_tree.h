@@ -1,6 +1,7 @@
 #ifndef SB_PROCESS_TREE_H
 #define SB_PROCESS_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -14,5 +15,7 @@ size_t sb_process_descendants(pid_t root, pid_t **pids);
 
 /* Members of the session `session`, whoever their parents are. */
 size_t sb_process_session(pid_t session, pid_t **pids);
+
+bool sb_process_is_among(const pid_t *pids, size_t count, pid_t pid);
 
 #endif

@@ -82,8 +82,11 @@ function self.run(options, positionals)
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
   local folder = command.results_folder(r, options)
-  local done = not options.fresh and store.open(folder)
-  local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
+  local done -- read where a flaw makes it matter: a folder of many cells takes its time
+  local flaw = preflight.flaw(the_plan, function(job)
+    if done == nil then done = not options.fresh and store.open(folder) or false end
+    return not (done and done:has(job.id))
+  end)
   if flaw then command.fail(flaw) end
   local the_store <close>, message = store.create(folder, {
     round = r.name, title = r.title, axes = r.axes, report = r.report, fresh = options.fresh,

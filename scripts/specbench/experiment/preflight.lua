@@ -27,17 +27,15 @@ local function flaw_of(the_plan, job)
 end
 
 ---@param the_plan specbench.plan
----@param wanted fun(job: specbench.job): boolean jobs whose servers will be needed
+---@param wanted fun(job: specbench.job): boolean jobs whose servers will be needed; asked where there is a flaw
 ---@return string? flaw why no server of one of them can come up
 function preflight.flaw(the_plan, wanted)
   if not the_plan.engine.capabilities.spawn then return nil end
-  local seen = {}
+  local flaws = {} -- by server; false: none
   for _, job in ipairs(the_plan.jobs) do
-    if not seen[job.server_key] and wanted(job) then
-      seen[job.server_key] = true
-      local flaw = flaw_of(the_plan, job)
-      if flaw then return flaw end
-    end
+    local key = job.server_key
+    if flaws[key] == nil then flaws[key] = flaw_of(the_plan, job) or false end
+    if flaws[key] and wanted(job) then return flaws[key] end
   end
 end
 
