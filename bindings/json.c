@@ -6,7 +6,7 @@
 /* sb.json: Lua values as JSON text, integers exact to 64 bits, keys in a stated order. (lua-cjson reads; it
  * does not write results: it turns integers into 14-digit floats and guesses what `{}` is.) */
 
-#define ARRAY_TYPE "specbench.json.array"
+#define ARRAY_TYPE "specbench.base.json.array"
 
 enum { MAX_DEPTH = 64 };
 
@@ -152,7 +152,7 @@ static int encode(lua_State *L)
   lua_settop(L, 2);
   sb_strbuf *out = lua_newuserdatauv(L, sizeof *out, 0);
   sb_strbuf_init(out);
-  luaL_setmetatable(L, "specbench.json.buffer");
+  luaL_setmetatable(L, "specbench.base.json.buffer");
   writer w = { .L = L, .out = out, .order = lua_istable(L, 2) ? 2 : 0 };
   write_value(&w, 1, 0);
   lua_pushlstring(L, out->data, out->size);
@@ -178,7 +178,7 @@ int sbl_open_json(lua_State *L)
   static const luaL_Reg buffer_methods[] = { { "__gc", free_buffer }, { NULL, NULL } };
   static const luaL_Reg functions[] = { { "encode", encode }, { "array", array }, { NULL, NULL } };
   sbl_type(L, ARRAY_TYPE, no_methods);
-  sbl_type(L, "specbench.json.buffer", buffer_methods);
+  sbl_type(L, "specbench.base.json.buffer", buffer_methods);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, (void *)&null_mark);
   lua_setfield(L, -2, "null");

@@ -3,17 +3,17 @@
 
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
-local json = require "specbench.json"
-local drive = require "specbench.bench.drive"
-local figure = require("specbench.report.text_table").figure
+local json = require "specbench.base.json"
+local drive = require "specbench.selfcheck.drive"
+local figure = require("specbench.base.text_table").figure
 
 local parts = { -- in the order of `all`
-  { name = "client", module = "specbench.bench.streams" },
-  { name = "threads", module = "specbench.bench.threads" },
-  { name = "loop", module = "specbench.bench.open_loop" },
-  { name = "memory", module = "specbench.bench.memory" },
-  { name = "start", module = "specbench.bench.start" },
-  { name = "analysis", module = "specbench.bench.analysis" },
+  { name = "client", module = "specbench.selfcheck.streams" },
+  { name = "threads", module = "specbench.selfcheck.threads" },
+  { name = "loop", module = "specbench.selfcheck.open_loop" },
+  { name = "memory", module = "specbench.selfcheck.memory" },
+  { name = "start", module = "specbench.selfcheck.start" },
+  { name = "analysis", module = "specbench.selfcheck.analysis" },
 }
 
 local words = {}

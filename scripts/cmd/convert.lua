@@ -1,7 +1,7 @@
 -- Rewrites a published model file for the engine that is to serve it.
 
 local command = require "specbench.cli.command"
-local nearest = require "specbench.cli.nearest"
+local nearest = require "specbench.base.nearest"
 
 local self = {
   name = "convert",

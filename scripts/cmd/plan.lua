@@ -4,10 +4,10 @@ local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
 local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
-local secrets = require "specbench.sweep.secrets"
-local store = require "specbench.sweep.store"
-local tables = require "specbench.tables"
-local text_table = require "specbench.report.text_table"
+local secrets = require "specbench.base.secrets"
+local store = require "specbench.results.store"
+local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
 
 local self = {
   name = "plan",

@@ -8,9 +8,9 @@ local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
-local store = require "specbench.sweep.store"
+local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
-local tables = require "specbench.tables"
+local tables = require "specbench.base.tables"
 
 local self = {
   name = "run",

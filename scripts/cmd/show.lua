@@ -4,7 +4,7 @@ local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local measure = require "sb.measure"
 local round = require "specbench.experiment.round"
-local store = require "specbench.sweep.store"
+local store = require "specbench.results.store"
 
 local self = {
   name = "show",

@@ -1,7 +1,7 @@
 -- Sends a load and brings back its run: the face of the C driver.
 
 local core = require "sb.load"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local http = require "specbench.http"
 local clock = require "sb.clock"
 

@@ -2,7 +2,7 @@
 
 local core = require "sb.http"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local http = { request = core.request, stream = core.stream }
 

@@ -1,7 +1,7 @@
 -- Cells that a full disk, a broken copy or an editor damaged are measured again, and nothing of them is deleted.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local w
 

@@ -2,7 +2,7 @@
 
 local environment = require "sb.environment"
 local http = require "sb.http"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local proc = require "sb.proc"
 
 local w, port, url

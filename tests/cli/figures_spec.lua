@@ -1,6 +1,6 @@
 -- Figures of whole runs, from the command line to the files.
 
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local w
 

@@ -1,4 +1,4 @@
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local w
 

@@ -1,5 +1,5 @@
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local w
 

@@ -116,7 +116,7 @@ describe("secrets of a models file", function()
 end)
 
 describe("hiding secrets", function()
-  local secrets = require "specbench.sweep.secrets"
+  local secrets = require "specbench.base.secrets"
 
   it("goes by the option's last word", function()
     assert.same({ "--api-key=(redacted)", "--port", "80" }, secrets.argv { "--api-key=a", "--port", "80" })

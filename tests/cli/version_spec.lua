@@ -1,6 +1,6 @@
 -- The engine's version, from the program that is started to the cell's record.
 
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local w
 

@@ -3,7 +3,7 @@
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local measure = require "sb.measure"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local proc = require "sb.proc"
 
 local ENGINE = environment.home .. "/tests/engine"

@@ -3,7 +3,7 @@
 local anomaly = require "specbench.analysis.anomaly"
 local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local reference_folder = require "specbench.compare.reference_folder"
 local report = require "specbench.report"
 

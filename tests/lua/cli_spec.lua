@@ -1,5 +1,5 @@
 local cli = require "specbench.cli"
-local nearest = require "specbench.cli.nearest"
+local nearest = require "specbench.base.nearest"
 
 local command = {
   name = "run",

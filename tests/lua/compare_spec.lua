@@ -5,7 +5,7 @@ local compare_input = require "specbench.compare.input"
 local compare_table = require "specbench.compare.table"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local stats = require "sb.stats"
 
 local root

@@ -2,7 +2,7 @@
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local medusa = require "specbench.convert.medusa"
 
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"

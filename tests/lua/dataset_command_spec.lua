@@ -4,7 +4,7 @@ local environment = require "sb.environment"
 local fs = require "sb.fs"
 local http = require "sb.http"
 local proc = require "sb.proc"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local byte_bar = require "specbench.dataset.byte_bar"
 local fetch = require "specbench.dataset.fetch"
 

@@ -1,7 +1,7 @@
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local data = require "specbench.dataset"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local text = require "specbench.dataset.text"
 local rng = require "sb.rng"
 local fixture = require "dataset_fixture"

@@ -1,9 +1,9 @@
 -- Engines' versions: how they are compared, asked for, and what they change on command lines.
 
+local engine_base = require "specbench.engine.base"
 local engine = require "specbench.engine"
 local fs = require "sb.fs"
-local installed = require "specbench.experiment.installed"
-local profile = require "specbench.sweep.profile"
+local profiler = require "specbench.engine.profiler"
 local version = require "specbench.engine.version"
 
 local TARGET, DRAFT = { name = "m", path = "/m" }, { name = "d", path = "/d" }
@@ -105,7 +105,7 @@ describe("command lines of older versions", function()
     for have, wanted in pairs { ["0.12.0"] = "{output}", ["0.13.0"] = false } do
       local described = server(have, { profile = "server" })
       local command = vllm.command(described)
-      profile.prepare(described, vllm, command)
+      profiler.prepare(described, vllm, command)
       assert.equal(wanted or nil, command.env.VLLM_TORCH_PROFILER_DIR)
       assert.equal(not wanted, command.argv[#command.argv] == "{output}")
     end
@@ -139,6 +139,10 @@ describe("what a version lacks", function()
 end)
 
 describe("the installed version", function()
+  local function installed(program, described, said)
+    return version.installed(program, described, engine_base.environment(described), said)
+  end
+
   local folder
 
   before_each(function()
@@ -163,21 +167,21 @@ describe("the installed version", function()
 
   it("is asked of the program, once", function()
     local described = with_program "echo 'version: 8140 (1a2b3c4)' >&2"
-    for _ = 1, 3 do assert.equal("b8140", (installed.version(engine.load "llamacpp", described))) end
+    for _ = 1, 3 do assert.equal("b8140", (installed(engine.load "llamacpp", described))) end
     assert.equal(1, asked())
   end)
 
   it("is the user's word where there is one", function()
     local described = with_program "echo 'version: 8140 (1a2b3c4)'"
-    assert.equal("b9000", (installed.version(engine.load "llamacpp", described, "b9000")))
+    assert.equal("b9000", (installed(engine.load "llamacpp", described, "b9000")))
     assert.equal(0, asked())
   end)
 
   it("is not known, with the reason, where the program does not tell", function()
-    local found, why = installed.version(engine.load "llamacpp", with_program "echo 'no such option'; exit 1")
+    local found, why = installed(engine.load "llamacpp", with_program "echo 'no such option'; exit 1")
     assert.is_nil(found)
     assert.equal(folder .. "/program says 'no such option'", why)
-    found, why = installed.version(engine.load "vllm", { model = { name = "m", path = "/m", python = "/nowhere/py" } })
+    found, why = installed(engine.load "vllm", { model = { name = "m", path = "/m", python = "/nowhere/py" } })
     assert.is_nil(found)
     assert.truthy(why:find("/nowhere/py", 1, true))
   end)
@@ -185,12 +189,12 @@ describe("the installed version", function()
   it("sees the environment that the server will have", function()
     local described = with_program 'echo "$VERSION_WANTED"'
     described.model.env = { VERSION_WANTED = "0.14.1" }
-    assert.equal("0.14.1", (installed.version(engine.load "vllm", described)))
+    assert.equal("0.14.1", (installed(engine.load "vllm", described)))
   end)
 
   it("matters to no server that is not started here, and not to the simulator", function()
     for _, name in ipairs { "sim", "external", "external:vllm" } do
-      assert.is_nil(installed.version(engine.load(name), { model = TARGET }, "1.0"))
+      assert.is_nil(installed(engine.load(name), { model = TARGET }, "1.0"))
     end
   end)
 end)

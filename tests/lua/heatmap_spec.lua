@@ -1,6 +1,6 @@
 local colour = require "specbench.report.colour"
 local heatmap = require "specbench.report.heatmap"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local function environment(values)
   return function(name)

@@ -4,7 +4,7 @@ local cell = require "specbench.sweep.cell"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local plan = require "specbench.experiment.plan"
-local profile = require "specbench.sweep.profile"
+local profiler = require "specbench.engine.profiler"
 local sweep = require "specbench.sweep"
 local round3 = dofile(environment.home .. "/tests/lua/fixtures/round3.lua")
 
@@ -12,10 +12,11 @@ describe("a profiler", function()
   it("stands before the server's command; nsys with the published options", function()
     assert.same({ "nsys", "profile", "--gpu-metrics-device=4,5", "--trace=cuda,nvtx", "--cuda-graph-trace=graph",
       "--cuda-memory-usage=true", "--delay=200", "--output={output}", "server", "--x" },
-      profile.wrap("nsys", { "server", "--x" }, { 4, 5 }))
-    assert.same({ "perf", "record", "-o", "{output}", "server" }, profile.wrap("perf record -o {output}", { "server" }))
-    assert.same({ "my tool", "--", "server" }, profile.wrap({ "my tool", "--" }, { "server" }))
-    assert.same({ "server" }, profile.wrap(nil, { "server" }))
+      profiler.wrap("nsys", { "server", "--x" }, { 4, 5 }))
+    assert.same({ "perf", "record", "-o", "{output}", "server" },
+      profiler.wrap("perf record -o {output}", { "server" }))
+    assert.same({ "my tool", "--", "server" }, profiler.wrap({ "my tool", "--" }, { "server" }))
+    assert.same({ "server" }, profiler.wrap(nil, { "server" }))
   end)
 
   it("runs around each server, and its files are listed in the cells", function()
@@ -28,7 +29,8 @@ describe("a profiler", function()
         assert.equal(1, #c.profile.files)
         assert.truthy(c.profile.files[1]:find "^profiles/server%-001%-%d/profile%.rep$", c.profile.files[1])
         local lines = {}
-        for line in assert(fs.read(folder .. "/" .. c.profile.files[1])):gmatch "[^\n]+" do lines[#lines + 1] = line end
+        local text = assert(fs.read(folder .. "/" .. c.profile.files[1]))
+        for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
         assert.truthy(lines[1]:find("--output=" .. folder .. "/profiles", 1, true))
         assert.equal("sim", lines[3])
         gpus[#gpus + 1] = lines[#lines]

@@ -1,7 +1,7 @@
 -- The reference system's own result folders: read as cells, reported again.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local reference_folder = require "specbench.compare.reference_folder"
 local report = require "specbench.report"
 local speedup = require "specbench.analysis.speedup"

@@ -3,9 +3,9 @@
 local caveats = require "specbench.report.caveats"
 local failures = require "specbench.report.failures"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local report = require "specbench.report"
-local store = require "specbench.sweep.store"
+local store = require "specbench.results.store"
 local verdict = require "specbench.analysis.verdict"
 
 local axes = {

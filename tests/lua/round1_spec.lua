@@ -4,11 +4,11 @@ local fs = require "sb.fs"
 local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local home = require("sb.environment").home
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local report = require "specbench.report"
 local round = require "specbench.experiment.round"
-local store = require "specbench.sweep.store"
+local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local workload = require "specbench.experiment.workload"
 

@@ -2,7 +2,7 @@
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local report = require "specbench.report"
 local round = require "specbench.experiment.round"

@@ -1,4 +1,4 @@
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 describe("text_table.width", function()
   it("counts two columns for CJK, none for combining marks, one for a stray byte", function()

@@ -1,8 +1,8 @@
 -- The bench's comparison of records with the simulator's log, on logs written by hand.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
-local truth = require "specbench.bench.truth"
+local json = require "specbench.base.json"
+local truth = require "specbench.selfcheck.truth"
 
 local path
 

@@ -4,7 +4,7 @@
 local bench = require "specbench"
 local divergence = require "specbench.analysis.divergence"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local measure = require "sb.measure"
 local repeats = require "specbench.analysis.repeats"
 local speedup = require "specbench.analysis.speedup"

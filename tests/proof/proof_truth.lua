@@ -5,14 +5,14 @@
 -- figure is out of its bounds.
 
 local certificate = require "specbench.sweep.certificate"
-local clients = require "specbench.bench.clients"
+local clients = require "specbench.selfcheck.clients"
 local clock = require "sb.clock"
 local fs = require "sb.fs"
-local json = require "specbench.json"
-local process = require "specbench.bench.process"
-local simulator = require "specbench.bench.simulator"
+local json = require "specbench.base.json"
+local process = require "specbench.selfcheck.process"
+local simulator = require "specbench.selfcheck.simulator"
 local task = require "sb.task"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
 local truth_log = dofile(here .. "../lua/fixtures/truth_log.lua")

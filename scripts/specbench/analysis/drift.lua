@@ -2,8 +2,8 @@
 -- half of a baseline's repeats against that in the earlier half. Decoding, because repeats have other prompts and
 -- throughputs follow their lengths.
 
-local json = require "specbench.json"
-local round = require "specbench.experiment.round"
+local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
 local speedup = require "specbench.analysis.speedup"
 
 local drift = {}
@@ -55,7 +55,7 @@ function drift.of(cells)
   local by_place, order = {}, {}
   for _, cell in ipairs(cells) do
     if cell.baseline == cell.key then
-      local place = round.place(cell.key)
+      local place = keys.place(cell.key)
       if not by_place[place] then
         by_place[place] = {}
         order[#order + 1] = place

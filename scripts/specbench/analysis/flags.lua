@@ -3,7 +3,7 @@
 
 local acceptance = require "specbench.analysis.acceptance"
 local anomaly = require "specbench.analysis.anomaly"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local speedup = require "specbench.analysis.speedup"
 
 local flags = {}

@@ -1,6 +1,6 @@
 -- Requests a second that met their objectives, beside the baseline's.
 
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local goodput = {}
 

@@ -2,8 +2,8 @@
 -- they share their prompts.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
-local round = require "specbench.experiment.round"
+local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
 local speedup = require "specbench.analysis.speedup"
 local stats = require "sb.stats"
 
@@ -18,7 +18,7 @@ function repeats.groups(cells)
   local by_place, order = {}, {}
   for _, cell in ipairs(cells) do
     if cell.baseline and cell.baseline ~= cell.key then
-      local place = round.place(cell.key)
+      local place = keys.place(cell.key)
       if not by_place[place] then
         by_place[place] = { place = place, cells = {} }
         order[#order + 1] = by_place[place]
@@ -99,7 +99,7 @@ end
 ---How many repeats each place of the grid wants, a method's with its baseline's.
 ---@param store specbench.store
 ---@param rule sb.Stopping
----@return table<string, integer> wanted by place (round.place); those that are done are absent
+---@return table<string, integer> wanted by place (keys.place); those that are done are absent
 ---@return table<string, number> reach how far the interval of each such place's logarithm reaches to a side
 function repeats.wanted(store, rule)
   local cells, wanted, reach = speedup.current(store:cells()), {}, {}
@@ -114,7 +114,7 @@ function repeats.wanted(store, rule)
       local interval = state.interval
       reach[group.place] = interval.low and (interval.high - interval.low) / 2 or math.huge
       want(group.place, state.wanted)
-      want(round.place(group.cells[1].baseline), state.wanted)
+      want(keys.place(group.cells[1].baseline), state.wanted)
     end
   end
   return wanted, reach

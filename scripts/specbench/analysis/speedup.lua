@@ -1,7 +1,7 @@
 -- A cell against its baseline. A baseline that is not the same work is no baseline: then there is no speed-up,
 -- and a reason.
 
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local versions = require "specbench.engine.version"
 
 local speedup = {}

@@ -4,9 +4,9 @@ local adaptive = require "specbench.sweep.adaptive"
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
-local explain = require "specbench.cli.explain"
+local blame = require "specbench.base.blame"
 local http = require "specbench.http"
-local nearest = require "specbench.cli.nearest"
+local nearest = require "specbench.base.nearest"
 local repeats = require "specbench.analysis.repeats"
 local round = require "specbench.experiment.round"
 local versions = require "specbench.engine.version"
@@ -113,7 +113,7 @@ local function handler(e)
     local message = round.message_of(e)
     if message then return { exit = 1, message = message } end
   end
-  return { exit = 1, message = explain(tostring(e)) }
+  return { exit = 1, message = blame.explain(tostring(e)) }
 end
 
 ---Runs a command's function; a failure becomes its line and its exit status.

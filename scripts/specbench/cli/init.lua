@@ -16,7 +16,7 @@
 -- machine: declare `--api-key-file` or read the environment.
 
 local reader = require "specbench.cli.reader"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local cli = {
   check = reader.check,

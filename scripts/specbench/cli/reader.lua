@@ -1,7 +1,7 @@
 --- Reads command lines by a command's table. Use it through specbench.cli, which says what such a
 --- table holds.
 
-local nearest = require "specbench.cli.nearest"
+local nearest = require "specbench.base.nearest"
 
 local reader = {}
 

@@ -1,8 +1,8 @@
 -- Two sets of results, joined cell by cell: ratios B / A, with intervals where both sides' repeats carry them.
 
 local stats = require "sb.stats"
-local tables = require "specbench.tables"
-local text_table = require "specbench.report.text_table"
+local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
 
 local compare = {
   names = { "total_throughput", "output_throughput", "ttft_ms", "tpot_ms" },

@@ -2,10 +2,10 @@
 -- --save-result` and of GuideLLM. Each becomes a list of points: a measured cell with coordinates and figures.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local reference_folder = require "specbench.compare.reference_folder"
 local speedup = require "specbench.analysis.speedup"
-local store = require "specbench.sweep.store"
+local store = require "specbench.results.store"
 
 local compare_input = {}
 

@@ -2,8 +2,8 @@
 -- each row is a cell, as far as a row tells.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
-local round = require "specbench.experiment.round"
+local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
 
 local reference_folder = {}
 
@@ -149,9 +149,9 @@ function reference_folder.open(folder)
   for _, cell in ipairs(cells) do methods[cell.coordinates.method] = true end
   for _, cell in ipairs(cells) do
     local at = cell.coordinates
-    cell.key = round.key(about, at)
+    cell.key = keys.of(about, at)
     local plain = methods[at.method .. PLAIN_SUFFIX] and at.method .. PLAIN_SUFFIX or PLAIN
-    cell.baseline = is_plain(at.method) and cell.key or round.key(about, at, { method = plain, k = 0 })
+    cell.baseline = is_plain(at.method) and cell.key or keys.of(about, at, { method = plain, k = 0 })
   end
   return setmetatable({ folder = folder, about = about, list = cells }, Folder)
 end

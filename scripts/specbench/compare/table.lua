@@ -1,9 +1,9 @@
 -- A comparison as a reader sees it: a table for the terminal, JSON lines for programs.
 
 local compare = require "specbench.compare"
-local json = require "specbench.json"
-local tables = require "specbench.tables"
-local text_table = require "specbench.report.text_table"
+local json = require "specbench.base.json"
+local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 
 local compare_table = {}

@@ -2,7 +2,7 @@
 -- data_offsets of each tensor, padded with spaces to 8 bytes), then the tensors' bytes without gaps.
 -- Format: the README of github.com/huggingface/safetensors.
 
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local refuse = require("specbench.convert.refusal").refuse
 
 local safetensors = {}

@@ -6,7 +6,7 @@
 --   bar:file_done(1135970)
 --   bar:clear()            -- before a line that stays
 
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local byte_bar = {}
 byte_bar.__index = byte_bar

@@ -2,7 +2,7 @@
 -- it serves as --datasets: --datasets cache.
 
 local fs = require "sb.fs"
-local nearest = require "specbench.cli.nearest"
+local nearest = require "specbench.base.nearest"
 
 local cache = {}
 

@@ -3,7 +3,6 @@
 
 local fs = require "sb.fs"
 local file = require "specbench.dataset.file"
-local length_label = require "specbench.dataset.length"
 local profile = require "specbench.dataset.profile"
 
 local cnn = {}
@@ -35,7 +34,7 @@ local function read_news(opened, lengths)
     rows[i] = {
       id = i, content = row.content, tokens = content_tokens(row, counts, i),
       instruction = "news2highlight",
-      fields = { context = row.tokens_range and length_label(row.tokens_range) },
+      fields = { context = row.tokens_range and profile.length(row.tokens_range) },
     }
   end
   return rows
@@ -97,7 +96,7 @@ local function joined(request, lengths)
   local source = file.source(opened, #stories)
   source.joined = "consecutive stories, as many as fit into " .. request.subset
   return {
-    rows = join(stories, length_label(request.subset), profile.counts(lengths, opened)),
+    rows = join(stories, profile.length(request.subset), profile.counts(lengths, opened)),
     source = source,
   }
 end
@@ -108,7 +107,7 @@ function cnn.news.load(request)
   local lengths, message = profile.lengths("cnn-news", request.subset)
   if not lengths then return nil, message end
   if not request.folder then
-    local context = length_label(request.subset)
+    local context = profile.length(request.subset)
     return {
       rows = synthetic(lengths, function() return { context = context } end, "news2highlight"),
       source = profile.source("cnn-news", request.subset, "CNN-DailyMail-News " .. request.subset),
@@ -134,7 +133,7 @@ function cnn.merged.load(request)
     return {
       in_order = true, source = profile.source("cnn-merged", "cnn_merged", "Spec-Decode-Merged"),
       rows = synthetic(lengths, function(i)
-        return { context = length_label(MERGED[(i - 1) // each + 1]) }
+        return { context = profile.length(MERGED[(i - 1) // each + 1]) }
       end, "news2highlight"),
     }
   end
@@ -151,7 +150,7 @@ cnn.highlights = { subsets = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" } }
 function cnn.highlights.load(request)
   local lengths, message = profile.lengths("cnn-highlights", request.subset)
   if not lengths then return nil, message end
-  local expected = length_label(request.subset)
+  local expected = profile.length(request.subset)
   if not request.folder then
     return {
       rows = synthetic(lengths, function()
@@ -170,7 +169,7 @@ function cnn.highlights.load(request)
   local counts, rows = profile.counts(lengths, opened), {}
   for i, row in ipairs(found) do
     local stated
-    stated, message = length_label(row.expected_context_len or expected)
+    stated, message = profile.length(row.expected_context_len or expected)
     if not stated then
       return nil, ("%s: row %d: expected_context_len: %s"):format(opened.path, i, message)
     end

@@ -2,7 +2,7 @@
 
 local fs = require "sb.fs"
 local environment = require "sb.environment"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local file = {}
 

@@ -11,15 +11,15 @@ local fs = require "sb.fs"
 local rng = require "sb.rng"
 local cnn = require "specbench.dataset.cnn"
 local generated = require "specbench.dataset.generated"
-local json = require "specbench.json"
-local nearest = require "specbench.cli.nearest"
+local json = require "specbench.base.json"
+local nearest = require "specbench.base.nearest"
 local own = require "specbench.dataset.own"
 local profile = require "specbench.dataset.profile"
 local text = require "specbench.dataset.text"
 local token_count = require "specbench.dataset.token_count"
-local tables = require "specbench.tables"
+local tables = require "specbench.base.tables"
 
-local data = { length_label = require "specbench.dataset.length" }
+local data = { length_label = profile.length }
 
 -- A loader has load(request) -> { rows, source, ... } | nil, message, and the subsets it knows. A
 -- row has id, fields, instruction (the default one's name), content and tokens; a synthetic row has

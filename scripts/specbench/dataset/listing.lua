@@ -1,7 +1,7 @@
 -- The texts of `specbench dataset list` and `show`.
 
 local cache = require "specbench.dataset.cache"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local listing = {}
 

@@ -1,11 +1,27 @@
--- The length tables and instructions of datasets/profiles.
+-- Lengths of prompts: their labels, and the tables and instructions of datasets/profiles.
 
 local fs = require "sb.fs"
 local environment = require "sb.environment"
-local json = require "specbench.json"
-local tables = require "specbench.tables"
+local json = require "specbench.base.json"
+local tables = require "specbench.base.tables"
 
 local profile = {}
+
+-- As the reference's files and plots spell lengths, where that is no number of thousands.
+local SPELLED = { ["0.125k"] = 125, ["0.25k"] = 256, ["0.5k"] = 512 }
+
+---"0.25k" -> 256, "4k" -> 4000, "256" -> 256
+---@param label string|integer
+---@return integer? tokens, string? message
+function profile.length(label)
+  local text = tostring(label)
+  local thousands = text:match("^(%d+)k$")
+  local tokens = SPELLED[text] or (thousands and thousands * 1000) or math.tointeger(tonumber(text))
+  tokens = tokens and math.tointeger(tokens)
+  if tokens and tokens > 0 then return tokens end
+  return nil, ("'%s' is not a length: say 0.125k, 0.25k, 0.5k, 1k ... or a number of tokens")
+    :format(text)
+end
 
 local function load(name)
   local path = ("%s/datasets/profiles/%s.json"):format(environment.home, name)

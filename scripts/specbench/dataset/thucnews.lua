@@ -1,7 +1,6 @@
 -- THUCNews: Chinese reports by length, to be polished in one of three styles.
 
 local file = require "specbench.dataset.file"
-local length_label = require "specbench.dataset.length"
 local profile = require "specbench.dataset.profile"
 
 local thucnews = { subsets = { "0.125k", "0.25k", "0.5k", "1k", "2k", "4k" } }
@@ -11,7 +10,7 @@ local STYLES = { "serious", "app", "social" }
 function thucnews.load(request)
   local lengths, message = profile.lengths("thucnews", request.subset)
   if not lengths then return nil, message end
-  local context, rows = length_label(request.subset), {}
+  local context, rows = profile.length(request.subset), {}
   if not request.folder then
     for i, tokens in ipairs(lengths.prompt_tokens) do
       rows[i] = { id = i, tokens = tokens, instruction = "polish", fields = { context = context } }

@@ -5,7 +5,7 @@ local cache = require "specbench.dataset.cache"
 local engines = require "specbench.engine"
 local fs = require "sb.fs"
 local http = require "specbench.http"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local token_count = {}
 

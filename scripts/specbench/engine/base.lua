@@ -1,7 +1,7 @@
 --- What the engine files share: the command line's building blocks, and the two questions every
 --- engine answers about a server description in the same way, by tables instead of code.
 
-local tables = require "specbench.tables"
+local tables = require "specbench.base.tables"
 local version = require "specbench.engine.version"
 
 local base = {}

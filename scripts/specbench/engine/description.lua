@@ -2,8 +2,8 @@
 --- type.
 
 local base = require "specbench.engine.base"
-local nearest = require "specbench.cli.nearest"
-local tables = require "specbench.tables"
+local nearest = require "specbench.base.nearest"
+local tables = require "specbench.base.tables"
 
 local description = {}
 

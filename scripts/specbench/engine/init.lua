@@ -6,7 +6,7 @@
 ---   local ok, why = engine.check({ model = "qwen2.5-7b", method = "ngram", k = 3 }, vllm)
 
 local description = require "specbench.engine.description"
-local tables = require "specbench.tables"
+local tables = require "specbench.base.tables"
 
 local engine = {
   names = { "sim", "vllm", "vllm_v0", "sglang", "trtllm", "llamacpp", "external" },

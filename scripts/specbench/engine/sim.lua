@@ -6,9 +6,9 @@ local counters = require "specbench.engine.counters"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local http = require "specbench.engine.vllm_http"
-local json = require "specbench.json"
-local nearest = require "specbench.cli.nearest"
-local tables = require "specbench.tables"
+local json = require "specbench.base.json"
+local nearest = require "specbench.base.nearest"
+local tables = require "specbench.base.tables"
 
 local PREFIX = "vllm:spec_decode_num_"
 

@@ -3,8 +3,8 @@
 
 local fs = require "sb.fs"
 local http = require "specbench.http"
-local nearest = require "specbench.cli.nearest"
-local tables = require "specbench.tables"
+local nearest = require "specbench.base.nearest"
+local tables = require "specbench.base.tables"
 local versions = require "specbench.engine.version"
 
 local models = {}

@@ -1,17 +1,19 @@
 -- A round and the user's options become jobs: what to measure, on which server, in which order.
 
-local blame = require "specbench.experiment.blame"
+local blame = require "specbench.base.blame"
 local environment = require "sb.environment"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
+local base = require "specbench.engine.base"
 local engines = require "specbench.engine"
 local estimate = require "specbench.experiment.estimate"
-local installed = require "specbench.experiment.installed"
 local models = require "specbench.experiment.models"
-local profile = require "specbench.sweep.profile"
+local profiler = require "specbench.engine.profiler"
+local keys = require "specbench.results.keys"
 local round = require "specbench.experiment.round"
 local schedule = require "specbench.experiment.schedule"
-local secrets = require "specbench.sweep.secrets"
-local store = require "specbench.sweep.store"
+local secrets = require "specbench.base.secrets"
+local store = require "specbench.results.store"
+local versions = require "specbench.engine.version"
 local workload = require "specbench.experiment.workload"
 
 local plan = {}
@@ -63,9 +65,9 @@ local function resolve_server(r, cell, engine, known, options)
   server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
   local said = options.engine_version or known:engine_version(description.model)
-  local version, why, absent = installed.version(engine, server, said)
+  local version, why, absent = versions.installed(engine, server, base.environment(server), said)
   reason = engine.unsupported(setmetatable({ engine_version = version }, { __index = server }))
-  if not reason and server.profile == profile.OWN and not engine.profiler then
+  if not reason and server.profile == profiler.OWN and not engine.profiler then
     reason = engine.name .. " has no profiler of its own: --profile COMMAND"
   end
   if reason then return nil, reason end
@@ -109,8 +111,8 @@ local function job_of(r, cell, engine, known, options)
     slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
     io_threads = options.io_threads,
     clock_scale = clock_scale(engine, options), reference = r.reference and round.ask(r, "reference", cell) or nil,
-    key = round.key(r, cell, nil, cell.repetition),
-    baseline = round.baseline_key(r, cell, cell.repetition),
+    key = keys.of(r, cell, nil, cell.repetition),
+    baseline = keys.baseline(r, cell, cell.repetition),
     cost = estimate.cell(work, server.model.name, clock_scale(engine, options)),
   }
 end
@@ -139,7 +141,7 @@ end
 local function batches_of(self, options)
   local r, batches, by_key = self.round, {}, {}
   for _, cell in ipairs(round.expand(r, { seed = options.seed or 12345, repeats = options.repeats or 1 })) do
-    local key = round.key(r, cell, r.together and { [r.together] = "*" } or nil, cell.repetition)
+    local key = keys.of(r, cell, r.together and { [r.together] = "*" } or nil, cell.repetition)
     local batch = by_key[key]
     if not batch then
       batch = { cells = {} }
@@ -176,10 +178,10 @@ end
 -- Names of the servers that a batch needs; what is loaded at the same moment has a server each.
 local function name_servers(batch)
   batch.slots = {}
-  local keys = {}
-  for i, job in ipairs(batch) do keys[i] = job.server_key end
+  local names = {}
+  for i, job in ipairs(batch) do names[i] = job.server_key end
   for i, job in ipairs(batch) do
-    batch.slots[i] = #batch == 1 and job.server_key or ("%s\31%d"):format(table.concat(keys, "\31"), i)
+    batch.slots[i] = #batch == 1 and job.server_key or ("%s\31%d"):format(table.concat(names, "\31"), i)
   end
 end
 
@@ -367,8 +369,8 @@ function plan.command(self, job, gpus)
     binary = self.engine.name == "sim" and environment.executable or nil,
   }, { __index = job.server })
   local command = self.engine.command(server)
-  profile.prepare(server, self.engine, command)
-  return profile.wrap(job.server.profile, command.argv or {}, gpus), command.env or {}, command.url, command.config
+  profiler.prepare(server, self.engine, command)
+  return profiler.wrap(job.server.profile, command.argv or {}, gpus), command.env or {}, command.url, command.config
 end
 
 return plan

@@ -1,8 +1,8 @@
 -- What this machine lacks for a plan's servers, so that every try to start one would fail: told before the first.
 
 local plan = require "specbench.experiment.plan"
-local profile = require "specbench.sweep.profile"
-local program = require "specbench.program"
+local profiler = require "specbench.engine.profiler"
+local program = require "specbench.base.program"
 
 local preflight = {}
 
@@ -11,12 +11,12 @@ local function flaw_of(the_plan, job)
   local lacking = engine.lacks and engine.lacks(job.server)
   if lacking then return lacking end
   local argv, env = plan.command(the_plan, job)
-  local profiler = profile.words(job.server.profile)
-  if profiler[1] and not program.is_there(profiler[1], env.PATH) then
+  local words = profiler.words(job.server.profile)
+  if words[1] and not program.is_there(words[1], env.PATH) then
     return ("the profiler cannot be started: there is no program '%s' (is it installed and on PATH?)")
-      :format(profiler[1])
+      :format(words[1])
   end
-  local own = argv[#profiler + 1]
+  local own = argv[#words + 1]
   if not program.is_there(own, env.PATH) then
     return ("%s cannot be started for model '%s': there is no program '%s' (is it installed and on PATH?)")
       :format(engine.name, name, own)

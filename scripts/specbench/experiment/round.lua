@@ -1,7 +1,9 @@
 -- A round: what its author writes, checked, and expanded into cells.
 
-local blame = require "specbench.experiment.blame"
-local nearest = require "specbench.cli.nearest"
+local blame = require "specbench.base.blame"
+local keys = require "specbench.results.keys"
+local nearest = require "specbench.base.nearest"
+local tables = require "specbench.base.tables"
 
 local round = {}
 
@@ -23,13 +25,6 @@ end
 local function hint(word, list)
   local meant = nearest(word, list)
   return meant and (" (did you mean '%s'?)"):format(meant) or ""
-end
-
-local function keys(t)
-  local list = {}
-  for key in pairs(t) do list[#list + 1] = tostring(key) end
-  table.sort(list)
-  return list
 end
 
 -- The axes from the outermost (slowest) to the innermost. Lua tables have no order, so a round states it:
@@ -123,8 +118,8 @@ function round.new(spec)
   for name, value in pairs(spec) do
     local wanted = fields[name]
     if not wanted then
-      fail("a round has no field '%s'%s; known: %s", tostring(name), hint(tostring(name), keys(fields)),
-        table.concat(keys(fields), ", "))
+      fail("a round has no field '%s'%s; known: %s", tostring(name), hint(tostring(name), tables.keys(fields)),
+        table.concat(tables.keys(fields), ", "))
     end
     if type(value) ~= wanted then fail("field '%s' must be a %s, not a %s", name, wanted, type(value)) end
   end
@@ -223,8 +218,8 @@ end
 function round.compare_with(self, name)
   local known = self.baselines or {}
   if not known[name] then
-    fail("%s has no baseline '%s'%s; it has: %s", self.name, name, hint(name, keys(known)),
-      next(known) and table.concat(keys(known), ", ") or "only its own")
+    fail("%s has no baseline '%s'%s; it has: %s", self.name, name, hint(name, tables.keys(known)),
+      next(known) and table.concat(tables.keys(known), ", ") or "only its own")
   end
   self.baseline_name, self.baseline = name, known[name]
 end
@@ -292,9 +287,9 @@ function round.expand(self, options)
         } })
         for name, value in pairs(chosen) do cell[name] = value end
         reduce(self, cell)
-        local key = round.key(self, cell, nil, repetition)
-        if not seen[key] and (not self.where or round.ask(self, "where", cell)) then
-          seen[key] = true
+        local own = keys.of(self, cell, nil, repetition)
+        if not seen[own] and (not self.where or round.ask(self, "where", cell)) then
+          seen[own] = true
           cells[#cells + 1] = cell
         end
         return
@@ -318,38 +313,6 @@ end
 ---@return string
 function round.describe(self, cell)
   return table.concat(words_of(self, cell), " ")
-end
-
----A key equal for two cells that agree on every axis, but for those in `changes`.
----@param cell table coordinates
----@param changes table<string, any>?
----@param repetition integer?
----@return string
-function round.key(self, cell, changes, repetition)
-  local words = {}
-  for i, axis in ipairs(self.axes) do
-    local value = changes and changes[axis.name]
-    if value == nil then value = cell[axis.name] end
-    words[i] = tostring(value)
-  end
-  words[#words + 1] = tostring(repetition or 1)
-  return table.concat(words, "\31")
-end
-
----A cell's key without its repetition.
----@param key string
----@return string place
-function round.place(key)
-  return (key:gsub("\31[^\31]*$", ""))
-end
-
----The key of the cell that a cell is compared with.
----@param about { axes: table[], baseline: table? } a round, or what round.json says of one
----@param cell table coordinates
----@param repetition integer?
----@return string? key nil where the round names no baseline
-function round.baseline_key(about, cell, repetition)
-  return about.baseline and round.key(about, cell, about.baseline, repetition) or nil
 end
 
 local loading -- the file that is read as a round right now

@@ -9,7 +9,7 @@
 -- No baseline is measured twice for that, however many methods share it; and since a repeat's number alone says
 -- where it belongs, a run that goes on after a kill has the same order.
 
-local round = require "specbench.experiment.round"
+local keys = require "specbench.results.keys"
 
 local schedule = {}
 
@@ -32,7 +32,7 @@ local function families_of(batches)
       families[key] = family
       list[#list + 1] = family
     end
-    local row = round.place(alone and job.key or base[1].key)
+    local row = keys.place(alone and job.key or base[1].key)
     family.rows[row] = family.rows[row] or index
     family.repeated = family.repeated or job.repetition > 1
     local server = table.concat(batch.slots, "\31")

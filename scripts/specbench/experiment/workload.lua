@@ -1,10 +1,10 @@
 -- What a cell sends: a round's workload, checked, as OpenAI requests in the engine's dialect.
 
-local blame = require "specbench.experiment.blame"
-local json = require "specbench.json"
-local nearest = require "specbench.cli.nearest"
+local blame = require "specbench.base.blame"
+local json = require "specbench.base.json"
+local nearest = require "specbench.base.nearest"
 local rng = require "sb.rng"
-local tables = require "specbench.tables"
+local tables = require "specbench.base.tables"
 
 local workload = {}
 

@@ -3,7 +3,7 @@
 local colour = require "specbench.report.colour"
 local gnuplot = require "specbench.report.gnuplot"
 local heatmap = require "specbench.report.heatmap"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local quote = gnuplot.quote
 

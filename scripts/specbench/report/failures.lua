@@ -1,7 +1,7 @@
 -- Cells that failed and were not measured since, with their causes.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local failures = {}
 

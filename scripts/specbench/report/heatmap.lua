@@ -6,7 +6,7 @@
 --   })
 
 local colour = require "specbench.report.colour"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local heatmap = {}
 

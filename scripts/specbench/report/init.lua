@@ -10,7 +10,7 @@ local heatmap = require "specbench.report.heatmap"
 local maps = require "specbench.report.maps"
 local maxima = require "specbench.report.maxima"
 local reference = require "specbench.report.reference"
-local round = require "specbench.experiment.round"
+local keys = require "specbench.results.keys"
 local repeats = require "specbench.analysis.repeats"
 local settings_table = require "specbench.report.settings_table"
 local speedup = require "specbench.analysis.speedup"
@@ -45,7 +45,7 @@ local function rebase(cells, about, name)
   if chosen == true then return end
   for _, cell in ipairs(cells) do
     if cell.baseline ~= cell.key then
-      cell.baseline = round.baseline_key({ axes = about.axes, baseline = chosen }, cell.coordinates, cell.repetition)
+      cell.baseline = keys.baseline({ axes = about.axes, baseline = chosen }, cell.coordinates, cell.repetition)
     end
   end
 end
@@ -136,7 +136,7 @@ function report.write(store, options)
   local rule = repeats.kept_rule(store)
   local entries = verdict.judge(store, cells, index, { rule = rule })
   local places, drifted = drift.of(cells)
-  for _, entry in ipairs(entries) do entry.drift = places[round.place(entry.cell.baseline)] end
+  for _, entry in ipairs(entries) do entry.drift = places[keys.place(entry.cell.baseline)] end
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then
     out:write(speedup_table.text(entries, about, { rule = rule, has_maps = #list > 0 }), missing_lines(entries),

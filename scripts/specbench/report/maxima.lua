@@ -3,7 +3,7 @@
 local caveats = require "specbench.report.caveats"
 local reference = require "specbench.report.reference"
 local speedup_table = require "specbench.report.speedup_table"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local maxima = {}
 

@@ -11,7 +11,7 @@
 
 local canvas = require "specbench.report.canvas"
 local gnuplot = require "specbench.report.gnuplot"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local plot = {}
 

@@ -1,6 +1,6 @@
 -- The reference system's tables: one row a cell, 32 keys in its order, spelled as Python spells them.
 
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local reference = {}
 

@@ -1,10 +1,10 @@
 -- What each setting of a server does, by the prompts' kind: a table, JSON lines and a picture.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local plot = require "specbench.report.plot"
 local speedup = require "specbench.analysis.speedup"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local settings_table = {}
 

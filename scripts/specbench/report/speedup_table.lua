@@ -2,8 +2,8 @@
 
 local caveats = require "specbench.report.caveats"
 local goodput = require "specbench.analysis.goodput"
-local json = require "specbench.json"
-local text_table = require "specbench.report.text_table"
+local json = require "specbench.base.json"
+local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 
 local speedup_table = {}

@@ -4,7 +4,7 @@
 
 local plan = require "specbench.experiment.plan"
 local repeats = require "specbench.analysis.repeats"
-local round = require "specbench.experiment.round"
+local keys = require "specbench.results.keys"
 local sweep = require "specbench.sweep"
 
 local adaptive = {}
@@ -21,9 +21,9 @@ end
 local function plan_of(r, options, count, wanted, reach)
   local changed = setmetatable({ repeats = count }, { __index = options })
   if not wanted then return plan.new(r, changed) end
-  changed.worth = function(job) return reach[round.place(job.key)] or 0 end
+  changed.worth = function(job) return reach[keys.place(job.key)] or 0 end
   return plan.keep(plan.new(r, changed), function(job)
-    return job.repetition <= (wanted[round.place(job.key)] or 0)
+    return job.repetition <= (wanted[keys.place(job.key)] or 0)
   end)
 end
 
@@ -32,7 +32,7 @@ local function missing_of(the_plan, the_store)
   for _, job in ipairs(the_plan.jobs) do
     if not the_store:has(job.id) then
       cells = cells + 1
-      if job.baseline ~= job.key then places[round.place(job.key)] = true end
+      if job.baseline ~= job.key then places[keys.place(job.key)] = true end
     end
   end
   local count = 0

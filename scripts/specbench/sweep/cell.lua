@@ -2,7 +2,7 @@
 
 local clock = require "sb.clock"
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local acceptance = require "specbench.sweep.acceptance"
 local base = require "specbench.engine.base"
 local certificate = require "specbench.sweep.certificate"
@@ -10,9 +10,9 @@ local client = require "specbench.client"
 local conversation = require "specbench.sweep.conversation"
 local groups = require "specbench.sweep.groups"
 local http = require "specbench.http"
-local profile = require "specbench.sweep.profile"
+local profiler = require "specbench.engine.profiler"
 local provenance = require "specbench.sweep.provenance"
-local secrets = require "specbench.sweep.secrets"
+local secrets = require "specbench.base.secrets"
 local workload = require "specbench.experiment.workload"
 
 local cell = {}
@@ -117,11 +117,11 @@ function cell.measure(job, server, on_progress, at_load)
   result.answers_sha256 = answers and fs.sha256(json.encode(answers))
   local before = acceptance.read(job.engine, server)
   if at_load then at_load() end
-  trouble = profile.begin(job, server)
+  trouble = profiler.begin(job, server)
   local loaded = clock.now()
   local run, itself = run_load(job, server, requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
-  result.profile_trouble = trouble or profile.finish(job, server)
+  result.profile_trouble = trouble or profiler.finish(job, server)
   local after = acceptance.read(job.engine, server)
 
   result.slo, result.metrics = job.slo, run:metrics(job.slo)

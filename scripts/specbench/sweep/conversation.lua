@@ -2,7 +2,7 @@
 -- ask alike: what a cell and its baseline send is then the same, whatever draws their tokens.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local rng = require "sb.rng"
 local workload = require "specbench.experiment.workload"
 

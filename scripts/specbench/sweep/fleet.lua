@@ -4,7 +4,7 @@
 local clock = require "sb.clock"
 local fs = require "sb.fs"
 local http = require "specbench.http"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local server = require "specbench.server"
 local task = require "specbench.task"

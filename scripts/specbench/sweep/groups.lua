@@ -1,6 +1,6 @@
 -- Figures of the prompts of one kind within a cell, such as those of one length.
 
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 
 local groups = {}
 

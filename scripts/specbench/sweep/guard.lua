@@ -1,5 +1,5 @@
 -- Which cells of a sweep are measured once more: those whose throughput leaves the trend of their neighbours, and
--- those that stood still. Which result counts is settled before the second one is seen (sweep/store).
+-- those that stood still. Which result counts is settled before the second one is seen (results/store).
 
 local flags = require "specbench.analysis.flags"
 local speedup = require "specbench.analysis.speedup"

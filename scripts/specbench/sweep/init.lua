@@ -5,12 +5,12 @@ local fs = require "sb.fs"
 local cell = require "specbench.sweep.cell"
 local fleet = require "specbench.sweep.fleet"
 local guard = require "specbench.sweep.guard"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
-local profile = require "specbench.sweep.profile"
+local profiler = require "specbench.engine.profiler"
 local progress = require "specbench.sweep.progress"
 local task = require "specbench.task"
-local tables = require "specbench.tables"
+local tables = require "specbench.base.tables"
 
 local sweep = {}
 
@@ -100,7 +100,7 @@ local function keep_profiled(self, held)
   for _, results in ipairs(held) do
     for _, r in ipairs(results) do
       if r.profile_folder then
-        r.cell.profile = { files = json.array(profile.files(self.store.folder, r.profile_folder)) }
+        r.cell.profile = { files = json.array(profiler.files(self.store.folder, r.profile_folder)) }
       end
     end
     keep(self, results)

@@ -8,7 +8,7 @@
 --   sweep:update { done = 1, finished = "none polish 256 b=1: 91 token/s" }
 --   sweep:finish()
 
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local progress = {}
 progress.__index = progress

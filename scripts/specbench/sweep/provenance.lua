@@ -3,7 +3,7 @@
 local fs = require "sb.fs"
 local clock = require "sb.clock"
 local environment = require "sb.environment"
-local program = require "specbench.program"
+local program = require "specbench.base.program"
 
 local provenance = {}
 

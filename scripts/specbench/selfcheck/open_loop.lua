@@ -2,9 +2,9 @@
 
 local client = require "specbench.client"
 local clock = require "sb.clock"
-local drive = require "specbench.bench.drive"
-local process = require "specbench.bench.process"
-local simulator = require "specbench.bench.simulator"
+local drive = require "specbench.selfcheck.drive"
+local process = require "specbench.selfcheck.process"
+local simulator = require "specbench.selfcheck.simulator"
 
 local open_loop = {}
 

@@ -1,7 +1,7 @@
 -- Which cells of a results folder can no longer be read whole: a full disk, a copy that broke off, an editor.
 
 local fs = require "sb.fs"
-local json = require "specbench.json"
+local json = require "specbench.base.json"
 local measure = require "sb.measure"
 
 local damage = {}

@@ -1,8 +1,23 @@
--- A round's functions run far from its file: an error in one says which one it was, and of which cell.
+-- What a user is told of an error that a script raised. A round's functions run far from its file: an error in one
+-- says which one it was, and of which cell.
 
-local explain = require "specbench.cli.explain"
+local environment = require "sb.environment"
 
 local blame = {}
+
+---To be called by a message handler itself, which knows where the error was raised. A message that begins with a place
+---in a file came from a script: its traceback helps. But assert(nil, message) only passes on what the library says of
+---a failure, and that line is enough; the place, where it is the user's.
+---@param text string
+---@return string
+function blame.explain(text)
+  local place, message = text:match "^([^\n]-%.lua:%d+): (.*)$"
+  if not place or place:find(": ", 1, true) then return text end
+  local raiser = debug.getinfo(3, "f")
+  if not raiser or raiser.func ~= assert or message == "assertion failed!" then return debug.traceback(text, 3) end
+  local own = place:sub(1, #environment.home + 1) == environment.home .. "/"
+  return own and message or text
+end
 
 local function failure(message)
   return { exit = 1, message = message }
@@ -15,7 +30,7 @@ end
 function blame.call(label, f, ...)
   local results = table.pack(xpcall(f, function(e)
     if type(e) == "table" and e.message then return e end
-    local text = explain(tostring(e))
+    local text = blame.explain(tostring(e))
     local place, message = text:match "^([^\n]-%.lua:%d+: )(.*)$"
     return failure(("%s%s: %s"):format(place or "", label(), message or text))
   end, ...))
@@ -30,7 +45,7 @@ end
 function blame.check(file, f, ...)
   local results = table.pack(xpcall(f, function(e)
     if type(e) == "table" and e.message then return e end
-    local text = explain(tostring(e))
+    local text = blame.explain(tostring(e))
     return failure(text:find "^[^\n]-%.lua:%d+: " and text or ("%s: %s"):format(file, text))
   end, ...))
   if not results[1] then error(results[2], 0) end

@@ -5,7 +5,7 @@
 
 local fs = require "sb.fs"
 local measure = require "sb.measure"
-local process = require "specbench.bench.process"
+local process = require "specbench.selfcheck.process"
 
 local MILLION = 1000000
 

@@ -1,10 +1,10 @@
 -- How long it takes until something happens: a trivial round from the shell's point of view, and 512 connections.
 
-local clients = require "specbench.bench.clients"
+local clients = require "specbench.selfcheck.clients"
 local clock = require "sb.clock"
-local process = require "specbench.bench.process"
-local rounds = require "specbench.bench.rounds"
-local simulator = require "specbench.bench.simulator"
+local process = require "specbench.selfcheck.process"
+local rounds = require "specbench.selfcheck.rounds"
+local simulator = require "specbench.selfcheck.simulator"
 
 local start = {}
 

@@ -2,12 +2,12 @@
 
 local clock = require "sb.clock"
 local fs = require "sb.fs"
-local json = require "specbench.json"
-local process = require "specbench.bench.process"
-local round = require "specbench.experiment.round"
-local rounds = require "specbench.bench.rounds"
-local simulator = require "specbench.bench.simulator"
-local store = require "specbench.sweep.store"
+local json = require "specbench.base.json"
+local process = require "specbench.selfcheck.process"
+local keys = require "specbench.results.keys"
+local rounds = require "specbench.selfcheck.rounds"
+local simulator = require "specbench.selfcheck.simulator"
+local store = require "specbench.results.store"
 
 local analysis = {}
 
@@ -19,8 +19,8 @@ local function copy(the_store, cell, i)
   local name = ("%s-%03d"):format(cell.id, i)
   local changed = assert(json.decode((json.encode(cell):gsub(cell.id, name))))
   changed.coordinates.slot = i
-  changed.key = round.key(the_store.about, changed.coordinates, nil, cell.repetition)
-  changed.baseline = round.key(the_store.about, changed.coordinates, { method = "none" }, cell.repetition)
+  changed.key = keys.of(the_store.about, changed.coordinates, nil, cell.repetition)
+  changed.baseline = keys.of(the_store.about, changed.coordinates, { method = "none" }, cell.repetition)
   local target = ("%s/cells/%s"):format(the_store.folder, name)
   assert(fs.mkdir(target))
   assert(fs.write(target .. "/cell.json", json.encode(changed) .. "\n"))

@@ -1,8 +1,8 @@
 -- The simulator's log of what it really wrote, beside what a client recorded: chunk by chunk where there are
 -- records of the run, else by the log's own figures.
 
-local json = require "specbench.json"
-local tables = require "specbench.tables"
+local json = require "specbench.base.json"
+local tables = require "specbench.base.tables"
 
 local truth = {}
 

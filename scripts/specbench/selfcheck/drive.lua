@@ -4,8 +4,8 @@ local clock = require "sb.clock"
 local client = require "specbench.client"
 local fs = require "sb.fs"
 local http = require "specbench.http"
-local json = require "specbench.json"
-local process = require "specbench.bench.process"
+local json = require "specbench.base.json"
+local process = require "specbench.selfcheck.process"
 
 local drive = { ID_PREFIX = "bench" }
 

@@ -11,8 +11,8 @@
 --   logs/                       the servers' logs
 
 local fs = require "sb.fs"
-local damage = require "specbench.sweep.damage"
-local json = require "specbench.json"
+local damage = require "specbench.results.damage"
+local json = require "specbench.base.json"
 
 local store = {}
 

@@ -1,9 +1,9 @@
 -- What a stream and a stored chunk take.
 
-local clients = require "specbench.bench.clients"
+local clients = require "specbench.selfcheck.clients"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
-local process = require "specbench.bench.process"
+local process = require "specbench.selfcheck.process"
 
 local memory = {}
 
@@ -22,7 +22,7 @@ local function million_of(records)
   local folder <close> = process.scratch()
   local path = folder.path .. "/records.bin"
   assert(fs.write(path, records))
-  local pipe = assert(io.popen(("'%s' '%s/scripts/specbench/bench/growth.lua' '%s'"):format(environment.executable,
+  local pipe = assert(io.popen(("'%s' '%s/scripts/specbench/selfcheck/growth.lua' '%s'"):format(environment.executable,
     environment.home, path)))
   local bytes = assert(pipe:read "n", "growth.lua printed no number")
   pipe:close()

@@ -5,7 +5,7 @@ local fs = require "sb.fs"
 local http = require "specbench.http"
 local version = require "specbench.engine.version"
 
-local profile = {
+local profiler = {
   OWN = "server", -- the server's own profiler
 }
 
@@ -22,8 +22,8 @@ local KNOWN = {
 ---The command that a profiler's name stands for, or the words of any other one.
 ---@param name string|string[]|nil "nsys", a command such as "perf record -o {output}", or its words
 ---@return string[] words with {output} and, where it wants them, {gpus} unfilled; none for the server's own profiler
-function profile.words(name)
-  if not name or name == profile.OWN then return {} end
+function profiler.words(name)
+  if not name or name == profiler.OWN then return {} end
   if type(name) == "table" then return name end
   if KNOWN[name] then return KNOWN[name] end
   local words = {}
@@ -35,10 +35,10 @@ end
 ---@param argv string[]
 ---@param gpus integer[]? none: all of them
 ---@return string[] argv behind the profiler's
-function profile.wrap(prefix, argv, gpus)
+function profiler.wrap(prefix, argv, gpus)
   if #argv == 0 then return argv end
   local words = {}
-  for i, word in ipairs(profile.words(prefix)) do
+  for i, word in ipairs(profiler.words(prefix)) do
     words[i] = word:gsub("{gpus}", gpus and #gpus > 0 and table.concat(gpus, ",") or "all")
   end
   return table.move(argv, 1, #argv, #words + 1, words)
@@ -48,8 +48,8 @@ end
 ---@param server table description, with the engine's version where it is known
 ---@param engine specbench.engine
 ---@param command specbench.engine.command changed in place
-function profile.prepare(server, engine, command)
-  if server.profile ~= profile.OWN then return end
+function profiler.prepare(server, engine, command)
+  if server.profile ~= profiler.OWN then return end
   local own, older = engine.profiler, engine.profiler.older
   if older and version.before(server.engine_version, older.before) then own = older end
   for _, word in ipairs(own.args or {}) do table.insert(command.argv, word) end
@@ -57,7 +57,7 @@ function profile.prepare(server, engine, command)
 end
 
 local function tell(job, server, what, timeout)
-  if job.server.profile ~= profile.OWN then return nil end
+  if job.server.profile ~= profiler.OWN then return nil end
   local path = job.engine.profiler[what]
   local response, message = http.request { url = server.url .. path, method = "POST", body = "", timeout = timeout }
   if response and response.status == 200 then return nil end
@@ -68,26 +68,26 @@ end
 ---@param job specbench.job
 ---@param server specbench.server
 ---@return string? trouble
-function profile.begin(job, server)
+function profiler.begin(job, server)
   return tell(job, server, "start", 60)
 end
 
 ---@param job specbench.job
 ---@param server specbench.server
 ---@return string? trouble
-function profile.finish(job, server)
+function profiler.finish(job, server)
   return tell(job, server, "stop", STOP_SECONDS)
 end
 
 ---@param folder string
 ---@param relative string of it
 ---@return string[] files in it and below, from `folder` on
-function profile.files(folder, relative)
+function profiler.files(folder, relative)
   local list = {}
   for _, name in ipairs(fs.list(folder .. "/" .. relative) or {}) do
     local path = relative .. "/" .. name
     if fs.stat(folder .. "/" .. path).type == "folder" then
-      local below = profile.files(folder, path)
+      local below = profiler.files(folder, path)
       table.move(below, 1, #below, #list + 1, list)
     else
       list[#list + 1] = path
@@ -96,4 +96,4 @@ function profile.files(folder, relative)
   return list
 end
 
-return profile
+return profiler

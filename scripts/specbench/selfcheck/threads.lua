@@ -1,9 +1,9 @@
 -- What more I/O threads bring: the same load over 1, 2, 4 of them, and more where the machine has the cores.
 
-local clients = require "specbench.bench.clients"
-local process = require "specbench.bench.process"
+local clients = require "specbench.selfcheck.clients"
+local process = require "specbench.selfcheck.process"
 local server = require "specbench.server"
-local text_table = require "specbench.report.text_table"
+local text_table = require "specbench.base.text_table"
 
 local figure, right = text_table.figure, text_table.right
 

@@ -1,7 +1,7 @@
 -- What a client costs and how far its times are from the truth, load by load, beside the floor and aiohttp.
 
-local clients = require "specbench.bench.clients"
-local text_table = require "specbench.report.text_table"
+local clients = require "specbench.selfcheck.clients"
+local text_table = require "specbench.base.text_table"
 
 local figure, right = text_table.figure, text_table.right
 

@@ -3,17 +3,17 @@
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
-local json = require "specbench.json"
-local drive = require "specbench.bench.drive"
+local json = require "specbench.base.json"
+local drive = require "specbench.selfcheck.drive"
 local measure = require "sb.measure"
-local process = require "specbench.bench.process"
-local simulator = require "specbench.bench.simulator"
+local process = require "specbench.selfcheck.process"
+local simulator = require "specbench.selfcheck.simulator"
 local task = require "specbench.task"
-local truth = require "specbench.bench.truth"
+local truth = require "specbench.selfcheck.truth"
 
 local clients = {}
 
----@class specbench.bench.client
+---@class specbench.selfcheck.client
 ---@field name "specbench"|"floor"|"aiohttp"
 ---@field argv string[] what stands before its options
 ---@field options string[] that it alone takes
@@ -33,13 +33,13 @@ end
 
 ---Our own client.
 ---@param options string[]? that it alone takes
----@return specbench.bench.client
+---@return specbench.selfcheck.client
 function clients.own(options)
   return { name = "specbench", argv = { environment.executable, "bench", "client" }, options = options or {} }
 end
 
 ---@param options string[]? that ours alone takes
----@return specbench.bench.client[] clients ours first
+---@return specbench.selfcheck.client[] clients ours first
 ---@return string[] missing a line for each of the others that is not there
 function clients.find(options)
   local list, missing = { clients.own(options) }, {}
@@ -86,7 +86,7 @@ local function stall(pid)
   end)
 end
 
----@class specbench.bench.load
+---@class specbench.selfcheck.load
 ---@field server string[] the simulator's pacing
 ---@field start (fun(): specbench.server)? another server in the simulator's place; nothing is known of its truth
 ---@field stalls boolean? the server stands still now and then
@@ -95,8 +95,8 @@ end
 ---@field tokens integer of an answer
 
 ---Lets one client drive one load on a simulator of its own.
----@param client specbench.bench.client
----@param load specbench.bench.load
+---@param client specbench.selfcheck.client
+---@param load specbench.selfcheck.load
 ---@return table figures what the client wrote, and: truth, wall_s, peak_mb, server_cpu_s, others, first_send_ns,
 ---  sending_s (from the first to the last send of the requests that start together)
 ---@return specbench.run? run of ours
