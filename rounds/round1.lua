@@ -94,7 +94,6 @@ return bench.round {
       model = c.model, draft = method.draft, method = c.method, k = speculates and c.k or nil,
       prompt_lookup_max = c.method == "ngram" and (c.lookup > 0 and c.lookup or c.k) or nil,
       dtype = "bfloat16", gpu_memory_utilization = 0.9,
-      async_scheduling = false, -- a draft model forces it on vLLM: the baseline must not differ in it
     }
   end,
 

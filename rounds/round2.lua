@@ -89,7 +89,6 @@ return bench.round {
       quantization = model.quantization,
       tensor_parallel = model.gpus or 1,
       gpu_memory_utilization = 0.9,
-      async_scheduling = false, -- a draft model forces it on vLLM: the baseline must not differ in it
     }
   end,
 

@@ -69,7 +69,6 @@ return bench.round {
     local server = {
       model = "qwen2.5-14b", method = c.method, dtype = "bfloat16", gpu_memory_utilization = 0.9,
       scheduler_delay_factor = set(c.scheduler_delay_factor),
-      async_scheduling = false, -- a draft model forces it on vLLM: the baseline must not differ in it
     }
     if c.chunked_prefill ~= "default" then server.chunked_prefill = c.chunked_prefill == "on" end
     if c.method == "none" then

@@ -58,9 +58,12 @@ describe("vllm", function()
     assert.equal("/models/target", engine.load("vllm").served_name { model = TARGET })
   end)
 
-  it("runs a draft model, with synchronous scheduling", function()
-    check({ method = "draft", k = 3 }, "", "--no-async-scheduling --speculative-config "
-      .. '{"method":"draft_model","model":"/models/draft","num_speculative_tokens":3}')
+  it("runs a draft model, scheduled as vLLM does unless told", function()
+    local configured = "--speculative-config "
+      .. '{"method":"draft_model","model":"/models/draft","num_speculative_tokens":3}'
+    check({ method = "draft", k = 3 }, "", configured)
+    check({ method = "draft", k = 3, async_scheduling = true }, "", "--async-scheduling " .. configured)
+    check({ method = "draft", k = 3, async_scheduling = false }, "", "--no-async-scheduling " .. configured)
   end)
 
   it("gives the configuration as one argument", function()

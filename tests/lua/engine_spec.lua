@@ -170,6 +170,17 @@ describe("what an engine cannot do", function()
       reason("vllm", { multi_step = 8 }))
   end)
 
+  it("knows which of vLLM's methods are never scheduled asynchronously", function()
+    for _, method in ipairs { "ngram", "suffix", "medusa" } do
+      assert.equal("vllm: async_scheduling = true does not go with " .. method,
+        reason("vllm", { method = method, k = 3, async_scheduling = true }))
+      assert.is_nil(reason("vllm", { method = method, k = 3, async_scheduling = false }))
+    end
+    for _, method in ipairs { "none", "draft", "ngram_gpu", "eagle", "eagle3", "mtp", "dflash", "dspark" } do
+      assert.is_nil(reason("vllm", { method = method, k = 3, async_scheduling = true }))
+    end
+  end)
+
   it("knows V0's exclusions", function()
     assert.equal("vllm_v0: chunked_prefill does not go with method 'eagle'",
       reason("vllm_v0", { method = "eagle", k = 2, chunked_prefill = true }))

@@ -12,6 +12,9 @@ local PREFIX = "vllm:spec_decode_num_"
 -- Neutral name -> vLLM's, where they differ.
 local METHOD_NAMES = { draft = "draft_model" }
 
+-- Methods that vLLM refuses to schedule asynchronously (0.26.0, config/vllm.py).
+local SYNCHRONOUS = base.set { "ngram", "suffix", "medusa" }
+
 -- What the counters say of methods that sometimes propose nothing. ngram_gpu fills k places on the GPU whether it
 -- found a match or not.
 local UNCOUNTED = "steps without a draft are not counted: the mean length is that of steps with one"
@@ -57,12 +60,6 @@ local function program(model)
   return { model.python or "python3", "-m", "vllm.entrypoints.cli.main" }
 end
 
--- The draft-model proposer runs with synchronous scheduling only.
-local function async_scheduling(server)
-  if server.async_scheduling == nil and server.method == "draft" then return false end
-  return server.async_scheduling
-end
-
 ---@param server table resolved description with host, port, gpus
 local function command(server)
   local argv = program(server.model)
@@ -82,7 +79,7 @@ local function command(server)
   chunked_prefill(argv, server)
   -- before the switch there was no such scheduling
   if not version.before(server.engine_version, "0.10.0") then
-    base.switch(argv, "async-scheduling", async_scheduling(server))
+    base.switch(argv, "async-scheduling", server.async_scheduling)
   end
   -- later ones log no requests unless told
   base.option(argv, "--disable-log-requests", version.before(server.engine_version, "0.10.1"))
@@ -131,8 +128,8 @@ return base.engine {
   },
   ignores = {},
   own_unsupported = function(server)
-    if server.method == "draft" and server.async_scheduling then
-      return "vllm: async_scheduling = true does not go with a draft model"
+    if server.async_scheduling and base.speculates(server) and SYNCHRONOUS[server.method] then
+      return ("vllm: async_scheduling = true does not go with %s"):format(server.method)
     end
   end,
   command = command,
