@@ -66,6 +66,7 @@ static void read_requests(lua_State *L, load_box *box, uint32_t count, int ancho
     request->body = lua_tolstring(L, -1, &request->body_size);
     lua_rawseti(L, anchor, ANCHOR_REQUESTS + 2 * (lua_Integer)i);
     request->prompt_id = (uint32_t)sbl_opt_integer_field(L, -1, "prompt_id", i, 0, UINT32_MAX);
+    request->max_tokens = (uint32_t)sbl_opt_integer_field(L, -1, "max_tokens", 0, 0, UINT32_MAX);
     if (lua_getfield(L, -1, "headers") != LUA_TNIL) {
       request->headers = sbl_string_vector(L, -1, "request headers");
       lua_rawseti(L, anchor, ANCHOR_REQUESTS + 2 * (lua_Integer)i + 1);

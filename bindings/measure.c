@@ -154,6 +154,10 @@ static int request(lua_State *L)
   set_integer(L, "t_first_byte", record->t_first_byte);
   set_integer(L, "t_done", record->t_done);
   set_integer(L, "http_status", record->http_status);
+  if (record->max_tokens)
+    set_integer(L, "max_tokens", record->max_tokens);
+  lua_pushboolean(L, record->tokens_disagree);
+  lua_setfield(L, -2, "tokens_disagree");
   set_integer(L, "prompt_tokens", record->prompt_tokens);
   set_integer(L, "completion_tokens", record->completion_tokens);
   set_integer(L, "cached_tokens", record->cached_tokens);

@@ -24,6 +24,7 @@ typedef struct sb_load_request {
   size_t body_size;
   const char *const *headers;   /* further headers of this request, NULL-terminated; NULL: none */
   uint32_t prompt_id;
+  uint32_t max_tokens;          /* what the body asks for at most; 0: not known */
 } sb_load_request;
 
 /* All that it points to is borrowed until the load has ended. */

@@ -9,6 +9,9 @@
 
 enum { MAX_ERROR_BODY = 64 * 1024 };
 
+/* One usage counts the tokens of all choices together, so none of them could be measured. */
+static const char SEVERAL_CHOICES[] = "the answer has several choices: ask for one (n = 1)";
+
 static void fail(sb_record *record, sb_outcome outcome, const char *error)
 {
   if (record->outcome != SB_OUTCOME_OK)
@@ -42,22 +45,32 @@ static uint32_t since_last(sb_stream *stream, int64_t total)
   return (uint32_t)fresh;
 }
 
-/* How many tokens an event brought. The first event that tells decides the source; a total that comes only at
- * the end tells nothing about the chunks before, unless there were none. */
+/* The source is that of the first event that tells; a total that comes only at the end tells nothing about the
+ * chunks before, unless there were none. Whether the source holds for the whole answer is judged at its end. */
+static void choose_source(sb_stream *stream, const sb_oai_event *event)
+{
+  sb_record *record = stream->record;
+  if (record->token_source != SB_TOKENS_UNKNOWN || (event->finish.raw && record->timeline.chunks))
+    return;
+  if (event->token_ids >= 0)
+    record->token_source = SB_TOKENS_TOKEN_IDS;
+  else if (event->completion_tokens >= 0)
+    record->token_source = SB_TOKENS_CONTINUOUS_USAGE;
+  else if (event->predicted_n >= 0)
+    record->token_source = SB_TOKENS_TIMINGS;
+  else if (stream->options->event_per_token && event->has_text)
+    record->token_source = SB_TOKENS_EVENT_PER_TOKEN;
+}
+
+/* How many tokens an event brought. A usage that stands alone is a total and no chunk's; llama.cpp's counter beside
+ * it is the engine's own, and the only one to count the bytes of a character that the answer's end cut. */
 static uint32_t tokens_of(sb_stream *stream, const sb_oai_event *event)
 {
   sb_record *record = stream->record;
-  bool tells = event->has_choice && (!event->finish.raw || record->timeline.chunks == 0);
-  if (record->token_source == SB_TOKENS_UNKNOWN && tells) {
-    if (event->token_ids >= 0)
-      record->token_source = SB_TOKENS_TOKEN_IDS;
-    else if (event->completion_tokens >= 0)
-      record->token_source = SB_TOKENS_CONTINUOUS_USAGE;
-    else if (event->predicted_n >= 0)
-      record->token_source = SB_TOKENS_TIMINGS;
-    else if (stream->options->event_per_token && event->has_text)
-      record->token_source = SB_TOKENS_EVENT_PER_TOKEN;
-  }
+  if (event->has_choice)
+    choose_source(stream, event);
+  else if (record->token_source != SB_TOKENS_TIMINGS)
+    return 0;
   switch (record->token_source) {
   case SB_TOKENS_TOKEN_IDS: return event->token_ids > 0 ? (uint32_t)event->token_ids : 0;
   case SB_TOKENS_CONTINUOUS_USAGE: return since_last(stream, event->completion_tokens);
@@ -67,6 +80,22 @@ static uint32_t tokens_of(sb_stream *stream, const sb_oai_event *event)
   case SB_TOKENS_USAGE_TOTAL: break;
   }
   return 0;
+}
+
+static void add_chunk(sb_stream *stream, const sb_oai_event *event)
+{
+  sb_timeline *timeline = &stream->record->timeline;
+  uint32_t tokens = tokens_of(stream, event);
+  if (event->has_text && !tokens) {
+    stream->uncounted++;
+    stream->text_first = stream->text_first || !timeline->tokens;
+  }
+  if (event->completion_tokens >= 0)
+    stream->total_stale = false;
+  else if (event->has_text)
+    stream->total_stale = true;
+  if (tokens || event->has_text)
+    sb_timeline_append(timeline, stream->t_event, tokens, event->has_text);
 }
 
 static void keep_counts(sb_record *record, const sb_oai_event *event)
@@ -107,9 +136,9 @@ static void on_event(void *context, const char *data, size_t size)
     fail_with_string(record, SB_OUTCOME_EVENT, "the server sent an error event", &event.error);
     return;
   }
-  uint32_t tokens = tokens_of(stream, &event);
-  if (tokens || event.has_text)
-    sb_timeline_append(&record->timeline, stream->t_event, tokens, event.has_text);
+  if (event.several)
+    fail(record, SB_OUTCOME_BODY, SEVERAL_CHOICES);
+  add_chunk(stream, &event);
   for (int i = 0; i < 2; i++)
     if (event.text[i].size)
       sb_json_unescape(&event.text[i], &stream->text);
@@ -139,6 +168,8 @@ static void read_whole(sb_stream *stream)
     fail(record, SB_OUTCOME_BODY, "the answer is not a completion object");
     return;
   }
+  if (event.several)
+    fail(record, SB_OUTCOME_BODY, SEVERAL_CHOICES);
   for (int i = 0; i < 2; i++)
     sb_json_unescape(&event.text[i], &stream->text);
   keep_counts(record, &event);
@@ -182,20 +213,47 @@ static void judge(sb_stream *stream, const sb_http_result *result)
   }
 }
 
-/* Whether the chunks' counts may stay: an engine's word that an event is a token yields to a usage that says
+/* Whether the chunks' counts may stay: where text came uncounted, one event's is made up for by the next one's
+ * count, and only if the sum is the total; an engine's word that an event is a token yields to a usage that says
  * otherwise. */
-static bool tokens_stand(const sb_record *record)
+static bool tokens_stand(const sb_stream *stream)
 {
-  if (record->token_source == SB_TOKENS_EVENT_PER_TOKEN)
-    return record->timeline.tokens == (uint64_t)record->completion_tokens;
-  return record->token_source != SB_TOKENS_UNKNOWN;
+  const sb_record *record = stream->record;
+  bool adds_up = record->timeline.tokens == (uint64_t)record->completion_tokens;
+  if (stream->text_first || stream->uncounted > 1 || (stream->uncounted && !adds_up))
+    return false;
+  return record->token_source != SB_TOKENS_EVENT_PER_TOKEN || record->completion_tokens < 0 || adds_up;
+}
+
+/* The server's counts beside each other and beside what was asked for; before chunks' counts are given up. */
+static bool tokens_disagree(const sb_stream *stream)
+{
+  const sb_record *record = stream->record;
+  uint64_t counted = record->timeline.tokens;
+  int64_t total = record->completion_tokens;
+  if (record->max_tokens && (counted > record->max_tokens || total > record->max_tokens))
+    return true;
+  bool told = sb_token_source_per_chunk(record->token_source) && !stream->text_first && !stream->uncounted;
+  return total >= 0 && told && counted != (uint64_t)total;
+}
+
+/* At the answer's end: what the counts of its chunks and its last usage are worth. */
+static void settle_tokens(sb_stream *stream)
+{
+  sb_record *record = stream->record;
+  if (stream->total_stale)
+    record->completion_tokens = -1;
+  record->tokens_disagree = tokens_disagree(stream);
+  if (sb_token_source_per_chunk(record->token_source) && !tokens_stand(stream))
+    record->token_source = SB_TOKENS_UNKNOWN;
+  if (record->token_source == SB_TOKENS_UNKNOWN && record->completion_tokens >= 0)
+    record->token_source = SB_TOKENS_USAGE_TOTAL;
 }
 
 static void complete(sb_stream *stream)
 {
   sb_record *record = stream->record;
-  if (record->completion_tokens >= 0 && !tokens_stand(record))
-    record->token_source = SB_TOKENS_USAGE_TOTAL;
+  settle_tokens(stream);
   record->text_hash = sb_hash64(stream->text.data, stream->text.size, 0);
   if (stream->options->keep_text)
     record->text = sb_strdup(stream->text.data ? stream->text.data : "");
@@ -223,6 +281,8 @@ void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_rec
   sb_strbuf_clear(&stream->text);
   sb_strbuf_clear(&stream->body);
   stream->counted = 0;
+  stream->uncounted = 0;
+  stream->text_first = stream->total_stale = false;
   stream->saw_done = stream->saw_event = false;
   stream->record = record;
 

@@ -28,14 +28,17 @@ typedef struct sb_stream {
   sb_strbuf text;
   sb_strbuf body;             /* of an answer that is not a stream, cut at 64 KiB (error) or kept (whole) */
   int64_t counted;            /* tokens told so far by a cumulative source */
+  uint32_t uncounted;         /* events whose text came without a new token */
+  bool text_first;            /* text came before the first token that was counted */
+  bool total_stale;           /* text came after the last usage: that is no total */
   int64_t t_event;            /* arrival of the event being read */
   bool saw_done, saw_event;
   void (*on_end)(struct sb_stream *stream);
   void *owner;
 } sb_stream;
 
-/* Sends `call` (its callbacks and context are set here) and fills *record, whose id, prompt_id and t_intended
- * the caller has set. Its t_send is when the request's first byte was handed to the kernel: the making of a
+/* Sends `call` (its callbacks and context are set here) and fills *record, whose id, prompt_id, max_tokens and
+ * t_intended the caller has set. Its t_send is when the request's first byte was handed to the kernel: the making of a
  * connection lies between t_intended and t_send, and is not booked as the server's time. on_end is called
  * exactly once, when the record is complete, also where starting fails; it may start the slot again. */
 void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_record *record);

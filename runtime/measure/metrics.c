@@ -40,6 +40,13 @@ static void add_arrivals(tally *t, const sb_record *record)
     sb_samples_add_weighted(&t->arrivals, (double)(chunk.t_ns - t->first_send), chunk.tokens);
 }
 
+/* Also of records whose file does not tell what was found when they were made. */
+static bool disagrees(const sb_record *record, int64_t tokens)
+{
+  return record->tokens_disagree || (sb_token_source_per_chunk(record->token_source) &&
+                                     record->completion_tokens >= 0 && record->completion_tokens != tokens);
+}
+
 static void add_tokens(tally *t, const sb_record *record, const sb_span *span)
 {
   int64_t tokens = sb_record_tokens(record);
@@ -55,12 +62,13 @@ static void add_tokens(tally *t, const sb_record *record, const sb_span *span)
   if (sb_token_source_per_chunk(record->token_source)) {
     t->chunk_tokens += record->timeline.tokens;
     t->token_chunks += span->token_chunks;
-    if (record->completion_tokens >= 0 && record->completion_tokens != tokens)
-      t->mismatches++;
     add_arrivals(t, record);
   } else {
     t->arrivals_known = false;
   }
+
+  if (disagrees(record, tokens))
+    t->mismatches++;
 
   if (record->draft_tokens >= 0 && record->accepted_tokens >= 0) {
     t->drafted++;

@@ -43,6 +43,8 @@ typedef struct sb_record {
   sb_outcome outcome;
   sb_finish finish;
   sb_token_source token_source;
+  uint32_t max_tokens;   /* the most that the request allowed; 0: not known */
+  bool tokens_disagree;  /* the server's counts contradict each other, or max_tokens */
   int64_t prompt_tokens, completion_tokens, cached_tokens; /* the server's usage; -1 unknown */
   int64_t draft_tokens, accepted_tokens;                   /* where the server says so per request; -1 unknown */
   uint64_t text_hash;    /* sb_hash64 of the answer's text with seed 0 */

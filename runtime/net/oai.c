@@ -40,12 +40,23 @@ static void read_object(sb_json *j, sb_oai_event *event, const member *members)
 }
 
 /* An integer, or absent: engines write null, and llama.cpp some counts as floats. */
-static void read_count(sb_json *j, void *count)
+static void read_count(sb_json *j, void *into)
 {
+  int64_t *count = into, value = -1;
   if (sb_json_peek(j) == SB_JSON_NUMBER)
-    sb_json_int(j, count);
+    sb_json_int(j, &value);
   else
     sb_json_skip(j);
+  *count = value >= 0 && value < SB_OAI_COUNT_END ? value : -1;
+}
+
+/* Of the choice: any but the first is one too many. */
+static void read_index(sb_json *j, void *several)
+{
+  int64_t index = 0;
+  read_count(j, &index);
+  if (index > 0)
+    *(bool *)several = true;
 }
 
 static void read_string(sb_json *j, void *value)
@@ -84,7 +95,7 @@ static void read_message(sb_json *j, void *event)
   read_object(j, event, members);
 }
 
-/* Only the first choice is read: a benchmark asks for one. */
+/* Only the first choice is read: a benchmark asks for one, and whoever reads the event is told of more. */
 static void read_choices(sb_json *j, void *into)
 {
   static const member members[] = {
@@ -93,6 +104,7 @@ static void read_choices(sb_json *j, void *into)
     MEMBER("text", read_string, text[1]),
     MEMBER("finish_reason", read_string, finish),
     MEMBER("token_ids", read_token_ids, token_ids),
+    MEMBER("index", read_index, several),
     { 0 },
   };
   sb_oai_event *event = into;
@@ -102,10 +114,12 @@ static void read_choices(sb_json *j, void *into)
   }
   sb_json_array(j);
   while (sb_json_item(j)) {
-    if (event->has_choice)
+    if (event->has_choice) {
       sb_json_skip(j);
-    else if (sb_json_object(j))
+      event->several = true;
+    } else if (sb_json_object(j)) {
       read_members(j, event, members);
+    }
     event->has_choice = true;
   }
 }

@@ -21,7 +21,8 @@ end
 ---  chunk_timeout: number?, headers: string[]?, event_per_token: boolean?, keep_text: boolean?, whole: boolean?,
 ---  id_prefix: string?, clock_scale: number?, on_progress: fun(progress: table)?, api_key_file: string?,
 ---  io_threads: integer? }
----  requests: { body = table or JSON string, prompt_id?, headers? }; rate: requests a second (open loop);
+---  requests: { body = table or JSON string, prompt_id?, headers?, max_tokens? }, max_tokens being what the body asks
+---  for, beside which answers' counts are held; rate: requests a second (open loop);
 ---  timeouts in seconds: timeout of a request (default none), chunk_timeout without a byte (default 300);
 ---  io_threads: loops that share the streams (default 1)
 ---@return specbench.run run userdata, see bindings/meta/sb/measure.lua
@@ -39,7 +40,7 @@ function client.load(options)
     local body = request.body
     requests[i] = {
       body = type(body) == "table" and json.encode(body) or body,
-      prompt_id = request.prompt_id, headers = request.headers,
+      prompt_id = request.prompt_id, headers = request.headers, max_tokens = request.max_tokens,
     }
   end
   local arrivals

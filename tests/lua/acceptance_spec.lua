@@ -90,6 +90,18 @@ describe("acceptance", function()
     assert.truthy(flags.lines(list, about):find('"flag": "acceptance"', 1, true))
   end)
 
+  it("is not the only count that can be wrong: answers whose own counts disagree are flagged too", function()
+    local one = cell()
+    one.metrics.token_mismatches = 2
+    local list = flags.of { one }
+    assert.equal(1, #list)
+    assert.equal("tokens", list[1].flag)
+    assert.truthy(flags.text(list, { round = "r", axes = { { name = "k", values = { 1, K } } } })
+      :find("Token counts: k=3: in 2 of 10 answers", 1, true))
+    one.metrics.token_mismatches = 0
+    assert.equal(0, #flags.of { one })
+  end)
+
   it("of repeats is that of all their drafts together", function()
     local both = acceptance.of {
       cell({ drafts = 100, draft_tokens = 300, accepted_tokens = 100, mean_length = 2, per_position = { 0.6, 0.4 } },

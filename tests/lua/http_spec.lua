@@ -167,6 +167,17 @@ describe("a load", function()
     assert.same({}, l:run():failures())
   end)
 
+  it("holds answers' counts beside what was asked for", function()
+    local list = requests(2)
+    list[1].max_tokens, list[2].max_tokens = 3, 2
+    local l <close> = start { requests = list, concurrency = 1 }
+    l:wait()
+    local run = l:run()
+    assert.same({ 3, false }, { run:request(1).max_tokens, run:request(1).tokens_disagree })
+    assert.same({ 2, true }, { run:request(2).max_tokens, run:request(2).tokens_disagree })
+    assert.equal(1, run:metrics().token_mismatches)
+  end)
+
   it("records every request completely", function()
     local l <close> = start { requests = requests(3), concurrency = 1, keep_text = true }
     l:wait()

@@ -116,6 +116,21 @@ static void only_the_first_choice_counts(void **state)
   sb_oai_event e = parse("{\"choices\":[{\"text\":\"a\"},{\"text\":\"b\",\"finish_reason\":\"stop\"}]}");
   assert_text(&e.text[1], "a");
   assert_null(e.finish.raw);
+  assert_true(e.several);
+  assert_true(parse("{\"choices\":[{\"index\":1,\"text\":\"b\"}]}").several);
+  assert_false(parse("{\"choices\":[{\"index\":0,\"text\":\"b\"}]}").several);
+  assert_false(parse("{\"choices\":[{\"index\":null,\"text\":\"b\"}]}").several);
+}
+
+static void counts_that_cannot_be_are_absent(void **state)
+{
+  (void)state;
+  sb_oai_event e = parse("{\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":9223372036854775807}}");
+  assert_int_equal(e.prompt_tokens, -1);
+  assert_int_equal(e.completion_tokens, -1);
+  e = parse("{\"usage\":{\"prompt_tokens\":-7,\"completion_tokens\":1000000000}}");
+  assert_int_equal(e.prompt_tokens, -1);
+  assert_int_equal(e.completion_tokens, -1);
 }
 
 static void errors_are_told_apart_and_keep_their_message(void **state)
@@ -166,6 +181,7 @@ int main(void)
     cmocka_unit_test(text_comes_from_chat_completion_and_reasoning_fields),
     cmocka_unit_test(counts_are_read_wherever_engines_put_them),
     cmocka_unit_test(only_the_first_choice_counts),
+    cmocka_unit_test(counts_that_cannot_be_are_absent),
     cmocka_unit_test(errors_are_told_apart_and_keep_their_message),
     cmocka_unit_test(what_is_not_a_json_object_is_refused),
     cmocka_unit_test(unknown_fields_of_any_shape_are_skipped),

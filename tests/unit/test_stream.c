@@ -135,6 +135,108 @@ static void a_total_alone_leaves_the_chunks_uncounted(void **state)
   close_world(&w);
 }
 
+/* Counts that some events leave out say nothing of when tokens came: then the total alone stands, and what comes
+ * first is the first text. */
+static void counts_on_some_events_only_are_no_counts_of_chunks(void **state)
+{
+  (void)state;
+#define FINAL(n) "data: {\"choices\":[],\"usage\":{\"completion_tokens\":" n "}}\n\n"
+#define IDS(text, ids) "data: {\"choices\":[{\"text\":\"" text "\",\"token_ids\":[" ids "]}]}\n\n"
+  WORLD(SSE_HEAD CHUNKED USED("", "0") TEXT("a") TEXT("b") TEXT("c") USED("d", "4") FINAL("4") DONE,
+        SSE_HEAD CHUNKED TEXT("a") TEXT("b") USED("c", "3") TEXT("d") TEXT("e") USED("f", "6") FINAL("6") DONE,
+        SSE_HEAD CHUNKED TEXT("a") USED("b", "2") USED("c", "3") FINAL("3") DONE,
+        SSE_HEAD CHUNKED USED("a", "1") TEXT("b") USED("c", "3") TEXT("d") USED("e", "5") FINAL("5") DONE,
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "1") USED("c", "3") USED("d", "3") USED("e", "5") FINAL("5") DONE,
+        SSE_HEAD CHUNKED IDS("a", "1") TEXT("b") IDS("c", "3") TEXT("d") FINAL("4") DONE,
+        SSE_HEAD CHUNKED IDS("a", "1") TEXT("b") IDS("c", "3") FINAL("3") DONE);
+  sb_run *run = run_answers(&w, 7, (sb_stream_options){ 0 });
+  static const int64_t totals[] = { 4, 6, 3, 5, 5, 4, 3 };
+  for (int i = 0; i < 7; i++) {
+    const sb_record *r = &run->records[i];
+    assert_int_equal(r->outcome, SB_OUTCOME_OK);
+    assert_int_equal(r->token_source, SB_TOKENS_USAGE_TOTAL);
+    assert_int_equal(sb_record_tokens(r), totals[i]);
+  }
+  sb_run_free(run);
+  close_world(&w);
+}
+
+static void one_event_without_its_count_is_made_up_for_by_the_next(void **state)
+{
+  (void)state;
+  WORLD(SSE_HEAD CHUNKED USED("a", "1") TEXT("b") USED("c", "3") FINAL("3") DONE);
+  sb_run *run = run_answers(&w, 1, (sb_stream_options){ 0 });
+  assert_counts(&run->records[0], SB_TOKENS_CONTINUOUS_USAGE, "1t 0t 2t ", 3);
+  sb_run_free(run);
+  close_world(&w);
+}
+
+static void a_count_that_text_followed_is_no_total(void **state)
+{
+  (void)state;
+  WORLD(SSE_HEAD CHUNKED USED("a", "1") TEXT("b") TEXT("c") STOP DONE,
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") TEXT("c") STOP DONE);
+  sb_run *run = run_answers(&w, 2, (sb_stream_options){ 0 });
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(run->records[i].outcome, SB_OUTCOME_OK);
+    assert_int_equal(run->records[i].token_source, SB_TOKENS_UNKNOWN);
+    assert_int_equal(sb_record_tokens(&run->records[i]), -1);
+  }
+  sb_run_free(run);
+  close_world(&w);
+}
+
+/* What a usage adds after the last chunk came with none; it does not make the chunks agree with it. */
+static void a_usage_beyond_the_chunks_is_a_disagreement(void **state)
+{
+  (void)state;
+  WORLD(SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") FINAL("2") DONE,
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("800") DONE,
+        SSE_HEAD CHUNKED TEXT("a") TEXT("b") STOP FINAL("800") DONE,
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "800") STOP FINAL("800") DONE);
+  sb_load_request *list = requests(4);
+  list[3].max_tokens = 8;
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 4, .concurrency = 1,
+                                   .stream = { .event_per_token = true } });
+  sb_run *run = end_load(&w);
+  static const bool disagree[] = { false, true, true, true };
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(run->records[i].tokens_disagree, disagree[i]);
+  assert_counts(&run->records[1], SB_TOKENS_CONTINUOUS_USAGE, "1t 1t ", 800);
+  assert_counts(&run->records[2], SB_TOKENS_USAGE_TOTAL, "1t 1t ", 800);
+  sb_run_free(run);
+  free(list);
+  close_world(&w);
+}
+
+static void a_count_beyond_all_reason_is_none(void **state)
+{
+  (void)state;
+  WORLD(SSE_HEAD CHUNKED TEXT("a") STOP FINAL("9223372036854775807") DONE,
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "9223372036854775807") STOP FINAL("-3") DONE);
+  sb_run *run = run_answers(&w, 2, (sb_stream_options){ 0 });
+  assert_counts(&run->records[0], SB_TOKENS_UNKNOWN, "0t ", -1);
+  assert_int_equal(sb_record_tokens(&run->records[1]), -1);
+  sb_run_free(run);
+  close_world(&w);
+}
+
+/* Tokens of several choices cannot be told apart by one usage. */
+static void an_answer_of_several_choices_is_refused(void **state)
+{
+  (void)state;
+  WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"index\":0,\"text\":\"a\"}]}\n\n"
+        "data: {\"choices\":[{\"index\":1,\"text\":\"b\"}]}\n\n" STOP DONE,
+        SSE_HEAD CHUNKED "data: {\"choices\":[{\"text\":\"a\"},{\"text\":\"b\"}]}\n\n" STOP DONE);
+  sb_run *run = run_answers(&w, 2, (sb_stream_options){ 0 });
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(run->records[i].outcome, SB_OUTCOME_BODY);
+    assert_non_null(strstr(run->records[i].error, "n = 1"));
+  }
+  sb_run_free(run);
+  close_world(&w);
+}
+
 static void an_answer_in_one_chunk_is_counted(void **state)
 {
   (void)state;
@@ -303,6 +405,12 @@ int main(void)
     cmocka_unit_test(tokens_are_counted_by_timings),
     cmocka_unit_test(an_event_is_a_token_where_the_engine_says_so),
     cmocka_unit_test(a_total_alone_leaves_the_chunks_uncounted),
+    cmocka_unit_test(counts_on_some_events_only_are_no_counts_of_chunks),
+    cmocka_unit_test(one_event_without_its_count_is_made_up_for_by_the_next),
+    cmocka_unit_test(a_count_that_text_followed_is_no_total),
+    cmocka_unit_test(a_usage_beyond_the_chunks_is_a_disagreement),
+    cmocka_unit_test(a_count_beyond_all_reason_is_none),
+    cmocka_unit_test(an_answer_of_several_choices_is_refused),
     cmocka_unit_test(an_answer_in_one_chunk_is_counted),
     cmocka_unit_test(how_the_bytes_are_cut_does_not_matter),
     cmocka_unit_test(chunks_carry_the_time_they_arrived),

@@ -11,6 +11,7 @@ local Load = {}
 ---@field body string JSON
 ---@field prompt_id? integer from 0; default: its position from 0
 ---@field headers? string[] "Name: value", beside the load's
+---@field max_tokens? integer what the body asks for: an answer that counts more is marked (tokens_disagree)
 
 ---@class sb.Arrivals
 ---@field kind? "constant"|"poisson"|"gamma" default "poisson"

@@ -31,6 +31,8 @@ local Run = {}
 ---@field finish_reason "none"|"stop"|"length"|"other"
 ---@field token_source "unknown"|"continuous_usage"|"token_ids"|"timings"|"event_per_token"|"usage_total"
 ---@field tokens? integer of the answer
+---@field max_tokens? integer what the request allowed
+---@field tokens_disagree boolean the server's counts contradict each other, or max_tokens
 ---@field prompt_tokens? integer the server's count
 ---@field completion_tokens? integer the server's count
 ---@field cached_tokens? integer

@@ -1,5 +1,5 @@
--- What a reader must know of single cells before quoting them: anomalies, cells that stood still, acceptance that
--- cannot be the answers' own, and cells that mostly measured ramp-up and drain.
+-- What a reader must know of single cells before quoting them: anomalies, cells that stood still, token counts that
+-- contradict each other, acceptance that cannot be the answers' own, and cells that mostly measured ramp-up and drain.
 
 local acceptance = require "specbench.analysis.acceptance"
 local anomaly = require "specbench.analysis.anomaly"
@@ -11,12 +11,14 @@ local flags = {}
 local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half of the run
 local NAMED = 10
 
-local kinds = { "anomaly", "stall", "rerun", "acceptance" } -- of which each cell is named
-local titles = { anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", acceptance = "Acceptance" }
+local kinds = { "anomaly", "stall", "rerun", "tokens", "acceptance" } -- of which each cell is named
+local titles = {
+  anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", tokens = "Token counts", acceptance = "Acceptance",
+}
 
 ---@class specbench.flag
 ---@field cell table
----@field flag "anomaly"|"stall"|"rerun"|"acceptance"|"drain"
+---@field flag "anomaly"|"stall"|"rerun"|"tokens"|"acceptance"|"drain"
 ---@field reason string
 
 ---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
@@ -31,6 +33,14 @@ function flags.drain(cell)
   if work.rate or not work.concurrency or not m.requests then return nil end
   if m.requests >= PROMPTS_A_STREAM * work.concurrency then return nil end
   return ("%d prompts for %d streams"):format(m.requests, work.concurrency)
+end
+
+-- Why a cell's tokens, and all that is divided by them, cannot be believed.
+local function miscounted(cell)
+  local m = cell.metrics
+  if (m.token_mismatches or 0) == 0 then return nil end
+  return ("in %d of %d answers the server's counts contradict each other or go beyond max_tokens")
+    :format(m.token_mismatches, m.completed or m.requests)
 end
 
 -- Both results of a cell that was measured once more, and why it was.
@@ -61,7 +71,8 @@ function flags.of(cells)
   for _, cell in ipairs(cells) do
     if cell.first then list[#list + 1] = { cell = cell, flag = "rerun", reason = told_twice(cell) } end
   end
-  for _, kind in ipairs { { "acceptance", acceptance.disagreement }, { "drain", flags.drain } } do
+  local kinds_told = { { "tokens", miscounted }, { "acceptance", acceptance.disagreement }, { "drain", flags.drain } }
+  for _, kind in ipairs(kinds_told) do
     for _, cell in ipairs(cells) do
       local reason = kind[2](cell)
       if reason then list[#list + 1] = { cell = cell, flag = kind[1], reason = reason } end

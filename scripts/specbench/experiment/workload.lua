@@ -216,10 +216,11 @@ local function request(self, engine, model, prompt, limits, seed, turn, answers)
     max_tokens = limits.max_tokens, min_tokens = limits.min_tokens, ignore_eos = limits.ignore_eos,
     prompt_tokens = prompt.tokens, task = self.task,
   })
+  local max_tokens = math.tointeger(body.max_tokens)
   local headers = {}
   for name, value in pairs(extra or {}) do headers[#headers + 1] = ("%s: %s"):format(name, value) end
   table.sort(headers)
-  return { body = json.encode(changed), prompt_id = prompt.id, headers = headers }, note
+  return { body = json.encode(changed), prompt_id = prompt.id, headers = headers, max_tokens = max_tokens }, note
 end
 
 local SEEDS = 1 << 31 -- every engine takes a seed below
