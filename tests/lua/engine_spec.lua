@@ -76,7 +76,7 @@ describe("the server description", function()
 
   it("lists the known keys where one is unknown", function()
     local message = mistake { model = "m", tensor_paralel = 2 }
-    local start = "server: unknown key 'tensor_paralel', did you mean 'tensor_parallel'? (known: acceptance, async_"
+    local start = "server: unknown key 'tensor_paralel' (did you mean 'tensor_parallel'?); known: acceptance, async_"
     assert.equal(start, message:sub(1, #start))
     assert.is_truthy(message:find("tensor_parallel", 1, true))
   end)
@@ -91,14 +91,19 @@ describe("the server description", function()
       mistake { model = "m", gpu_memory_utilization = 0 })
     assert.equal("server: chunked_prefill = 'yes': must be true or false",
       mistake { model = "m", chunked_prefill = "yes" })
-    assert.equal("server: extra_args = a table: must be a list of strings",
+    assert.equal("server: extra_args[2] = 3: must be a string",
       mistake { model = "m", extra_args = { "--x", 3 } })
     assert.equal("server: extra_args = a table: must be a list of strings",
       mistake { model = "m", extra_args = { x = "1" } })
-    assert.equal("server: env = a table: must be a table of names and strings (false unsets)",
+    assert.equal("server: env.A = true: must be a string, a number or false",
       mistake { model = "m", env = { A = true } })
     assert.equal("server: disable_by_batch_size = 1: must be a whole number from 2",
       mistake { model = "m", disable_by_batch_size = 1 })
+    assert.equal("server: profile = '': must be a string that is not empty", mistake { model = "m", profile = "" })
+    assert.equal("server.k_by_batch_size[2]: first is above last",
+      mistake { model = "m", k_by_batch_size = { { 1, 7, 3 }, { 9, 8, 0 } } })
+    assert.equal("server.k_by_batch_size[1]: [3] = -1: must be a whole number from 0",
+      mistake { model = "m", k_by_batch_size = { { 1, 7, -1 } } })
     assert.equal("server: must be a table, not nil", mistake(nil))
   end)
 
@@ -112,8 +117,8 @@ describe("the server description", function()
 
   it("tells a mistyped method from one that the engine lacks", function()
     local message = mistake { model = "m", method = "ngrams", k = 3 }
-    assert.is_truthy(message:find("server: unknown method 'ngrams' (known: dflash, draft,", 1,
-      true))
+    assert.is_truthy(message:find("server: method = 'ngrams': must be one of \"none\", \"draft\", \"ngram\",", 1, true))
+    assert.is_truthy(message:find("(did you mean 'ngram'?)", 1, true))
     local ok, reason, code = engine.check({ model = "m", draft = "h", method = "medusa", k = 3 },
       engine.load "llamacpp")
     assert.is_nil(ok)
@@ -136,9 +141,8 @@ describe("the server description", function()
       mistake(with { 0.4, 0.7 }))
     assert.equal("server: acceptance = 3.5: a step brings at most k + 1 = 3 tokens",
       mistake(with(3.5)))
-    assert.equal("server: acceptance = a table: must be a length from 1 or a list of rates from "
-      .. "0 to 1",
-      mistake(with { 1.5, 0.2 }))
+    assert.equal("server: acceptance[1] = 1.5: must be a number from 0 to 1", mistake(with { 1.5, 0.2 }))
+    assert.equal("server: acceptance = 0.5: must be a number from 1", mistake(with(0.5)))
   end)
 
   it("refuses a lookup range that is upside down", function()

@@ -1,0 +1,350 @@
+-- What a table that an author or a user writes may hold: declared once, beside what it describes. The check of such a
+-- table, its rows on a page and its types for editors (share/fields.lua makes both) come from the declaration.
+--
+--   local door = shape.record {
+--     "door", class = "example.door", doc = "A door of the house.",
+--     fields = {
+--       { "width", shape.number { above = 0 }, "between the posts", unit = "m", needed = true },
+--       { "colour", shape.choice { "red", "blue" }, "of its paint", default = "red" },
+--     },
+--   }
+--   door:check { widht = 2 }    --> door: unknown key 'widht' (did you mean 'width'?); known: colour, width
+--   door:read { width = 2 }     --> { width = 2, colour = "red" }
+--
+-- A message is one line: the place, the key, what stands there and what must. All that is missing is told at once.
+
+local unknown = require "specbench.base.unknown"
+
+local shape = {}
+
+---@class specbench.shape a kind of value
+---@field must string what a value of it is, with its article: "a whole number from 1"
+---@field many string the same for several: "whole numbers from 1"
+---@field page string the same for a table's column of types
+---@field cats string the same in LuaCATS
+---@field kinds table<string, boolean> what Lua's type() says of such values
+---@field test (fun(value: any): boolean)?
+local Shape = {}
+Shape.__index = Shape
+
+local SHOWN = 60 -- characters of a value that a message repeats
+
+local function shown(value)
+  if type(value) == "string" then
+    local text = value:gsub("%c", "?")
+    return ("'%s'"):format(#text > SHOWN and text:sub(1, SHOWN) .. "..." or text)
+  end
+  if type(value) == "table" or type(value) == "function" then return "a " .. type(value) end
+  return tostring(value)
+end
+
+local function wrong(found, value, must, place, name)
+  local where = name and ("%s: %s = %s: must be %s"):format(place, name, shown(value), must)
+    or ("%s: must be %s, not %s"):format(place, must, value == nil and "nil" or "a " .. type(value))
+  found.flaws[#found.flaws + 1] = where
+end
+
+-- Adds to `found` what is wrong with a value; name: its place within `place`, nil for the whole.
+function Shape:inspect(value, found, place, name)
+  if not self.kinds[type(value)] or self.test and not self.test(value) then
+    wrong(found, value, self.must, place, name)
+  end
+end
+
+-- what: { must =, many =, page =, cats =, kinds =, test = }; page is `must` without its article unless told.
+local function kind_of_value(what)
+  what.page = what.page or what.must:gsub("^an? ", "")
+  return setmetatable(what, Shape)
+end
+
+---@param options { such_as: string?, empty: boolean? }? an example of one; empty = false: it must not be
+---@return specbench.shape
+function shape.string(options)
+  options = options or {}
+  return kind_of_value {
+    must = options.such_as and ('a string such as "%s"'):format(options.such_as)
+      or options.empty == false and "a string that is not empty" or "a string", many = "strings",
+    page = "string", cats = "string", kinds = { string = true },
+    test = options.empty == false and function(value) return value ~= "" end or nil,
+  }
+end
+
+---@return specbench.shape
+function shape.boolean()
+  return kind_of_value {
+    must = "true or false", many = "true or false", page = "boolean", cats = "boolean", kinds = { boolean = true },
+  }
+end
+
+local function range(options)
+  local words = {}
+  if options.above then words[#words + 1] = " above " .. options.above end
+  if options.from then words[#words + 1] = " from " .. options.from end
+  if options.to then words[#words + 1] = (options.from and " to " or ", at most ") .. options.to end
+  return table.concat(words), function(value)
+    return value == value and (not options.above or value > options.above)
+      and (not options.from or value >= options.from) and (not options.to or value <= options.to)
+  end
+end
+
+---@param options { above: number?, from: number?, to: number? }?
+---@return specbench.shape
+function shape.number(options)
+  local words, within = range(options or {})
+  return kind_of_value {
+    must = "a number" .. words, many = "numbers" .. words, cats = "number", kinds = { number = true }, test = within,
+  }
+end
+
+---@param options { from: integer?, to: integer? }?
+---@return specbench.shape
+function shape.integer(options)
+  local words, within = range(options or {})
+  return kind_of_value {
+    must = "a whole number" .. words, many = "whole numbers" .. words, page = "integer" .. words, cats = "integer",
+    kinds = { number = true },
+    test = function(value) return math.tointeger(value) ~= nil and within(value) end,
+  }
+end
+
+---@param values string[]
+---@param options { page: string? }?
+---@return specbench.shape
+function shape.choice(values, options)
+  local quoted, known = {}, {}
+  for i, value in ipairs(values) do quoted[i], known[value] = ('"%s"'):format(value), true end
+  local self = kind_of_value {
+    must = "one of " .. table.concat(quoted, ", "), many = "of " .. table.concat(quoted, ", "),
+    page = options and options.page or table.concat(quoted, ", "), cats = table.concat(quoted, "|"),
+    kinds = { string = true },
+  }
+  function self.inspect(_, value, found, place, name)
+    if known[value] then return end
+    local hint = type(value) == "string" and unknown.hint(value, values) or ""
+    wrong(found, value, self.must .. hint, place, name)
+  end
+  return self
+end
+
+---@param takes string? its parameters' names, for pages: "c"
+---@param gives string? what it returns, for pages: "table"
+---@param cats string? in LuaCATS; default "function"
+---@return specbench.shape
+function shape.func(takes, gives, cats)
+  return kind_of_value {
+    must = "a function", many = "functions", kinds = { ["function"] = true }, cats = cats or "function",
+    page = takes and ("function(%s)%s"):format(takes, gives and " -> " .. gives or "") or "function",
+  }
+end
+
+---Any value but nil.
+---@return specbench.shape
+function shape.any()
+  local self = kind_of_value { must = "a value", many = "values", page = "any", cats = "any", kinds = {} }
+  function self.inspect() end
+  return self
+end
+
+---A value of other kinds, or a further condition on one.
+---@param what { must: string, many: string?, page: string?, cats: string, kinds: table<string, boolean>,
+---  test: fun(value: any): boolean }
+---@return specbench.shape
+function shape.custom(what)
+  return kind_of_value(what)
+end
+
+-- Keys 1 to #value and no others.
+local function is_list(value)
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  return count == #value
+end
+
+---@param of specbench.shape
+---@param options { least: integer?, must: string?, page: string? }? least: items that there must be
+---@return specbench.shape
+function shape.list(of, options)
+  options = options or {}
+  local must = options.must or "a list of " .. of.many
+  local self = kind_of_value {
+    must = must, many = "lists of " .. of.many, page = options.page or "list of " .. of.many, kinds = { table = true },
+    cats = (of.cats:find "[|(]" and "(%s)[]" or "%s[]"):format(of.cats), of = of,
+  }
+  function self.inspect(_, value, found, place, name)
+    if type(value) ~= "table" or not is_list(value) or #value < (options.least or 0) then
+      return wrong(found, value, must, place, name)
+    end
+    for i, item in ipairs(value) do of:inspect(item, found, place, ("%s[%d]"):format(name or "", i)) end
+  end
+  return self
+end
+
+---A table of names that its author chooses.
+---@param of specbench.shape of the values
+---@param options { must: string?, page: string? }?
+---@return specbench.shape
+function shape.map(of, options)
+  options = options or {}
+  local must = options.must or "a table of names and " .. of.many
+  local self = kind_of_value {
+    must = must, many = "tables of names and " .. of.many, page = options.page or "table name -> " .. of.page,
+    cats = ("table<string, %s>"):format(of.cats), kinds = { table = true }, of = of,
+  }
+  function self.inspect(_, value, found, place, name)
+    if type(value) ~= "table" then return wrong(found, value, must, place, name) end
+    for key, item in pairs(value) do
+      if type(key) ~= "string" then return wrong(found, value, must, place, name) end
+      of:inspect(item, found, place, name and ("%s.%s"):format(name, key) or key)
+    end
+  end
+  return self
+end
+
+---One of several kinds; where the kinds of Lua values tell them apart, the message is that of the one meant.
+---@param ... specbench.shape
+---@return specbench.shape
+function shape.either(...)
+  local shapes, must, many, page, cats, kinds = { ... }, {}, {}, {}, {}, {}
+  for i, one in ipairs(shapes) do
+    must[i], many[i], page[i], cats[i] = one.must, one.many, one.page, one.cats
+    for kind in pairs(one.kinds) do kinds[kind] = true end
+  end
+  local self = kind_of_value {
+    must = table.concat(must, " or "), many = table.concat(many, " or "), page = table.concat(page, ", or "),
+    cats = table.concat(cats, "|"), kinds = kinds, alternatives = shapes,
+  }
+  function self.inspect(_, value, found, place, name)
+    local fitting = {}
+    for _, one in ipairs(shapes) do
+      if one.kinds[type(value)] then fitting[#fitting + 1] = one end
+    end
+    if #fitting == 1 then return fitting[1]:inspect(value, found, place, name) end
+    for _, one in ipairs(fitting) do
+      local own = { flaws = {}, missing = {} }
+      one:inspect(value, own, place, name)
+      if #own.flaws + #own.missing == 0 then return end
+    end
+    wrong(found, value, self.must, place, name)
+  end
+  return self
+end
+
+---@class specbench.shape.field
+---@field [1] string|integer name; an integer for a value that stands without one
+---@field [2] specbench.shape
+---@field [3] string? what it means, for the page
+---@field needed boolean?
+---@field default any where it is not given
+---@field otherwise string? for the page: what stands in where it is not given and that is no constant
+---@field unit string? "s", "ms"
+---@field flaw (fun(value: any): string?)? what else is wrong with a value of the right kind
+
+---@class specbench.shape.record: specbench.shape
+---@field title string
+---@field class string
+---@field fields specbench.shape.field[]
+local Record = setmetatable({}, { __index = Shape })
+Record.__index = Record
+
+---A table whose keys are known. The title stands in messages.
+---@param what { [1]: string, class: string, doc: string?, fields: specbench.shape.field[],
+---  flaw: (fun(value: table): string?)?, must: string?, many: string? } flaw: what is wrong with fields that are right
+---  one by one
+---@return specbench.shape.record
+function shape.record(what)
+  local self = setmetatable(kind_of_value {
+    must = what.must or "a table", many = what.many or "tables", page = "table", cats = what.class,
+    kinds = { table = true },
+  }, Record)
+  self.title, self.class, self.doc = what[1], what.class, what.doc
+  self.fields, self.flaw_of_all = what.fields, what.flaw
+  self.by_name, self.names = {}, {}
+  for _, field in ipairs(self.fields) do
+    self.by_name[field[1]] = field
+    if type(field[1]) == "string" then self.names[#self.names + 1] = field[1] end
+  end
+  table.sort(self.names)
+  return self
+end
+
+local function sorted_keys(value)
+  local keys = {}
+  for key in pairs(value) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b)
+    if math.type(a) and math.type(b) then return a < b end
+    return tostring(a) < tostring(b)
+  end)
+  return keys
+end
+
+function Record:inspect(value, found, place, name)
+  if type(value) ~= "table" then return wrong(found, value, self.must, place, name) end
+  local here, before = name and ("%s.%s"):format(place, name) or place, #found.flaws + #found.missing
+  for _, key in ipairs(sorted_keys(value)) do
+    if not self.by_name[key] then
+      found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, unknown.message("key", key, self.names))
+    end
+  end
+  for _, field in ipairs(self.fields) do
+    local key, item = field[1], value[field[1]]
+    if item == nil then
+      if field.needed then found.missing[#found.missing + 1] = { here, tostring(key), field[2].must } end
+    else
+      local count = #found.flaws + #found.missing
+      field[2]:inspect(item, found, here, type(key) == "string" and key or ("[%d]"):format(key))
+      local flaw = count == #found.flaws + #found.missing and field.flaw and field.flaw(item)
+      if flaw then found.flaws[#found.flaws + 1] = ("%s: %s: %s"):format(here, tostring(key), flaw) end
+    end
+  end
+  if self.flaw_of_all and #found.flaws + #found.missing == before then
+    local flaw = self.flaw_of_all(value)
+    if flaw then found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, flaw) end
+  end
+end
+
+-- "server: model is missing", or all that is missing with what each must be.
+local function missing_line(place, missing)
+  if #missing == 1 then return ("%s: %s is missing"):format(missing[1][1], missing[1][2]) end
+  local words = {}
+  for i, item in ipairs(missing) do
+    local path = item[1] == place and item[2] or ("%s.%s"):format(item[1]:sub(#place + 2), item[2])
+    words[i] = ("%s (%s)"):format(path, item[3])
+  end
+  return ("%s: missing: %s"):format(place, table.concat(words, ", "))
+end
+
+---Everything that is wrong with a value, a line each.
+---@param value any
+---@param place string? instead of the title
+---@return string[] flaws empty where it is sound
+function Record:flaws(value, place)
+  local found = { flaws = {}, missing = {} }
+  place = place or self.title
+  self:inspect(value, found, place)
+  if #found.missing > 0 then found.flaws[#found.flaws + 1] = missing_line(place, found.missing) end
+  return found.flaws
+end
+
+---Raises one line where the value is not as declared.
+---@param value any
+---@param level integer? as of error(), for the one who calls check; default 0: without a place in a file
+---@return table value
+function Record:check(value, level)
+  local flaw = self:flaws(value)[1]
+  if flaw then error(flaw, level and level > 0 and level + 1 or 0) end
+  return value
+end
+
+---Checks, and fills in the defaults.
+---@param value any
+---@param level integer? see check
+---@return table copy
+function Record:read(value, level)
+  self:check(value, level and level > 0 and level + 1 or 0)
+  local copy = {}
+  for _, field in ipairs(self.fields) do copy[field[1]] = field.default end
+  for key, item in pairs(value) do copy[key] = item end
+  return copy
+end
+
+return shape
