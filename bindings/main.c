@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/dial.h"
 #include "paths.h"
 #include "proc/supervisor.h"
 #include "sim/main.h"
@@ -74,7 +75,8 @@ static void preload(lua_State *L)
   lua_pop(L, 1);
 }
 
-/* require looks into scripts/ first, then beside the script, then where Lua always looks. */
+/* require looks into scripts/ first, then beside the script, then where Lua always looks. C modules: first where a
+   release has its own. */
 static void set_package_path(lua_State *L, const application *app, const char *script)
 {
   const char *slash = strrchr(script, '/');
@@ -86,7 +88,12 @@ static void set_package_path(lua_State *L, const application *app, const char *s
   lua_pushvalue(L, -4);
   lua_concat(L, 4);
   lua_setfield(L, -3, "path");
-  lua_pop(L, 2);
+  lua_pop(L, 1);
+  lua_pushfstring(L, "%s/../lib/specbench/?.so;", app->paths.folder);
+  lua_getfield(L, -2, "cpath");
+  lua_concat(L, 2);
+  lua_setfield(L, -2, "cpath");
+  lua_pop(L, 1);
 }
 
 /* The global `arg`, as the stand-alone interpreter sets it, and the module sb.environment. */
@@ -241,7 +248,8 @@ static int run(application *app, int argc, char **argv)
   if (argc < 2)
     return usage(stderr, EXIT_USAGE);
   if (!strcmp(argv[1], "--version")) {
-    puts("specbench " SPECBENCH_VERSION);
+    printf("specbench " SPECBENCH_VERSION "\n%s, libuv/%s, %s\n", LUA_RELEASE, uv_version_string(),
+           sb_dialer_library());
     return EXIT_SUCCESS;
   }
   char script[PATH_MAX + 64];

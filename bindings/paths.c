@@ -25,13 +25,14 @@ bool sbl_paths_find(sbl_paths *paths)
   if (n < 0)
     return false;
   paths->executable[n] = '\0';
+  snprintf(paths->folder, sizeof paths->folder, "%s", paths->executable);
+  *strrchr(paths->folder, '/') = '\0';
   const char *given = getenv("SPECBENCH_HOME");
   if (given && *given)
     return try_home(paths, "%s", given);
 
   char folder[PATH_MAX];
-  snprintf(folder, sizeof folder, "%s", paths->executable);
-  *strrchr(folder, '/') = '\0';
+  snprintf(folder, sizeof folder, "%s", paths->folder);
   if (try_home(paths, "%s/../share/specbench", folder)) /* installed */
     return true;
   for (char *slash; *folder; *slash = '\0') { /* a build folder somewhere inside the checkout */

@@ -80,6 +80,8 @@ needs_to_test() {
   need procps command -v ps
   need openssl command -v openssl
   need groff-base command -v groff
+  # A system of its own for the release's test: only where all tests must run.
+  [ -z "${CI:-}" ] || need debootstrap command -v debootstrap
 }
 
 needs_valgrind() {

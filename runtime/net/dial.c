@@ -200,6 +200,11 @@ static void init_global(void)
   global = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+const char *sb_dialer_library(void)
+{
+  return curl_version();
+}
+
 sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err)
 {
   static uv_once_t once = UV_ONCE_INIT; /* every loop has a dialer, and loops have threads */

@@ -19,6 +19,9 @@ typedef struct sb_dial sb_dial; /* one attempt; and later the connection, where 
 
 sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err);
 
+/* libcurl and what it stands on: "libcurl/7.88.1 OpenSSL/3.0.15 ...". Static text. */
+const char *sb_dialer_library(void);
+
 /* After every dial was closed. Memory goes in libuv's close callbacks. */
 void sb_dialer_free(sb_dialer *dialer);
 
