@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "net/connection.h"
+#include "net/http1.h"
 #include "net/response.h"
 #include "net/url.h"
 
@@ -237,18 +238,6 @@ void sb_http_free(sb_http *http)
   uv_close((uv_handle_t *)&http->watch, on_watch_closed);
 }
 
-static bool is_token(const char *text)
-{
-  size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~");
-  return size && !text[size];
-}
-
-static bool names_header(const char *line, const char *name)
-{
-  size_t size = strlen(name);
-  return !strncasecmp(line, name, size) && line[size] == ':';
-}
-
 static void put_header(sb_strbuf *head, const char *name, const char *value)
 {
   sb_strbuf_puts(head, name);
@@ -267,11 +256,12 @@ static int write_head(sb_strbuf *head, const char *method, const sb_url *url, co
   put_header(head, url->target, " HTTP/1.1");
   for (const char *const *h = call->headers; h && *h; h++) {
     const char *colon = strchr(*h, ':');
-    if (!colon || colon == *h || strpbrk(*h, "\r\n"))
+    sb_http1_span name = { *h, colon ? (size_t)(colon - *h) : 0 };
+    if (!name.size || strpbrk(*h, "\r\n"))
       return sb_err_set(err, SB_EINVAL, "a header is one line \"Name: value\", not: %.100s", *h);
-    own_host = own_host || names_header(*h, "Host");
-    own_accept = own_accept || names_header(*h, "Accept");
-    own_credentials = own_credentials || names_header(*h, "Authorization");
+    own_host = own_host || sb_http1_is(name, "Host");
+    own_accept = own_accept || sb_http1_is(name, "Accept");
+    own_credentials = own_credentials || sb_http1_is(name, "Authorization");
     put_header(head, *h, "");
   }
   if (!own_host)
@@ -302,7 +292,7 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
 {
   const char *method = call->method ? call->method : call->body ? "POST" : "GET";
   sb_url url;
-  if (!is_token(method)) {
+  if (!sb_http1_is_token((sb_http1_span){ method, strlen(method) })) {
     sb_err_set(err, SB_EINVAL, "not an HTTP method: %.100s", method);
     return NULL;
   }

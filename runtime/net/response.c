@@ -1,13 +1,9 @@
 #include "net/response.h"
 
 #include <string.h>
-#include <strings.h>
 
-/* A part of a line. */
-typedef struct span {
-  const char *data;
-  size_t size;
-} span;
+/* Far more than anybody sends, and it leaves room to count in 64 bits. */
+static const uint64_t MAX_LENGTH = UINT64_MAX / 4;
 
 static void refuse(sb_response *r, const char *reason)
 {
@@ -17,79 +13,37 @@ static void refuse(sb_response *r, const char *reason)
 
 void sb_response_reset(sb_response *response, bool to_head)
 {
-  sb_strbuf line = response->line;
-  sb_strbuf_clear(&line);
-  *response = (sb_response){ .to_head = to_head, .line = line };
+  sb_http1_lines lines = response->lines;
+  sb_http1_lines_reset(&lines);
+  *response = (sb_response){ .to_head = to_head, .lines = lines };
 }
 
 void sb_response_deinit(sb_response *response)
 {
-  sb_strbuf_deinit(&response->line);
-}
-
-static bool is_digit(char c)
-{
-  return c >= '0' && c <= '9';
-}
-
-static bool is_blank(char c)
-{
-  return c == ' ' || c == '\t';
-}
-
-static span trim(span s)
-{
-  while (s.size && is_blank(s.data[0])) {
-    s.data++;
-    s.size--;
-  }
-  while (s.size && is_blank(s.data[s.size - 1]))
-    s.size--;
-  return s;
-}
-
-static bool is(span s, const char *word)
-{
-  return s.size == strlen(word) && !strncasecmp(s.data, word, s.size);
+  sb_http1_lines_deinit(&response->lines);
 }
 
 /* "HTTP/1.x NNN", and a reason phrase or not. */
-static void status_line(sb_response *r, span line)
+static void status_line(sb_response *r, sb_http1_span line)
 {
   const char *p = line.data;
+  uint64_t status;
   bool sound = line.size >= 12 && !memcmp(p, "HTTP/1.", 7) && (p[7] == '0' || p[7] == '1') && p[8] == ' ' &&
-               p[9] >= '1' && p[9] <= '9' && is_digit(p[10]) && is_digit(p[11]) &&
+               sb_http1_length((sb_http1_span){ p + 9, 3 }, &status) && status >= 100 &&
                (line.size == 12 || p[12] == ' ');
   if (!sound) {
     refuse(r, "the answer does not begin with an HTTP/1.1 status line");
     return;
   }
   r->minor = p[7] - '0';
-  r->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
+  r->status = (int)status;
   r->state = SB_RESPONSE_HEADERS;
 }
 
-static bool is_token(span name)
-{
-  static const char others[] = "!#$%&'*+-.^_`|~";
-  for (size_t i = 0; i < name.size; i++) {
-    char c = name.data[i];
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && !is_digit(c) && (!c || !strchr(others, c)))
-      return false;
-  }
-  return name.size > 0;
-}
-
-static void content_length(sb_response *r, span value)
+static void content_length(sb_response *r, sb_http1_span value)
 {
   uint64_t length = 0;
-  bool sound = value.size > 0 && value.size <= 18; /* far below what 64 bits hold */
-  for (size_t i = 0; i < value.size && sound; i++) {
-    sound = is_digit(value.data[i]);
-    length = length * 10 + (uint64_t)(value.data[i] - '0');
-  }
-  if (!sound)
+  if (!sb_http1_length(value, &length) || length > MAX_LENGTH)
     refuse(r, "Content-Length is not a number");
   else if (r->has_length && r->remaining != length)
     refuse(r, "two Content-Lengths differ");
@@ -97,40 +51,24 @@ static void content_length(sb_response *r, span value)
   r->remaining = length;
 }
 
-static void connection_options(sb_response *r, span list)
+static void header(sb_response *r, sb_http1_span line)
 {
-  while (list.size) {
-    const char *comma = memchr(list.data, ',', list.size);
-    size_t size = comma ? (size_t)(comma - list.data) : list.size;
-    span option = trim((span){ list.data, size });
-    r->close = r->close || is(option, "close");
-    r->keep = r->keep || is(option, "keep-alive");
-    size += comma != NULL;
-    list.data += size;
-    list.size -= size;
-  }
-}
-
-static void header(sb_response *r, span line)
-{
-  const char *colon = memchr(line.data, ':', line.size);
-  span name = { line.data, colon ? (size_t)(colon - line.data) : 0 };
-  if (!is_token(name) || memchr(line.data, '\0', line.size)) {
+  sb_http1_span name, value;
+  if (!sb_http1_field(line, false, &name, &value)) {
     refuse(r, "a header of the answer is not 'Name: value'");
     return;
   }
   if (r->state == SB_RESPONSE_TRAILERS)
     return;
-  span value = trim((span){ colon + 1, line.size - name.size - 1 });
-  if (is(name, "Content-Length")) {
+  if (sb_http1_is(name, "Content-Length")) {
     content_length(r, value);
-  } else if (is(name, "Transfer-Encoding")) {
-    if (r->chunked || !is(value, "chunked"))
+  } else if (sb_http1_is(name, "Transfer-Encoding")) {
+    if (r->chunked || !sb_http1_is(value, "chunked"))
       refuse(r, "the only transfer coding understood is chunked");
     r->chunked = true;
-  } else if (is(name, "Connection")) {
-    connection_options(r, value);
-  } else if (is(name, "Content-Type")) {
+  } else if (sb_http1_is(name, "Connection")) {
+    sb_http1_connection_field(&r->persistence, value);
+  } else if (sb_http1_is(name, "Content-Type")) {
     size_t size = value.size < sizeof r->content_type ? value.size : sizeof r->content_type - 1;
     memcpy(r->content_type, value.data, size);
     r->content_type[size] = '\0';
@@ -148,116 +86,95 @@ static void begin_body(sb_response *r)
     r->begun = true;
     r->head_size = head_size; /* so that interim answers cannot go on for ever */
   } else if (r->to_head || r->status == 204 || r->status == 304) {
-    r->keep_alive = !r->close && (r->minor == 1 || r->keep);
+    r->keep_alive = sb_http1_persists(&r->persistence, r->minor);
     r->state = SB_RESPONSE_COMPLETE;
   } else {
     bool known = r->chunked || r->has_length;
     /* both at once, or chunks in HTTP/1.0, is how answers are smuggled: read, but trusted no further */
     bool odd = r->chunked && (r->has_length || r->minor == 0);
-    r->keep_alive = known && !odd && !r->close && (r->minor == 1 || r->keep);
+    r->keep_alive = known && !odd && sb_http1_persists(&r->persistence, r->minor);
     if (!known)
       r->remaining = UINT64_MAX;
-    r->state = r->chunked ? SB_RESPONSE_CHUNK_SIZE : r->remaining ? SB_RESPONSE_BODY : SB_RESPONSE_COMPLETE;
+    r->state = r->chunked ? SB_RESPONSE_CHUNKS : r->remaining ? SB_RESPONSE_BODY : SB_RESPONSE_COMPLETE;
   }
 }
 
-static int hex_digit(char c)
+static void take_line(sb_response *r, sb_http1_span line)
 {
-  if (is_digit(c))
-    return c - '0';
-  c = (char)(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static void chunk_size(sb_response *r, span line)
-{
-  uint64_t value = 0;
-  size_t digits = 0;
-  int digit;
-  while (digits < line.size && digits < 16 && (digit = hex_digit(line.data[digits])) >= 0) {
-    value = value << 4 | (uint64_t)digit;
-    digits++;
-  }
-  span rest = trim((span){ line.data + digits, line.size - digits });
-  if (!digits || digits == 16 || (rest.size && rest.data[0] != ';')) {
-    refuse(r, "a chunk's size is not a hexadecimal number");
-    return;
-  }
-  r->remaining = value;
-  r->head_size = 0; /* of the trailers from here on */
-  r->state = value ? SB_RESPONSE_CHUNK : SB_RESPONSE_TRAILERS;
-}
-
-static void take_line(sb_response *r, span line)
-{
-  switch (r->state) {
-  case SB_RESPONSE_STATUS_LINE: status_line(r, line); return;
-  case SB_RESPONSE_CHUNK_SIZE: chunk_size(r, line); return;
-  case SB_RESPONSE_CHUNK_END:
-    if (line.size)
-      refuse(r, "a chunk is longer than its size says");
-    else
-      r->state = SB_RESPONSE_CHUNK_SIZE;
-    return;
-  default: /* headers, trailers */
-    if (line.size)
-      header(r, line);
-    else if (r->state == SB_RESPONSE_HEADERS)
-      begin_body(r);
-    else
-      r->state = SB_RESPONSE_COMPLETE;
-    return;
-  }
-}
-
-/* Handles the line that begins at p, or keeps its beginning where the end is not there yet. Returns what
- * follows. */
-static char *read_line(sb_response *r, char *p, char *end)
-{
-  char *newline = memchr(p, '\n', (size_t)(end - p));
-  size_t size = (size_t)((newline ? newline : end) - p);
-  if (r->line.size + size > SB_RESPONSE_MAX_LINE) {
-    refuse(r, "a line of the answer's framing is too long");
-    return end;
-  }
-  if (!newline || r->line.size)
-    sb_strbuf_append(&r->line, p, size);
-  if (!newline)
-    return end;
-  span line = r->line.size ? (span){ r->line.data, r->line.size } : (span){ p, size };
-  r->head_size += line.size + 1;
-  if (line.size && line.data[line.size - 1] == '\r')
-    line.size--;
+  r->head_size += line.size + 2;
   if (r->head_size > SB_RESPONSE_MAX_HEAD)
     refuse(r, "the answer's headers are too large");
+  else if (r->state == SB_RESPONSE_STATUS_LINE)
+    status_line(r, line);
+  else if (line.size)
+    header(r, line);
+  else if (r->state == SB_RESPONSE_HEADERS)
+    begin_body(r);
   else
+    r->state = SB_RESPONSE_COMPLETE;
+}
+
+static size_t feed_line(sb_response *r, const char *data, size_t size)
+{
+  size_t used;
+  sb_http1_span line;
+  sb_http1_line got = sb_http1_read_line(&r->lines, data, size, &used, &line);
+  if (got == SB_HTTP1_LINE)
     take_line(r, line);
-  sb_strbuf_clear(&r->line);
-  return newline + 1;
+  else if (got == SB_HTTP1_TOO_LONG)
+    refuse(r, "a line of the answer's framing is too long");
+  return used;
+}
+
+static size_t feed_chunks(sb_response *r, const char *data, size_t size, sb_http1_span *piece)
+{
+  size_t used = sb_http1_chunks_feed(&r->chunks, data, size, piece);
+  if (r->chunks.state == SB_HTTP1_CHUNKS_REFUSED) {
+    refuse(r, r->chunks.reason);
+  } else if (r->chunks.state == SB_HTTP1_CHUNKS_END) {
+    r->head_size = 0; /* of the trailers from here on */
+    r->state = SB_RESPONSE_TRAILERS;
+  }
+  return used;
+}
+
+static size_t feed_body(sb_response *r, const char *data, size_t size, sb_http1_span *piece)
+{
+  size_t take = size < r->remaining ? size : (size_t)r->remaining;
+  *piece = (sb_http1_span){ data, take };
+  r->remaining -= take;
+  if (!r->remaining)
+    r->state = SB_RESPONSE_COMPLETE;
+  return take;
+}
+
+/* Moves a piece of the body to the end of what is there of it. */
+static void join(sb_response_body *body, char *data, size_t size)
+{
+  if (!body->size)
+    body->data = data;
+  else
+    memmove(body->data + body->size, data, size);
+  body->size += size;
 }
 
 size_t sb_response_feed(sb_response *response, char *data, size_t size, sb_response_body *body)
 {
-  char *p = data, *end = data + size;
+  size_t at = 0;
   *body = (sb_response_body){ 0 };
   response->begun = response->begun || size > 0;
-  while (p < end && response->state < SB_RESPONSE_COMPLETE) {
-    if (response->state != SB_RESPONSE_BODY && response->state != SB_RESPONSE_CHUNK) {
-      p = read_line(response, p, end);
-      continue;
-    }
-    size_t take = (size_t)(end - p) < response->remaining ? (size_t)(end - p) : (size_t)response->remaining;
-    if (!body->data)
-      body->data = p;
+  while (at < size && response->state < SB_RESPONSE_COMPLETE) {
+    sb_http1_span piece = { 0 };
+    if (response->state == SB_RESPONSE_CHUNKS)
+      at += feed_chunks(response, data + at, size - at, &piece);
+    else if (response->state == SB_RESPONSE_BODY)
+      at += feed_body(response, data + at, size - at, &piece);
     else
-      memmove(body->data + body->size, p, take);
-    body->size += take;
-    p += take;
-    response->remaining -= take;
-    if (!response->remaining)
-      response->state = response->state == SB_RESPONSE_BODY ? SB_RESPONSE_COMPLETE : SB_RESPONSE_CHUNK_END;
+      at += feed_line(response, data + at, size - at);
+    if (piece.size)
+      join(body, data + (piece.data - data), piece.size);
   }
-  return (size_t)(p - data);
+  return at;
 }
 
 void sb_response_end(sb_response *response)

@@ -5,17 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/strbuf.h"
+#include "net/http1.h"
 
-/* An incremental HTTP/1.1 response parser (RFC 9112): bytes in, status and body out; no sockets. Feeding an
- * answer in any pieces gives the same result.
+/* An incremental HTTP/1.1 response parser: bytes in, status and body out; no sockets. Feeding an answer in any
+ * pieces gives the same result.
  *
- * Interim answers (1xx) and trailers are read over. Lines may end in LF alone, as the RFC lets a recipient
- * accept; otherwise what is doubtful is refused instead of guessed at: other status lines, folded headers,
- * names that are no token, differing Content-Lengths, transfer codings other than "chunked", 101. */
+ * Interim answers (1xx) and trailers are read over. What is doubtful is refused instead of guessed at: other
+ * status lines, folded headers, names that are no token, differing Content-Lengths, transfer codings other than
+ * "chunked", 101. */
 
 enum {
-  SB_RESPONSE_MAX_LINE = 32 * 1024,
   SB_RESPONSE_MAX_HEAD = 128 * 1024 /* status lines and headers, interim answers included; or trailers */
 };
 
@@ -23,9 +22,7 @@ typedef enum sb_response_state {
   SB_RESPONSE_STATUS_LINE,
   SB_RESPONSE_HEADERS,
   SB_RESPONSE_BODY,        /* of known length, or until the connection ends */
-  SB_RESPONSE_CHUNK,       /* the bytes of a chunk */
-  SB_RESPONSE_CHUNK_SIZE,
-  SB_RESPONSE_CHUNK_END,
+  SB_RESPONSE_CHUNKS,
   SB_RESPONSE_TRAILERS,
   SB_RESPONSE_COMPLETE,
   SB_RESPONSE_REFUSED      /* reason says why; the connection is of no further use */
@@ -39,11 +36,13 @@ typedef struct sb_response {
   bool begun;              /* a byte has come */
   char content_type[128];  /* cut where it is longer; empty where there is none */
   const char *reason;      /* of a refusal: one line, static */
-  bool to_head, chunked, has_length, close, keep; /* how the answer is framed; internal */
+  bool to_head, chunked, has_length; /* how the answer is framed; internal */
   int minor;               /* of the version HTTP/1.x */
-  uint64_t remaining;      /* bytes of the body or of the chunk */
+  uint64_t remaining;      /* bytes of a body that is not in chunks */
   size_t head_size;
-  sb_strbuf line;          /* the part of a line that came without its end */
+  sb_http1_persistence persistence;
+  sb_http1_lines lines;
+  sb_http1_chunks chunks;
 } sb_response;
 
 /* A stretch of the body. */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "sim/api.h"
-#include "sim/httpd_parser.h"
+#include "net/httpd_parser.h"
 #include "sim/profile.h"
 
 /* From an HTTP request to what the engine is asked for: the body, our own headers (X-Prompt-Tokens: N

@@ -8,7 +8,7 @@
 #include "base/strbuf.h"
 #include "sim/driver.h"
 #include "sim/faults.h"
-#include "sim/httpd.h"
+#include "net/httpd.h"
 #include "sim/profile.h"
 
 /* The completions under way: takes HTTP requests into the engine, writes the engine's events to their

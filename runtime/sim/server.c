@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "sim/api.h"
 #include "sim/completions.h"
-#include "sim/httpd.h"
+#include "net/httpd.h"
 
 #ifndef SB_VERSION
 #error "SB_VERSION must be defined by the build"

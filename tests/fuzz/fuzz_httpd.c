@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/httpd_parser.h"
+#include "net/httpd_parser.h"
 
 /* Bytes as one connection's requests: fed at once and byte by byte, the parser must say the same. */
 

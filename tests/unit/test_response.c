@@ -181,7 +181,7 @@ static void what_is_doubtful_is_refused(void **state)
     REFUSED(CHUNKED_HEAD "x\r\n", "", "hexadecimal"),
     REFUSED(CHUNKED_HEAD "\r\n", "", "hexadecimal"),
     REFUSED(CHUNKED_HEAD "5 5\r\nhello", "", "hexadecimal"),
-    REFUSED(CHUNKED_HEAD "1000000000000000\r\n", "", "hexadecimal"),
+    REFUSED(CHUNKED_HEAD "1000000000000000\r\n", "", "too large"),
     REFUSED(CHUNKED_HEAD "3\r\nhello\r\n0\r\n\r\n", "hel", "longer"),
     REFUSED(CHUNKED_HEAD "0\r\nno trailer\r\n\r\n", "", "Name: value"),
   };
@@ -253,7 +253,7 @@ static void a_head_without_end_is_refused(void **state)
   reading r = { 0 };
   sb_response_reset(&r.response, false);
   feed(&r, OK, strlen(OK));
-  feed_lines(&r, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", SB_RESPONSE_MAX_LINE / 32 + 1);
+  feed_lines(&r, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", SB_HTTP1_MAX_LINE / 32 + 1);
   assert_int_equal(r.response.state, SB_RESPONSE_REFUSED);
   assert_non_null(strstr(r.response.reason, "too long"));
   static const char *const lines[] = { "X-Header: xxxxxxxxxxxxxxxxxxxx\r\n",

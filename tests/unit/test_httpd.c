@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "sim/httpd.h"
+#include "net/httpd.h"
 
 /* The server, its client in the same thread: bytes are sent, then the loop runs until the answer is there. */
 

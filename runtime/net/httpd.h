@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "sim/httpd_parser.h"
+#include "net/httpd_parser.h"
 
 /* A small HTTP/1.1 server on a libuv loop: keep-alive, pipelining (requests of a connection are answered one
  * after another), Expect: 100-continue, chunked bodies out. Everything happens on the loop's thread. The

@@ -1,4 +1,4 @@
-#include "sim/httpd.h"
+#include "net/httpd.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
