@@ -1,8 +1,10 @@
 -- Yesterday's results folders stay readable and say the same, and the three rounds plan the same cells.
 --
 -- tests/cli/stored/roundN are folders that specbench wrote when cell.json had format 1 (round 1 with three repeats,
--- rounds 2 and 3 with one, all on the simulator); golden/ holds what `report` and `plan` said then. Where something
--- is meant to change, SPECBENCH_WRITE_GOLDEN=1 writes golden/ anew: read its diff before you commit it.
+-- rounds 2 and 3 with one, all on the simulator), stored/rounds/ the round files that they were written from: what
+-- users have copied and changed. golden/ holds what `report` and `plan` say of them, and `plan` of the rounds as they
+-- are now. Where something is meant to change, SPECBENCH_WRITE_GOLDEN=1 writes golden/ anew: read its diff before you
+-- commit it. Cells of stored/rounds/ keep their ids for good, or what users have measured is measured again.
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
@@ -111,9 +113,9 @@ describe("a stored folder's report", function()
 end)
 
 describe("a stored folder", function()
-  it("goes on: what it holds is done", function()
+  it("goes on with the round file that it was written from: what it holds is done", function()
     assert(os.execute(("cp -r %s %s"):format(quote(STORED .. "/round1"), quote(w.folder))))
-    local result = w:run("run " .. quote(environment.home .. "/rounds/round1.lua")
+    local result = w:run(("run %s/rounds/round1.lua"):format(quote(STORED))
       .. " --quick --only method=none,draft,eagle --only k=1 "
       .. "--only model=qwen2.5-7b,llama-3-8b --only task=qa --only concurrency=4 --repeats 3 --speed 20 --no-pictures "
       .. "--no-text --out round1")
@@ -122,25 +124,25 @@ describe("a stored folder", function()
   end)
 end)
 
-describe("the plan of", function()
-  for number = 1, 3 do
-    local round = "round" .. number
-    local function plans_as_it_did(arguments, golden)
-      local result = w:run(("plan %s --cells --show-argv %s"):format(round, arguments))
+for golden, folder in pairs { plan = environment.home .. "/rounds", ["old-plan"] = STORED .. "/rounds" } do
+  describe(golden == "plan" and "the plan of a round" or "the plan of a round that a user has copied", function()
+    local function is_golden(round, arguments, name)
+      local result = w:run(("plan %s/%s.lua --cells --show-argv %s"):format(quote(folder), round, arguments))
       assert.equal(0, result.status, result.err)
-      check(golden, result.out)
+      check(("%s/%s.gz"):format(golden, name), result.out)
     end
 
-    it(round .. " is as it was", function() plans_as_it_did("", ("plan/%s.gz"):format(round)) end)
+    for number = 1, 3 do
+      local round = "round" .. number
+      it("is as it was, " .. round, function() is_golden(round, "", round) end)
 
-    it(round .. " is as it was with --quick and repeats", function()
-      plans_as_it_did("--quick --repeats 2 --at-once 1", ("plan/%s-quick.gz"):format(round))
+      it(("is as it was, %s with --quick and repeats"):format(round), function()
+        is_golden(round, "--quick --repeats 2 --at-once 1", round .. "-quick")
+      end)
+    end
+
+    it("is as it was, round1 at request rates", function()
+      is_golden("round1", "--quick --set qps=0,2 --set lookup=0,4 --baseline as-published", "round1-rates")
     end)
-  end
-
-  it("round1 is as it was at request rates", function()
-    local result = w:run "plan round1 --quick --cells --set qps=0,2 --set lookup=0,4 --baseline as-published"
-    assert.equal(0, result.status, result.err)
-    check("plan/round1-rates.gz", result.out)
   end)
-end)
+end

@@ -1,0 +1,126 @@
+-- Round 2: does speculative decoding hold up with long contexts, larger targets and quantised ones?
+-- Six sizes of Qwen2.5-Instruct, each alone and with a 0.5B draft (k = 3); three tasks: long in and short
+-- out (news2highlight), short in and long out (highlight2news), as long out as in (polish).
+--
+--   specbench run rounds/round2.lua --quick                        a small version on the simulator
+--   specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets DIR
+--   specbench run rounds/round2.lua --set concurrency=1,4 --only task=polish
+--
+-- my_models.lua says where the models are: return { ["qwen2.5-7b"] = "/models/Qwen2.5-7B-Instruct", ... }
+
+local bench = require "specbench"
+local data = require "specbench.dataset"
+
+-- folder: the name in the results; gpus: tensor parallelism (64 heads do not divide by 3, so 72B takes 4)
+local models = {
+  ["qwen2.5-7b"]       = { folder = "7B" },
+  ["qwen2.5-7b-int4"]  = { folder = "7B-int4", quantization = "awq" },
+  ["qwen2.5-14b"]      = { folder = "14B" },
+  ["qwen2.5-14b-int4"] = { folder = "14B-int4", quantization = "awq" },
+  ["qwen2.5-72b"]      = { folder = "72B", gpus = 4 },
+  ["qwen2.5-72b-int4"] = { folder = "72B-int4", quantization = "awq" },
+}
+
+local tasks = {
+  news2highlight = {
+    folder = "News2HighLight", dataset = "cnn_dailymail_news", instruction = "news2highlight",
+    file = "cnn_dailymail_", contexts = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" },
+    limits = function(_, context)
+      local longest = { ["0.25k"] = 64, ["0.5k"] = 64, ["1k"] = 128, ["2k"] = 128, ["4k"] = 256, ["8k"] = 512 }
+      return { max_tokens = longest[context] }
+    end,
+  },
+  highlight2news = {
+    folder = "HighLight2News", dataset = "cnn_dailymail_highlights", instruction = "highlight2news",
+    file = "cnn_dailymail_highlights_", contexts = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" },
+    -- prompt and answer together fill the context
+    limits = function(prompt, context)
+      local shortest = math.max(1, data.length_label(context) - prompt.tokens)
+      return { min_tokens = shortest, max_tokens = shortest + 50 }
+    end,
+  },
+  polish = {
+    folder = "THUCNews", dataset = "thucnews", instruction = "polish",
+    file = "thucnews_", contexts = { "0.125k", "0.25k", "0.5k", "1k", "2k", "4k" },
+    -- the answer is as long as the text, so the context it reaches is twice the file's length
+    limits = function(prompt, context)
+      return { min_tokens = 10, max_tokens = math.max(10, 2 * data.length_label(context) - prompt.tokens + 100) }
+    end,
+    label = { ["0.125k"] = "0.25k", ["0.25k"] = "0.5k", ["0.5k"] = "1k", ["1k"] = "2k", ["2k"] = "4k", ["4k"] = "8k" },
+  },
+}
+
+local function has(list, value)
+  for _, item in ipairs(list) do
+    if item == value then return true end
+  end
+end
+
+return bench.round {
+  name = "round2",
+  title = "Round 2",
+
+  axes = { -- the outermost first: it changes slowest
+    { "model", { "qwen2.5-7b", "qwen2.5-7b-int4", "qwen2.5-14b", "qwen2.5-14b-int4", "qwen2.5-72b",
+                 "qwen2.5-72b-int4" } },
+    { "method", { "none", "draft" } },
+    { "task", { "news2highlight", "highlight2news", "polish" } },
+    { "context", { "0.125k", "0.25k", "0.5k", "1k", "2k", "4k", "8k" } },
+    { "concurrency", { 1, 4, 8, 12 } },
+  },
+  where = function(c) return has(tasks[c.task].contexts, c.context) end,
+
+  -- each cell is compared with the same cell without speculation
+  baseline = { method = "none" },
+
+  quick = {
+    axes = { model = { "qwen2.5-7b", "qwen2.5-7b-int4" }, context = { "0.25k", "0.5k", "1k" } },
+    prompts = 12,
+  },
+
+  server = function(c)
+    local model = models[c.model]
+    return {
+      model = c.model,
+      draft = c.method == "draft" and "qwen2.5-0.5b" or nil,
+      method = c.method,
+      k = c.method == "draft" and 3 or nil,
+      dtype = model.quantization and "float16" or "bfloat16",
+      quantization = model.quantization,
+      tensor_parallel = model.gpus or 1,
+      gpu_memory_utilization = 0.9,
+      async_scheduling = false, -- a draft model forces it on vLLM: the baseline must not differ in it
+    }
+  end,
+
+  workload = function(c)
+    local task = tasks[c.task]
+    return {
+      task = c.task,
+      prompts = assert(data.prompts {
+        dataset = task.dataset, subset = c.context, instruction = task.instruction, seed = c.seed,
+        count = c.prompts or (data.length_label(c.context) >= 4000 and 48 or 96),
+      }),
+      limits = function(prompt) return task.limits(prompt, c.context) end,
+    }
+  end,
+
+  -- where a cell's row goes in the reference system's folders, and how it spells things
+  reference = function(c)
+    local task = tasks[c.task]
+    local label = task.label and task.label[c.context] or c.context
+    return {
+      method = models[c.model].folder .. (c.method == "none" and "-nospec" or ""),
+      folder = task.folder, task = task.dataset == "thucnews" and "THUCNews" or task.dataset,
+      subtask = task.file .. c.context,
+      num_spec_tokens = c.method == "draft" and 3 or -1,
+      context = c.context, labels = { context = label },
+    }
+  end,
+
+  report = {
+    heatmap = { x = "context", y = "concurrency", x_title = "context length (tokens)",
+                y_title = "max concurrency", per = { "model", "task" }, label_title = "prompt + answer" },
+    maximum_keys = { "context" },
+  },
+}
