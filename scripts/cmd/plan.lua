@@ -2,6 +2,7 @@
 
 local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
+local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local secrets = require "specbench.base.secrets"
@@ -89,7 +90,7 @@ function self.run(options, positionals)
   })
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
-  for _, line in ipairs(plan.order_lines(the_plan)) do io.stdout:write(line, "\n") end
+  for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   if options.rule then
     io.stdout:write(("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d\n")
       :format(options.repeats, options["until"], options.rule.cap))
@@ -99,11 +100,11 @@ function self.run(options, positionals)
   for _, reason in ipairs(tables.keys(reasons)) do
     io.stdout:write(("Left out: %d cells: %s\n"):format(reasons[reason], reason))
   end
-  local guess = plan.guess(the_plan)
+  local guess = plan_text.guess(the_plan)
   if guess then io.stdout:write("Note: ", guess, "\n") end
   local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
   if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
-  local thin = plan.thin(the_plan)
+  local thin = plan_text.thin(the_plan)
   if thin then io.stdout:write("Warning: ", thin, "\n") end
   for _, job in ipairs(the_plan.jobs) do
     local warning = job.workload.prompts.warning

@@ -3,6 +3,7 @@
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local plan = require "specbench.experiment.plan"
+local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
@@ -60,8 +61,8 @@ local function announce(the_plan, the_store)
   if pending == 0 then return end
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
     the_plan.engine.name, progress.duration(seconds), the_store.folder))
-  for _, line in ipairs(plan.order_lines(the_plan)) do io.stderr:write(line, "\n") end
-  local guess = plan.guess(the_plan)
+  for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stderr:write(line, "\n") end
+  local guess = plan_text.guess(the_plan)
   if guess then io.stderr:write("Note: ", guess, "\n") end
 end
 

@@ -3,7 +3,7 @@
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local measure = require "sb.measure"
-local round = require "specbench.experiment.round"
+local grid = require "specbench.experiment.grid"
 local store = require "specbench.results.store"
 
 local self = {
@@ -27,18 +27,18 @@ local self = {
 
 -- The finished cells of a results folder that --only leaves, in the order of their names.
 local function chosen(the_store, settings)
-  local grid, found = { name = the_store.about.round, axes = the_store.about.axes }, {}
-  round.only(grid, settings)
+  local shown, found = { name = the_store.about.round, axes = the_store.about.axes }, {}
+  grid.only(shown, settings)
   for _, cell in ipairs(the_store:cells()) do
     local fits = true
-    for _, axis in ipairs(grid.axes) do
+    for _, axis in ipairs(shown.axes) do
       local named, has = false, false
       for _, setting in ipairs(settings) do named = named or setting:match "^[^=]+" == axis.name end
       for _, value in ipairs(axis.values) do has = has or value == cell.coordinates[axis.name] end
       fits = fits and (has or not named)
     end
     local place = setmetatable({ repetition = cell.repetition }, { __index = cell.coordinates })
-    if fits then found[#found + 1] = { cell = cell, name = round.describe(grid, place) } end
+    if fits then found[#found + 1] = { cell = cell, name = grid.describe(shown, place) } end
   end
   table.sort(found, function(a, b) return a.name < b.name end)
   return found

@@ -1,13 +1,14 @@
 -- What a round or a script of the user's starts from: local bench = require "specbench"
 
 local round = require "specbench.experiment.round"
+local round_file = require "specbench.experiment.round_file"
 local server = require "specbench.server"
 local task = require "specbench.task"
 
 local bench = {
   round = round.new,
-  server = setmetatable({ start = round.not_while_loading(server.start) }, { __index = server }),
-  load = round.not_while_loading(require("specbench.client").load),
+  server = setmetatable({ start = round_file.not_while_loading(server.start) }, { __index = server }),
+  load = round_file.not_while_loading(require("specbench.client").load),
   http = require "specbench.http",
   task = task,
   rng = require "sb.rng",
@@ -19,7 +20,7 @@ local bench = {
 
 ---Runs f as the script's body and waits for it; errors end the script with their traceback.
 ---@param f function
-bench.main = round.not_while_loading(function(f)
+bench.main = round_file.not_while_loading(function(f)
   return f(table.unpack(arg or {}))
 end)
 

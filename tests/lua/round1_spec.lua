@@ -5,6 +5,9 @@ local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local home = require("sb.environment").home
 local json = require "specbench.base.json"
+local plan_text = require "specbench.experiment.plan_text"
+local grid = require "specbench.experiment.grid"
+local round_file = require "specbench.experiment.round_file"
 local plan = require "specbench.experiment.plan"
 local report = require "specbench.report"
 local round = require "specbench.experiment.round"
@@ -13,7 +16,7 @@ local sweep = require "specbench.sweep"
 local workload = require "specbench.experiment.workload"
 
 local function load_round(change)
-  local r = assert(round.load(home .. "/rounds/round1.lua"))
+  local r = assert(round_file.load(home .. "/rounds/round1.lua"))
   if change then change(r) end
   return r
 end
@@ -55,7 +58,7 @@ describe("round 1's grid", function()
   end)
 
   it("is no more than those 1,216 with the published baseline", function()
-    local the_plan = plan_of(nil, function(r) round.compare_with(r, "as-published") end)
+    local the_plan = plan_of(nil, function(r) grid.compare_with(r, "as-published") end)
     assert.equal(1216, #the_plan.jobs)
     local keys = {}
     for _, job in ipairs(the_plan.jobs) do keys[job.key] = job end
@@ -77,18 +80,18 @@ describe("round 1's grid", function()
   end)
 
   it("keeps baselines whatever k is asked for", function()
-    local the_plan = plan_of(nil, function(r) round.only(r, { "k=3", "method=none,draft" }) end)
+    local the_plan = plan_of(nil, function(r) grid.only(r, { "k=3", "method=none,draft" }) end)
     assert.equal(64, count(the_plan.jobs, function(job) return job.coordinates.method == "draft" end))
     assert.equal(64, count(the_plan.jobs, function(job) return job.coordinates.method == "none" end))
   end)
 
   it("leaves out baselines that nothing is compared with, unless there is nothing else", function()
-    local the_plan = plan_of(nil, function(r) round.only(r, { "method=none,eagle", "concurrency=1" }) end)
+    local the_plan = plan_of(nil, function(r) grid.only(r, { "method=none,eagle", "concurrency=1" }) end)
     for _, job in ipairs(the_plan.jobs) do assert.equal("llama-3-8b", job.server.model.name) end
     assert.equal("a baseline that no cell of this plan is compared with", the_plan.refused[1].reason)
     the_plan = plan_of { engine = "sglang" } -- no Medusa there, so no Vicuna either
     for _, job in ipairs(the_plan.jobs) do assert.not_equal("vicuna-7b", job.server.model.name) end
-    assert.equal(3 * 64, #plan_of(nil, function(r) round.only(r, { "method=none" }) end).jobs)
+    assert.equal(3 * 64, #plan_of(nil, function(r) grid.only(r, { "method=none" }) end).jobs)
   end)
 
   it("has a server live through all cells of one k", function()
@@ -116,8 +119,8 @@ describe("round 1's grid", function()
 
   it("has n-gram's window as an axis of its own", function()
     local the_plan = plan_of(nil, function(r)
-      round.only(r, { "method=none,draft,ngram", "model=qwen2.5-7b", "task=qa", "concurrency=1", "k=3" })
-      round.set(r, { "lookup=0,2,4" })
+      grid.only(r, { "method=none,draft,ngram", "model=qwen2.5-7b", "task=qa", "concurrency=1", "k=3" })
+      grid.set(r, { "lookup=0,2,4" })
     end)
     local windows = {}
     for _, job in ipairs(the_plan.jobs) do
@@ -129,8 +132,8 @@ describe("round 1's grid", function()
 
   it("sweeps request rates instead of concurrencies", function()
     local the_plan = plan_of(nil, function(r)
-      round.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3" })
-      round.set(r, { "qps=1,2,4,8,12" })
+      grid.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3" })
+      grid.set(r, { "qps=1,2,4,8,12" })
     end)
     assert.equal(10, #the_plan.jobs)
     for _, job in ipairs(the_plan.jobs) do
@@ -164,11 +167,11 @@ describe("round 1's prompts", function()
   end)
 
   it("draw a warning where there are fewer than 2 a stream, with the number that would do", function()
-    local warning = plan.thin(plan_of())
+    local warning = plan_text.thin(plan_of())
     assert.truthy(warning:find("^252 cells have fewer than 2 prompts a stream"), warning)
     assert.truthy(warning:find("0.6 at concurrency 128", 1, true), warning)
     assert.truthy(warning:find("512 prompts would hold 128 streams", 1, true), warning)
-    assert.is_nil(plan.thin(plan_of { prompts_per_stream = 4 }))
+    assert.is_nil(plan_text.thin(plan_of { prompts_per_stream = 4 }))
   end)
 end)
 
@@ -177,7 +180,7 @@ describe("repeated prompts", function()
 
   setup(function()
     the_plan = plan_of({ prompts_per_stream = 4 }, function(r)
-      round.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3" })
+      grid.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3" })
     end)
   end)
 
@@ -218,7 +221,7 @@ end)
 describe("seeds", function()
   it("differ between the requests of a cell, and are its baseline's", function()
     local the_plan = plan_of({}, function(r)
-      round.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3", "concurrency=4" })
+      grid.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3", "concurrency=4" })
     end)
     local function seeds(wanted)
       local job, list = job_at(the_plan, wanted), {}
@@ -240,7 +243,7 @@ end)
 describe("salt", function()
   local function bodies(options, change)
     local the_plan = plan_of(options, function(r)
-      round.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3", "concurrency=1,4" })
+      grid.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3", "concurrency=1,4" })
       if change then change(r) end
     end)
     return function(wanted)
@@ -292,8 +295,8 @@ end)
 describe("request rates", function()
   it("are kept in the simulated time, and have tables and maps of their own", function()
     local r = load_round(function(r)
-      round.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3" })
-      round.set(r, { "qps=8" })
+      grid.only(r, { "method=none,draft", "model=qwen2.5-7b", "task=qa", "k=3" })
+      grid.set(r, { "qps=8" })
       local inner = r.workload
       r.workload = function(c)
         local work = inner(c)
@@ -340,7 +343,7 @@ describe("a round's `reduce` and `baselines`", function()
 
   it("leave one cell of those that reduce makes alike", function()
     local r = small { reduce = function(c) return { k = c.method == "none" and 0 or nil } end }
-    local cells = round.expand(r, { seed = 1, repeats = 2 })
+    local cells = grid.expand(r, { seed = 1, repeats = 2 })
     assert.equal(6, #cells)
     assert.equal(0, cells[1].k)
   end)
@@ -349,11 +352,11 @@ describe("a round's `reduce` and `baselines`", function()
     local ok, e = pcall(small, { baselines = { other = { nothing = 1 } } })
     assert.is_false(ok)
     assert.truthy(tostring(e):find("baselines.other: no axis 'nothing'", 1, true), tostring(e))
-    ok, e = pcall(round.compare_with, small { baselines = { theirs = { k = 1 } } }, "thers")
+    ok, e = pcall(grid.compare_with, small { baselines = { theirs = { k = 1 } } }, "thers")
     assert.is_false(ok)
     assert.truthy(tostring(e):find("did you mean 'theirs'?", 1, true), tostring(e))
     local r = small { reduce = function() return { nothing = 1 } end }
-    assert.is_false((pcall(round.expand, r, { seed = 1, repeats = 1 })))
+    assert.is_false((pcall(grid.expand, r, { seed = 1, repeats = 1 })))
   end)
 end)
 

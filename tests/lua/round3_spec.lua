@@ -3,9 +3,9 @@
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local grid = require "specbench.experiment.grid"
 local plan = require "specbench.experiment.plan"
 local report = require "specbench.report"
-local round = require "specbench.experiment.round"
 local sweep = require "specbench.sweep"
 local round3 = dofile(environment.home .. "/tests/lua/fixtures/round3.lua")
 
@@ -102,7 +102,7 @@ describe("round 3's plan", function()
       ["--scheduler-delay-factor 0.5"] = "none draft ", ["--multi-step 8"] = "none ",
     }, found)
     local r = round3.load()
-    round.quicken(r)
+    grid.quicken(r)
     local quick = round3.new_plan(r)
     assert.equal(7, #quick.batches) -- all but chunked_prefill=off, the simulator's default
   end)
@@ -192,7 +192,7 @@ end)
 describe("round 3's quick run on the simulator", function()
   it("is whole, and every setting leaves its mark", function()
     local r = round3.load()
-    round.quicken(r)
+    grid.quicken(r)
     local the_plan = round3.new_plan(r)
     round3.with_store(r, function(s, folder)
       local outcome = sweep.run(the_plan, s, { quiet = true })

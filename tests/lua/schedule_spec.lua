@@ -2,6 +2,7 @@
 
 local bench = require "specbench"
 local data = require "specbench.dataset"
+local plan_text = require "specbench.experiment.plan_text"
 local plan = require "specbench.experiment.plan"
 
 -- k: one baseline (k = 0) for all of them; gpus: those that a method's server needs, by its k
@@ -129,15 +130,15 @@ describe("repeats of a baseline and its method", function()
     local list, the_plan = sessions_of({ repeats = 1 }, { 1, 2 })
     assert.same({ "A/1/1 A/2/1", "k1/1/1 k1/2/1", "k2/1/1 k2/2/1" }, { list[1].cells, list[2].cells, list[3].cells })
     assert.equal(3, the_plan.starts)
-    assert.same({}, plan.order_lines(the_plan))
+    assert.same({}, plan_text.order_lines(the_plan))
   end)
 
   it("say in a plan which order they have and what it costs", function()
     local _, the_plan = sessions_of()
     assert.same({ "Repeats: cells of baseline and methods in turn, A B, B A, A B ..., on 2 servers kept up at once" },
-      plan.order_lines(the_plan))
+      plan_text.order_lines(the_plan))
     _, the_plan = sessions_of { at_once = 1 }
-    assert.truthy(plan.order_lines(the_plan)[1]:find("1 server start more than servers", 1, true))
+    assert.truthy(plan_text.order_lines(the_plan)[1]:find("1 server start more than servers", 1, true))
   end)
 
   it("come in the order of what a further one is worth", function()

@@ -7,8 +7,10 @@ local environment = require "sb.environment"
 local blame = require "specbench.base.blame"
 local http = require "specbench.http"
 local nearest = require "specbench.base.nearest"
+local refusal = require "specbench.experiment.refusal"
 local repeats = require "specbench.analysis.repeats"
-local round = require "specbench.experiment.round"
+local round_file = require "specbench.experiment.round_file"
+local grid = require "specbench.experiment.grid"
 local versions = require "specbench.engine.version"
 
 local command = {}
@@ -110,7 +112,7 @@ end
 local function handler(e)
   if type(e) == "table" then
     if e.exit then return e end
-    local message = round.message_of(e)
+    local message = refusal.message_of(e)
     if message then return { exit = 1, message = message } end
   end
   return { exit = 1, message = blame.explain(tostring(e)) }
@@ -168,7 +170,7 @@ local function apply(change, r, settings, option)
   for _, setting in ipairs(settings) do
     local ok, e = pcall(change, r, { setting })
     if not ok then
-      local message = round.message_of(e)
+      local message = refusal.message_of(e)
       if message then command.fail(("%s %s: %s"):format(option, setting, message), 2) end
       error(e, 0)
     end
@@ -253,15 +255,15 @@ function command.load_round(path, options)
     folder = options.datasets, tokenizer = options.tokenizer,
     tokenizer_engine = options.tokenizer and options.engine or nil,
   }
-  local r, message = round.load(find_round(path))
+  local r, message = round_file.load(find_round(path))
   if not r then command.fail(message) end
-  if options.quick then round.quicken(r) end
+  if options.quick then grid.quicken(r) end
   if options.gpus then options.gpus = read_gpus(options.gpus) end
   if options.baseline then
-    apply(function(self, names) round.compare_with(self, names[1]) end, r, { options.baseline }, "--baseline")
+    apply(function(self, names) grid.compare_with(self, names[1]) end, r, { options.baseline }, "--baseline")
   end
-  apply(round.set, r, options.set, "--set")
-  apply(round.only, r, options.only, "--only")
+  apply(grid.set, r, options.set, "--set")
+  apply(grid.only, r, options.only, "--only")
   if options.slo then options.slo = read_slo(options.slo) end
   options.rule = read_rule(options)
   options.speed = options.speed or (options.quick and 20 or 1)

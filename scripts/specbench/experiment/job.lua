@@ -1,0 +1,102 @@
+-- A cell of a round on an engine: the server that it needs, what it sends, and the id that all this gives it.
+
+local blame = require "specbench.base.blame"
+local json = require "specbench.base.json"
+local base = require "specbench.engine.base"
+local engines = require "specbench.engine"
+local estimate = require "specbench.experiment.estimate"
+local grid = require "specbench.experiment.grid"
+local keys = require "specbench.results.keys"
+local profiler = require "specbench.engine.profiler"
+local secrets = require "specbench.base.secrets"
+local store = require "specbench.results.store"
+local versions = require "specbench.engine.version"
+local workload = require "specbench.experiment.workload"
+
+local job = {}
+
+-- Engine options of the command line that belong to the simulator's clock.
+local function clock_scale(engine, options)
+  return engine.name == "sim" and (options.speed or 1) or nil
+end
+
+local function plain_coordinates(r, cell)
+  local coordinates = {}
+  for _, axis in ipairs(r.axes) do coordinates[axis.name] = cell[axis.name] end
+  return coordinates
+end
+
+-- The description with models looked up: what the engine turns into a command line; or nil and why it cannot. And the
+-- version that will serve it, where that is known, or why it is not.
+local function resolve_server(r, cell, engine, known, options)
+  local description = grid.ask(r, "server", cell)
+  local checked, reason = blame.check(r.file or r.name, engines.check, description, engine)
+  if not checked then return nil, reason end
+  local server = {}
+  for name, value in pairs(description) do server[name] = value end
+  server.model = known:resolve(description.model, engine)
+  server.draft = known:resolve(description.draft, engine)
+  if engine.name == "sim" then server.speed = options.speed or 1 end
+  server.profile = options.profile or server.profile
+  if options.url then server.model.url = options.url end
+  local said = options.engine_version or known:engine_version(description.model)
+  local version, why, absent = versions.installed(engine, server, base.environment(server), said)
+  reason = engine.unsupported(setmetatable({ engine_version = version }, { __index = server }))
+  if not reason and server.profile == profiler.OWN and not engine.profiler then
+    reason = engine.name .. " has no profiler of its own: --profile COMMAND"
+  end
+  if reason then return nil, reason end
+  return server, nil, { known = version, why = why, absent = absent }
+end
+
+---@class specbench.job
+---@field id string
+---@field description string "model=... task=..."
+---@field coordinates table
+---@field server table resolved description
+---@field server_key string equal for jobs that share a server
+---@field engine_version { known: string?, why: string?, absent: boolean? } what its command line is written
+---  for; why it is not known; whether it is not there at all
+---@field workload specbench.workload
+---@field cost number expected seconds
+
+-- A cache of prefixes that can neither be emptied nor ruled out is got round by prompts that begin differently.
+local function needs_salt(engine, server, options)
+  if options.salt and options.salt ~= "auto" then return options.salt == "always" end
+  if not engine.capabilities.spawn then return true end
+  return server.prefix_caching and not engine.capabilities.prefix_cache_reset or false
+end
+
+---@param r specbench.round
+---@param cell specbench.coordinates
+---@param engine specbench.engine
+---@param known specbench.models
+---@param options table of the command line, see plan.new
+---@return specbench.job? job nil where the engine cannot serve it
+---@return string? reason
+function job.of(r, cell, engine, known, options)
+  local server, reason, version = resolve_server(r, cell, engine, known, options)
+  if not server then return nil, reason end
+  local work = blame.check(r.file or r.name, workload.new, grid.ask(r, "workload", cell), cell, {
+    describe = grid.describe(r, cell), prompts_per_stream = options.prompts_per_stream,
+    salt = needs_salt(engine, server, options),
+  })
+  local identity = {
+    round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
+    engine = engine.name, server = secrets.server(server), workload = workload.identity(work), warmup = r.warmup or 1,
+  }
+  return {
+    id = store.id(identity), identity = identity, round = r.name, description = grid.describe(r, cell),
+    coordinates = identity.coordinates, repetition = cell.repetition, seed = cell.seed, engine = engine,
+    engine_version = version, server = server, server_key = json.encode(server), workload = work,
+    warmup = r.warmup or 1, quick = cell.quick,
+    slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
+    io_threads = options.io_threads,
+    clock_scale = clock_scale(engine, options), reference = r.reference and grid.ask(r, "reference", cell) or nil,
+    key = keys.of(r, cell, nil, cell.repetition),
+    baseline = keys.baseline(r, cell, cell.repetition),
+    cost = estimate.cell(work, server.model.name, clock_scale(engine, options)),
+  }
+end
+
+return job
