@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <locale.h>
 #include <malloc.h>
 #include <lualib.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "interrupt.h"
 #include "net/dial.h"
 #include "paths.h"
 #include "proc/supervisor.h"
@@ -26,8 +28,6 @@ enum { EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 typedef struct application {
   sbl_world world;
   sbl_paths paths;
-  uv_signal_t interrupts[2];
-  bool interrupted;
 } application;
 
 /* The shell's limit is often 1024; a load of thousands of streams needs the hard one. */
@@ -37,27 +37,6 @@ static void raise_file_limit(void)
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
-
-/* The first signal ends the script in good order, the second ends the process; supervisors end the servers. */
-static void on_interrupt(uv_signal_t *handle, int number)
-{
-  application *app = handle->data;
-  (void)number;
-  if (app->interrupted)
-    _exit(EXIT_INTERRUPTED);
-  app->interrupted = true;
-}
-
-static void watch_interrupts(application *app)
-{
-  static const int numbers[] = { SIGINT, SIGTERM };
-  for (int i = 0; i < 2; i++) {
-    uv_signal_init(sb_loop_uv(app->world.loop), &app->interrupts[i]);
-    app->interrupts[i].data = app;
-    uv_signal_start(&app->interrupts[i], on_interrupt, numbers[i]);
-    uv_unref((uv_handle_t *)&app->interrupts[i]);
   }
 }
 
@@ -135,7 +114,8 @@ static lua_State *open_state(application *app)
 static void run_to_end(lua_State *L, application *app, sbl_task *task)
 {
   while (sbl_task_get_state(task) < SBL_TASK_FINISHED) {
-    if (app->interrupted) {
+    if (sbl_interrupted()) {
+      sbl_interrupt_let_run();
       sbl_task_cancel(L, task);
       return;
     }
@@ -170,9 +150,9 @@ static bool is_round(lua_State *L)
 }
 
 /* The exit status that the ended task asks for; its userdata is on top of the stack. */
-static int exit_status(lua_State *L, const application *app, sbl_task *task, const char *script)
+static int exit_status(lua_State *L, sbl_task *task, const char *script)
 {
-  if (app->interrupted)
+  if (sbl_interrupted())
     return EXIT_INTERRUPTED;
   if (sbl_task_get_state(task) == SBL_TASK_CANCELED)
     return EXIT_SCRIPT;
@@ -196,7 +176,7 @@ static int run_script(lua_State *L, application *app, char **arguments, const ch
   set_arguments(L, app, arguments, script);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "specbench.coroutine");
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK || luaL_loadfile(L, script) != LUA_OK) {
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK || luaL_loadfilex(L, script, "t") != LUA_OK) {
     fprintf(stderr, "specbench: %s\n", lua_tostring(L, -1));
     return EXIT_SCRIPT;
   }
@@ -205,7 +185,7 @@ static int run_script(lua_State *L, application *app, char **arguments, const ch
     lua_pushstring(L, arguments[count++]);
   sbl_task *task = sbl_task_spawn(L, count);
   run_to_end(L, app, task);
-  int status = exit_status(L, app, task, script);
+  int status = exit_status(L, task, script);
   sbl_task_cancel_all(L);
   return status;
 }
@@ -226,8 +206,7 @@ static bool is_script(const char *word)
 /* What still closes gets its turns; servers that were not stopped are ended by their supervisors. */
 static void close_world(application *app, lua_State *L)
 {
-  for (int i = 0; i < 2; i++)
-    uv_close((uv_handle_t *)&app->interrupts[i], NULL);
+  sbl_interrupt_unwatch();
   lua_close(L);
   sb_http_free(app->world.http);
   sb_loop_free(app->world.loop);
@@ -271,7 +250,7 @@ static int run(application *app, int argc, char **argv)
     fprintf(stderr, "specbench: cannot start: %s\n", err.code ? err.text : "no event loop or no memory");
     return EXIT_SCRIPT;
   }
-  watch_interrupts(app);
+  sbl_interrupt_watch(&app->world);
   int status = run_script(L, app, argv + (is_script(argv[1]) ? 2 : 1), script);
   close_world(app, L);
   return status;
@@ -286,8 +265,18 @@ static void keep_freed_memory(void)
   mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }
 
+/* A descriptor that the shell closed (2>&-) would be the next one that is opened, a socket or a result's file, and
+ * what is written to standard error would go there. */
+static void open_standard_descriptors(void)
+{
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* the lowest free one, which is fd */
+      _exit(EXIT_SCRIPT);
+}
+
 int main(int argc, char **argv)
 {
+  open_standard_descriptors();
   if (argc >= 2 && !strcmp(argv[1], SB_SUPERVISE))
     return sb_supervisor_main(argc, argv);
   setlocale(LC_CTYPE, "");

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "interrupt.h"
 
 #define TYPE "specbench.task"
 
@@ -123,11 +124,15 @@ static void run_turn(sb_deferred *turn)
   task->state = SBL_TASK_RUNNING;
   task->wait = NULL;
   task->world->current = task;
+  sbl_interrupt_enter(co);
   int status = lua_resume(co, L, arguments, &results);
+  sbl_interrupt_leave(NULL);
   task->world->current = NULL;
   if (status == LUA_YIELD) {
     lua_pop(co, results);
-    if (task->state == SBL_TASK_RUNNING) { /* it yielded, but not to wait */
+    if (task->state == SBL_TASK_RUNNING && sbl_interrupt_stops()) {
+      task->state = SBL_TASK_WAITING; /* for its cancelling */
+    } else if (task->state == SBL_TASK_RUNNING) { /* it yielded, but not to wait */
       close_thread(co, L);
       lua_settop(co, 0);
       lua_pushliteral(co, "coroutine.yield outside a coroutine: a task yields only by waiting");
@@ -187,8 +192,10 @@ void sbl_task_cancel(lua_State *L, sbl_task *task)
   world->current = NULL;
   task->state = SBL_TASK_RUNNING;
   push_task(L, task);
+  lua_State *canceller = sbl_interrupt_enter(task->co);
   if (close_thread(task->co, L) != LUA_OK)
     sb_log(SB_LOG_ERROR, "while closing a cancelled task: %s", luaL_tolstring(task->co, -1, NULL));
+  sbl_interrupt_leave(canceller);
   world->current = outer;
   lua_settop(task->co, 0);
   lua_pushliteral(task->co, "cancelled");
@@ -326,6 +333,17 @@ static int current(lua_State *L)
   return 1;
 }
 
+/* enter(co?) -> whether the program is being interrupted: co's code runs from here on, nil: the caller's own */
+static int enter(lua_State *L)
+{
+  if (lua_isthread(L, 1))
+    sbl_interrupt_enter(lua_tothread(L, 1));
+  else
+    sbl_interrupt_leave(L);
+  lua_pushboolean(L, sbl_interrupt_stops());
+  return 1;
+}
+
 typedef struct sleeper {
   sbl_wait wait;
   uv_timer_t timer;
@@ -374,7 +392,7 @@ int sbl_open_task(lua_State *L)
                                       { "__gc", collect },    { "__close", cancel },      { "__tostring", to_string },
                                       { NULL, NULL } };
   static const luaL_Reg functions[] = {
-    { "spawn", spawn }, { "sleep", sleep_task }, { "current", current }, { NULL, NULL }
+    { "spawn", spawn }, { "sleep", sleep_task }, { "current", current }, { "enter", enter }, { NULL, NULL }
   };
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &live_tasks);

@@ -31,6 +31,12 @@ function task.current() end
 ---@type lightuserdata
 task.waiting = nil
 
+--- Says whose code runs from here on, so that Ctrl-C reaches it even where it runs for ever: for libraries that
+--- resume coroutines themselves. coroutine.resume and coroutine.wrap do it already.
+---@param co thread? nil: the caller's own, again
+---@return boolean interrupted whether the program is being ended: a coroutine that gave way then goes on no more
+function task.enter(co) end
+
 --- Waits until the task has ended. Any number of tasks may join one, as often as they like.
 ---@return any ... what its function returned; or nil, the error (a string carries a traceback), "error"; or nil,
 ---"cancelled", "cancelled"
