@@ -89,6 +89,12 @@ static int read_arrivals(lua_State *L, load_box *box, uint32_t count, sb_err *er
                           box->arrivals, err);
 }
 
+/* Of the options at 1; 0 where it is not given. */
+static int64_t seconds_field(lua_State *L, const char *name)
+{
+  return sbl_seconds(L, sbl_opt_number_field(L, 1, name, 0), name);
+}
+
 static int start(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -109,8 +115,10 @@ static int start(lua_State *L)
   sb_load_options options = {
     .url = sbl_opt_string_field(L, 1, "url", NULL),
     .concurrency = (uint32_t)sbl_opt_integer_field(L, 1, "concurrency", 0, 0, UINT32_MAX),
-    .timeout_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "timeout", 0), "timeout"),
-    .silence_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "chunk_timeout", 0), "chunk_timeout"),
+    .deadlines = { .request_ns = seconds_field(L, "timeout"),
+                   .first_token_ns = seconds_field(L, "first_token_timeout"),
+                   .chunk_ns = seconds_field(L, "chunk_timeout"),
+                   .load_ns = seconds_field(L, "cell_timeout") },
     .id_prefix = sbl_opt_string_field(L, 1, "id_prefix", NULL),
     .io_threads = (uint32_t)sbl_opt_integer_field(L, 1, "io_threads", 1, 1, SB_LOAD_MAX_IO_THREADS),
     .stream = { .event_per_token = sbl_opt_bool_field(L, 1, "event_per_token", false),
@@ -259,6 +267,15 @@ static int lag(lua_State *L)
   return 1;
 }
 
+/* given_up() -> why the load ended before all was sent, a line; nil where it did not */
+static int given_up(lua_State *L)
+{
+  load_box *box = check_load(L);
+  luaL_argcheck(L, box->load, 1, "the load is closed");
+  lua_pushstring(L, sb_load_given_up(box->load));
+  return 1;
+}
+
 /* io_threads() -> how many loops do the I/O */
 static int io_threads(lua_State *L)
 {
@@ -308,6 +325,7 @@ int sbl_open_load(lua_State *L)
   static const luaL_Reg methods[] = {
     { "wait", wait_load }, { "progress", progress },    { "cancel", cancel },
     { "lag", lag },        { "io_threads", io_threads }, { "run", take_run },
+    { "given_up", given_up },
     { "close", close_load }, { "__close", close_load }, { "__gc", close_load }, { NULL, NULL },
   };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };

@@ -34,6 +34,7 @@ static sb_load *allocate(const sb_load_options *options)
   sb_load *load = sb_calloc(1, sizeof *load);
   sb_shard_plan *plan = &load->plan;
   plan->options = *options;
+  plan->patience.deadlines = options->deadlines;
   plan->slots = options->concurrency && options->concurrency < options->count ? options->concurrency : options->count;
   plan->shards = options->io_threads > plan->slots ? plan->slots : options->io_threads ? options->io_threads : 1;
   plan->reports = sb_calloc(plan->shards, sizeof *plan->reports);
@@ -49,10 +50,37 @@ static sb_load *allocate(const sb_load_options *options)
   return load;
 }
 
+const char *sb_load_given_up(const sb_load *load)
+{
+  switch (sb_patience_given_up(&load->plan.patience)) {
+  case SB_GIVE_UP_SILENT: return "the server had stopped answering";
+  case SB_GIVE_UP_LATE: return "the cell's time was over (cell timeout)";
+  case SB_GIVE_UP_NO: break;
+  }
+  return NULL;
+}
+
+/* What was left when the load was given up says so. */
+static void explain_unsent(sb_load *load, const char *reason)
+{
+  for (uint32_t i = 0; i < load->plan.run->count; i++) {
+    sb_record *record = &load->plan.run->records[i];
+    if (record->outcome != SB_OUTCOME_CANCELED || record->t_send)
+      continue;
+    sb_strbuf text = { 0 };
+    sb_strbuf_printf(&text, "not sent: %s", reason);
+    free(record->error);
+    record->error = sb_strdup(text.data);
+    sb_strbuf_deinit(&text);
+  }
+}
+
 /* All shards have ended: the records are complete. */
 static void close_run(sb_load *load)
 {
   load->ended = true;
+  if (sb_load_given_up(load))
+    explain_unsent(load, sb_load_given_up(load));
   for (uint32_t i = 0; i < load->plan.shards; i++)
     if (load->plan.reports[i].t_end > load->plan.run->t_end)
       load->plan.run->t_end = load->plan.reports[i].t_end;
@@ -79,7 +107,7 @@ sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *op
   sb_load *load = allocate(options);
   sb_shard_plan *plan = &load->plan;
   plan->run->wall_anchor_ns = sb_clock_wall();
-  plan->run->t_start = plan->run->clock_anchor_ns = sb_clock_now();
+  plan->run->t_start = plan->run->clock_anchor_ns = plan->patience.t_start = sb_clock_now();
   if (plan->shards > 1) {
     load->threads = sb_threads_start(loop, plan, on_end, load, err);
   } else {

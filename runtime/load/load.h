@@ -6,6 +6,7 @@
 
 #include "load/lag.h"
 #include "load/stream.h"
+#include "load/watch.h"
 #include "measure/record.h"
 #include "net/http.h"
 
@@ -35,7 +36,7 @@ typedef struct sb_load_options {
   uint32_t count;
   uint32_t concurrency;                /* most requests in flight; 0: no bound (open loop only) */
   const int64_t *arrivals_ns;          /* planned offsets from the start; NULL: closed loop */
-  int64_t timeout_ns, silence_ns;      /* a request's; 0: none */
+  sb_deadlines deadlines;
   const char *id_prefix;               /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
   uint32_t io_threads;                 /* 0, 1: the caller's loop; more: as many threads, but no more than streams */
   sb_stream_options stream;
@@ -56,6 +57,10 @@ sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *op
 void sb_load_cancel(sb_load *load);
 
 sb_load_progress sb_load_get_progress(const sb_load *load);
+
+/* After the end: why the load was given up before all was sent, in a line; NULL where it was not. Requests that were
+ * never sent say the same. */
+const char *sb_load_given_up(const sb_load *load);
 
 /* After the end or a cancel: how many loops did the I/O, how late each was itself and its thread's CPU share; and
  * the worst of each figure over all of them (samples: their sum). */

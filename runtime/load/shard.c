@@ -20,6 +20,7 @@ struct sb_shard {
   sb_timer timer;          /* open loop: the next planned time */
   uv_loop_t *loop;
   sb_lag *lag;
+  sb_watch watch;
   uv_idle_t end;           /* reports the end from the loop, never from inside start */
   void (*on_end)(void *context);
   void *context;
@@ -47,6 +48,12 @@ static bool takes_own(const sb_shard *shard)
 static uint32_t peek(const sb_shard *shard)
 {
   return takes_own(shard) ? shard->own_next : atomic_load_explicit(&shard->plan->next, memory_order_acquire);
+}
+
+/* Whether there is anything that this shard would still send. */
+static bool has_more(const sb_shard *shard)
+{
+  return peek(shard) < shard->plan->options.count && !sb_patience_given_up(&shard->plan->patience);
 }
 
 /* False where another shard was faster. */
@@ -88,6 +95,8 @@ static const char *const *headers_of(sb_shard *shard, const sb_load_request *req
 static void finish(sb_shard *shard)
 {
   shard->ended = true;
+  sb_watch_stop(&shard->watch);
+  sb_timer_stop(&shard->timer);
   shard->report->t_end = sb_clock_now();
   sb_lag_stop(shard->lag);
   sb_lag_summarise(shard->lag, &shard->report->lag);
@@ -108,8 +117,13 @@ static void on_end_turn(uv_idle_t *idle)
 
 static void end_if_complete(sb_shard *shard)
 {
-  if (shard->idle_count == shard->slots && peek(shard) >= shard->plan->options.count && !shard->ended)
+  if (shard->idle_count == shard->slots && !has_more(shard) && !shard->ended)
     uv_idle_start(&shard->end, on_end_turn);
+}
+
+static void on_given_up(void *owner)
+{
+  end_if_complete(owner);
 }
 
 /* Sends a request that was taken, on an idle slot. */
@@ -132,8 +146,6 @@ static void send_request(sb_shard *shard, uint32_t index, int64_t t_intended)
     .headers = headers_of(shard, request, id_header),
     .body = request->body,
     .body_size = request->body_size,
-    .timeout_ns = options->timeout_ns,
-    .silence_ns = options->silence_ns,
   };
   sb_stream_start(stream, shard->http, call, record);
 }
@@ -142,11 +154,11 @@ static void send_request(sb_shard *shard, uint32_t index, int64_t t_intended)
 static void send_ready(sb_shard *shard)
 {
   const sb_load_options *options = &shard->plan->options;
-  uint32_t index;
   if (shard->sending)
     return;
   shard->sending = true;
-  while (shard->idle_count && (index = peek(shard)) < options->count) {
+  uint32_t index;
+  while (shard->idle_count && has_more(shard) && (index = peek(shard)) < options->count) {
     int64_t now = sb_clock_now(), due = now;
     if (options->arrivals_ns)
       due = shard->plan->run->t_start + options->arrivals_ns[index];
@@ -170,6 +182,8 @@ static void on_stream_end(sb_stream *stream)
 {
   sb_shard *shard = stream->owner;
   sb_shard_report *report = shard->report;
+  if (stream->record->http_status && stream->record->outcome != SB_OUTCOME_SILENCE)
+    atomic_store_explicit(&shard->plan->patience.silent, 0, memory_order_relaxed); /* the server has answered */
   add(&report->failed, stream->record->outcome != SB_OUTCOME_OK);
   add(&report->bytes, stream->record->bytes);
   add(&report->done, 1);
@@ -220,8 +234,9 @@ sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint
   }
   shard->timer.data = shard;
   uv_idle_init(loop, &shard->end);
+  sb_watch_init(&shard->watch, loop, &plan->patience, shard->streams, shard->slots, on_given_up, shard);
   shard->end.data = shard;
-  shard->open_handles = 2;
+  shard->open_handles = 3;
   return shard;
 }
 
@@ -229,6 +244,7 @@ void sb_shard_start(sb_shard *shard)
 {
   sb_urgency_begin(shard->plan->shards);
   shard->urgent = true;
+  sb_watch_start(&shard->watch);
   send_ready(shard);
   /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */
   shard->lag = sb_lag_start(shard->loop, shard->http, NULL);
@@ -238,7 +254,6 @@ void sb_shard_cancel(sb_shard *shard)
 {
   if (shard->ended)
     return;
-  sb_timer_stop(&shard->timer);
   uv_idle_stop(&shard->end);
   for (uint32_t i = 0; i < shard->slots; i++)
     sb_stream_cancel(&shard->streams[i]);
@@ -267,5 +282,6 @@ void sb_shard_free(sb_shard *shard)
     return;
   sb_lag_free(shard->lag);
   uv_close((uv_handle_t *)&shard->end, on_end_closed);
+  uv_close((uv_handle_t *)&shard->watch.timer, on_end_closed);
   sb_timer_close(&shard->timer, on_timer_closed);
 }

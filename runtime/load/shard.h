@@ -30,6 +30,7 @@ typedef struct sb_shard_plan {
   sb_load_options options;
   sb_run *run;
   uint32_t shards, slots;    /* slots: of all shards together */
+  sb_patience patience;
   atomic_uint next;          /* the request to be taken next, where they are taken from one counter */
   sb_shard_report *reports;  /* one a shard */
 } sb_shard_plan;

@@ -84,7 +84,8 @@ static uint32_t tokens_of(sb_stream *stream, const sb_oai_event *event)
 
 static void add_chunk(sb_stream *stream, const sb_oai_event *event)
 {
-  sb_timeline *timeline = &stream->record->timeline;
+  sb_record *record = stream->record;
+  sb_timeline *timeline = &record->timeline;
   uint32_t tokens = tokens_of(stream, event);
   if (event->has_text && !tokens) {
     stream->uncounted++;
@@ -96,6 +97,11 @@ static void add_chunk(sb_stream *stream, const sb_oai_event *event)
     stream->total_stale = true;
   if (tokens || event->has_text)
     sb_timeline_append(timeline, stream->t_event, tokens, event->has_text);
+  uint64_t most = (uint64_t)record->max_tokens;
+  if (most && !stream->runs_on && (timeline->tokens > 2 * most + 64 || timeline->chunks > 16 * most + 1024)) {
+    stream->runs_on = true;
+    fail(record, SB_OUTCOME_BODY, "the answer goes on far beyond max_tokens");
+  }
 }
 
 static void keep_counts(sb_record *record, const sb_oai_event *event)
@@ -121,6 +127,8 @@ static void on_event(void *context, const char *data, size_t size)
   sb_stream *stream = context;
   sb_record *record = stream->record;
   sb_oai_event event;
+  if (stream->saw_done) /* the answer is complete */
+    return;
   stream->saw_event = true;
   if (sb_oai_parse(data, size, &event)) {
     char text[160];
@@ -130,6 +138,7 @@ static void on_event(void *context, const char *data, size_t size)
   }
   if (event.done) {
     stream->saw_done = true;
+    stream->t_end = stream->t_event;
     return;
   }
   if (event.is_error) {
@@ -269,7 +278,7 @@ static void on_done(void *context, const sb_http_result *result)
   if (result->t_send_ns)
     record->t_send = result->t_send_ns;
   record->t_first_byte = result->t_first_byte_ns;
-  record->t_done = result->t_done_ns;
+  record->t_done = stream->cut ? stream->t_end : result->t_done_ns;
   judge(stream, result);
   complete(stream);
   stream->on_end(stream);
@@ -283,7 +292,9 @@ void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_rec
   stream->counted = 0;
   stream->uncounted = 0;
   stream->text_first = stream->total_stale = false;
-  stream->saw_done = stream->saw_event = false;
+  stream->saw_done = stream->saw_event = stream->runs_on = stream->cut = false;
+  stream->t_watched = stream->t_progress = 0;
+  stream->progress = 0;
   stream->record = record;
 
   record->prompt_tokens = record->completion_tokens = record->cached_tokens = -1;
@@ -301,6 +312,15 @@ void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_rec
     complete(stream);
     stream->on_end(stream);
   }
+}
+
+void sb_stream_expire(sb_stream *stream, sb_outcome outcome, const char *error)
+{
+  if (outcome != SB_OUTCOME_OK)
+    fail(stream->record, outcome, error);
+  else
+    stream->cut = true;
+  sb_http_finish(stream->request, SB_OK, NULL);
 }
 
 void sb_stream_cancel(sb_stream *stream)

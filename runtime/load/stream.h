@@ -33,6 +33,11 @@ typedef struct sb_stream {
   bool total_stale;           /* text came after the last usage: that is no total */
   int64_t t_event;            /* arrival of the event being read */
   bool saw_done, saw_event;
+  bool cut;                   /* the body had not ended when the answer had */
+  int64_t t_end;              /* arrival of [DONE] */
+  bool runs_on;               /* far beyond max_tokens: of no use any more */
+  int64_t t_watched, t_progress; /* the watch's: since when, and when it last saw progress (watch.h) */
+  uint64_t progress;
   void (*on_end)(struct sb_stream *stream);
   void *owner;
 } sb_stream;
@@ -42,6 +47,10 @@ typedef struct sb_stream {
  * connection lies between t_intended and t_send, and is not booked as the server's time. on_end is called
  * exactly once, when the record is complete, also where starting fails; it may start the slot again. */
 void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_record *record);
+
+/* Ends a request under way with that outcome, unless it has failed already, and calls on_end. SB_OUTCOME_OK: what has
+ * come is the whole answer. */
+void sb_stream_expire(sb_stream *stream, sb_outcome outcome, const char *error);
 
 /* Ends a request under way as SB_OUTCOME_CANCELED, without on_end. No effect while idle. */
 void sb_stream_cancel(sb_stream *stream);

@@ -14,8 +14,13 @@
 /* Timeouts are looked at this often: far finer than any timeout, and it costs nothing a chunk. */
 enum { WATCH_PERIOD_MS = 20 };
 
+/* Later than this, the loop itself stood still (SIGSTOP, a suspended machine): what waits in the sockets is read
+ * before anybody is blamed for it. */
+static const int64_t STILL_NS = 200 * SB_NS_PER_MS;
+
 struct sb_http {
   uv_timer_t watch;          /* looks for requests that are late */
+  int64_t watch_due;         /* when it is to look again */
   sb_connections *connections;
   sb_http_request *active;   /* doubly linked */
   sb_http_request *idle;     /* singly linked: their buffers serve the next ones */
@@ -31,6 +36,7 @@ struct sb_http_request {
   size_t sent;               /* of head and body */
   sb_response response;
   int64_t t_start, t_send, t_first_byte, t_last_byte;
+  int64_t stood_still;       /* how long the loop itself did since the start: nobody's waiting */
   bool to_head, connected, retried;
 };
 
@@ -188,16 +194,22 @@ static void on_lost(void *user, const char *error, int64_t t_ns)
 static void on_watch(uv_timer_t *watch)
 {
   sb_http *http = watch->data;
-  int64_t now = sb_clock_now();
+  int64_t now = sb_clock_now(), late = now - http->watch_due;
+  http->watch_due = now + WATCH_PERIOD_MS * SB_NS_PER_MS;
+  if (late > STILL_NS) {
+    for (sb_http_request *r = http->active; r; r = r->next)
+      r->stood_still += late;
+    return;
+  }
   /* a report may start or cancel others, so the walk begins again after each; late ones are rare */
   for (sb_http_request *r = http->active; r;) {
     const sb_http_call *call = &r->call;
     char text[96];
-    if (call->timeout_ns && now - r->t_start > call->timeout_ns) {
+    if (call->timeout_ns && now - r->stood_still - r->t_start > call->timeout_ns) {
       snprintf(text, sizeof text, "not complete after %.3g s (request timeout)",
                (double)call->timeout_ns / 1e9);
       report(r, SB_ETIMEOUT, text, 0, false, now);
-    } else if (call->silence_ns && now - r->t_last_byte > call->silence_ns) {
+    } else if (call->silence_ns && now - r->stood_still - r->t_last_byte > call->silence_ns) {
       snprintf(text, sizeof text, "no byte for %.3g s (chunk timeout)", (double)call->silence_ns / 1e9);
       report(r, SB_ETIMEOUT, text, 1, false, now);
     } else {
@@ -318,8 +330,10 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
   request->link = &http->active;
   if (http->active)
     http->active->link = &request->next;
-  else
+  if (!http->active) {
+    http->watch_due = request->t_start + WATCH_PERIOD_MS * SB_NS_PER_MS;
     uv_timer_start(&http->watch, on_watch, WATCH_PERIOD_MS, WATCH_PERIOD_MS);
+  }
   http->active = request;
   if (!request->connection) {
     retire(request, false);
@@ -333,6 +347,11 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
 void sb_http_cancel(sb_http_request *request)
 {
   retire(request, false);
+}
+
+void sb_http_finish(sb_http_request *request, int code, const char *error)
+{
+  report(request, code, error, 0, false, sb_clock_now());
 }
 
 int64_t sb_http_batch_start(const sb_http *http)

@@ -61,6 +61,10 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
 /* Ends it without a further callback; the handle is dead afterwards, as it is once on_done was called. */
 void sb_http_cancel(sb_http_request *request);
 
+/* Ends it as if that had come of it: `code` with a line of why, or SB_OK where what has come is all that is wanted;
+ * on_done is called before this returns. Not from inside on_data. */
+void sb_http_finish(sb_http_request *request, int code, const char *error);
+
 /* When the batch of readinesses in hand began; 0 between batches. What the loop spends from then on is the
  * load's own work. */
 int64_t sb_http_batch_start(const sb_http *http);

@@ -16,7 +16,7 @@ local self = {
   description = "Takes the options of specbench run, so that a command line can be tried before it runs.",
   positionals = { { name = "ROUND", help = "round file" } },
   options = command.options {
-    "grid", "engine", "data", "measure", "results",
+    "grid", "engine", "data", "measure", "deadlines", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },
     { long = "cells", type = "flag", help = "list every cell" },
   },

@@ -19,7 +19,7 @@ local self = {
   description = "Cells that are done already are kept: an interrupted run goes on where it stopped. "
     .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted.",
   positionals = { { name = "ROUND", help = "round file, or the name of one that comes with specbench" } },
-  options = command.options { "grid", "engine", "data", "measure", "results" },
+  options = command.options { "grid", "engine", "data", "measure", "deadlines", "results" },
   examples = {
     { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },
     { "specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets data", "on GPUs" },

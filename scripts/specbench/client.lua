@@ -18,16 +18,17 @@ end
 ---Sends the requests and waits for all of them.
 ---@param options { server: specbench.server|string, requests: table[], concurrency: integer?, rate: number?,
 ---  arrivals: "constant"|"poisson"|"gamma"?, burstiness: number?, seed: integer?, path: string?, timeout: number?,
----  chunk_timeout: number?, headers: string[]?, event_per_token: boolean?, keep_text: boolean?, whole: boolean?,
----  id_prefix: string?, clock_scale: number?, on_progress: fun(progress: table)?, api_key_file: string?,
----  io_threads: integer? }
+---  first_token_timeout: number?, chunk_timeout: number?, cell_timeout: number?, headers: string[]?,
+---  event_per_token: boolean?, keep_text: boolean?, whole: boolean?, id_prefix: string?, clock_scale: number?,
+---  on_progress: fun(progress: table)?, api_key_file: string?, io_threads: integer? }
 ---  requests: { body = table or JSON string, prompt_id?, headers?, max_tokens? }, max_tokens being what the body asks
 ---  for, beside which answers' counts are held; rate: requests a second (open loop);
----  timeouts in seconds: timeout of a request (default none), chunk_timeout without a byte (default 300);
+---  timeouts in seconds: timeout of a request and cell_timeout of all of them together (default none), chunk_timeout
+---  without a chunk that brings text or tokens (default 300), first_token_timeout before the first (default the same);
 ---  io_threads: loops that share the streams (default 1)
 ---@return specbench.run run userdata, see bindings/meta/sb/measure.lua
----@return { lag: sb.LoadLag?, bytes: integer, io_threads: integer } client what the client says of itself, for
----  specbench.certificate
+---@return { lag: sb.LoadLag?, bytes: integer, io_threads: integer, given_up: string? } client what the client says of
+---  itself, for specbench.certificate; given_up: why not all was sent
 function client.load(options)
   local url = check_server(options.server) .. (options.path or "/v1/chat/completions")
   local headers = { "Content-Type: application/json" }
@@ -50,10 +51,12 @@ function client.load(options)
       seed = options.seed or 0,
     }
   end
+  local chunk_timeout = options.chunk_timeout or 300
   local load <close> = assert(core.start {
     url = url, headers = headers, requests = requests, arrivals = arrivals,
     concurrency = options.concurrency or (not arrivals and #requests or nil),
-    timeout = options.timeout, chunk_timeout = options.chunk_timeout or 300,
+    timeout = options.timeout, chunk_timeout = chunk_timeout, cell_timeout = options.cell_timeout,
+    first_token_timeout = options.first_token_timeout or chunk_timeout,
     event_per_token = options.event_per_token, keep_text = options.keep_text, whole = options.whole,
     id_prefix = options.id_prefix or ("sb-%x"):format(clock.now()), io_threads = options.io_threads,
   })
@@ -64,7 +67,9 @@ function client.load(options)
   end
   local run = load:run()
   if options.clock_scale then run:set_clock_scale(options.clock_scale) end
-  return run, { lag = load:lag(), bytes = load:progress().bytes, io_threads = load:io_threads() }
+  return run, {
+    lag = load:lag(), bytes = load:progress().bytes, io_threads = load:io_threads(), given_up = load:given_up(),
+  }
 end
 
 return client

@@ -141,7 +141,7 @@ local faults = {
   { "not-sse", "the answer is not an event stream (content type text/html)" },
   { "truncate", "1 x truncated:" },
   { "error-event", "the server sent an error event: simulated fault: the engine failed" },
-  { "silence", "1 x silence: no byte for 1.5 s (chunk timeout)" },
+  { "silence", "1 x silence: no chunk for 1.5 s (chunk timeout)" },
 }
 
 describe("an answer that goes wrong", function()
@@ -191,6 +191,34 @@ describe("an answer that goes wrong", function()
     for _ = 1, 2 do assert.equal(3, w:run_grid("--only method=none --only concurrency=1").status) end
     assert.equal(2, w:count "failed")
     assert.equal(0, w:count "cells")
+  end)
+end)
+
+describe("a server that hangs", function()
+  it("is given up request after request no longer than twice, and the rest is recorded", function()
+    w:faults { "silence:0" }
+    local result = w:run_grid "--only method=none --only concurrency=1 --first-token-timeout 0.4"
+    assert.equal(3, result.status, result.err)
+    has(causes()["1/1"], "4 of 4 requests failed", "2 x silence: no first token for 0.4 s (first-token timeout)",
+      "2 x canceled: not sent: the server had stopped answering")
+    local shown = w:run("show results/failed/" .. next(w:cells "failed"))
+    assert.equal(4, select(2, shown.out:gsub("\n", "\n")))
+    has(shown.out, "not sent: the server had stopped answering")
+  end)
+
+  it("costs its cell no more than the cell's time", function()
+    w:faults { "silence:0" }
+    w:write("grid.lua", (w.round():gsub("chunk_timeout", "cell_timeout = 0.5, chunk_timeout")))
+    local result = w:run_grid "--only method=none --only concurrency=1"
+    assert.equal(3, result.status, result.err)
+    has(causes()["1/1"], "cell timeout")
+  end)
+
+  it("may have any deadline but none at all", function()
+    w:write("grid.lua", (w.round():gsub("chunk_timeout", "stop_timeout = 0, chunk_timeout")))
+    local result = w:run_grid ""
+    assert.equal(1, result.status)
+    has(result.err, "field 'stop_timeout' must be a number of seconds above 0, not 0")
   end)
 end)
 

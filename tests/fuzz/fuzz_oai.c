@@ -26,6 +26,13 @@ void sb_http_cancel(sb_http_request *request)
   (void)request;
 }
 
+void sb_http_finish(sb_http_request *request, int code, const char *error)
+{
+  (void)request;
+  (void)code;
+  (void)error;
+}
+
 static void on_end(sb_stream *stream)
 {
   ++*(int *)stream->owner;

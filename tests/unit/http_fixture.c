@@ -13,7 +13,7 @@
 
 #include "base/strbuf.h"
 
-enum { KEPT_HEADS = 256, PAUSE_MS = 30, BARRIER_SECONDS = 10 };
+enum { KEPT_HEADS = 256, PAUSE_MS = 30, AGAIN_MS = 5, BARRIER_SECONDS = 10 };
 
 typedef struct connection {
   struct connection *next;
@@ -66,9 +66,9 @@ static bool send_part(const player *p, const char *data, size_t size)
   return send_all(p, head, (size_t)n) && send_all(p, data, size) && send_all(p, "\r\n", 2);
 }
 
-static void rest(void)
+static void rest(int ms)
 {
-  nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+  nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000L }, NULL);
 }
 
 static void meet(http_fixture *server)
@@ -104,7 +104,7 @@ static bool obey(player *p, char mark)
 {
   const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
   if (mark == *PAUSE)
-    rest();
+    rest(PAUSE_MS);
   else if (mark == *DRIBBLE)
     p->dribble = true;
   else if (mark == *CHUNKED)
@@ -123,15 +123,23 @@ static bool obey(player *p, char mark)
 /* All but the last chunk; false where the connection is over. */
 static bool play(player *p, const char *answer)
 {
+  const char *again = NULL;
   for (;;) {
-    size_t size = strcspn(answer, PAUSE CLOSE RESET HANG DRIBBLE CHUNKED BARRIER MIRROR);
+    size_t size = strcspn(answer, PAUSE CLOSE RESET HANG DRIBBLE CHUNKED BARRIER MIRROR AGAIN);
     if (!send_part(p, answer, size))
       return false;
-    if (!answer[size])
+    if (!answer[size] && !again)
       return true;
+    if (!answer[size]) {
+      rest(AGAIN_MS);
+      answer = again;
+      continue;
+    }
     if (!obey(p, answer[size]))
       return false;
     answer += size + 1;
+    if (answer[-1] == *AGAIN)
+      again = answer;
   }
 }
 

@@ -15,6 +15,7 @@
 #define DRIBBLE "\x05"  /* from here on one byte a send */
 #define CHUNKED "\x06"  /* from here on in chunks; the last one follows at the answer's end */
 #define BARRIER "\x07"  /* waits until as many requests wait here as http_fixture_barrier said */
+#define AGAIN "\x0f"    /* what follows is sent again and again, every 5 ms, until the client goes */
 #define MIRROR "\x0e"   /* the request's body */
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"

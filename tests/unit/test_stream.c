@@ -380,14 +380,14 @@ static void a_silent_and_a_slow_server_are_told_apart(void **state)
   WORLD(SSE_HEAD CHUNKED TEXT("a") HANG);
   sb_load_request *list = requests(2);
   begin_load(&w, (sb_load_options){ .requests = list, .count = 1, .concurrency = 1,
-                                   .silence_ns = 50 * SB_NS_PER_MS });
+                                   .deadlines.chunk_ns = 50 * SB_NS_PER_MS });
   sb_run *run = end_load(&w);
   assert_failures(run, (const failure[]){ { SB_OUTCOME_SILENCE, ANY_STATUS, "chunk timeout" } });
   sb_run_free(run);
   sb_load_free(w.load);
   w.ended = 0;
   begin_load(&w, (sb_load_options){ .requests = list, .count = 2, .concurrency = 2,
-                                   .timeout_ns = 50 * SB_NS_PER_MS });
+                                   .deadlines.request_ns = 50 * SB_NS_PER_MS });
   run = end_load(&w);
   const failure slow = { SB_OUTCOME_TIMEOUT, ANY_STATUS, "request timeout" };
   assert_failures(run, (const failure[]){ slow, slow });

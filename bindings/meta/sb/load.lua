@@ -27,7 +27,9 @@ local Load = {}
 ---@field headers? string[] "Name: value", of every request
 ---@field id_prefix? string every request carries "X-Request-Id: PREFIX-INDEX", from 0; default: no such header
 ---@field timeout? number seconds for a whole request; default none
----@field chunk_timeout? number seconds of silence; default none
+---@field first_token_timeout? number seconds from a request's start to its first chunk; default none
+---@field chunk_timeout? number seconds between two chunks, whatever else is sent; default none
+---@field cell_timeout? number seconds for the whole load; default none
 ---@field event_per_token? boolean the engine sends one event a token: count so where nothing better is said
 ---@field keep_text? boolean records keep the answers' text
 ---@field whole? boolean the requests ask for one JSON answer, not for a stream
@@ -68,6 +70,10 @@ function Load:progress() end
 --- After the end. Of several I/O threads the worst of each figure, samples their sum.
 ---@return sb.LoadLag? lag nil where the load was too short to tell
 function Load:lag() end
+
+--- Why the load ended before all was sent (cell_timeout, or a server that had stopped answering), a line.
+---@return string? reason nil where it did not
+function Load:given_up() end
 
 --- How many event loops do the I/O: `io_threads`, but never more than there are streams.
 ---@return integer

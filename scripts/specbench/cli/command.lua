@@ -4,6 +4,7 @@ local adaptive = require "specbench.sweep.adaptive"
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
+local deadlines = require "specbench.experiment.deadlines"
 local blame = require "specbench.base.blame"
 local http = require "specbench.http"
 local nearest = require "specbench.base.nearest"
@@ -21,6 +22,7 @@ command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, ma
   help = "threads that share the client's streams, where one core is not enough" }
 
 local groups = {
+  deadlines = deadlines.options(),
   grid = {
     { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
     { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
@@ -75,8 +77,6 @@ local groups = {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
     command.io_threads,
-    { long = "ready-timeout", arg = "SECONDS", type = "number", min = 0.1,
-      help = "how long a server may take to start" },
     { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },
   },
 }

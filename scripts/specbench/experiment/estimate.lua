@@ -25,7 +25,7 @@ end
 function estimate.cell(work, model, clock_scale)
   local input, output = workload.tokens(work)
   local prompts = #work.prompts.items
-  local streams = math.min(work.concurrency or 32, prompts)
+  local streams = workload.streams(work)
   local decode = output / streams * STEP * (1 + SEQUENCE * (streams - 1))
   local seconds = (prompts * REQUEST + input * PROMPT_TOKEN + decode) * size_factor(model)
   if work.rate then seconds = math.max(seconds, prompts / work.rate) end

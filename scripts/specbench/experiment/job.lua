@@ -3,6 +3,7 @@
 local blame = require "specbench.base.blame"
 local json = require "specbench.base.json"
 local base = require "specbench.engine.base"
+local deadlines = require "specbench.experiment.deadlines"
 local engines = require "specbench.engine"
 local estimate = require "specbench.experiment.estimate"
 local grid = require "specbench.experiment.grid"
@@ -58,6 +59,7 @@ end
 ---@field engine_version { known: string?, why: string?, absent: boolean? } what its command line is written
 ---  for; why it is not known; whether it is not there at all
 ---@field workload specbench.workload
+---@field deadlines specbench.deadlines
 ---@field cost number expected seconds
 
 -- A cache of prefixes that can neither be emptied nor ruled out is got round by prompts that begin differently.
@@ -85,17 +87,21 @@ function job.of(r, cell, engine, known, options)
     round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
     engine = engine.name, server = secrets.server(server), workload = workload.identity(work), warmup = r.warmup or 1,
   }
+  local cost = estimate.cell(work, server.model.name, clock_scale(engine, options))
   return {
     id = store.id(identity), identity = identity, round = r.name, description = grid.describe(r, cell),
     coordinates = identity.coordinates, repetition = cell.repetition, seed = cell.seed, engine = engine,
     engine_version = version, server = server, server_key = json.encode(server), workload = work,
     warmup = r.warmup or 1, quick = cell.quick,
-    slo = options.slo, timeout = r.timeout, chunk_timeout = r.chunk_timeout, keep_text = not options.no_text,
+    slo = options.slo, keep_text = not options.no_text,
+    deadlines = deadlines.of(r, options, {
+      cell = cost, wave = cost * workload.streams(work) / #work.prompts.items, start = engine.ready.timeout_s,
+    }),
     io_threads = options.io_threads,
     clock_scale = clock_scale(engine, options), reference = r.reference and grid.ask(r, "reference", cell) or nil,
     key = keys.of(r, cell, nil, cell.repetition),
     baseline = keys.baseline(r, cell, cell.repetition),
-    cost = estimate.cell(work, server.model.name, clock_scale(engine, options)),
+    cost = cost,
   }
 end
 

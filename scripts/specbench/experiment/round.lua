@@ -1,5 +1,6 @@
 -- A round: what its author writes, checked. What it measures is experiment/grid's to say.
 
+local deadlines = require "specbench.experiment.deadlines"
 local grid = require "specbench.experiment.grid"
 local refusal = require "specbench.experiment.refusal"
 local tables = require "specbench.base.tables"
@@ -12,9 +13,9 @@ local fail, hint = refusal.raise, refusal.hint
 local fields = {
   name = "string", title = "string", axes = "table", where = "function", baseline = "table",
   server = "function", workload = "function", report = "table", quick = "table",
-  reference = "function", warmup = "number", timeout = "number", chunk_timeout = "number",
-  reduce = "function", baselines = "table", together = "string",
+  reference = "function", warmup = "number", reduce = "function", baselines = "table", together = "string",
 }
+for name, kind in pairs(deadlines.fields()) do fields[name] = kind end
 local required = { "name", "axes", "server", "workload" }
 
 -- The axes from the outermost (slowest) to the innermost. Lua tables have no order, so a round states it:
@@ -116,6 +117,8 @@ function round.new(spec)
   for _, name in ipairs(required) do
     if spec[name] == nil then fail("a round needs the field '%s'", name) end
   end
+  local flaw = deadlines.flaw(spec)
+  if flaw then fail("%s", flaw) end
   local self = { is_round = true }
   for name, value in pairs(spec) do self[name] = value end
   self.axes = read_axes(spec.axes)

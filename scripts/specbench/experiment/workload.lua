@@ -15,6 +15,8 @@ local fields = {
 }
 local limit_fields = { max_tokens = true, min_tokens = true, ignore_eos = true }
 
+local OPEN_LOOP_STREAMS = 32 -- a guess, for estimates
+
 -- What stands before a prompt that must begin like no other; Qwen2.5's tokens, digits one by one.
 local SALT, SALT_TOKENS, SALT_NUMBERS = "Request %09d.\n", 12, 1000000000
 -- Copies of a prompt have its number plus this for each copy.
@@ -183,6 +185,13 @@ end
 ---@return number? nil in an open loop
 function workload.per_stream(self)
   return self.concurrency and #self.prompts.items / self.concurrency
+end
+
+---Requests that are in flight at once, as far as it can be told beforehand.
+---@param self specbench.workload
+---@return integer
+function workload.streams(self)
+  return math.min(self.concurrency or OPEN_LOOP_STREAMS, #self.prompts.items)
 end
 
 ---@param self specbench.workload

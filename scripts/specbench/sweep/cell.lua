@@ -67,14 +67,16 @@ local function empty_cache(job, server)
   return "reset"
 end
 
--- A rate is one of the server's time, which a simulator may run faster.
-local function run_load(job, server, requests, on_progress, keep_text)
-  local work = job.workload
+-- A rate is one of the server's time, which a simulator may run faster. The cell's deadline, from `begun` on, is one
+-- for all of its loads.
+local function run_load(job, server, begun, requests, on_progress, keep_text)
+  local work, limits = job.workload, job.deadlines
   return client.load {
     server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
     rate = work.rate and work.rate * (job.clock_scale or 1), arrivals = work.arrivals,
     burstiness = work.burstiness, seed = job.seed,
-    timeout = job.timeout, chunk_timeout = job.chunk_timeout,
+    timeout = limits.request, first_token_timeout = limits.first_token, chunk_timeout = limits.chunk,
+    cell_timeout = math.max(limits.cell - (clock.now() - begun) / 1e9, 0.001),
     event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
     id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale, on_progress = on_progress,
     io_threads = job.io_threads,
@@ -103,12 +105,12 @@ function cell.measure(job, server, on_progress, at_load)
   local begun = clock.now()
   local model = server.model
   if job.warmup > 0 then
-    run_load(job, server, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
+    run_load(job, server, begun, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
   end
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local answers, trouble = conversation.answers(job, function(turn, answered)
     local asked = workload.requests(job.workload, job.engine, model, job.seed, answered, turn)
-    return (run_load(job, server, asked, nil, true))
+    return (run_load(job, server, begun, asked, nil, true))
   end)
   local warm = clock.now()
   if trouble then return abandon(result, server, trouble, (warm - begun) / 1e9, at_load) end
@@ -119,7 +121,7 @@ function cell.measure(job, server, on_progress, at_load)
   if at_load then at_load() end
   trouble = profiler.begin(job, server)
   local loaded = clock.now()
-  local run, itself = run_load(job, server, requests, on_progress)
+  local run, itself = run_load(job, server, begun, requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
   result.profile_trouble = trouble or profiler.finish(job, server)
   local after = acceptance.read(job.engine, server)
@@ -142,6 +144,7 @@ function cell.measure(job, server, on_progress, at_load)
       summarise(run:failures()))
     breakdown = server:breakdown()
     if breakdown then result.error = result.error .. "; " .. breakdown end
+    breakdown = breakdown or itself.given_up -- it may be well by its own word, and yet answers nothing
   end
   return result, {
     run = run, outputs = job.keep_text and output_lines(run) or nil, load_seconds = load_seconds, breakdown = breakdown,

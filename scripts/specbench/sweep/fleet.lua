@@ -66,7 +66,7 @@ local function bring_up(self, slot, argv, env, url)
   if engine.capabilities.spawn then
     return server.start {
       argv = argv, env = env, log = self.store:log("server-" .. slot.number), gpus = slot.gpus,
-      ready = engine.ready.path, timeout = options.ready_timeout or engine.ready.timeout_s, grace = options.grace,
+      ready = engine.ready.path, timeout = slot.job.deadlines.start, grace = slot.job.deadlines.stop,
       host = options.host, port = options.port,
     }
   end
@@ -141,10 +141,10 @@ function Fleet:bury(key)
   local s, begun = self.up[key], clock.now()
   self.up[key] = nil
   self.deaths[key] = (self.deaths[key] or 0) + 1
-  s:stop(self.options.grace)
+  s:stop()
   self.seconds = self.seconds + (clock.now() - begun) / 1e9
   if self.deaths[key] > RESTARTS then
-    self.lost[key] = ("its server broke down %d times: see %s"):format(self.deaths[key], s.log)
+    self.lost[key] = ("its server broke down %d times: see %s"):format(self.deaths[key], s.log or s.url)
   end
 end
 
@@ -152,7 +152,7 @@ end
 function Fleet:stop()
   local list, begun = {}, clock.now()
   for _, s in pairs(self.up) do list[#list + 1] = s end
-  task.each(list, function(_, s) s:stop(self.options.grace) end)
+  task.each(list, function(_, s) s:stop() end)
   self.up = {}
   self.seconds = self.seconds + (clock.now() - begun) / 1e9
 end

@@ -213,7 +213,7 @@ end
 ---Runs what is not done yet. Cells are kept as they finish; an interrupt loses at most the one in flight.
 ---@param the_plan specbench.plan
 ---@param the_store specbench.store
----@param options { quiet: boolean?, ready_timeout: number?, grace: number?, host: string?, port: integer?,
+---@param options { quiet: boolean?, host: string?, port: integer?,
 ---  no_rerun: boolean? }
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)

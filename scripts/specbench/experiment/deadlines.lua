@@ -1,0 +1,77 @@
+-- What a cell waits for at most. Each deadline is a field of the round, an option of the command line that goes before
+-- it, and else follows from what the cell is expected to take: so generously that only what is broken meets it.
+
+local deadlines = {}
+
+-- name, the round's field, the command line's option; and what it limits.
+local list = {
+  { "start", "start_timeout", "ready-timeout", "how long a server may take to start" },
+  { "first_token", "first_token_timeout", "first-token-timeout", "how long a request may wait for its first token" },
+  { "chunk", "chunk_timeout", "chunk-timeout",
+    "how long a stream may bring no token; comments and empty events are none (300)" },
+  { "request", "timeout", "request-timeout", "how long a whole request may take" },
+  { "cell", "cell_timeout", "cell-timeout", "how long a whole cell may take; what is left of it is not sent" },
+  { "stop", "stop_timeout", "stop-timeout", "how long a server may take to end before it is killed (10)" },
+}
+
+local CHUNK, STOP = 300, 10 -- seconds
+local REQUEST, CELL = 1800, 7200 -- at least
+-- The estimate is of an A100: a machine a hundred times slower is still measured.
+local WAVES_TO_FIRST_TOKEN, WAVES_A_REQUEST, CELLS = 20, 100, 100
+
+---@class specbench.deadlines: table<string, number> seconds of wall time
+---@field start number
+---@field first_token number from a request's start to its first chunk with text or tokens
+---@field chunk number from a chunk to the next one
+---@field request number
+---@field cell number warm-up and earlier turns included
+---@field stop number from SIGTERM to SIGKILL
+
+---@return table<string, string> fields of a round and their type
+function deadlines.fields()
+  local fields = {}
+  for _, entry in ipairs(list) do fields[entry[2]] = "number" end
+  return fields
+end
+
+---What is wrong with a round's deadlines.
+---@param r table the round
+---@return string? message
+function deadlines.flaw(r)
+  for _, entry in ipairs(list) do
+    local seconds = r[entry[2]]
+    if type(seconds) == "number" and not (seconds > 0 and seconds < math.huge) then
+      return ("field '%s' must be a number of seconds above 0, not %s"):format(entry[2], seconds)
+    end
+  end
+end
+
+---@return specbench.cli.option[]
+function deadlines.options()
+  local options = {}
+  for i, entry in ipairs(list) do
+    options[i] = { long = entry[3], arg = "SECONDS", type = "number", min = 0.1, help = entry[4] }
+  end
+  return options
+end
+
+---@param r table the round
+---@param options table of the command line
+---@param expected { cell: number, wave: number, start: number } seconds: the cell, as many requests as are in flight at
+---  once, the start of a server of this engine at most
+---@return specbench.deadlines
+function deadlines.of(r, options, expected)
+  local told = {}
+  for _, entry in ipairs(list) do told[entry[1]] = options[entry[3]:gsub("-", "_")] or r[entry[2]] end
+  local chunk = told.chunk or CHUNK
+  return {
+    start = told.start or expected.start,
+    first_token = told.first_token or math.max(chunk, WAVES_TO_FIRST_TOKEN * expected.wave),
+    chunk = chunk,
+    request = told.request or math.max(REQUEST, WAVES_A_REQUEST * expected.wave),
+    cell = told.cell or math.max(CELL, CELLS * expected.cell),
+    stop = told.stop or STOP,
+  }
+end
+
+return deadlines
