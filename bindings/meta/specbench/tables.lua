@@ -1,0 +1,38 @@
+---@meta
+-- The tables that scripts, rounds and engines' files hand to the library. Made from their shapes by
+-- `specbench scripts/share/fields.lua`; nothing loads this file at run time.
+
+---From `first` to `last` requests in a batch, k draft tokens.
+---@class specbench.batch_range
+---@field [1] integer first
+---@field [2] integer last
+---@field [3] integer k
+
+---A server in words that every engine understands: what a round's `server(c)` returns.
+---@class specbench.server_description
+---@field model string a name that the models file knows, or an id that the engine can load
+---@field draft? string the model that proposes, named likewise
+---@field method? "none"|"draft"|"ngram"|"ngram_gpu"|"suffix"|"eagle"|"eagle3"|"medusa"|"mlp_speculator"|"mtp"|"dflash"|"dspark" how drafts are made: `none`, `draft`, `ngram`, `eagle`, ... Where it is `none`, all that belongs to drafts is passed over; default: `none`
+---@field k? integer draft tokens a step; needed by every method but `none`
+---@field prompt_lookup_max? integer the longest n-gram that is looked up; default: `k`
+---@field prompt_lookup_min? integer the shortest one; default: 1
+---@field draft_tensor_parallel? integer GPUs that the draft model is spread over
+---@field speculative_max_model_len? integer no speculation for longer sequences
+---@field disable_by_batch_size? integer no speculation from so many requests in a batch on
+---@field k_by_batch_size? specbench.batch_range[] k for each range of batch sizes
+---@field acceptance? number|number[] forced: k unconditional rates that never grow, or a mean length from 1 to k + 1. The text is then noise
+---@field dtype? string of weights and activations
+---@field quantization? string of the target's weights
+---@field tensor_parallel? integer GPUs that the target is spread over; default: 1
+---@field gpu_memory_utilization? number share of a GPU's memory that it may take
+---@field max_model_len? integer tokens of a prompt and its answer together
+---@field max_num_seqs? integer requests in a batch at most
+---@field seed? integer of the server
+---@field chunked_prefill? boolean whether prefills share steps with decoding
+---@field prefix_caching? boolean whether beginnings of prompts are kept; default: off
+---@field async_scheduling? boolean whether the next step is scheduled while one runs
+---@field scheduler_delay_factor? number waits so many times the last prefill before the next one
+---@field multi_step? integer steps that are planned at once; without speculation
+---@field profile? string|string[] `"nsys"` (with the options of the reference's third round), any other command or a list of its words, put before the server's; `"server"`: the server's own profiler, begun and ended with the load. `{output}` is a file in the results, `{gpus}` its GPUs
+---@field extra_args? string[] the engine's own flags, last on the command line
+---@field env? table<string, string|number|false> environment of the server
