@@ -15,6 +15,8 @@ local environment = require "sb.environment"
 
 local SHAPES = {
   require("specbench.engine.description").shape,
+  (require "specbench.engine.definition"),
+  require("specbench.experiment.models").entry,
 }
 local PAGES = { "rounds/README.md", "scripts/specbench/engine/README.md" }
 local META = "bindings/meta/specbench/tables.lua"

@@ -235,15 +235,21 @@ describe("a models file", function()
   end)
 
   it("with an unknown field names the known ones", function()
-    check("return { ['qwen2.5-7b'] = { pth = '/x' } }\n", "'qwen2.5-7b' has an unknown field 'pth'",
-      "known fields: binary, engine_args, env, path")
+    check("return { ['qwen2.5-7b'] = { pth = '/x' } }\n",
+      "models.lua: 'qwen2.5-7b': unknown key 'pth' (did you mean 'path'?)",
+      "known: binary, engine_args, env, path")
   end)
 
   it("with a field of a wrong kind says what it must be", function()
-    check("return { ['qwen2.5-7b'] = { engine_args = '--k 3' } }\n", "a wrong type for 'engine_args'")
-    check("return { ['qwen2.5-7b'] = { engine_args = { {} } } }\n", "engine_args must hold strings and numbers")
-    check("return { ['qwen2.5-7b'] = { engine_args = { k = 3 } } }\n", "engine_args must be a list")
-    check("return { ['qwen2.5-7b'] = { env = { 'A=1' } } }\n", "env must map names to strings")
+    local function wrong(entry, ...)
+      check(("return { ['qwen2.5-7b'] = { %s } }\n"):format(entry), "'qwen2.5-7b': ", ...)
+    end
+    wrong("engine_args = '--k 3'", "engine_args = '--k 3': must be a list of strings or numbers")
+    wrong("engine_args = { '--k', {} }", "engine_args[2] = a table: must be a string or a number")
+    wrong("engine_args = { k = 3 }", "engine_args = a table: must be a list of strings or numbers")
+    wrong("env = { 'A=1' }", "env = a table: must be a table of names and strings (false unsets)")
+    wrong("env = { A = true }", "env.A = true: must be a string, a number or false")
+    wrong("version = 'newest'", "version: 'newest' must be one such as 0.26.0")
   end)
 
   it("with a malformed url says how one is written", function()

@@ -65,7 +65,7 @@ describe("a command line", function()
 
   it("with an unknown engine names those that there are", function()
     check("run round2 --engine vlm", 2, "unknown engine 'vlm'", "sim, vllm, vllm_v0, sglang, trtllm, llamacpp")
-    check("plan round2 --engine external:vlm", 2, "unknown dialect", "'external:vlm'")
+    check("plan round2 --engine external:vlm", 2, "unknown dialect 'vlm'", "did you mean 'vllm'?")
   end)
 
   it("with a --url that the engine does not use says which one does", function()

@@ -131,7 +131,7 @@ describe("a plan", function()
     models 'version = "newest"'
     local result = w:run "plan grid.lua --engine vllm --models models.lua"
     assert.equal(1, result.status, result.err)
-    assert.truthy(result.err:find("'qwen2.5-7b': version 'newest' must be one such as 0.26.0", 1, true), result.err)
+    assert.truthy(result.err:find("'qwen2.5-7b': version: 'newest' must be one such as 0.26.0", 1, true), result.err)
   end)
 
   it("prints what a shell must unset so that it unsets it", function()

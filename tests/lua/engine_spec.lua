@@ -39,8 +39,8 @@ describe("loading an engine", function()
   it("names the known ones where the name is unknown", function()
     local ok, message = pcall(engine.load, "vlm")
     assert.is_false(ok)
-    assert.equal("unknown engine 'vlm' (known: sim, vllm, vllm_v0, sglang, trtllm, llamacpp, external, "
-      .. "external:DIALECT)", message)
+    assert.equal("unknown engine 'vlm' (did you mean 'vllm'?); known: sim, vllm, vllm_v0, sglang, trtllm, llamacpp, "
+      .. "external, external:DIALECT, ./FILE.lua", message)
   end)
 
   it("refuses a dialect where there is none", function()

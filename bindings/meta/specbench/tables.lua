@@ -36,3 +36,99 @@
 ---@field profile? string|string[] `"nsys"` (with the options of the reference's third round), any other command or a list of its words, put before the server's; `"server"`: the server's own profiler, begun and ended with the load. `{output}` is a file in the results, `{gpus}` its GPUs
 ---@field extra_args? string[] the engine's own flags, last on the command line
 ---@field env? table<string, string|number|false> environment of the server
+
+---What was seen in the engine's code or answers.
+---@class specbench.engine.capabilities
+---@field prefix_cache_reset boolean its prefix cache can be emptied
+---@field chunk_is_step boolean a chunk is what one engine step brought
+---@field event_per_token boolean a chunk with text is one token, half UTF-8 characters aside
+---@field spawn boolean specbench starts it
+
+---When its server can be loaded.
+---@class specbench.engine.ready
+---@field path string answered with 200 once it is
+---@field timeout_s number how long that may take; in s
+
+---How its version is told.
+---@class specbench.engine.version
+---@field probe? fun(server: table): string[] argv of a program that tells the version before the server is started
+---@field read? fun(output: string): string? the version in what it printed
+---@field paths string[] of the server that is up; the first one that is there answers
+---@field field string of its answer
+
+---Its counters.
+---@class specbench.engine.metrics
+---@field path string a page in Prometheus' format
+---@field names string[] counters whose differences `acceptance` gets
+
+---The first version that has a method or honours a key.
+---@class specbench.engine.since
+---@field methods? table<string, string> by method
+---@field keys? table<string, string> by key of the description
+
+---The versions whose command lines this file writes.
+---@class specbench.engine.served
+---@field from? string the first one
+---@field before? string the first one that is too new
+---@field instead string the engine for those beyond
+
+---How its server counts a text's tokens.
+---@class specbench.engine.tokenize
+---@field path string to POST to
+---@field body fun(text: string, model: string): table what is sent
+---@field count fun(answer: table): integer the tokens in its answer
+
+---@class specbench.engine.prefix_cache_reset
+---@field path string to POST to
+
+---What lets older versions be asked for it.
+---@class specbench.engine.older_profiler
+---@field before string the first version that it is not for
+---@field args? string[]
+---@field env? table<string, string|number|false>
+
+---Its own profiler; `{output}` stands for its folder.
+---@class specbench.engine.profiler
+---@field args? string[] that let it be asked for
+---@field env? table<string, string|number|false> that lets it be asked for
+---@field older? specbench.engine.older_profiler the same of older versions
+---@field start string to POST to
+---@field stop string to POST to
+
+---An engine: what its command line, requests and counters look like. What its file returns.
+---@class specbench.engine
+---@field name string letters, digits, `.`, `_` and `-`; names results folders
+---@field description string one line
+---@field capabilities specbench.engine.capabilities `prefix_cache_reset`, `chunk_is_step`, `event_per_token`, `spawn`: only what was seen in the engine's code or answers; a wrong `chunk_is_step` spoils every ITL
+---@field methods string[]|table<string, boolean> names of those that it has
+---@field command fun(server: table): specbench.engine.command argv and environment from the description: its models resolved to `{ name, path, python, binary, env, engine_args, served_name }`, plus `host`, `port`, `gpus`, `engine_version`. The same description must give the same argv. `config`: a file's text; `{config}` in argv stands for its path
+---@field served_name fun(server: table): string the `model` of a request's body
+---@field request fun(body: table, limits: table?): table, table<string, string>, string? the body in the engine's dialect, headers, and a note on what could not be asked for
+---@field acceptance fun(delta: table<string, number>, server: table?): table?, string? from the differences of the counters named in `metrics.names`
+---@field ready specbench.engine.ready `path`, answered with 200 once the server is ready, and `timeout_s`
+---@field version specbench.engine.version how its program (`probe`, `read`) and its server (`paths`, `field`) tell it
+---@field metrics specbench.engine.metrics `path` of its page of counters, and the `names` to read
+---@field without? table<string, string> key of the description that it cannot honour -> why not, what instead; default: none
+---@field ignores? table<string, string> key without counterpart that changes no figure -> why; default: none
+---@field own_unsupported? fun(server: table): string? reasons against a description that `without` cannot tell
+---@field lacks? fun(server: table): string? where it needs more than a program: what of it this machine has not, told before anything starts
+---@field since? specbench.engine.since `methods`, `keys`: the first version that has them
+---@field served? specbench.engine.served `from`, `before`: versions whose command lines it writes; `instead`: the engine for others
+---@field tokenize? specbench.engine.tokenize `path`, `body(text, model)`, `count(answer)`: how its server counts tokens
+---@field prefix_cache_reset? specbench.engine.prefix_cache_reset `path` to POST to
+---@field profiler? specbench.engine.profiler its own: `args`, `env` that let it be asked for (`{output}`: its folder), `start` and `stop`, paths to POST to; `older`: the same of versions `before` one
+---@field log_pattern? string in lines of its log that tell totals better than the counters do
+---@field acceptance_from_log? fun(before: string?, after: string): table?, string? from two of these lines
+---@field uses_gpus? boolean its servers need GPUs: two at once need a pool to share; default: no
+---@field idle_is_free? boolean a server that waits takes neither memory worth the name nor a GPU; default: no
+
+---Where a model is on this machine, and what serves it.
+---@class specbench.model_entry
+---@field path? string what the engine loads. One that begins with `/`, `.` or `~` must exist; default: the model's name
+---@field python? string the Python that has the engine
+---@field binary? string the engine's program (`llama-server`)
+---@field version? string the engine's version, for which command lines are written; else the program is asked
+---@field env? table<string, string|number|false> environment of the server
+---@field engine_args? (string|number)[] flags of this model's servers, before the round's `extra_args`
+---@field url? string where a running server is (engine `external`)
+---@field served_name? string the name that requests give; default: the round's name of the model

@@ -54,9 +54,11 @@ local function tokens_per_step(cell)
   return cell.metrics.tokens_per_step or cell.acceptance and cell.acceptance.mean_length
 end
 
--- Several steps on one plan come in one chunk.
+-- Several steps on one plan come in one chunk. Cells of earlier versions do not say what their engine does.
 local function chunk_is_step(cell)
-  return engines.load(cell.engine.name).capabilities.chunk_is_step and (cell.identity.server.multi_step or 1) == 1
+  local told = cell.engine.chunk_is_step
+  if told == nil then told = engines.load(cell.engine.name).capabilities.chunk_is_step end
+  return told and (cell.identity.server.multi_step or 1) == 1
 end
 
 -- The three factors, each the geometric mean over repeats.

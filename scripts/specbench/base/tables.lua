@@ -22,4 +22,13 @@ function tables.contains(list, wanted)
   return false
 end
 
+---@param names string[]|table<string, any> a list, or a set already
+---@return table<string, any>
+function tables.set_of(names)
+  if #names == 0 then return names end
+  local set = {}
+  for _, name in ipairs(names) do set[name] = true end
+  return set
+end
+
 return tables

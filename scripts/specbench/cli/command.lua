@@ -35,7 +35,7 @@ local groups = {
   },
   engine = {
     { long = "engine", arg = "NAME", default = "sim",
-      help = "what serves: sim, llamacpp, vllm, vllm_v0, sglang, trtllm, external" },
+      help = "what serves: sim, llamacpp, vllm, vllm_v0, sglang, trtllm, external, or a file of your own: ./mine.lua" },
     { long = "engine-version", arg = "VERSION",
       help = "version of the engine that is started, whose command lines differ; else its program is asked" },
     { long = "models", arg = "FILE", env = "SPECBENCH_MODELS",
@@ -191,7 +191,7 @@ end
 local function check_engine(options)
   local name, version, url = options.engine, options.engine_version, options.url
   local ok, engine = pcall(engines.load, name)
-  if not ok then command.fail("--engine " .. name .. ": " .. engine, engine:find "^unknown " and 2 or 1) end
+  if not ok then command.fail("--engine: " .. engine, engine:find "^unknown " and 2 or 1) end
   if url and engine.capabilities.spawn then
     command.fail(("--url needs --engine external or external:DIALECT: %s starts its own servers"):format(name), 2)
   end

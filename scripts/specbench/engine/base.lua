@@ -1,10 +1,13 @@
 --- What the engine files share: the command line's building blocks, and the two questions every
 --- engine answers about a server description in the same way, by tables instead of code.
 
+local definition = require "specbench.engine.definition"
 local tables = require "specbench.base.tables"
 local version = require "specbench.engine.version"
 
 local base = {}
+
+base.set = tables.set_of
 
 -- What a knob is set to where it is not there at all.
 local NO_EFFECT = { multi_step = 1, scheduler_delay_factor = 0 }
@@ -82,67 +85,17 @@ function base.list(set)
   return table.concat(tables.keys(set), ", ")
 end
 
----@param names string[]
----@return table<string, boolean>
-function base.set(names)
-  local set = {}
-  for _, name in ipairs(names) do
-    set[name] = true
-  end
-  return set
-end
-
+-- What base.engine adds; its other fields: engine/definition.lua.
 ---@class specbench.engine
----@field name string
----@field description string one line
----@field capabilities specbench.engine.capabilities
----@field methods table<string, boolean>
----@field without table<string, string> key that this engine cannot honour -> why, what instead
----@field ignores table<string, string> key without counterpart that changes no figure -> why
----@field lacks (fun(server: table): string?)|nil what a server of this description needs and this machine has not
----@field profiler { args: string[]?, env: table<string, string>?, older: table?, start: string, stop: string }|nil its
----  own one: what lets it be asked for ({output}: its folder), in versions before `older.before` the args and env of
----  `older`, and the paths to POST to
----@field uses_gpus boolean|nil its servers need GPUs: two at once need a pool to share
----@field idle_is_free boolean|nil a server that waits takes neither memory worth the name nor a GPU
----@field command fun(server: table): specbench.engine.command
----@field request fun(body: table, limits: table?): table, table<string, string>, string?
----@field acceptance fun(delta: table<string, number>, server: table?): table?, string?
----@field log_pattern string|nil in lines of its log that tell totals better than the counters do
----@field acceptance_from_log (fun(before: string?, after: string): table?, string?)|nil from two of them
----@field served_name fun(server: table): string the `model` of a request's body
----@field unsupported fun(server: table): string?
+---@field unsupported fun(server: table): string? why it cannot serve a description
 ---@field ignored fun(server: table): { key: string, why: string }[]
----@field ready specbench.engine.ready
----@field metrics { path: string, names: string[] }
----@field version specbench.engine.version
----@field since { methods: table<string, string>|nil, keys: table<string, string>|nil }|nil method or key -> the first
----  version that has it
----@field served { from: string|nil, before: string|nil, instead: string }|nil the versions whose command lines this
----  file writes, and the engine for those beyond
----@field tokenize { path: string, body: function, count: function }|nil
-
----@class specbench.engine.version
----@field probe (fun(server: table): string[])|nil argv of a program that tells the version before the server is started
----@field read (fun(output: string): string|nil)|nil the version in what the probe printed
----@field paths string[] of the server that is up; the first one that is there answers
----@field field string of its answer
+---@field file { path: string, sha256: string }? where it is the user's own
 
 ---@class specbench.engine.command
----@field argv string[]|nil nil where nothing is to be started
----@field env table<string, string|false>|nil false unsets
----@field url string|nil where the server is, if it is not to be started
----@field config string|nil a file's text; {config} in argv stands for its path
-
----@class specbench.engine.ready
----@field path string answered with 200 once the server is ready
----@field timeout_s number
-
----@class specbench.engine.capabilities
----@field prefix_cache_reset boolean
----@field chunk_is_step boolean a chunk is what one engine step brought
----@field event_per_token boolean a chunk with text is one token, half UTF-8 characters aside
----@field spawn boolean specbench starts it
+---@field argv string[]? nil where nothing is to be started
+---@field env table<string, string|false>? false unsets
+---@field url string? where the server is, if it is not to be started
+---@field config string? a file's text; {config} in argv stands for its path
 
 -- What the version that will serve is too old for, or too new.
 local function outdated(engine, server)
@@ -168,10 +121,26 @@ local function outdated(engine, server)
   end
 end
 
----Completes an engine's table with unsupported() and ignored().
----@param engine table own_unsupported(server): reasons that a table cannot tell
+---An engine's own fields, for one that differs in some of them.
+---@param engine specbench.engine
+---@return table for base.engine
+function base.copy(engine)
+  local copy = {}
+  for _, field in ipairs(definition.fields) do copy[field[1]] = engine[field[1]] end
+  copy.capabilities = {}
+  for key, value in pairs(engine.capabilities) do copy.capabilities[key] = value end
+  return copy
+end
+
+---Checks an engine's table, which raises one line with all that is missing, and completes it with unsupported() and
+---ignored().
+---@param engine table see definition.lua
 ---@return specbench.engine
 function base.engine(engine)
+  definition:check(engine)
+  engine.methods = tables.set_of(engine.methods)
+  engine.without, engine.ignores = engine.without or {}, engine.ignores or {}
+
   ---@return string|nil reason nil where the engine can serve this description
   function engine.unsupported(server)
     local method = server.method or "none"

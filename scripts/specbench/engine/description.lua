@@ -1,8 +1,8 @@
 --- The engine-neutral server description that a round's `server(c)` returns: its keys, what each may be, and what
 --- must fit together.
 
-local base = require "specbench.engine.base"
 local shape = require "specbench.base.shape"
+local tables = require "specbench.base.tables"
 
 local description = {}
 
@@ -11,15 +11,15 @@ local METHODS = {
   "none", "draft", "ngram", "ngram_gpu", "suffix", "eagle", "eagle3", "medusa", "mlp_speculator",
   "mtp", "dflash", "dspark",
 }
-description.methods = base.set(METHODS)
+description.methods = tables.set_of(METHODS)
 
 -- Methods that propose with weights of their own.
-description.needs_draft = base.set {
+description.needs_draft = tables.set_of {
   "draft", "eagle", "eagle3", "medusa", "mlp_speculator", "dflash", "dspark",
 }
 
 -- ... or may, where the target's own checkpoint has none.
-description.may_have_draft = base.set {
+description.may_have_draft = tables.set_of {
   "draft", "eagle", "eagle3", "medusa", "mlp_speculator", "dflash", "dspark", "mtp",
 }
 
@@ -56,7 +56,7 @@ description.environment = shape.map(shape.custom {
 local function acceptance_flaw(wanted, k)
   if type(wanted) == "number" then
     return wanted > k + 1
-      and ("acceptance = %s: a step brings at most k + 1 = %d tokens"):format(base.text(wanted), k + 1) or nil
+      and ("acceptance = %s: a step brings at most k + 1 = %d tokens"):format(wanted, k + 1) or nil
   end
   if #wanted ~= k then return ("acceptance has %d rates: must be k = %d of them, one a position"):format(#wanted, k) end
   for i = 2, k do

@@ -64,20 +64,16 @@ local external = complete {
 ---@param engine specbench.engine
 ---@return specbench.engine
 function external.with_dialect(engine)
-  local copy = { capabilities = {} }
-  for key, value in pairs(engine) do
-    if key ~= "capabilities" and key ~= "own_unsupported" then copy[key] = value end
-  end
-  for key, value in pairs(engine.capabilities) do
-    copy.capabilities[key] = value
-  end
+  local copy = base.copy(engine)
+  copy.own_unsupported = nil
   copy.capabilities.spawn = false
   copy.capabilities.prefix_cache_reset = false
-  copy.name = "external:" .. engine.name
   copy.description = "a server that already runs and speaks " .. engine.name .. "'s dialect"
   copy.served_name = served_name
   copy.ready = { path = engine.ready.path, timeout_s = 30 }
-  return complete(copy)
+  local dialect = complete(copy)
+  dialect.name, dialect.file = "external:" .. engine.name, engine.file
+  return dialect
 end
 
 return external

@@ -2,59 +2,45 @@
 -- or the name itself as an id that the engine can load.
 
 local fs = require "sb.fs"
+local description = require "specbench.engine.description"
 local http = require "specbench.http"
-local nearest = require "specbench.base.nearest"
+local shape = require "specbench.base.shape"
 local tables = require "specbench.base.tables"
+local unknown = require "specbench.base.unknown"
 local versions = require "specbench.engine.version"
 
 local models = {}
 
--- What an entry of a models file may hold.
-local known = {
-  path = "string", python = "string", binary = "string", env = "table", engine_args = "table", url = "string",
-  served_name = "string", version = "string",
+local text = shape.string { empty = false }
+
+---An entry of a models file that is a table.
+models.entry = shape.record {
+  "model", class = "specbench.model_entry", doc = "Where a model is on this machine, and what serves it.",
+  fields = {
+    { "path", text, "what the engine loads. One that begins with `/`, `.` or `~` must exist",
+      otherwise = "the model's name" },
+    { "python", text, "the Python that has the engine" },
+    { "binary", text, "the engine's program (`llama-server`)" },
+    { "version", text, "the engine's version, for which command lines are written; else the program is asked",
+      flaw = function(value)
+        if versions.numbers(value) then return nil end
+        return ("'%s' must be one such as 0.26.0, or b10601 of llama.cpp"):format(value)
+      end },
+    { "env", description.environment, "environment of the server" },
+    { "engine_args", shape.list(shape.either(shape.string(), shape.number())), "flags of this model's servers, before "
+      .. "the round's `extra_args`" },
+    { "url", text, "where a running server is (engine `external`)", flaw = http.flaw },
+    { "served_name", text, "the name that requests give", otherwise = "the round's name of the model" },
+  },
 }
 
-local function is_word(value)
-  return type(value) == "string" or type(value) == "number"
-end
-
--- What is wrong with a field of the right type; nil where nothing is.
-local function flaw(field, value)
-  if field == "engine_args" then
-    local count = 0
-    for _, word in pairs(value) do
-      count = count + 1
-      if not is_word(word) then return "engine_args must hold strings and numbers, not a " .. type(word) end
-    end
-    if count ~= #value then return "engine_args must be a list: { \"--option\", \"value\" }" end
-  elseif field == "env" then
-    for variable, setting in pairs(value) do
-      if type(variable) ~= "string" or setting ~= false and not is_word(setting) then
-        return "env must map names to strings, or to false to unset one"
-      end
-    end
-  elseif field == "url" then
-    return http.flaw(value)
-  elseif field == "version" and not versions.numbers(value) then
-    return ("version '%s' must be one such as 0.26.0, or b10601 of llama.cpp"):format(value)
-  end
-end
-
+-- A path alone stands for { path = PATH }.
 local function check_entry(file, name, entry)
   if type(entry) == "string" then entry = { path = entry } end
-  if type(entry) ~= "table" then
-    return nil, ("%s: '%s' must be a path or a table, not a %s"):format(file, name, type(entry))
-  end
-  for field, value in pairs(entry) do
-    if type(value) ~= known[field] then
-      return nil, ("%s: '%s' has %s '%s'; known fields: %s"):format(file, name,
-        known[field] and "a wrong type for" or "an unknown field", tostring(field),
-        table.concat(tables.keys(known), ", "))
-    end
-    local wrong = flaw(field, value)
-    if wrong then return nil, ("%s: '%s': %s"):format(file, name, wrong) end
-  end
+  local place = ("%s: '%s'"):format(file, name)
+  if type(entry) ~= "table" then return nil, ("%s must be a path or a table, not a %s"):format(place, type(entry)) end
+  local flaw = models.entry:flaws(entry, place)[1]
+  if flaw then return nil, flaw end
   return entry
 end
 
@@ -128,11 +114,6 @@ function models.load(options)
   return self
 end
 
-local function meant(name, names)
-  local word = nearest(name, names)
-  return word and (" (did you mean '%s'?)"):format(word) or ""
-end
-
 ---Names that a round does not have are slips that would have no effect. A models file may say more than one round
 ---needs, so only one that says nothing to this round is refused.
 ---@param names table<string, any> the round's models
@@ -142,7 +123,7 @@ function Models:flaw(names)
   local list = table.concat(has, ", ")
   for _, name in ipairs(self.set) do
     if names[name] == nil then
-      return ("--model %s: the round has no such model%s; it has %s"):format(name, meant(name, has), list)
+      return ("--model %s: the round has no such model%s; it has %s"):format(name, unknown.hint(name, has), list)
     end
   end
   for _, name in ipairs(self.in_file) do
@@ -150,7 +131,7 @@ function Models:flaw(names)
   end
   if #self.in_file == 0 then return nil end
   local hint = ""
-  for _, name in ipairs(self.in_file) do hint = hint ~= "" and hint or meant(name, has) end
+  for _, name in ipairs(self.in_file) do hint = hint ~= "" and hint or unknown.hint(name, has) end
   return ("models file %s: names %s, none of which the round has%s; it has %s"):format(self.file,
     table.concat(self.in_file, ", "), hint, list)
 end

@@ -44,7 +44,8 @@ local function describe(job, server)
     seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
     baseline = job.baseline, quick = job.quick,
     engine = {
-      name = job.engine.name, version = server.version, written_for = server.written_for,
+      name = job.engine.name, file = job.engine.file, chunk_is_step = job.engine.capabilities.chunk_is_step,
+      version = server.version, written_for = server.written_for,
       version_trouble = server.version_trouble, argv = secrets.argv(server.argv),
       url = server.url and secrets.url(server.url), gpus = server.gpus, ready_seconds = server.ready_seconds,
     },
