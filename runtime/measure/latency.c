@@ -9,44 +9,45 @@ void sb_latencies_deinit(sb_latencies *latencies)
 #undef SB_DEINIT
 }
 
-static void add_gaps(sb_latencies *latencies, const sb_record *record, double scale)
+/* The gaps between a chunk and the part of its answer before it. */
+static void add_gaps(sb_latencies *latencies, const sb_span *before, bool per_chunk, const sb_chunk *chunk,
+                     double scale)
+{
+  if (before->last_token && sb_chunk_brings_token(per_chunk, chunk)) {
+    double gap = (double)(chunk->t_ns - before->last_token) / 1e6 * scale;
+    sb_samples_add(&latencies->itl_chunk_ms, gap);
+    if (per_chunk) {
+      sb_samples_add_weighted(&latencies->itl_token_ms, gap / chunk->tokens, chunk->tokens);
+      sb_samples_add(&latencies->itl_burst_ms, gap);
+    }
+  }
+  if (before->last_text && chunk->has_text)
+    sb_samples_add(&latencies->ref_itl_ms, (double)(chunk->t_ns - before->last_text) / 1e6 * scale);
+}
+
+void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double clock_scale,
+                       sb_arrivals *arrivals, sb_span *span)
 {
   bool per_chunk = sb_token_source_per_chunk(record->token_source);
-  int64_t last_token = 0, last_text = 0;
-  uint64_t without_wait = 0;
+  *span = (sb_span){ 0 };
   sb_timeline_reader reader;
   sb_chunk chunk;
   sb_timeline_read(&record->timeline, &reader);
   while (sb_timeline_next(&reader, &chunk)) {
-    if (sb_chunk_brings_token(per_chunk, &chunk)) {
-      if (last_token) {
-        double gap = (double)(chunk.t_ns - last_token) / 1e6 * scale;
-        sb_samples_add(&latencies->itl_chunk_ms, gap);
-        if (per_chunk) {
-          sb_samples_add_weighted(&latencies->itl_token_ms, gap / chunk.tokens, chunk.tokens);
-          sb_samples_add(&latencies->itl_burst_ms, gap);
-        }
-      }
-      if (per_chunk)
-        without_wait += chunk.tokens - 1;
-      last_token = chunk.t_ns;
-    }
-    if (chunk.has_text) {
-      if (last_text)
-        sb_samples_add(&latencies->ref_itl_ms, (double)(chunk.t_ns - last_text) / 1e6 * scale);
-      last_text = chunk.t_ns;
-    }
+    add_gaps(latencies, span, per_chunk, &chunk, clock_scale);
+    sb_span_add(span, per_chunk, &chunk);
+    if (arrivals && per_chunk)
+      sb_samples_add_weighted(&arrivals->at, (double)(chunk.t_ns - arrivals->origin_ns), chunk.tokens);
   }
-  sb_samples_add_weighted(&latencies->itl_burst_ms, 0.0, without_wait);
+  if (per_chunk) /* a chunk's further tokens wait for nothing */
+    sb_samples_add_weighted(&latencies->itl_burst_ms, 0.0, record->timeline.tokens - span->token_chunks);
 }
 
-void sb_latencies_add(sb_latencies *latencies, const sb_record *record, const sb_request_figures *figures,
-                      double clock_scale)
+void sb_latencies_add(sb_latencies *latencies, const sb_request_figures *figures)
 {
 #define SB_ADD(name) sb_samples_add(&latencies->name, figures->name);
   SB_REQUEST_FIGURES(SB_ADD)
 #undef SB_ADD
-  add_gaps(latencies, record, clock_scale);
 }
 
 void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
@@ -57,9 +58,9 @@ void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
       continue;
     sb_span span;
     sb_request_figures figures;
-    sb_record_span(record, &span);
+    sb_latencies_read(latencies, record, run->clock_scale, NULL, &span);
     sb_request_figures_compute(record, &span, run->clock_scale, &figures);
-    sb_latencies_add(latencies, record, &figures, run->clock_scale);
+    sb_latencies_add(latencies, &figures);
   }
 }
 

@@ -22,9 +22,19 @@ typedef struct sb_latencies {
 
 void sb_latencies_deinit(sb_latencies *latencies);
 
-/* Adds what one request contributes. `figures` are the request's; `clock_scale` is the run's. */
-void sb_latencies_add(sb_latencies *latencies, const sb_record *record, const sb_request_figures *figures,
-                      double clock_scale);
+/* When chunks came, in nanoseconds since the origin, weighted by their tokens. */
+typedef struct sb_arrivals {
+  sb_samples at;
+  int64_t origin_ns;
+} sb_arrivals;
+
+/* Reads a completed request's chunks, once: adds their gaps, and their arrivals where its source tells tokens
+ * chunk by chunk (arrivals may be NULL); *span is sb_record_span's. `clock_scale` is the run's. */
+void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double clock_scale,
+                       sb_arrivals *arrivals, sb_span *span);
+
+/* Adds the latencies of the request as a whole. */
+void sb_latencies_add(sb_latencies *latencies, const sb_request_figures *figures);
 
 /* All completed requests of a run. */
 void sb_latencies_gather(sb_latencies *latencies, const sb_run *run);

@@ -11,10 +11,10 @@ typedef struct tally {
   const sb_slo *slo;
   sb_flight flight;
   sb_latencies latencies;
-  sb_samples arrivals;        /* completed requests' chunks: ns since first_send, weight = tokens */
+  sb_arrivals arrivals;       /* completed requests' chunks; the origin is the first send */
   bool arrivals_known;        /* every completed request tells its tokens chunk by chunk */
   bool tpot_known;
-  int64_t first_send, last_token;
+  int64_t last_token;
   uint64_t completed, failed, met;
   uint64_t input_unknown, output_unknown, mismatches;
   double input, output;       /* sums of counts: exact up to 2^53 */
@@ -29,15 +29,6 @@ typedef struct tally {
 static bool in_steady_window(const tally *t, int64_t at)
 {
   return t->flight.steady_from && at >= t->flight.steady_from && at <= t->flight.steady_to;
-}
-
-static void add_arrivals(tally *t, const sb_record *record)
-{
-  sb_timeline_reader reader;
-  sb_chunk chunk;
-  sb_timeline_read(&record->timeline, &reader);
-  while (sb_timeline_next(&reader, &chunk))
-    sb_samples_add_weighted(&t->arrivals, (double)(chunk.t_ns - t->first_send), chunk.tokens);
 }
 
 /* Also of records whose file does not tell what was found when they were made. */
@@ -62,7 +53,6 @@ static void add_tokens(tally *t, const sb_record *record, const sb_span *span)
   if (sb_token_source_per_chunk(record->token_source)) {
     t->chunk_tokens += record->timeline.tokens;
     t->token_chunks += span->token_chunks;
-    add_arrivals(t, record);
   } else {
     t->arrivals_known = false;
   }
@@ -96,12 +86,13 @@ static void judge(tally *t, const sb_record *record, const sb_request_figures *f
     t->met++;
 }
 
-static void add_completed(tally *t, const sb_record *record, const sb_span *span)
+static void add_completed(tally *t, const sb_record *record, sb_span *span)
 {
   sb_request_figures figures;
   double scale = t->run->clock_scale;
+  sb_latencies_read(&t->latencies, record, scale, &t->arrivals, span);
   sb_request_figures_compute(record, span, scale, &figures);
-  sb_latencies_add(&t->latencies, record, &figures, scale);
+  sb_latencies_add(&t->latencies, &figures);
   add_tokens(t, record, span);
   if (t->slo)
     judge(t, record, &figures);
@@ -118,21 +109,21 @@ static void gather(tally *t)
   const sb_run *run = t->run;
   for (uint32_t i = 0; i < run->count; i++) {
     int64_t send = run->records[i].t_send;
-    if (send && (!t->first_send || send < t->first_send))
-      t->first_send = send;
+    if (send && (!t->arrivals.origin_ns || send < t->arrivals.origin_ns))
+      t->arrivals.origin_ns = send;
   }
   for (uint32_t i = 0; i < run->count; i++) {
     const sb_record *record = &run->records[i];
     sb_span span;
-    sb_record_span(record, &span);
-    if (span.last_token > t->last_token)
-      t->last_token = span.last_token;
     if (record->outcome == SB_OUTCOME_OK) {
       t->completed++;
       add_completed(t, record, &span);
     } else {
       t->failed++;
+      sb_record_span(record, &span);
     }
+    if (span.last_token > t->last_token)
+      t->last_token = span.last_token;
   }
 }
 
@@ -203,9 +194,11 @@ static void put_steady(tally *t, double seconds, sb_metrics *m)
   m->steady_request_throughput = ratio((double)t->steady_completed, m->steady_duration);
   double tokens = NAN;
   if (t->arrivals_known) {
-    double from = (double)(flight->steady_from - t->first_send), to = (double)(flight->steady_to - t->first_send);
-    tokens = arrived_between(&t->arrivals, from, to);
-    m->steady_longest_gap = known(window > 0.0, longest_gap(&t->arrivals, from, to) * seconds);
+    const sb_arrivals *arrivals = &t->arrivals;
+    double from = (double)(flight->steady_from - arrivals->origin_ns),
+           to = (double)(flight->steady_to - arrivals->origin_ns);
+    tokens = arrived_between(&arrivals->at, from, to);
+    m->steady_longest_gap = known(window > 0.0, longest_gap(&arrivals->at, from, to) * seconds);
   }
   m->steady_output_throughput = ratio(tokens, m->steady_duration);
   tokens += known(t->input_unknown == 0, t->steady_input);
@@ -249,8 +242,8 @@ static void put(tally *t, sb_metrics *m)
   m->requests = run->count;
   m->completed = (double)t->completed;
   m->failed = (double)t->failed;
-  m->duration = known(t->first_send && t->last_token > t->first_send,
-                      (double)(t->last_token - t->first_send) * seconds);
+  int64_t first_send = t->arrivals.origin_ns;
+  m->duration = known(first_send && t->last_token > first_send, (double)(t->last_token - first_send) * seconds);
   m->run_duration = known(run->t_end > run->t_start, (double)(run->t_end - run->t_start) * seconds);
   m->input_tokens_unknown = (double)t->input_unknown;
   m->output_tokens_unknown = (double)t->output_unknown;
@@ -265,7 +258,7 @@ static void put(tally *t, sb_metrics *m)
   bool judged = slo && (slo->ttft_ms >= 0.0 || slo->e2el_ms >= 0.0 || slo->tpot_ms >= 0.0) &&
                 (slo->tpot_ms < 0.0 || t->tpot_known);
   m->request_goodput = known(judged, ratio((double)t->met, m->duration));
-  m->peak_output_throughput = known(t->arrivals_known, peak_tokens(&t->arrivals, run->clock_scale));
+  m->peak_output_throughput = known(t->arrivals_known, peak_tokens(&t->arrivals.at, run->clock_scale));
   put_steady(t, seconds, m);
   m->mean_concurrency = t->flight.mean;
   m->max_concurrency = t->flight.most;
@@ -282,5 +275,5 @@ void sb_metrics_compute(const sb_run *run, const sb_slo *slo, sb_metrics *metric
   gather(&t);
   put(&t, metrics);
   sb_latencies_deinit(&t.latencies);
-  sb_samples_deinit(&t.arrivals);
+  sb_samples_deinit(&t.arrivals.at);
 }

@@ -9,18 +9,8 @@ void sb_record_span(const sb_record *record, sb_span *span)
   sb_timeline_reader reader;
   sb_chunk chunk;
   sb_timeline_read(&record->timeline, &reader);
-  while (sb_timeline_next(&reader, &chunk)) {
-    if (sb_chunk_brings_token(per_chunk, &chunk)) {
-      if (span->token_chunks++ == 0)
-        span->first_token = chunk.t_ns;
-      span->last_token = chunk.t_ns;
-    }
-    if (chunk.has_text) {
-      if (!span->first_text)
-        span->first_text = chunk.t_ns;
-      span->last_text = chunk.t_ns;
-    }
-  }
+  while (sb_timeline_next(&reader, &chunk))
+    sb_span_add(span, per_chunk, &chunk);
 }
 
 static double between_ms(int64_t from, int64_t to, double clock_scale)

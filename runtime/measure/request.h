@@ -23,6 +23,21 @@ static inline bool sb_chunk_brings_token(bool per_chunk, const sb_chunk *chunk)
   return per_chunk ? chunk->tokens > 0 : chunk->has_text;
 }
 
+/* Lengthens a span (zero-initialised) by the next chunk. */
+static inline void sb_span_add(sb_span *span, bool per_chunk, const sb_chunk *chunk)
+{
+  if (sb_chunk_brings_token(per_chunk, chunk)) {
+    if (span->token_chunks++ == 0)
+      span->first_token = chunk->t_ns;
+    span->last_token = chunk->t_ns;
+  }
+  if (chunk->has_text) {
+    if (!span->first_text)
+      span->first_text = chunk->t_ns;
+    span->last_text = chunk->t_ns;
+  }
+}
+
 /* X(field): one latency a request, in milliseconds. The ref_ ones follow the reference system's rules. */
 #define SB_REQUEST_FIGURES(X) \
   X(send_late_ms) X(ttft_ms) X(ttft_intended_ms) X(e2el_ms) X(tpot_ms) X(ref_ttft_ms) X(ref_tpot_ms)

@@ -15,30 +15,40 @@ enum {
   RECORD_MIN = 20   /* bytes of the smallest record: every field takes at least one */
 };
 
-/* Whether the reader would take this record: what is written can always be read back. */
-static bool sound(const sb_record *record)
+/* Reads all chunks, for their sums. False where bytes are damaged. */
+static bool sum_up(const sb_timeline *line, sb_timeline *sums)
 {
-  const sb_timeline *line = &record->timeline;
+  sb_timeline_reader reader;
+  sb_chunk chunk;
+  *sums = (sb_timeline){ 0 };
+  sb_timeline_read(line, &reader);
+  while (sb_timeline_next(&reader, &chunk)) {
+    sums->chunks++;
+    sums->tokens += chunk.tokens;
+  }
+  sums->last_ns = reader.t_ns;
+  return reader.at == reader.end;
+}
+
+static bool sound_fields(const sb_record *record)
+{
   if (record->t_intended < 0 || record->t_send < 0 || record->t_first_byte < 0 || record->t_done < 0 ||
-      line->origin_ns < 0)
+      record->timeline.origin_ns < 0)
     return false;
   if ((unsigned)record->outcome > SB_OUTCOME_CANCELED || (unsigned)record->finish > SB_FINISH_OTHER ||
       (unsigned)record->token_source > SB_TOKENS_USAGE_TOTAL)
     return false;
-  if (record->prompt_tokens < -1 || record->completion_tokens < -1 || record->cached_tokens < -1 ||
-      record->draft_tokens < -1 || record->accepted_tokens < -1)
-    return false;
-  sb_timeline_reader reader;
-  sb_chunk chunk;
-  uint64_t tokens = 0;
-  uint32_t chunks = 0;
-  sb_timeline_read(line, &reader);
-  while (sb_timeline_next(&reader, &chunk)) {
-    tokens += chunk.tokens;
-    chunks++;
-  }
-  return reader.at == reader.end && chunks == line->chunks && tokens == line->tokens &&
-         reader.t_ns == line->last_ns;
+  return record->prompt_tokens >= -1 && record->completion_tokens >= -1 && record->cached_tokens >= -1 &&
+         record->draft_tokens >= -1 && record->accepted_tokens >= -1;
+}
+
+/* Whether the reader would take this record: what is written can always be read back. */
+static bool sound(const sb_record *record)
+{
+  const sb_timeline *line = &record->timeline;
+  sb_timeline sums;
+  return sound_fields(record) && sum_up(line, &sums) && sums.chunks == line->chunks &&
+         sums.tokens == line->tokens && sums.last_ns == line->last_ns;
 }
 
 static bool sound_run(const sb_run *run)
@@ -209,14 +219,11 @@ static void get_timeline(source *in, sb_timeline *line, int64_t start)
   line->bytes = sb_alloc(size);
   memcpy(line->bytes, bytes, size);
   line->size = line->capacity = (uint32_t)size;
-  sb_timeline_reader reader;
-  sb_chunk chunk;
-  sb_timeline_read(line, &reader);
-  while (sb_timeline_next(&reader, &chunk)) {
-    line->chunks++;
-    line->tokens += chunk.tokens;
-    line->last_ns = chunk.t_ns;
-  }
+  sb_timeline sums;
+  in->failed |= !sum_up(line, &sums);
+  line->chunks = sums.chunks;
+  line->tokens = sums.tokens;
+  line->last_ns = sums.last_ns;
 }
 
 static bool get_record(source *in, sb_record *record, int64_t start)
@@ -242,7 +249,7 @@ static bool get_record(source *in, sb_record *record, int64_t start)
   record->bytes = get_max(in, UINT64_MAX);
   get_error(in, record);
   get_timeline(in, &record->timeline, start);
-  return !in->failed && sound(record);
+  return !in->failed && sound_fields(record);
 }
 
 static sb_run *fail(sb_run *run, sb_err *err, const char *what)
