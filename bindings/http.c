@@ -13,13 +13,13 @@
 
 /* A request of Lua's. It lives until both sides let go: Lua (the userdata, or the waiting call) and libcurl. */
 typedef struct exchange {
-  sbl_wait wait;
+  sbl_wait_list waits;
   sb_http_request *request;  /* NULL once ended */
   sb_strbuf body;            /* of a stream: what was not read yet */
   char *sent;                /* the request's body: libcurl borrows it */
   char *error;
   int code, status;
-  bool silent, waiting, stream;
+  bool silent, stream;
   int64_t t_start, t_done, t_last;
   char content_type[128];
 } exchange;
@@ -35,14 +35,6 @@ static void free_exchange(exchange *x)
   x->sent = x->error = NULL;
 }
 
-static void wake(exchange *x)
-{
-  if (x->waiting) {
-    x->waiting = false;
-    sbl_wait_done(&x->wait);
-  }
-}
-
 static void on_data(void *context, int status, const char *data, size_t size, int64_t t_ns)
 {
   exchange *x = context;
@@ -50,7 +42,7 @@ static void on_data(void *context, int status, const char *data, size_t size, in
   x->t_last = t_ns;
   sb_strbuf_append(&x->body, data, size);
   if (x->stream)
-    wake(x);
+    sbl_wake(&x->waits, SBL_WAKE_ALL);
 }
 
 static void on_done(void *context, const sb_http_result *result)
@@ -64,13 +56,14 @@ static void on_done(void *context, const sb_http_result *result)
   if (result->error)
     x->error = sb_strdup(result->error);
   snprintf(x->content_type, sizeof x->content_type, "%s", result->content_type ? result->content_type : "");
-  wake(x);
+  sbl_wake(&x->waits, SBL_WAKE_ALL);
 }
 
 /* Starts what the table at index 1 describes. */
 static bool start(lua_State *L, exchange *x, sb_err *err)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
+  sbl_check_open(L);
   const char *url = sbl_opt_string_field(L, 1, "url", NULL);
   if (!url)
     luaL_error(L, "field 'url' is missing");
@@ -121,24 +114,16 @@ static void push_response(lua_State *L, const exchange *x)
   lua_setfield(L, -2, "seconds");
 }
 
-/* The exchange is the userdata at index 2 of `request`; collecting it frees what it holds. */
-static int request_results(lua_State *L, sbl_wait *wait)
+/* The exchange is the userdata at index 2 of `request`, which closes it. */
+static int request_results(lua_State *L, int how, lua_KContext context)
 {
-  exchange *x = (exchange *)wait;
-  int n = 1;
+  (void)how;
+  (void)context;
+  const exchange *x = luaL_checkudata(L, 2, TYPE);
   if (x->code)
-    n = push_failure(L, x);
-  else
-    push_response(L, x);
-  free_exchange(x);
-  return n;
-}
-
-static void request_cancel(sbl_wait *wait)
-{
-  exchange *x = (exchange *)wait;
-  x->waiting = false;
-  free_exchange(x);
+    return push_failure(L, x);
+  push_response(L, x);
+  return 1;
 }
 
 static exchange *new_exchange(lua_State *L)
@@ -155,12 +140,10 @@ static int request(lua_State *L)
   sb_err err;
   sbl_wait_check(L);
   exchange *x = new_exchange(L);
-  x->wait.results = request_results;
-  x->wait.cancel = request_cancel;
-  x->waiting = true;
+  lua_toclose(L, 2); /* also where the task is cancelled */
   if (!start(L, x, &err))
     return sbl_fail(L, &err);
-  return sbl_wait_for(L, &x->wait);
+  return x->request ? sbl_wait_in(L, &x->waits, -1, request_results, 0) : request_results(L, LUA_OK, 0);
 }
 
 static int stream(lua_State *L)
@@ -175,9 +158,11 @@ static int stream(lua_State *L)
 }
 
 /* What has arrived, with the time of its last byte; at the end nil and, where it broke, the reason. */
-static int read_results(lua_State *L, sbl_wait *wait)
+static int read_results(lua_State *L, int how, lua_KContext context)
 {
-  exchange *x = (exchange *)wait;
+  (void)how;
+  (void)context;
+  exchange *x = luaL_checkudata(L, 1, TYPE);
   if (x->body.size) {
     lua_pushlstring(L, x->body.data, x->body.size);
     lua_pushinteger(L, x->t_last);
@@ -190,21 +175,13 @@ static int read_results(lua_State *L, sbl_wait *wait)
   return 1;
 }
 
-static void read_cancel(sbl_wait *wait)
-{
-  ((exchange *)wait)->waiting = false;
-}
-
 static int read_stream(lua_State *L)
 {
   exchange *x = luaL_checkudata(L, 1, TYPE);
-  luaL_argcheck(L, !x->waiting, 1, "another task reads this stream already");
-  x->wait = (sbl_wait){ .results = read_results, .cancel = read_cancel };
+  luaL_argcheck(L, !x->waits.first, 1, "another task reads this stream already");
   if (x->body.size || !x->request)
-    return read_results(L, &x->wait);
-  sbl_wait_check(L);
-  x->waiting = true;
-  return sbl_wait_for(L, &x->wait);
+    return read_results(L, LUA_OK, 0);
+  return sbl_wait_in(L, &x->waits, -1, read_results, 0);
 }
 
 static int get_status(lua_State *L)
@@ -218,7 +195,7 @@ static int close_stream(lua_State *L)
 {
   exchange *x = luaL_checkudata(L, 1, TYPE);
   free_exchange(x);
-  wake(x);
+  sbl_wake(&x->waits, SBL_WAKE_ALL);
   return 0;
 }
 

@@ -21,36 +21,19 @@ typedef struct load_box {
   sb_load_request *requests;
   int64_t *arrivals;
   bool done, taken;
-  struct load_wait *waiting;
+  sbl_wait_list waits;
 } load_box;
-
-typedef struct load_wait {
-  sbl_wait wait;
-  load_box *box;       /* NULL once the wait is over */
-  uv_timer_t timer;
-} load_wait;
 
 static load_box *check_load(lua_State *L)
 {
   return luaL_checkudata(L, 1, TYPE);
 }
 
-static void end_wait(load_wait *w)
-{
-  if (w->box)
-    w->box->waiting = NULL;
-  w->box = NULL;
-}
-
 static void on_done(void *context)
 {
   load_box *box = context;
   box->done = true;
-  load_wait *w = box->waiting;
-  if (w) {
-    end_wait(w);
-    sbl_wait_done(&w->wait);
-  }
+  sbl_wake(&box->waits, SBL_WAKE_ALL);
 }
 
 /* The requests' table at the top of the stack. Strings and header vectors are put into the anchor table. */
@@ -98,6 +81,7 @@ static int64_t seconds_field(lua_State *L, const char *name)
 static int start(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
+  sbl_check_open(L);
   lua_settop(L, 1);
   load_box *box = lua_newuserdatauv(L, sizeof *box, 1);
   memset(box, 0, sizeof *box);
@@ -154,32 +138,12 @@ static int start(lua_State *L)
   return 1;
 }
 
-static void free_load_wait(uv_handle_t *timer)
+static int wait_results(lua_State *L, int how, lua_KContext context)
 {
-  free(timer->data);
-}
-
-static int wait_results(lua_State *L, sbl_wait *wait)
-{
-  load_wait *w = (load_wait *)wait;
-  end_wait(w);
-  uv_close((uv_handle_t *)&w->timer, free_load_wait);
+  (void)how;
+  (void)context;
   lua_pushboolean(L, check_load(L)->done);
   return 1;
-}
-
-static void wait_cancel(sbl_wait *wait)
-{
-  load_wait *w = (load_wait *)wait;
-  end_wait(w);
-  uv_close((uv_handle_t *)&w->timer, free_load_wait);
-}
-
-static void on_time(uv_timer_t *timer)
-{
-  load_wait *w = timer->data;
-  end_wait(w);
-  sbl_wait_done(&w->wait);
 }
 
 /* wait(seconds?) -> true once every request has ended, false where the time ran out before */
@@ -188,24 +152,12 @@ static int wait_load(lua_State *L)
   load_box *box = check_load(L);
   double seconds = luaL_optnumber(L, 2, -1);
   lua_settop(L, 1);
-  luaL_argcheck(L, !box->waiting, 1, "another task waits for this load already");
   if (box->done || !box->load) {
     lua_pushboolean(L, box->done);
     return 1;
   }
-  int64_t ns = seconds < 0 ? 0 : sbl_seconds(L, seconds, "seconds to wait");
-  sbl_wait_check(L);
-  uv_loop_t *loop = sb_loop_uv(sbl_world_of(L)->loop);
-  load_wait *w = sb_calloc(1, sizeof *w);
-  w->wait.results = wait_results;
-  w->wait.cancel = wait_cancel;
-  w->box = box;
-  box->waiting = w;
-  uv_timer_init(loop, &w->timer);
-  w->timer.data = w;
-  if (seconds >= 0)
-    sbl_wait_timer(&w->timer, on_time, ns);
-  return sbl_wait_for(L, &w->wait);
+  int64_t ns = seconds < 0 ? -1 : sbl_seconds(L, seconds, "seconds to wait");
+  return sbl_wait_in(L, &box->waits, ns, wait_results, 0);
 }
 
 static int progress(lua_State *L)

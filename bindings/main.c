@@ -54,25 +54,37 @@ static void preload(lua_State *L)
   lua_pop(L, 1);
 }
 
-/* require looks into scripts/ first, then beside the script, then where Lua always looks. C modules: first where a
-   release has its own. */
+/* package[field] = what is on top of the stack, which is popped; what the environment says; where Lua always looks,
+ * so that a variable which is meant for another Lua takes nothing away. */
+static void set_search(lua_State *L, const char *field, const char *variable, const char *versioned)
+{
+  const char *more = getenv(versioned);
+  if (!more)
+    more = getenv(variable);
+  if (more) {
+    luaL_gsub(L, more, ";;", ";");
+    lua_pushliteral(L, ";");
+    lua_concat(L, 3);
+  }
+  lua_getglobal(L, "package");
+  lua_insert(L, -2);
+  lua_getfield(L, -2, field);
+  lua_concat(L, 2);
+  lua_setfield(L, -2, field);
+  lua_pop(L, 1);
+}
+
+/* require looks into scripts/ first, then beside the script. C modules: first where a release has its own. */
 static void set_package_path(lua_State *L, const application *app, const char *script)
 {
   const char *slash = strrchr(script, '/');
-  lua_getglobal(L, "package");
-  lua_getfield(L, -1, "path");
   lua_pushfstring(L, "%s/scripts/?.lua;%s/scripts/?/init.lua;", app->paths.home, app->paths.home);
   lua_pushlstring(L, slash ? script : ".", slash ? (size_t)(slash - script) : 1);
   lua_pushliteral(L, "/?.lua;");
-  lua_pushvalue(L, -4);
-  lua_concat(L, 4);
-  lua_setfield(L, -3, "path");
-  lua_pop(L, 1);
+  lua_concat(L, 3);
+  set_search(L, "path", "LUA_PATH", "LUA_PATH_5_4");
   lua_pushfstring(L, "%s/../lib/specbench/?.so;", app->paths.folder);
-  lua_getfield(L, -2, "cpath");
-  lua_concat(L, 2);
-  lua_setfield(L, -2, "cpath");
-  lua_pop(L, 1);
+  set_search(L, "cpath", "LUA_CPATH", "LUA_CPATH_5_4");
 }
 
 /* The global `arg`, as the stand-alone interpreter sets it, and the module sb.environment. */
@@ -98,16 +110,30 @@ static void set_arguments(lua_State *L, const application *app, char **arguments
   lua_pop(L, 1);
 }
 
-static lua_State *open_state(application *app)
+/* What raises where nothing may, or for want of memory even there: one line instead of an abort. */
+static int panic(lua_State *L)
+{
+  fprintf(stderr, "specbench: %s\n", sbl_error_text(L));
+  _exit(EXIT_SCRIPT);
+}
+
+static lua_State *new_state(application *app)
 {
   lua_State *L = luaL_newstate();
   if (!L)
     return NULL;
   *(sbl_world **)lua_getextraspace(L) = &app->world;
   app->world.main = L;
+  lua_atpanic(L, panic);
+  return L;
+}
+
+static void open_libraries(lua_State *L)
+{
+  lua_pushboolean(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV"); /* set_package_path reads LUA_PATH and LUA_CPATH */
   luaL_openlibs(L);
   preload(L);
-  return L;
 }
 
 /* Runs the loop until the script's task has ended; an interrupt cancels it. */
@@ -131,10 +157,9 @@ static void run_to_end(lua_State *L, application *app, sbl_task *task)
 static void print_error(lua_State *L, const char *script)
 {
   bool placed = lua_type(L, -1) == LUA_TSTRING;
-  const char *message = luaL_tolstring(L, -1, NULL);
+  const char *message = sbl_error_text(L);
   fflush(stdout);
   fprintf(stderr, "specbench: %s%s%s\n", placed ? "" : script, placed ? "" : ": ", message);
-  lua_pop(L, 1);
 }
 
 /* Whether the value on top of the stack is what bench.round returns. */
@@ -149,14 +174,14 @@ static bool is_round(lua_State *L)
   return found;
 }
 
-/* The exit status that the ended task asks for; its userdata is on top of the stack. */
+/* The exit status that the ended task asks for. */
 static int exit_status(lua_State *L, sbl_task *task, const char *script)
 {
   if (sbl_interrupted())
     return EXIT_INTERRUPTED;
   if (sbl_task_get_state(task) == SBL_TASK_CANCELED)
     return EXIT_SCRIPT;
-  sbl_task_push_error(L, task); /* of a finished task: its first result */
+  sbl_task_push_result(L, task);
   int status = EXIT_SUCCESS;
   if (sbl_task_get_state(task) == SBL_TASK_FAILED) {
     print_error(L, script);
@@ -170,24 +195,54 @@ static int exit_status(lua_State *L, sbl_task *task, const char *script)
   return status;
 }
 
-static int run_script(lua_State *L, application *app, char **arguments, const char *script)
+typedef struct invocation {
+  application *app;
+  char **arguments;
+  const char *script;
+  int status;
+} invocation;
+
+/* All that may raise, in one protected call. */
+static int run_script(lua_State *L)
 {
-  set_package_path(L, app, script);
-  set_arguments(L, app, arguments, script);
+  invocation *call = lua_touserdata(L, 1);
+  open_libraries(L);
+  set_package_path(L, call->app, call->script);
+  set_arguments(L, call->app, call->arguments, call->script);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "specbench.coroutine");
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK || luaL_loadfilex(L, script, "t") != LUA_OK) {
-    fprintf(stderr, "specbench: %s\n", lua_tostring(L, -1));
-    return EXIT_SCRIPT;
-  }
+  lua_call(L, 1, 0);
+  if (luaL_loadfilex(L, call->script, "t") != LUA_OK)
+    return lua_error(L);
   int count = 0;
-  while (arguments[count])
-    lua_pushstring(L, arguments[count++]);
+  while (call->arguments[count])
+    count++;
+  luaL_checkstack(L, count, "too many arguments");
+  for (int i = 0; i < count; i++)
+    lua_pushstring(L, call->arguments[i]);
   sbl_task *task = sbl_task_spawn(L, count);
-  run_to_end(L, app, task);
-  int status = exit_status(L, task, script);
+  run_to_end(L, call->app, task);
+  call->status = exit_status(L, task, call->script);
+  return 0;
+}
+
+static int end_tasks(lua_State *L)
+{
   sbl_task_cancel_all(L);
-  return status;
+  return 0;
+}
+
+static int run_protected(lua_State *L, application *app, char **arguments, const char *script)
+{
+  invocation call = { .app = app, .arguments = arguments, .script = script, .status = EXIT_SCRIPT };
+  lua_pushcfunction(L, run_script);
+  lua_pushlightuserdata(L, &call);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+    print_error(L, script);
+  lua_pushcfunction(L, end_tasks);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK)
+    print_error(L, script);
+  return call.status;
 }
 
 static int usage(FILE *out, int status)
@@ -207,6 +262,7 @@ static bool is_script(const char *word)
 static void close_world(application *app, lua_State *L)
 {
   sbl_interrupt_unwatch();
+  app->world.closing = true;
   lua_close(L);
   sb_http_free(app->world.http);
   sb_loop_free(app->world.loop);
@@ -245,13 +301,13 @@ static int run(application *app, int argc, char **argv)
   app->world.executable = app->paths.executable;
   app->world.loop = sb_loop_new();
   app->world.http = app->world.loop ? sb_http_new(sb_loop_uv(app->world.loop), &err) : NULL;
-  lua_State *L = app->world.http ? open_state(app) : NULL;
+  lua_State *L = app->world.http ? new_state(app) : NULL;
   if (!L) {
     fprintf(stderr, "specbench: cannot start: %s\n", err.code ? err.text : "no event loop or no memory");
     return EXIT_SCRIPT;
   }
   sbl_interrupt_watch(&app->world);
-  int status = run_script(L, app, argv + (is_script(argv[1]) ? 2 : 1), script);
+  int status = run_protected(L, app, argv + (is_script(argv[1]) ? 2 : 1), script);
   close_world(app, L);
   return status;
 }

@@ -1,5 +1,4 @@
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,25 +12,14 @@
 
 #define TYPE "specbench.process"
 
-typedef struct waiter waiter;
-
 typedef struct process {
   sb_child *child;       /* NULL once freed */
   pid_t pid;             /* of the server; 0 until started */
   bool failed, exited, ended;
   int code, signal;
   char error[256];       /* why it could not start */
-  waiter *waiters;
+  sbl_wait_list exit_waits, end_waits;  /* until the server exits, until its whole tree is gone */
 } process;
-
-/* A task that waits until the server exits (or the whole tree is gone), or for a time. */
-struct waiter {
-  sbl_wait wait;
-  process *target;       /* NULL once the wait is over */
-  waiter *next;
-  bool for_end;
-  uv_timer_t timer;
-};
 
 static process *check_process(lua_State *L)
 {
@@ -41,28 +29,6 @@ static process *check_process(lua_State *L)
 static bool is_over(const process *p, bool for_end)
 {
   return p->ended || (!for_end && (p->exited || p->failed));
-}
-
-static void forget(waiter *w)
-{
-  if (!w->target)
-    return;
-  waiter **at = &w->target->waiters;
-  while (*at != w)
-    at = &(*at)->next;
-  *at = w->next;
-  w->target = NULL;
-}
-
-static void wake_all(process *p)
-{
-  for (waiter *w = p->waiters, *next; w; w = next) {
-    next = w->next;
-    if (is_over(p, w->for_end)) {
-      forget(w);
-      sbl_wait_done(&w->wait);
-    }
-  }
 }
 
 static void on_started(sb_child *child, pid_t pid)
@@ -76,7 +42,7 @@ static void on_failed(sb_child *child, const sb_err *err)
   process *p = sb_child_context(child);
   p->failed = true;
   snprintf(p->error, sizeof p->error, "%s", err->text);
-  wake_all(p);
+  sbl_wake(&p->exit_waits, SBL_WAKE_ALL);
 }
 
 static void on_server_exit(sb_child *child, int code, int signal_number)
@@ -85,14 +51,19 @@ static void on_server_exit(sb_child *child, int code, int signal_number)
   p->exited = true;
   p->code = code;
   p->signal = signal_number;
-  wake_all(p);
+  sbl_wake(&p->exit_waits, SBL_WAKE_ALL);
+}
+
+static void end(process *p)
+{
+  p->ended = true;
+  sbl_wake(&p->exit_waits, SBL_WAKE_ALL);
+  sbl_wake(&p->end_waits, SBL_WAKE_ALL);
 }
 
 static void on_ended(sb_child *child)
 {
-  process *p = sb_child_context(child);
-  p->ended = true;
-  wake_all(p);
+  end(sb_child_context(child));
 }
 
 static bool is_set_by(lua_State *L, int changes, const char *entry)
@@ -142,6 +113,7 @@ static int grace_ms(lua_State *L, double seconds)
 static int start(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
+  sbl_check_open(L);
   lua_settop(L, 1);
   process *p = lua_newuserdatauv(L, sizeof *p, 0);
   memset(p, 0, sizeof *p);
@@ -172,34 +144,11 @@ static int start(lua_State *L)
   return 1;
 }
 
-static void free_waiter(uv_handle_t *timer)
+static int wait_results(lua_State *L, int how, lua_KContext for_end)
 {
-  free(timer->data);
-}
-
-static int wait_results(lua_State *L, sbl_wait *wait)
-{
-  waiter *w = (waiter *)wait;
-  process *p = check_process(L);
-  bool for_end = w->for_end;
-  forget(w);
-  uv_close((uv_handle_t *)&w->timer, free_waiter);
-  lua_pushboolean(L, is_over(p, for_end));
+  (void)how;
+  lua_pushboolean(L, is_over(check_process(L), for_end));
   return 1;
-}
-
-static void wait_cancel(sbl_wait *wait)
-{
-  waiter *w = (waiter *)wait;
-  forget(w);
-  uv_close((uv_handle_t *)&w->timer, free_waiter);
-}
-
-static void on_waited(uv_timer_t *timer)
-{
-  waiter *w = timer->data;
-  forget(w);
-  sbl_wait_done(&w->wait);
 }
 
 /* wait(seconds?) -> true once the server has exited, false where the time ran out before; wait_end the same
@@ -213,21 +162,8 @@ static int wait_until(lua_State *L, bool for_end)
     lua_pushboolean(L, is_over(p, for_end));
     return 1;
   }
-  int64_t ns = seconds < 0 ? 0 : sbl_seconds(L, seconds, "seconds to wait");
-  sbl_wait_check(L);
-  uv_loop_t *loop = sb_loop_uv(sbl_world_of(L)->loop);
-  waiter *w = sb_calloc(1, sizeof *w);
-  w->wait.results = wait_results;
-  w->wait.cancel = wait_cancel;
-  w->target = p;
-  w->for_end = for_end;
-  w->next = p->waiters;
-  p->waiters = w;
-  uv_timer_init(loop, &w->timer);
-  w->timer.data = w;
-  if (seconds > 0)
-    sbl_wait_timer(&w->timer, on_waited, ns);
-  return sbl_wait_for(L, &w->wait);
+  int64_t ns = seconds < 0 ? -1 : sbl_seconds(L, seconds, "seconds to wait");
+  return sbl_wait_in(L, for_end ? &p->end_waits : &p->exit_waits, ns, wait_results, for_end);
 }
 
 static int wait_exit(lua_State *L)
@@ -280,8 +216,7 @@ static int close_process(lua_State *L)
   process *p = check_process(L);
   sb_child_free(p->child);
   p->child = NULL;
-  p->ended = true;
-  wake_all(p);
+  end(p);
   return 0;
 }
 

@@ -10,6 +10,27 @@ sbl_world *sbl_world_of(lua_State *L)
   return *(sbl_world **)lua_getextraspace(L);
 }
 
+void sbl_check_open(lua_State *L)
+{
+  if (sbl_world_of(L)->closing)
+    luaL_error(L, "nothing can be started while the program ends");
+}
+
+static int to_text(lua_State *L)
+{
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+const char *sbl_error_text(lua_State *L)
+{
+  lua_pushcfunction(L, to_text);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) /* its __tostring failed, or there is no memory */
+    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error whose text cannot be had";
+  return lua_tostring(L, -1);
+}
+
 int sbl_fail(lua_State *L, const sb_err *err)
 {
   lua_pushnil(L);

@@ -13,17 +13,22 @@
  *
  * Errors: an operational failure is `nil, message, code` (sbl_fail); misuse raises. */
 
-typedef struct sbl_task sbl_task;
-
 typedef struct sbl_world {
   sb_loop *loop;
   sb_http *http;
-  sbl_task *current;     /* the task being resumed; NULL between */
+  struct sbl_turn *turn; /* of the task being resumed (wait.h); NULL between */
+  bool closing;          /* Lua's state is being closed: nothing may be started any more */
   lua_State *main;       /* the state itself, for callbacks that come from the loop */
   const char *executable; /* path of this binary: servers are supervised by it */
 } sbl_world;
 
 sbl_world *sbl_world_of(lua_State *L);
+
+/* Raises where the state is being closed: what a finalizer starts then would outlive its userdata. */
+void sbl_check_open(lua_State *L);
+
+/* The error on top of the stack as text, in its place: its string where it has one that can be had. */
+const char *sbl_error_text(lua_State *L);
 
 /* Pushes nil, err->text and the code's name; returns 3. */
 int sbl_fail(lua_State *L, const sb_err *err);

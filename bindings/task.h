@@ -1,13 +1,11 @@
 #ifndef SBL_TASK_H
 #define SBL_TASK_H
 
-#include "wait.h"
+#include "sbl.h"
 
 /* Tasks: one coroutine each, resumed from the loop and nowhere else. */
 
-/* For wait.c: the running task now waits; the waiting task goes on in the loop's next turn. */
-void sbl_task_suspend(sbl_task *task, sbl_wait *wait);
-void sbl_task_wake(sbl_task *task);
+typedef struct sbl_task sbl_task;
 
 /* Pops a function and the `arguments` above it, makes them a task that runs in the next turn, pushes it. */
 sbl_task *sbl_task_spawn(lua_State *L, int arguments);
@@ -23,13 +21,14 @@ typedef enum sbl_task_state {
 
 sbl_task_state sbl_task_get_state(const sbl_task *task);
 
-/* Cancels it as task:cancel() does; no effect once it ended. */
+/* Cancels it as task:cancel() does; no effect once it ended. Raises nothing. */
 void sbl_task_cancel(lua_State *L, sbl_task *task);
 
 /* Cancels every task that has not ended. */
 void sbl_task_cancel_all(lua_State *L);
 
-/* Pushes the error value of a failed task (a string with a traceback, or what was raised). */
-void sbl_task_push_error(lua_State *L, sbl_task *task);
+/* Pushes the error of a failed task (a string with a traceback, or what was raised), the first result, or nil, of one
+ * that has finished. */
+void sbl_task_push_result(lua_State *L, sbl_task *task);
 
 #endif

@@ -1,48 +1,109 @@
 #include "wait.h"
 
-#include "task.h"
+#include <stdlib.h>
+
+#include "base/strbuf.h"
 
 const char sbl_wait_mark = 'w';
 
+struct sbl_wait {
+  sbl_wait_list *list;   /* NULL: it waits for its time alone */
+  sbl_wait *next, *previous;
+  sbl_turn *turn;
+  sbl_world *world;
+  uv_timer_t timer;
+  bool has_timer;
+};
+
 void sbl_wait_check(lua_State *L)
 {
-  if (!sbl_world_of(L)->current)
+  if (!sbl_world_of(L)->turn)
     luaL_error(L, "not inside a task: waiting calls need bench.main, task.spawn or a script run by specbench");
   if (!lua_isyieldable(L))
     luaL_error(L, "cannot wait here: inside a callback of table.sort or string.gsub, or while being cancelled");
 }
 
-static int resumed(lua_State *L, int status, lua_KContext context)
+static void enter_list(sbl_wait *wait, sbl_wait_list *list)
 {
-  (void)status;
-  sbl_wait *wait = (sbl_wait *)context; // NOLINT: the pointer that sbl_wait_for passed
-  return wait->results(L, wait);
+  wait->list = list;
+  wait->previous = list->last;
+  *(list->last ? &list->last->next : &list->first) = wait;
+  list->last = wait;
 }
 
-int sbl_wait_for(lua_State *L, sbl_wait *wait)
+static void leave_list(sbl_wait *wait)
 {
-  if (wait->done)
-    return wait->results(L, wait);
-  sbl_task *task = sbl_world_of(L)->current;
-  wait->task = task;
-  sbl_task_suspend(task, wait);
+  sbl_wait_list *list = wait->list;
+  *(wait->previous ? &wait->previous->next : &list->first) = wait->next;
+  *(wait->next ? &wait->next->previous : &list->last) = wait->previous;
+}
+
+static void free_wait(uv_handle_t *timer)
+{
+  free(timer->data);
+}
+
+static void end_wait(sbl_wait *wait)
+{
+  if (wait->list)
+    leave_list(wait);
+  wait->turn->wait = NULL;
+  if (wait->has_timer)
+    uv_close((uv_handle_t *)&wait->timer, free_wait);
+  else
+    free(wait);
+}
+
+static void go_on(sbl_wait *wait)
+{
+  sb_loop *loop = wait->world->loop;
+  sbl_turn *turn = wait->turn;
+  end_wait(wait);
+  sb_loop_defer(loop, &turn->call);
+}
+
+static void on_time(uv_timer_t *timer)
+{
+  go_on(timer->data);
+}
+
+/* libuv's timers have whole milliseconds and count from the loop's own idea of now. */
+static void start_timer(sbl_wait *wait, int64_t ns)
+{
+  uv_loop_t *loop = sb_loop_uv(wait->world->loop);
+  uv_timer_init(loop, &wait->timer);
+  wait->timer.data = wait;
+  wait->has_timer = true;
+  uv_update_time(loop);
+  uv_timer_start(&wait->timer, on_time, (uint64_t)((ns + 999999) / 1000000), 0);
+}
+
+int sbl_wait_in(lua_State *L, sbl_wait_list *list, int64_t ns, lua_KFunction results, lua_KContext context)
+{
+  sbl_wait_check(L);
+  sbl_wait *wait = sb_calloc(1, sizeof *wait);
+  wait->world = sbl_world_of(L);
+  wait->turn = wait->world->turn;
+  wait->turn->wait = wait;
+  if (list)
+    enter_list(wait, list);
+  if (ns >= 0)
+    start_timer(wait, ns);
   lua_pushlightuserdata(L, (void *)&sbl_wait_mark);
-  return lua_yieldk(L, 1, (lua_KContext)wait, resumed);
+  return lua_yieldk(L, 1, context, results);
 }
 
-void sbl_wait_timer(uv_timer_t *timer, uv_timer_cb at_end, int64_t ns)
+size_t sbl_wake(sbl_wait_list *list, size_t count)
 {
-  uv_update_time(timer->loop);
-  uv_timer_start(timer, at_end, (uint64_t)((ns + 999999) / 1000000), 0);
+  size_t woken = 0;
+  for (; list->first && woken < count; woken++)
+    go_on(list->first);
+  return woken;
 }
 
-void sbl_wait_done(sbl_wait *wait)
+void sbl_wait_abandon(sbl_world *world, sbl_turn *turn)
 {
-  if (wait->done)
-    return;
-  wait->done = true;
-  sbl_task *task = wait->task;
-  wait->task = NULL;
-  if (task)
-    sbl_task_wake(task);
+  sb_loop_undefer(world->loop, &turn->call);
+  if (turn->wait)
+    end_wait(turn->wait);
 }

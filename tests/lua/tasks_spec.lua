@@ -244,21 +244,143 @@ describe("a wait", function()
   end)
 end)
 
-describe("a failure that nobody joins", function()
-  local environment = require "sb.environment"
+-- Text of what a script prints when specbench runs it, its exit status behind.
+local function run(script, prefix)
+  local path = os.tmpname() .. ".lua"
+  local file <close> = assert(io.open(path, "w"))
+  file:write(script)
+  file:flush()
+  local pipe = assert(io.popen(("%s %q %q 2>&1; echo rc $?"):format(prefix or "",
+    require("sb.environment").executable, path)))
+  local output = pipe:read("a")
+  pipe:close()
+  os.remove(path)
+  return output
+end
 
-  local function run(script)
+describe("a coroutine in which a task waits", function()
+  local co, waiter
+  before_each(function()
+    co = coroutine.create(function() task.sleep(0.05) return 1 end)
+    waiter = task.spawn(function() return coroutine.resume(co) end)
+    task.sleep(0.001)
+  end)
+
+  it("is not resumed by another one", function()
+    assert.same({ false, "cannot resume a coroutine in which a task waits" }, { coroutine.resume(co) })
+    assert.same({ true, 1 }, { waiter:join() })
+  end)
+
+  it("is not closed by another one", function()
+    local ok, message = pcall(coroutine.close, co)
+    assert.is_false(ok)
+    assert.truthy(message:find("cannot close a coroutine in which a task waits", 1, true))
+    assert.same({ true, 1 }, { waiter:join() })
+    assert.is_true(coroutine.close(co))
+  end)
+
+  it("is free once its task is cancelled", function()
+    waiter:cancel()
+    assert.equal("dead", coroutine.status(co))
+    assert.is_true(coroutine.close(co))
+  end)
+
+  it("is not closed by the wrapped function that another task calls", function()
+    local f = coroutine.wrap(function() task.sleep(0.02) return 2 end)
+    local first = task.spawn(f)
+    task.sleep(0.001)
+    assert.truthy(failure(f):find("a coroutine in which a task waits", 1, true))
+    assert.equal(2, (first:join()))
+  end)
+
+  it("cannot wait below a callback of table.sort, and its wait is given up", function()
+    local closed = {}
+    local message = failure(function()
+      table.sort({ 3, 1, 2 }, function()
+        coroutine.wrap(function()
+          local _ <close> = noting(closed, "inner")
+          task.sleep(0.01)
+        end)()
+      end)
+    end)
+    assert.truthy(message:find("cannot wait here", 1, true), message)
+    assert.same({ "inner" }, closed)
+    task.sleep(0.02) -- when the sleep would have ended
+  end)
+end)
+
+describe("the program", function()
+  it("says in one line what an error object without end says of itself", function()
+    for _, body in ipairs { "return tostring(t)", "error(t)", "return t.x" } do
+      local output = run(([[
+        local t = setmetatable({}, {})
+        local mt = getmetatable(t)
+        mt.__index = function(t, k) return t[k] end
+        mt.__tostring = function(t) %s end
+        local task = require "sb.task"
+        task.spawn(function() error(t) end)
+        local cancelled <close> = task.spawn(function()
+          local _ <close> = setmetatable({}, { __close = function() error(t) end })
+          task.sleep(9)
+        end)
+        task.sleep(0)
+        error(t)]]):format(body))
+      assert.truthy(output:find("specbench: [^\n]*\nrc 1\n$"), output)
+      assert.is_nil(output:find("PANIC", 1, true), output)
+    end
+  end)
+
+  it("starts nothing more in finalizers at its end", function()
+    local seen = os.tmpname()
+    local output = run(([[
+      local started = {
+        function() return require("sb.proc").start { argv = { "sleep", "3" } } end,
+        function() return require("sb.load").start { url = "http://127.0.0.1:1/", requests = { { body = "x" } } } end,
+        function() return require("sb.http").stream { url = "http://127.0.0.1:1/" } end,
+        function() return require("sb.task").spawn(print, 1) end,
+      }
+      for i, start in ipairs(started) do
+        setmetatable({}, { __gc = function()
+          local ok, message = pcall(start)
+          assert(io.open(%q, "a")):write(i, " ", tostring(ok), " ", tostring(message), "\n")
+        end })
+      end]]):format(seen))
+    assert.equal("rc 0\n", output)
+    local count = 0
+    for line in io.lines(seen) do
+      count = count + 1
+      assert.truthy(line:find("^%d false .*nothing can be started while the program ends"), line)
+    end
+    assert.equal(4, count)
+    os.remove(seen)
+  end)
+
+  it("takes more arguments than Lua's stack has at first", function()
+    local words = {}
+    for i = 1, 300 do words[i] = "'print(select(\"#\", ...))' " end
     local path = os.tmpname() .. ".lua"
-    local file <close> = assert(io.open(path, "w"))
-    file:write(script)
-    file:flush()
-    local pipe = assert(io.popen(("%q %q 2>&1; echo rc $?"):format(environment.executable, path)))
-    local output = pipe:read("a")
+    assert(io.open(path, "w")):write("print(#arg, select('#', ...))"):close()
+    local pipe = assert(io.popen(("%q %q %s"):format(require("sb.environment").executable, path, table.concat(words))))
+    assert.equal("300\t300\n", pipe:read "a")
     pipe:close()
     os.remove(path)
-    return output
-  end
+  end)
 
+  it("finds its modules whatever another Lua's variables say, and those that they name", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(require("sb.fs").mkdir(folder))
+    assert(io.open(folder .. "/mine.lua", "w")):write("return 'found'"):close()
+    for _, name in ipairs { "LUA_PATH", "LUA_PATH_5_4" } do
+      local output = run("require 'cjson' print((require 'mine'))",
+        ("LUA_INIT='error(1)' LUA_CPATH=/nowhere %s=%s/?.lua"):format(name, folder))
+      assert.equal("found\nrc 0\n", output)
+    end
+    require("sb.fs").remove(folder)
+  end)
+end)
+
+describe("a failure that nobody joins", function()
   it("is logged", function()
     local output = run [[
       local task = require "sb.task"

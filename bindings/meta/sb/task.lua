@@ -37,6 +37,10 @@ task.waiting = nil
 ---@return boolean interrupted whether the program is being ended: a coroutine that gave way then goes on no more
 function task.enter(co) end
 
+--- Gives up what a coroutine has begun to wait for: for libraries that resume coroutines themselves, where one
+--- yields task.waiting and its resumer cannot yield. coroutine.resume and coroutine.wrap do it already.
+function task.abandon() end
+
 --- Waits until the task has ended. Any number of tasks may join one, as often as they like.
 ---@return any ... what its function returned; or nil, the error (a string carries a traceback), "error"; or nil,
 ---"cancelled", "cancelled"
