@@ -3,6 +3,7 @@
 #include "measure.h"
 #include "measure/decompose.h"
 #include "measure/interval.h"
+#include "measure/moderate.h"
 #include "measure/stopping.h"
 #include "measure/withinrun.h"
 
@@ -41,10 +42,11 @@ static double *check_numbers(lua_State *L, int index, size_t *count)
 
 static void push_interval(lua_State *L, const sb_interval *interval)
 {
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 7);
   set_count(L, "count", interval->count);
   sbl_set_number(L, "mean", interval->mean);
   sbl_set_number(L, "sd", interval->sd);
+  sbl_set_number(L, "dof", interval->dof);
   sbl_set_number(L, "low", interval->low);
   sbl_set_number(L, "high", interval->high);
   sbl_set_number(L, "p", interval->p);
@@ -55,16 +57,70 @@ static double number_field(lua_State *L, int index, const char *field)
   return sbl_opt_number_field(L, index, field, NAN);
 }
 
-/* interval(values, level?) */
+static size_t check_least(lua_State *L, int index)
+{
+  lua_Integer least = luaL_optinteger(L, index, SB_MIN_REPEATS);
+  luaL_argcheck(L, least >= 2 && least <= INT32_MAX, index, "an interval needs at least two values");
+  return (size_t)least;
+}
+
+/* interval(values, level?, least?) */
 static int interval(lua_State *L)
 {
-  size_t count;
+  size_t count, least = check_least(L, 3);
   double level = check_level(L, 2);
   const double *values = check_numbers(L, 1, &count);
   sb_interval result;
-  sb_interval_t(values, count, level, &result);
+  sb_interval_least(values, count, least, level, &result);
   push_interval(L, &result);
   return 1;
+}
+
+/* One of moderate's cells: { values = {number or false, ...}, baseline = integer, server = integer }. */
+static sb_repeated check_repeated(lua_State *L, int index, lua_Integer place, size_t *blocks)
+{
+  sb_repeated result = { 0 };
+  if (lua_rawgeti(L, index, place) != LUA_TTABLE)
+    luaL_error(L, "item %d must be a table", (int)place);
+  int cell = lua_gettop(L);
+  result.baseline = (size_t)sbl_opt_integer_field(L, cell, "baseline", 1, 1, INT32_MAX);
+  result.server = (size_t)sbl_opt_integer_field(L, cell, "server", 1, 1, INT32_MAX);
+  lua_getfield(L, cell, "values");
+  size_t count;
+  result.values = check_numbers(L, lua_gettop(L), &count);
+  luaL_argcheck(L, place == 1 || count == *blocks, index, "every cell needs as many values, false where one is unknown");
+  *blocks = count;
+  lua_insert(L, cell); /* only the numbers stay, so that they live on */
+  lua_settop(L, cell);
+  return result;
+}
+
+/* moderate(cells, level?, least?) -> intervals, what was found */
+static int moderate(lua_State *L)
+{
+  double level = check_level(L, 2);
+  size_t least = check_least(L, 3), blocks = 0;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  size_t count = (size_t)lua_rawlen(L, 1);
+  luaL_checkstack(L, (int)count + 10, "too many cells");
+  sb_repeated *cells = lua_newuserdatauv(L, (count + 1) * sizeof *cells, 0);
+  sb_interval *intervals = lua_newuserdatauv(L, (count + 1) * sizeof *intervals, 0);
+  for (size_t i = 0; i < count; i++)
+    cells[i] = check_repeated(L, 1, (lua_Integer)i + 1, &blocks);
+  sb_moderation found;
+  sb_moderate(cells, count, blocks, least, level, intervals, &found);
+  lua_createtable(L, (int)count, 0);
+  for (size_t i = 0; i < count; i++) {
+    push_interval(L, &intervals[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_createtable(L, 0, 5);
+  set_count(L, "cells", found.cells);
+  set_count(L, "servers", found.servers);
+  sbl_set_number(L, "prior_sd", found.prior_sd);
+  sbl_set_number(L, "prior_dof", found.prior_dof);
+  sbl_set_number(L, "shared_sd", found.shared_sd);
+  return 2;
 }
 
 /* adjust(p) -> the same array's values after Benjamini and Hochberg */
@@ -223,7 +279,8 @@ static int decompose(lua_State *L)
 
 int sbl_open_stats(lua_State *L)
 {
-  static const luaL_Reg functions[] = { { "interval", interval },       { "adjust", adjust },
+  static const luaL_Reg functions[] = { { "interval", interval },       { "moderate", moderate },
+                                        { "adjust", adjust },
                                         { "verdict", verdict },         { "judge", judge },
                                         { "pair", pair },               { "within_run", within_run },
                                         { "decode_side", decode_side }, { "decompose", decompose },

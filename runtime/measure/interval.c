@@ -6,26 +6,37 @@
 #include "base/strbuf.h"
 #include "measure/student.h"
 
-void sb_interval_t(const double *values, size_t count, double level, sb_interval *interval)
+void sb_interval_of(size_t count, double mean, double sd, double dof, double level, sb_interval *interval)
+{
+  double error = sd / sqrt((double)count), reach = sb_student_quantile(0.5 * (1.0 + level), dof) * error;
+  *interval = (sb_interval){
+    .count = count, .mean = mean, .sd = sd, .dof = dof, .low = mean - reach, .high = mean + reach
+  };
+  /* values that agree to the last bit: certain where they differ from 0, no evidence where they are 0 */
+  interval->p = error > 0.0 ? sb_student_two_sided(mean / error, dof) : mean == 0.0;
+}
+
+void sb_interval_least(const double *values, size_t count, size_t least, double level, sb_interval *interval)
 {
   double sum = 0.0, squares = 0.0, n = (double)count;
   for (size_t i = 0; i < count; i++)
     sum += values[i];
-  *interval = (sb_interval){ .count = count, .mean = count ? sum / n : NAN, .sd = NAN, .low = NAN,
-                             .high = NAN, .p = NAN };
+  double mean = count ? sum / n : NAN, sd = NAN;
   for (size_t i = 0; i < count; i++)
-    squares += (values[i] - interval->mean) * (values[i] - interval->mean);
+    squares += (values[i] - mean) * (values[i] - mean);
   if (count >= 2)
-    interval->sd = sqrt(squares / (n - 1.0));
-  if (count < SB_MIN_REPEATS)
-    return;
-  double error = interval->sd / sqrt(n);
-  double reach = sb_student_quantile(0.5 * (1.0 + level), n - 1.0) * error;
-  interval->low = interval->mean - reach;
-  interval->high = interval->mean + reach;
-  /* repeats that agree to the last bit: certain where they differ from 0, no evidence where they are 0 */
-  interval->p = error > 0.0 ? sb_student_two_sided(interval->mean / error, n - 1.0)
-                            : interval->mean == 0.0;
+    sd = sqrt(squares / (n - 1.0));
+  if (count >= least)
+    sb_interval_of(count, mean, sd, n - 1.0, level, interval);
+  else
+    *interval = (sb_interval){
+      .count = count, .mean = mean, .sd = sd, .dof = NAN, .low = NAN, .high = NAN, .p = NAN
+    };
+}
+
+void sb_interval_t(const double *values, size_t count, double level, sb_interval *interval)
+{
+  sb_interval_least(values, count, SB_MIN_REPEATS, level, interval);
 }
 
 sb_verdict sb_interval_verdict(const sb_interval *interval, double adjusted_p, double tie, double alpha)

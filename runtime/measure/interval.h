@@ -4,24 +4,33 @@
 #include <stddef.h>
 
 /* What repeats say about a speed-up. Everything is on the natural logarithm of a ratio, one value a repeat
- * (method and baseline of the same repeat): 0 means "as fast as the baseline". */
+ * (method and baseline of the same repeat) or one a start of the servers (the mean over its repeats): 0 means "as
+ * fast as the baseline". */
 
 enum { SB_MIN_REPEATS = 3 }; /* below, no interval over repeats and no verdict */
 
 typedef struct sb_interval {
-  size_t count;           /* repeats; where there are none, all figures are NaN */
-  double mean, sd;        /* sd with divisor count - 1; NaN below two repeats */
-  double low, high;       /* of the mean; NaN where count < SB_MIN_REPEATS */
-  double p;               /* two-sided, of "the mean is 0"; NaN as low is */
+  size_t count;     /* values; where there are none, all figures are NaN */
+  double mean, sd;  /* sd with divisor count - 1; NaN below two values */
+  double dof;       /* degrees of freedom of the t that the interval stands on; NaN as low is */
+  double low, high; /* of the mean; NaN where there are too few values */
+  double p;         /* two-sided, of "the mean is 0"; NaN as low is */
 } sb_interval;
 
 /* Student's t over the repeats: mean -+ t(1 - (1 - level) / 2; count - 1) sd / sqrt(count). level: 0.95. */
 void sb_interval_t(const double *values, size_t count, double level, sb_interval *interval);
 
+/* The same where `least` values suffice, 2 or more: means of starts. */
+void sb_interval_least(const double *values, size_t count, size_t least, double level, sb_interval *interval);
+
+/* The same from a standard deviation that is known with `dof` degrees of freedom, wherever it comes from. */
+void sb_interval_of(size_t count, double mean, double sd, double dof, double level, sb_interval *interval);
+
 typedef enum sb_verdict {
-  SB_VERDICT_NONE,        /* too few repeats, or the figure is absent */
-  SB_VERDICT_FASTER, SB_VERDICT_SLOWER,
-  SB_VERDICT_TIE,         /* the whole interval lies within the tie band */
+  SB_VERDICT_NONE, /* too few repeats, or the figure is absent */
+  SB_VERDICT_FASTER,
+  SB_VERDICT_SLOWER,
+  SB_VERDICT_TIE, /* the whole interval lies within the tie band */
   SB_VERDICT_UNDECIDED
 } sb_verdict;
 

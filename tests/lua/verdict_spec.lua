@@ -125,7 +125,7 @@ describe("verdict", function()
     local doubtful = { 0.94, 0.97, 0.95 } -- p = 0.03
     assert.equal("faster", judge { [1] = doubtful }[1].verdict)
     local grid = { [1] = doubtful }
-    for i = 2, 6 do grid[i] = { 0.9, 1.0 + i / 50, 1.1 } end
+    for i = 2, 5 do grid[i] = { 0.9, 1.0 + i / 50, 1.1 } end -- too few to borrow from each other
     local entry = judge(grid)[1]
     assert.equal("undecided", entry.verdict)
     assert.equal("not significant among so many cells", entry.reason)
@@ -200,6 +200,109 @@ describe("verdict", function()
     entries = judge(times, { rule = { width = 0.03, cap = 3 } })
     assert.equal("the cap of 3 repeats came before ci=3%", entries[1].reason)
     assert.is_nil((entries[2].reason or ""):find("cap", 1, true))
+  end)
+
+  -- starts: of the servers, one a repeat
+  local function judge_starts(grid, starts)
+    local store, cells, index = world(grid)
+    for _, cell in ipairs(cells) do
+      cell.schedule = { start = starts[cell.repetition] }
+    end
+    return verdict.judge(store, cells, index)
+  end
+
+  it("takes starts, not their repeats, as what is independent", function()
+    local times = { [1] = { 0.70, 0.71, 0.80, 0.81, 0.75, 0.75 } }
+    local function log(i) return -math.log(times[1][i]) end
+    local entry = judge_starts(times, { 1, 1, 2, 2, 3, 3 })[1]
+    local expected = stats.interval { (log(1) + log(2)) / 2, (log(3) + log(4)) / 2, (log(5) + log(6)) / 2 }
+    assert.equal(3, entry.starts)
+    assert.equal("starts", entry.speedups.paired.kind)
+    assert.equal("starts", entry.scope)
+    near(math.exp(expected.low), entry.speedups.paired.low)
+    near(math.exp(expected.mean), entry.speedups.paired.ratio)
+    near(expected.p, entry.p)
+    -- the same repeats as if they were six starts are far surer of themselves
+    assert.is_true(judge_starts(times, { 1, 1, 1, 1, 1, 1 })[1].p < entry.p / 10)
+  end)
+
+  it("weighs starts alike, however many repeats each has", function()
+    local entry = judge_starts({ [1] = { 0.5, 1, 1 } }, { 1, 2, 2 })[1]
+    assert.equal(2, entry.starts)
+    near(math.sqrt(2), entry.speedups.paired.ratio)
+    near(1, stats.interval({ math.log(2), 0 }, nil, 2).dof)
+    near(math.exp(stats.interval({ math.log(2), 0 }, nil, 2).high), entry.speedups.paired.high, 1e-3)
+  end)
+
+  it("says `within one start` where all repeats had one, on either side", function()
+    local store, cells, index = world { [1] = { 0.70, 0.72, 0.74 } }
+    for _, cell in ipairs(cells) do
+      cell.schedule = { start = cell.coordinates.method == "none" and 1 or cell.repetition }
+    end
+    local entry = verdict.judge(store, cells, index)[1]
+    assert.equal("faster", entry.verdict) -- a verdict it is
+    assert.equal("within one start", entry.scope)
+    assert.equal("within one start", entry.speedups.paired.kind)
+    assert.equal(1, entry.starts)
+    local text = speedup_table.text({ entry }, { axes = {} })
+    assert.truthy(text:find("verdict within one start", 1, true), text)
+    for _, cell in ipairs(cells) do cell.schedule = nil end -- results of before starts were told apart
+    assert.equal("within one start", verdict.judge(store, cells, index)[1].scope)
+  end)
+
+  it("takes repeats together that share a start on either side", function()
+    local store, cells, index = world { [1] = { 0.70, 0.72, 0.74, 0.76 } }
+    local starts = { none = { 1, 1, 2, 3 }, draft = { 1, 2, 2, 3 } }
+    for _, cell in ipairs(cells) do
+      cell.schedule = { start = starts[cell.coordinates.method][cell.repetition] }
+    end
+    assert.equal(2, verdict.judge(store, cells, index)[1].starts) -- repeats 1, 2, 3 hang together; 4
+  end)
+
+  it("lets the variances of a grid borrow from each other, and gives the plain t beside", function()
+    local grid, starts = {}, { 1, 2, 3 }
+    for i = 1, 8 do
+      local reach = 0.002 + 0.004 * (i % 3)
+      grid[i] = { 0.9 - reach, 0.9 + (i % 2) * reach, 0.9 + reach }
+    end
+    local entries = judge_starts(grid, starts)
+    local narrower = 0
+    for _, entry in ipairs(entries) do
+      local figure, logs = entry.speedups.paired, {}
+      for i, time in ipairs(grid[entry.coordinates.concurrency]) do logs[i] = -math.log(time) end
+      local plain = stats.interval(logs)
+      near(math.exp(plain.low), figure.plain.low)
+      near(plain.p, entry.plain.p)
+      near(math.exp(plain.mean), figure.ratio)
+      narrower = narrower + (figure.high - figure.low < figure.plain.high - figure.plain.low and 1 or 0)
+      assert.equal("faster", entry.verdict)
+    end
+    assert.is_true(narrower >= 5, narrower)
+    local few = {}
+    for i = 1, 5 do few[i] = grid[i] end
+    for _, entry in ipairs(judge_starts(few, starts)) do
+      near(entry.speedups.paired.plain.low, entry.speedups.paired.low)
+    end
+  end)
+
+  it("tells how far starts differ, and their repeats", function()
+    local grid = {}
+    for i = 1, 8 do
+      local own = 0.002 * (i % 4)
+      grid[i] = { 0.8 + own, 0.81 + own, 0.9 - own, 0.91 - own, 0.85, 0.86 }
+    end
+    local store, cells, index = world(grid)
+    for _, cell in ipairs(cells) do cell.schedule = { start = (cell.repetition + 1) // 2 } end
+    local entries, found = verdict.judge(store, cells, index)
+    local spread = found.spread
+    assert.equal(8, spread.cells)
+    assert.is_true(spread.between > 0.04 and spread.between < 0.07, spread.between)
+    assert.is_true(spread.within > 0.005 and spread.within < 0.012, spread.within)
+    assert.is_true(spread.shared > 0.8 * spread.between, spread.shared) -- all cells went up and down together
+    local text = speedup_table.text(entries, { axes = {} }, found)
+    assert.truthy(text:find "between starts %d%.%d %%, between repeats of one start %d%.%d %%, common to all cells",
+      text)
+    assert.is_nil(select(2, verdict.judge(world { [1] = { 0.8, 0.8, 0.8 } })).spread)
   end)
 
   it("holds out the even repeats for the maximum", function()

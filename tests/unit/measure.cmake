@@ -1,6 +1,7 @@
 sb_unit_test(timeline sb_measure)
 sb_unit_test(samples sb_measure)
 sb_unit_test(stats sb_measure)
+sb_unit_test(moderate sb_measure)
 foreach(name latency metrics measure_properties stats_runs acceptance)
   sb_unit_test(${name} sb_measure)
   target_sources(test_${name} PRIVATE measure_fixture.c)

@@ -5,9 +5,10 @@
 local stats = {}
 
 ---@class sb.Interval
----@field count integer repeats
+---@field count integer repeats, or starts
 ---@field mean? number
 ---@field sd? number
+---@field dof? number degrees of freedom of the t that it stands on
 ---@field low? number absent below three repeats
 ---@field high? number
 ---@field p? number two-sided, of "the mean is 0"
@@ -15,8 +16,29 @@ local stats = {}
 --- Student's t over repeats.
 ---@param values number[]
 ---@param level? number default 0.95
+---@param least? integer values that suffice; default 3; 2 for means of starts
 ---@return sb.Interval
-function stats.interval(values, level) end
+function stats.interval(values, level, least) end
+
+---@class sb.Repeated
+---@field values (number|false)[] one a block (a start's mean, or one repeat), every cell as many; false: not measured
+---@field baseline? integer numbers of the servers that it ran on, by which cells are told apart that share their starts
+---@field server? integer
+
+---@class sb.Moderation
+---@field cells integer that were moderated; 0: fewer than six, so that all intervals are plain, and the rest is absent
+---@field servers integer pairs of baseline's and method's server among these
+---@field prior_sd? number
+---@field prior_dof? number
+---@field shared_sd? number of what the cells of a pair of servers share in a block; 0: no more than chance shows
+
+--- The moderated t: intervals whose variances borrow from the whole grid's.
+---@param cells sb.Repeated[]
+---@param level? number default 0.95
+---@param least? integer as above
+---@return sb.Interval[] intervals
+---@return sb.Moderation found
+function stats.moderate(cells, level, least) end
 
 --- Benjamini and Hochberg over a grid; false stands for an absent one, and stays.
 ---@param p (number|false)[]

@@ -5,6 +5,7 @@ local acceptance = require "specbench.analysis.acceptance"
 local divergence = require "specbench.analysis.divergence"
 local engines = require "specbench.engine"
 local goodput = require "specbench.analysis.goodput"
+local intervals = require "specbench.analysis.intervals"
 local repeated = require "specbench.analysis.repeats"
 local stats = require "sb.stats"
 
@@ -12,29 +13,34 @@ local verdict = {
   names = { "total_throughput", "output_throughput", "decode", "paired" },
   TIE = 0.02, -- half width of the band of ratios that count as equal
   FALSE_DISCOVERY_RATE = 0.05,
+  WITHIN_RUN = "within-run only", -- kind of an interval that one run or two give
 }
 
 local UNEXPLAINED = 0.05 -- a product further from the measured ratio is pointed out
 local BOOTSTRAP_SEED = 20240511
-local MIN_REPEATS = 3
+local MIN_REPEATS = intervals.MIN_REPEATS
 
 ---@class specbench.verdict.figure
 ---@field ratio number
 ---@field low number?
 ---@field high number?
----@field kind "repeats"|"within-run only"|nil what the interval stands on
+---@field kind "starts"|"within one start"|"within-run only"|nil what the interval stands on and speaks of
+---@field plain { low: number, high: number }? Student's t of this cell alone, where the interval borrows from the grid
 
 ---@class specbench.verdict.entry
 ---@field cell table the first repeat's
 ---@field coordinates table
 ---@field repeats integer
+---@field starts integer? of the servers that they were spread over
 ---@field speedups table<string, specbench.verdict.figure>
 ---@field verdict "faster"|"slower"|"tie"|"undecided"|nil
+---@field scope "starts"|"within one start"|nil what the verdict speaks of
 ---@field p number?
 ---@field adjusted_p number?
+---@field plain { verdict: string, p: number, adjusted_p: number }? the same by each cell's own t
 ---@field problem string? why a repeat has no `paired`
 ---@field reason string? why there is no speed-up, or no verdict
----@field halves { odd: number, even: number }? total_throughput's ratio by odd and even repeats
+---@field halves { odd: number, even: number }? total_throughput's ratio by odd and even starts, or repeats of one
 ---@field lossless { compared: integer, identical: integer, first: integer?, median: integer? }?
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
@@ -105,44 +111,77 @@ local function logs_of(repeats, name)
   return logs
 end
 
--- Fixed repeats: Student's t. Repeats that a rule stopped: the rule's own interval.
-local function interval_of(logs, rule)
-  return rule and stats.judge(rule, logs).interval or stats.interval(logs)
+-- One repeat's ratio as it is, to the last digit.
+local function ratio_of(repeats, name, mean)
+  return #repeats == 1 and repeats[1].ratios[name] or math.exp(mean)
 end
 
-local function fill_speedups(entry, repeats, rule)
+-- Ratios with what one run or two can tell of them; the grid's intervals come later.
+local function fill_speedups(entry, repeats)
   local runs = {}
   for _, one in ipairs(repeats) do runs[#runs + 1] = one.runs end
   local within = #repeats < MIN_REPEATS and #runs == #repeats and stats.within_run(runs, BOOTSTRAP_SEED) or nil
   for _, name in ipairs(verdict.names) do
     local logs = logs_of(repeats, name)
     if #logs == #repeats then
-      local interval = interval_of(logs, rule)
-      -- one repeat's ratio as it is, to the last digit
-      local figure = { ratio = #repeats == 1 and repeats[1].ratios[name] or means_of(logs) }
-      local bounds = within and within[name]
-      if interval.low then
-        figure.low, figure.high, figure.kind = math.exp(interval.low), math.exp(interval.high), "repeats"
-      elseif bounds and bounds.low then
+      local figure, bounds = { ratio = ratio_of(repeats, name, math.log(means_of(logs))) }, within and within[name]
+      if bounds and bounds.low then
         -- the bootstrap's figure is not the cell's to the last digit: its reach is put around the cell's
         figure.low = figure.ratio * math.exp(bounds.low - bounds.value)
         figure.high = figure.ratio * math.exp(bounds.high - bounds.value)
-        figure.kind = "within-run only"
+        figure.kind = verdict.WITHIN_RUN
       end
       entry.speedups[name] = figure
-      if name == "paired" then entry.interval, entry.p = interval, interval.p end
+      entry.logs[name] = logs
     end
   end
 end
 
--- The odd repeats' and the even ones' mean of the figure that maxima are chosen by.
+local function set_interval(entry, name, cell, interval, plain)
+  local figure = entry.speedups[name]
+  if name == "paired" then entry.interval, entry.plain_interval = interval, plain end
+  if not interval.low then return end
+  figure.ratio, figure.kind = ratio_of(entry.all, name, interval.mean), cell.kind
+  figure.low, figure.high = math.exp(interval.low), math.exp(interval.high)
+  if plain then figure.plain = { low = math.exp(plain.low), high = math.exp(plain.high) } end
+end
+
+-- Fixed repeats: what the grid says together. Repeats that a rule stopped: the rule's own interval of each.
+local function fill_intervals(entries, rule)
+  local found, spread = {}, nil
+  for _, name in ipairs(verdict.names) do
+    local cells, owners = {}, {}
+    for _, entry in ipairs(entries) do
+      if entry.logs and entry.logs[name] then
+        cells[#cells + 1] = { repeats = entry.all, logs = entry.logs[name] }
+        owners[#cells] = entry
+      end
+    end
+    local moderation, starts = intervals.fill(cells)
+    if name == "paired" then found, spread = moderation, starts end
+    for i, cell in ipairs(cells) do
+      owners[i].starts = cell.starts
+      if rule then
+        set_interval(owners[i], name, cell, stats.judge(rule, cell.logs).interval)
+      else
+        set_interval(owners[i], name, cell, cell.interval, cell.plain)
+      end
+    end
+  end
+  return found, spread
+end
+
+-- The odd starts' and the even ones' mean of the figure that maxima are chosen by; those of repeats where all share
+-- one start.
 local function halves_of(repeats)
   local halves = { {}, {} }
-  for i, one in ipairs(repeats) do
-    local ratio = one.ratios.total_throughput
-    if ratio then table.insert(halves[2 - i % 2], math.log(ratio)) end
+  for number, block in ipairs((intervals.blocks(repeats))) do
+    for _, i in ipairs(block.repeats) do
+      local ratio = repeats[i].ratios.total_throughput
+      if ratio then table.insert(halves[2 - number % 2], math.log(ratio)) end
+    end
   end
-  if #halves[2] == 0 then return nil end
+  if #halves[1] == 0 or #halves[2] == 0 then return nil end
   return { odd = means_of(halves[1]), even = means_of(halves[2]) }
 end
 
@@ -174,15 +213,16 @@ local function reason_of(entry, rule)
   end
 end
 
-local function judge_entry(group, store, rule)
+local function measure_entry(group, store)
   local entry = {
     cell = group.cells[1], coordinates = group.cells[1].coordinates, repeats = #group.repeats, speedups = {},
+    logs = {}, all = group.repeats,
   }
   if #group.repeats == 0 then
     entry.reason = group.reason
     return entry
   end
-  fill_speedups(entry, group.repeats, rule)
+  fill_speedups(entry, group.repeats)
   entry.halves = halves_of(group.repeats)
   entry.decomposition = decompose(group.repeats)
   entry.lossless = audit(group.repeats, store)
@@ -191,31 +231,48 @@ local function judge_entry(group, store, rule)
   return entry
 end
 
+-- Verdicts by the intervals in `field`, adjusted over the whole grid.
+local function judge_grid(entries, field)
+  local p, results = {}, {}
+  for i, entry in ipairs(entries) do p[i] = entry[field] and entry[field].p or false end
+  for i, adjusted in ipairs(stats.adjust(p)) do
+    local interval = entries[i][field]
+    if interval and interval.low then
+      results[i] = { p = p[i] or nil, adjusted_p = adjusted or nil,
+        verdict = stats.verdict(interval, adjusted or nil, verdict.TIE, verdict.FALSE_DISCOVERY_RATE) }
+    end
+  end
+  return results
+end
+
 ---Judges every cell that has a baseline, over the whole grid together.
 ---@param store specbench.store
 ---@param cells table[] in the order wanted
 ---@param index specbench.speedup.index
 ---@param options { rule: sb.Stopping? }? rule: what stopped the repeats; nil: their number was fixed
 ---@return specbench.verdict.entry[]
+---@return { moderation: table<string, sb.Moderation>, spread: specbench.intervals.spread? } found of `paired`: what
+---  moderated the cells whose intervals are of a kind; how far starts differ
 function verdict.judge(store, cells, index, options)
   local rule = options and options.rule
-  local entries, p = {}, {}
+  local entries = {}
   for i, group in ipairs(repeated.groups(cells)) do
     repeated.pair(group, index, store)
-    entries[i] = judge_entry(group, store, rule)
+    entries[i] = measure_entry(group, store)
     for _, one in ipairs(group.repeats) do entries[i].problem = entries[i].problem or one.problem end
-    p[i] = entries[i].p or false
     repeated.release(group)
   end
-  for i, adjusted in ipairs(stats.adjust(p)) do
+  local moderation, spread = fill_intervals(entries, rule)
+  local plain = judge_grid(entries, "plain_interval")
+  for i, judged in pairs(judge_grid(entries, "interval")) do
     local entry = entries[i]
-    if entry.interval and entry.interval.low then
-      entry.adjusted_p = adjusted or nil
-      entry.verdict = stats.verdict(entry.interval, entry.adjusted_p, verdict.TIE, verdict.FALSE_DISCOVERY_RATE)
-    end
+    entry.verdict, entry.p, entry.adjusted_p = judged.verdict, judged.p, judged.adjusted_p
+    entry.scope, entry.plain = entry.speedups.paired.kind, plain[i]
+  end
+  for _, entry in ipairs(entries) do
     if entry.repeats > 0 then entry.reason = reason_of(entry, rule) end
   end
-  return entries
+  return entries, { moderation = rule and {} or moderation, spread = spread }
 end
 
 -- Two decimals, unless they would hide on which side of 1 it lies.
@@ -230,7 +287,7 @@ end
 function verdict.text(figure)
   if not figure then return "-" end
   if not figure.low then return ("%.2f"):format(figure.ratio) end
-  local form = figure.kind == "repeats" and "%.2f [%s, %s]" or "%.2f (%s, %s)"
+  local form = figure.kind and figure.kind ~= verdict.WITHIN_RUN and "%.2f [%s, %s]" or "%.2f (%s, %s)"
   return form:format(figure.ratio, bound(figure.low), bound(figure.high))
 end
 

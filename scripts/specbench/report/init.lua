@@ -134,13 +134,13 @@ function report.write(store, options)
     complaint = complaint or why
   end
   local rule = repeats.kept_rule(store)
-  local entries = verdict.judge(store, cells, index, { rule = rule })
+  local entries, judged = verdict.judge(store, cells, index, { rule = rule })
   local places, drifted = drift.of(cells)
   for _, entry in ipairs(entries) do entry.drift = places[keys.place(entry.cell.baseline)] end
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then
-    out:write(speedup_table.text(entries, about, { rule = rule, has_maps = #list > 0 }), missing_lines(entries),
-      drift.text(drifted), "\n")
+    out:write(speedup_table.text(entries, about, { rule = rule, has_maps = #list > 0,
+      moderation = judged.moderation, spread = judged.spread }), missing_lines(entries), drift.text(drifted), "\n")
   end
   if layout then
     local rows = maxima.of(entries)

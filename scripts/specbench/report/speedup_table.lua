@@ -2,6 +2,7 @@
 
 local caveats = require "specbench.report.caveats"
 local goodput = require "specbench.analysis.goodput"
+local intervals = require "specbench.analysis.intervals"
 local json = require "specbench.base.json"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
@@ -40,9 +41,27 @@ local function same_answers(entry)
   return ("%.0f %%"):format(math.floor(100 * audit.identical / audit.compared))
 end
 
+-- What all verdicts speak of, where that is one thing.
+local function common_scope(entries)
+  local scope
+  for _, entry in ipairs(entries) do
+    if entry.scope and scope and entry.scope ~= scope then return nil end
+    scope = scope or entry.scope
+  end
+  return scope
+end
+
+local function verdict_of(entry, extras)
+  if not entry.verdict then return "-" end
+  if entry.scope == intervals.WITHIN and extras.scope ~= entry.scope then
+    return ("%s, %s"):format(entry.verdict, entry.scope)
+  end
+  return entry.verdict
+end
+
 -- What a table has beside the axes: columns that would be empty are left out.
 local function extras_of(entries)
-  local extras = {}
+  local extras = { scope = common_scope(entries) }
   for _, entry in ipairs(entries) do
     extras.goodput = extras.goodput or entry.goodput ~= nil
     extras.engine = extras.engine or entry.cell.engine.name ~= entries[1].cell.engine.name
@@ -57,7 +76,7 @@ local function row_of(entry, axes, extras)
   row[#row + 1] = verdict.text(entry.speedups.paired)
   row[#row + 1] = verdict.text(entry.speedups.total_throughput)
   if extras.goodput then row[#row + 1] = goodput.text(entry.goodput) end
-  for _, cell in ipairs { factors(entry), same_answers(entry), entry.verdict or "-", entry.reason or "" } do
+  for _, cell in ipairs { factors(entry), same_answers(entry), verdict_of(entry, extras), entry.reason or "" } do
     row[#row + 1] = cell
   end
   return row
@@ -75,6 +94,33 @@ local function counts(entries)
   return table.concat(words, ", ")
 end
 
+local function percent(value)
+  return ("%.1f %%"):format(100 * (math.exp(value) - 1))
+end
+
+-- How far starts differ, and what of it moves a server's cells all together.
+local function spread_line(spread)
+  if not spread then return nil end
+  local words = { ("Spread of the ratio (standard deviation, pooled over %d cells): between starts %s"):format(
+    spread.cells, percent(spread.between)) }
+  if spread.within then words[#words + 1] = ("between repeats of one start %s"):format(percent(spread.within)) end
+  if spread.shared then
+    words[#words + 1] = spread.shared == 0 and "no more of it common to a server's cells than chance shows"
+      or ("common to all cells of a server %s"):format(percent(spread.shared))
+  end
+  return table.concat(words, ", ")
+end
+
+local function moderation_line(moderation)
+  for _, kind in ipairs { intervals.STARTS, intervals.WITHIN } do
+    local found = moderation[kind]
+    if found and found.cells > 0 then
+      return ("their variances borrow from each other (moderated t over %d cells); each cell's plain t stands in "
+        .. "speedups.jsonl"):format(found.cells)
+    end
+  end
+end
+
 local function legend(entries, extras, options)
   local lines, seen = {}, {}
   for _, entry in ipairs(entries) do
@@ -83,13 +129,19 @@ local function legend(entries, extras, options)
     seen.factors = seen.factors or entry.decomposition
     seen.verdict = seen.verdict or entry.verdict
   end
-  if seen.repeats then
-    local form = "[ ]: 95 %% interval over repeats%s; verdicts on `paired`, tie within %g %%, "
-      .. "false discovery rate %g %%"
-    lines[#lines + 1] = form:format(options.rule and ", wider for what --until looked at" or "",
-      100 * verdict.TIE, 100 * verdict.FALSE_DISCOVERY_RATE)
+  if seen[intervals.STARTS] or seen[intervals.WITHIN] then
+    local form = "[ ]: 95 %% interval over %s%s; verdicts on `paired`, tie within %g %%, false discovery rate %g %%"
+    lines[#lines + 1] = form:format(seen[intervals.STARTS] and "starts of the servers" or "repeats",
+      options.rule and ", wider for what --until looked at" or "", 100 * verdict.TIE,
+      100 * verdict.FALSE_DISCOVERY_RATE)
+    lines[#lines + 1] = moderation_line(options.moderation or {})
   end
-  if seen["within-run only"] then
+  if seen[intervals.WITHIN] then
+    lines[#lines + 1] = "within one start: all repeats shared one start of their servers, so neither interval nor "
+      .. "verdict knows what another start would change (--starts)"
+  end
+  lines[#lines + 1] = spread_line(options.spread)
+  if seen[verdict.WITHIN_RUN] then
     lines[#lines + 1] = "( ): 95 % interval within-run only (too narrow: prompts of one run share its drift)"
   end
   if seen.verdict and options.has_maps then
@@ -107,7 +159,9 @@ end
 
 ---@param entries specbench.verdict.entry[]
 ---@param about table the store's round.json
----@param options { rule: sb.Stopping?, has_maps: boolean? }? rule: what ended the repeats; has_maps: maps are above it
+---@param options { rule: sb.Stopping?, has_maps: boolean?, moderation: table<string, sb.Moderation>?,
+---  spread: specbench.intervals.spread? }? rule: what ended the repeats; has_maps: maps are above it; the rest as
+---  verdict.judge returns it
 ---@return string
 function speedup_table.text(entries, about, options)
   options = options or {}
@@ -125,13 +179,15 @@ function speedup_table.text(entries, about, options)
   add "paired"
   add "total throughput"
   if extras.goodput then add "goodput" end
-  for _, title in ipairs { "factors", "same answers", "verdict", "" } do add(title) end
+  local title = extras.scope == intervals.WITHIN and "verdict " .. extras.scope or "verdict"
+  for _, name in ipairs { "factors", "same answers", title, "" } do add(name) end
   for i, entry in ipairs(entries) do rows[i] = row_of(entry, axes, extras) end
   return head .. text_table.render { columns = columns, rows = rows } .. legend(entries, extras, options)
 end
 
 local keys = {
-  "round", "coordinates", "repeats", "verdict", "reason", "p", "adjusted_p", "speedups", "factors", "lossless",
+  "round", "coordinates", "repeats", "starts", "verdict", "scope", "reason", "p", "adjusted_p", "plain", "speedups",
+  "factors", "lossless",
   "drift", "acceptance", "goodput",
 }
 
@@ -142,8 +198,9 @@ function speedup_table.lines(entries, about)
   local lines = {}
   for i, entry in ipairs(entries) do
     lines[i] = json.encode({
-      round = about.round, coordinates = entry.coordinates, repeats = entry.repeats, verdict = entry.verdict,
-      reason = entry.reason, p = entry.p, adjusted_p = entry.adjusted_p, speedups = entry.speedups,
+      round = about.round, coordinates = entry.coordinates, repeats = entry.repeats, starts = entry.starts,
+      verdict = entry.verdict, scope = entry.scope, reason = entry.reason, p = entry.p,
+      adjusted_p = entry.adjusted_p, plain = entry.plain, speedups = entry.speedups,
       factors = entry.decomposition, lossless = entry.lossless, drift = entry.drift,
       acceptance = entry.acceptance, goodput = entry.goodput,
     }, keys)

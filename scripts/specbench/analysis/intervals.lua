@@ -1,0 +1,167 @@
+-- Intervals of a grid's speed-ups. Repeats within one start of the servers share that start, so from two starts on
+-- an interval stands on the means of starts; before that it speaks of what lies within one start, and says so.
+-- Variances borrow from the rest of the grid (runtime/measure/moderate.h); the plain t stands beside.
+
+local json = require "specbench.base.json"
+local stats = require "sb.stats"
+
+local intervals = {
+  MIN_REPEATS = 3,
+  STARTS = "starts", WITHIN = "within one start", -- kinds of intervals
+}
+
+local LEAST_STARTS = 2
+
+local function start_of(cell)
+  return cell.schedule and cell.schedule.start or 1
+end
+
+-- Repeats that share a start on one side or the other, directly or through others, numbered from 1 in the order of
+-- their first one: what is measured in one of these groups owes nothing to the starts of another.
+local function groups_of(repeats)
+  local group, count = {}, 0
+  local function merge(from, to)
+    for i, number in pairs(group) do
+      if number == from then group[i] = to end
+    end
+  end
+  local seen = {}
+  for i, one in ipairs(repeats) do
+    count = count + 1
+    group[i] = count
+    for _, key in ipairs { "method " .. start_of(one.cell), "baseline " .. start_of(one.base) } do
+      if seen[key] then merge(group[i], group[seen[key]]) end
+      seen[key] = i
+    end
+  end
+  return group
+end
+
+---The blocks that a cell's repeats fall into, where each is independent of the others.
+---@param repeats { cell: table, base: table }[]
+---@return { label: integer, repeats: integer[] }[] blocks label: the number by which blocks of other cells are theirs
+---@return integer starts how many of them are starts of their own; 1: the blocks are repeats of one start
+function intervals.blocks(repeats)
+  local by_group, blocks = {}, {}
+  for i, number in ipairs(groups_of(repeats)) do
+    local block = by_group[number]
+    if not block then
+      block = { label = start_of(repeats[i].cell), repeats = {} }
+      by_group[number] = block
+      blocks[#blocks + 1] = block
+    end
+    table.insert(block.repeats, i)
+  end
+  if #blocks >= LEAST_STARTS then return blocks, #blocks end
+  for i, one in ipairs(repeats) do blocks[i] = { label = one.cell.repetition, repeats = { i } } end
+  return blocks, 1
+end
+
+local function mean(values, places)
+  local sum = 0
+  for _, i in ipairs(places) do sum = sum + values[i] end
+  return sum / #places
+end
+
+-- Numbers for the names that servers' descriptions are.
+local function numberer()
+  local numbers, count = {}, 0
+  return function(server)
+    local name = json.encode(server)
+    if not numbers[name] then
+      count = count + 1
+      numbers[name] = count
+    end
+    return numbers[name]
+  end
+end
+
+---@class specbench.intervals.cell
+---@field repeats { cell: table, base: table }[]
+---@field logs number[] the figure's logarithm, one a repeat
+
+-- Of cells of one kind: a table of values with a column a block, as sb.stats takes it.
+local function table_of(cells)
+  local columns, count = {}, 0
+  for _, cell in ipairs(cells) do
+    for _, block in ipairs(cell.blocks) do
+      if not columns[block.label] then
+        count = count + 1
+        columns[block.label] = count
+      end
+    end
+  end
+  local number, rows = numberer(), {}
+  for i, cell in ipairs(cells) do
+    local values = {}
+    for k = 1, count do values[k] = false end
+    for _, block in ipairs(cell.blocks) do values[columns[block.label]] = mean(cell.logs, block.repeats) end
+    local one = cell.repeats[1]
+    rows[i] = {
+      values = values, baseline = number(one.base.identity.server), server = number(one.cell.identity.server),
+    }
+  end
+  return rows
+end
+
+local function plain_of(cell, least)
+  local values = {}
+  for i, block in ipairs(cell.blocks) do values[i] = mean(cell.logs, block.repeats) end
+  return stats.interval(values, nil, least)
+end
+
+-- Sum of squares of the values at these places around their mean.
+local function squares(values, places)
+  local middle, sum = mean(values, places), 0
+  for _, i in ipairs(places) do sum = sum + (values[i] - middle) ^ 2 end
+  return sum
+end
+
+---@class specbench.intervals.spread standard deviations of a log ratio, pooled over cells
+---@field between number of starts, less what their repeats explain
+---@field within number? of repeats of one start; nil where each start had but one
+---@field shared number? of what a start does to all cells of a server at once; nil where too few cells could tell
+---@field cells integer
+
+-- What starts differ by, and what is left within one.
+local function spread_of(cells, moderation)
+  if #cells == 0 then return nil end
+  local means, inside, dof, share = 0, 0, 0, 0
+  for _, cell in ipairs(cells) do
+    means = means + cell.plain.sd ^ 2 / #cells
+    for _, block in ipairs(cell.blocks) do
+      inside = inside + squares(cell.logs, block.repeats)
+      dof = dof + #block.repeats - 1
+      share = share + 1 / (#block.repeats * #cell.blocks * #cells)
+    end
+  end
+  local within = dof > 0 and inside / dof or nil
+  return { between = math.sqrt(math.max(means - share * (within or 0), 0)), within = within and math.sqrt(within),
+    shared = moderation.shared_sd, cells = #cells }
+end
+
+---Fills in every cell's `kind`, `starts`, `interval` (the one that counts) and `plain` (Student's t of its own).
+---@param cells specbench.intervals.cell[] of the whole grid
+---@return table<string, sb.Moderation> found by kind, what moderated the cells of that kind
+---@return specbench.intervals.spread? spread of starts
+function intervals.fill(cells)
+  local kinds, found = { [intervals.STARTS] = {}, [intervals.WITHIN] = {} }, {}
+  for _, cell in ipairs(cells) do
+    cell.blocks, cell.starts = intervals.blocks(cell.repeats)
+    cell.kind = cell.starts > 1 and intervals.STARTS or intervals.WITHIN
+    table.insert(kinds[cell.kind], cell)
+  end
+  for kind, list in pairs(kinds) do
+    local least = kind == intervals.STARTS and LEAST_STARTS or intervals.MIN_REPEATS
+    local moderated
+    moderated, found[kind] = stats.moderate(table_of(list), nil, least)
+    for i, cell in ipairs(list) do
+      cell.interval, cell.plain = moderated[i], plain_of(cell, least)
+      -- two repeats are no ground for a verdict, however many starts they had
+      if #cell.repeats < intervals.MIN_REPEATS then cell.interval = { count = #cell.repeats } end
+    end
+  end
+  return found, spread_of(kinds[intervals.STARTS], found[intervals.STARTS])
+end
+
+return intervals
