@@ -17,6 +17,11 @@ local SHAPES = {
   require("specbench.engine.description").shape,
   (require "specbench.engine.definition"),
   require("specbench.experiment.models").entry,
+  require("specbench.dataset").options,
+  require("specbench.client").options,
+  require("specbench.server").options,
+  require("specbench.http").options,
+  require("specbench.http").asking,
 }
 local PAGES = { "rounds/README.md", "scripts/specbench/engine/README.md" }
 local META = "bindings/meta/specbench/tables.lua"
@@ -107,7 +112,7 @@ local function add_classes(out, seen, shape)
   for _, field in ipairs(shape.fields) do
     local name = type(field[1]) == "number" and ("[%d]"):format(field[1]) or field[1]
     local words = {}
-    if field[3] then words[1] = field[3] end
+    if field[3] then words[1] = field[3]:gsub("%[(.-)%]%(.-%)", "%1") end -- a link is the page's
     if field.unit then words[#words + 1] = "in " .. field.unit end
     if field.default ~= nil then words[#words + 1] = "default " .. spelled(field.default) end
     if field.otherwise then words[#words + 1] = "default: " .. field.otherwise end

@@ -1,36 +1,78 @@
 -- Sends a load and brings back its run: the face of the C driver.
 
-local core = require "sb.load"
-local json = require "specbench.base.json"
-local http = require "specbench.http"
 local clock = require "sb.clock"
+local core = require "sb.load"
+local http = require "specbench.http"
+local json = require "specbench.base.json"
+local shape = require "specbench.base.shape"
 
 local client = {}
 
 local PROGRESS_EVERY = 0.1 -- seconds
 
-local function check_server(server)
-  local url = type(server) == "table" and server.url or server
-  if type(url) ~= "string" then error("load: 'server' must be a server or a URL", 3) end
-  return (url:gsub("/+$", ""))
-end
+local text, boolean, lines = shape.string(), shape.boolean(), shape.list(shape.string())
+local seconds = shape.number { from = 0 }
+
+local request_shape = shape.record {
+  "request", class = "specbench.request", doc = "One request of a load.",
+  fields = {
+    { "body", shape.either(text, shape.custom {
+      must = "a table", many = "tables", cats = "table", kinds = { table = true },
+    }), "a table, or JSON", needed = true },
+    { "prompt_id", shape.integer { from = 0 }, "of the prompt", otherwise = "its position, from 0" },
+    { "headers", lines, '`"Name: value"`, beside the load\'s' },
+    { "max_tokens", shape.integer { from = 1 }, "what the body asks for: an answer that counts more is marked" },
+  },
+}
+
+---What bench.load takes.
+client.options = shape.record {
+  "load", class = "specbench.load_options", doc = "A load: what `bench.load` takes.",
+  fields = {
+    { "server", shape.custom {
+      must = "a server or a URL", page = "server or URL", cats = "specbench.server|string",
+      kinds = { string = true, table = true },
+      test = function(value) return type(value) == "string" or type(value.url) == "string" end,
+    }, "who is asked", needed = true },
+    { "requests", shape.list(request_shape), "sent in this order; each `{ body, prompt_id?, headers?, max_tokens? }`",
+      needed = true },
+    { "concurrency", shape.integer { from = 1 }, "requests in flight at most",
+      otherwise = "in a closed loop all of them" },
+    { "rate", shape.number { above = 0 }, "an open loop: requests a second", otherwise = "a closed loop" },
+    { "arrivals", shape.choice { "poisson", "constant", "gamma" }, "of an open loop", default = "poisson" },
+    { "burstiness", shape.number { above = 0 }, "shape of gamma arrivals; under 1 is burstier than Poisson",
+      otherwise = "1" },
+    { "seed", shape.integer(), "of the arrivals", default = 0 },
+    { "path", shape.string { such_as = "/v1/completions" }, "of the endpoint", default = "/v1/chat/completions" },
+    { "headers", lines, '`"Name: value"`, of every request' },
+    { "api_key_file", text, "holds the key", otherwise = "`$SPECBENCH_API_KEY_FILE`, else `$OPENAI_API_KEY`" },
+    { "api_key_env", text, "the variable that holds it", otherwise = "`OPENAI_API_KEY`" },
+    { "timeout", seconds, "for a whole request; 0: no limit", unit = "s", otherwise = "no limit" },
+    { "chunk_timeout", seconds, "without a chunk that brings text or tokens; 0: no limit", unit = "s", default = 300 },
+    { "first_token_timeout", seconds, "before the first such chunk", unit = "s", otherwise = "`chunk_timeout`" },
+    { "cell_timeout", seconds, "for all requests together: what is left is not sent; 0: no limit", unit = "s",
+      otherwise = "no limit" },
+    { "clock_scale", shape.number { above = 0 }, "how many times faster than ours the server's clock runs",
+      otherwise = "1" },
+    { "event_per_token", boolean, "the engine sends one event a token", default = false },
+    { "keep_text", boolean, "records keep the answers' texts", default = false },
+    { "whole", boolean, "requests ask for one JSON answer, not for a stream", default = false },
+    { "id_prefix", text, "every request carries `X-Request-Id: PREFIX-INDEX`", otherwise = "one of its own" },
+    { "io_threads", shape.integer { from = 1, to = 64 }, "event loops, each a thread, that share the streams",
+      default = 1 },
+    { "on_progress", shape.func("progress", nil, "fun(progress: sb.LoadProgress)"), "called ten times a second" },
+  },
+}
 
 ---Sends the requests and waits for all of them.
----@param options { server: specbench.server|string, requests: table[], concurrency: integer?, rate: number?,
----  arrivals: "constant"|"poisson"|"gamma"?, burstiness: number?, seed: integer?, path: string?, timeout: number?,
----  first_token_timeout: number?, chunk_timeout: number?, cell_timeout: number?, headers: string[]?,
----  event_per_token: boolean?, keep_text: boolean?, whole: boolean?, id_prefix: string?, clock_scale: number?,
----  on_progress: fun(progress: table)?, api_key_file: string?, io_threads: integer? }
----  requests: { body = table or JSON string, prompt_id?, headers?, max_tokens? }, max_tokens being what the body asks
----  for, beside which answers' counts are held; rate: requests a second (open loop);
----  timeouts in seconds: timeout of a request and cell_timeout of all of them together (default none), chunk_timeout
----  without a chunk that brings text or tokens (default 300), first_token_timeout before the first (default the same);
----  io_threads: loops that share the streams (default 1)
+---@param options specbench.load_options
 ---@return specbench.run run userdata, see bindings/meta/sb/measure.lua
 ---@return { lag: sb.LoadLag?, bytes: integer, io_threads: integer, given_up: string? } client what the client says of
 ---  itself, for specbench.certificate; given_up: why not all was sent
 function client.load(options)
-  local url = check_server(options.server) .. (options.path or "/v1/chat/completions")
+  options = client.options:read(options, 2)
+  local server = options.server
+  local url = (type(server) == "table" and server.url or server):gsub("/+$", "") .. options.path
   local headers = { "Content-Type: application/json" }
   for _, header in ipairs(options.headers or {}) do headers[#headers + 1] = header end
   local authorization, message = http.authorization(options)
@@ -47,16 +89,14 @@ function client.load(options)
   local arrivals
   if options.rate and options.rate < math.huge then
     arrivals = {
-      kind = options.arrivals or "poisson", rate = options.rate, burstiness = options.burstiness,
-      seed = options.seed or 0,
+      kind = options.arrivals, rate = options.rate, burstiness = options.burstiness, seed = options.seed,
     }
   end
-  local chunk_timeout = options.chunk_timeout or 300
   local load <close> = assert(core.start {
     url = url, headers = headers, requests = requests, arrivals = arrivals,
     concurrency = options.concurrency or (not arrivals and #requests or nil),
-    timeout = options.timeout, chunk_timeout = chunk_timeout, cell_timeout = options.cell_timeout,
-    first_token_timeout = options.first_token_timeout or chunk_timeout,
+    timeout = options.timeout, chunk_timeout = options.chunk_timeout, cell_timeout = options.cell_timeout,
+    first_token_timeout = options.first_token_timeout or options.chunk_timeout,
     event_per_token = options.event_per_token, keep_text = options.keep_text, whole = options.whole,
     id_prefix = options.id_prefix or ("sb-%x"):format(clock.now()), io_threads = options.io_threads,
   })

@@ -3,8 +3,52 @@
 local core = require "sb.http"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local shape = require "specbench.base.shape"
 
-local http = { request = core.request, stream = core.stream }
+local http = {}
+
+local headers, seconds = shape.list(shape.string()), shape.number { from = 0 }
+
+---What bench.http.request and bench.http.stream take.
+http.options = shape.record {
+  "http", class = "specbench.http_options", doc = "One HTTP request.",
+  fields = {
+    { "url", shape.string { such_as = "http://127.0.0.1:8000/health" }, "whom to ask", needed = true },
+    { "method", shape.string { such_as = "GET" }, "of the request",
+      otherwise = "POST where there is a body, else GET" },
+    { "headers", headers, '`"Name: value"`' },
+    { "body", shape.string(), "what is sent" },
+    { "timeout", seconds, "for all of it", unit = "s", otherwise = "no limit" },
+    { "chunk_timeout", seconds, "of silence", unit = "s", otherwise = "no limit" },
+  },
+}
+
+---What bench.http.get and bench.http.post take beside the URL.
+http.asking = shape.record {
+  "http", class = "specbench.http_asking", doc = "How to ask.",
+  fields = {
+    { "timeout", seconds, "for all of it", unit = "s", otherwise = "10; 60 of a POST" },
+    { "headers", headers, '`"Name: value"`' },
+  },
+}
+
+---Waits for the whole answer; any status is one.
+---@param options specbench.http_options
+---@return sb.HttpAnswer? answer
+---@return string? message
+---@return string? code "io", "timeout" or "invalid" (the URL)
+function http.request(options)
+  return core.request(http.options:check(options, 2))
+end
+
+---Starts a request whose body is read piece by piece. To be held in a `<close>` variable.
+---@param options specbench.http_options
+---@return sb.HttpStream? stream
+---@return string? message
+---@return string? code
+function http.stream(options)
+  return core.stream(http.options:check(options, 2))
+end
 
 ---@param url string
 ---@return string? flaw what is wrong with it as a server's address; nil where nothing is
@@ -43,12 +87,12 @@ end
 
 ---GET; a status outside 200..299 is a failure.
 ---@param url string
----@param options { timeout: number?, headers: string[]? }? seconds; default 10
+---@param options specbench.http_asking? default timeout 10 s
 ---@return { status: integer, body: string, content_type: string, seconds: number }?
 ---@return string? message
 ---@return string? code
 function http.get(url, options)
-  options = options or {}
+  options = http.asking:check(options or {}, 2)
   local response, message, code = core.request {
     url = url, headers = options.headers, timeout = options.timeout or 10,
   }
@@ -72,16 +116,16 @@ end
 ---POSTs a table as JSON and decodes the answer.
 ---@param url string
 ---@param value table
----@param options { timeout: number?, headers: string[]? }?
+---@param options specbench.http_asking? default timeout 60 s
 ---@return any? answer
 ---@return string? message
 ---@return string? code
 function http.post(url, value, options)
-  options = options or {}
-  local headers = { "Content-Type: application/json" }
-  for _, header in ipairs(options.headers or {}) do headers[#headers + 1] = header end
+  options = http.asking:check(options or {}, 2)
+  local all = { "Content-Type: application/json" }
+  for _, header in ipairs(options.headers or {}) do all[#all + 1] = header end
   local response, message, code = core.request {
-    url = url, headers = headers, body = json.encode(value), timeout = options.timeout or 60,
+    url = url, headers = all, body = json.encode(value), timeout = options.timeout or 60,
   }
   if not response then return nil, ("%s: %s"):format(url, message), code end
   response, message, code = check(response, url)

@@ -5,6 +5,7 @@ local fs = require "sb.fs"
 local signal = require "sb.signal"
 local clock = require "sb.clock"
 local http = require "specbench.http"
+local shape = require "specbench.base.shape"
 local task = require "specbench.task"
 
 local server = {}
@@ -90,29 +91,53 @@ local function choose_port(options, host)
   return options.port
 end
 
----Starts a server and waits until it is ready. {port} and {host} in argv and env are filled in.
----@param options { argv: string[], env: table<string, string>?, cwd: string?, log: string?, gpus: integer[]?,
----  host: string?, port: integer?, ready: string|table|function|nil, timeout: number?, grace: number? }
----  ready: a path answered with 2xx (default "/health"), { log = PATTERN }, or function(server) -> boolean;
----  timeout: seconds until it must be ready (default 600); grace: seconds from SIGTERM to SIGKILL (default 10)
+---What bench.server.start takes.
+server.options = shape.record {
+  "server.start", class = "specbench.server_options", doc = "A server to start: what `bench.server.start` takes.",
+  fields = {
+    { "argv", shape.list(shape.string(), { least = 1 }), "its command line; `{port}` and `{host}` are filled in, here "
+      .. "and in `env`", needed = true },
+    { "env", shape.environment(), "its environment beside ours" },
+    { "cwd", shape.string(), "the folder that it starts in", otherwise = "ours" },
+    { "log", shape.string(), "the file that its output is appended to", otherwise = "one that goes with it" },
+    { "gpus", shape.list(shape.integer { from = 0 }), "the GPUs that it sees", otherwise = "all" },
+    { "host", shape.string(), "the address that it listens on", default = "127.0.0.1" },
+    { "port", shape.integer { from = 1, to = 65535 }, "its port", otherwise = "a free one" },
+    { "ready", shape.either(shape.string { such_as = "/health" }, shape.record {
+      "ready", class = "specbench.server_ready", doc = "When a server is ready: one of the two.",
+      fields = {
+        { "path", shape.string { such_as = "/health" }, "answered with 2xx" },
+        { "log", shape.string(), "a pattern that its log has" },
+      },
+      flaw = function(value) return not value.path == not value.log and "path or log is needed, one of them" or nil end,
+    }, shape.func("server", "boolean", "fun(server: specbench.server): boolean")),
+      "a path that is answered with 2xx, `{ log = PATTERN }`, or a function that is asked again and again",
+      otherwise = "`\"/health\"`" },
+    { "timeout", shape.number { above = 0 }, "until it must be ready", unit = "s", default = 600 },
+    { "grace", shape.number { from = 0 }, "from SIGTERM to SIGKILL", unit = "s", default = 10 },
+  },
+}
+
+---Starts a server and waits until it is ready.
+---@param options specbench.server_options
 ---@return specbench.server? server
 ---@return string? message with the log's last lines
 function server.start(options)
-  assert(type(options.argv) == "table", "server.start: argv must be a table of strings")
-  local host = options.host or "127.0.0.1"
+  options = server.options:read(options, 2)
+  local host = options.host
   local port, message = choose_port(options, host)
   if not port then return nil, message end
   local values = { port = tostring(port), host = host }
   local argv, env = {}, {}
   for i, word in ipairs(options.argv) do argv[i] = fill(word, values) end
-  for name, value in pairs(options.env or {}) do env[name] = value and fill(value, values) end
+  for name, value in pairs(options.env or {}) do env[name] = value and fill(tostring(value), values) end
   if options.gpus and #options.gpus > 0 then env.CUDA_VISIBLE_DEVICES = table.concat(options.gpus, ",") end
   local log = options.log or os.tmpname()
   local found = fs.stat(log)
   local self = setmetatable({
     host = host, port = port, url = ("http://%s:%d"):format(host:find ":" and "[" .. host .. "]" or host, port),
     argv = argv, env = env, gpus = options.gpus, log = log, log_start = found and found.size or 0,
-    grace = options.grace or 10,
+    grace = options.grace,
     health = type(options.ready) == "string" and options.ready or nil,
   }, Server)
   local begun = clock.now()
@@ -125,7 +150,7 @@ function server.start(options)
     if not self.ready_seconds then self:__close() end
   end })
   local ready
-  ready, message = await_ready(self, options.ready, options.timeout or 600)
+  ready, message = await_ready(self, options.ready, options.timeout)
   if not ready then return nil, message end
   self.ready_seconds = (clock.now() - begun) / 1e9
   self.passing_log = not options.log

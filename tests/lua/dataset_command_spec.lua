@@ -351,7 +351,7 @@ describe("specbench dataset", function()
   it("explains mistakes in one line", function()
     for arguments, text in pairs {
       ["lst"] = "no action 'lst' (did you mean list?)", ["import"] = "import what?", ["show"] = "show what?",
-      ["show nothing"] = "no dataset 'nothing'", ["verify a b"] = "verify takes one name",
+      ["show nothing"] = "unknown dataset 'nothing'", ["verify a b"] = "verify takes one name",
     } do
       local result = run(arguments, true)
       assert.is_true(result.status > 0)

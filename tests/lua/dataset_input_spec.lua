@@ -132,21 +132,35 @@ describe("a mistake is told in one line", function()
 
   it("where an option is wrong", function()
     for message, options in pairs {
-      ["no dataset 'sharegtp' (did you mean 'sharegpt'?); there are cnn_"] =
+      ["unknown dataset 'sharegtp' (did you mean 'sharegpt'?); known: cnn_"] =
         { dataset = "sharegtp" },
       ["cnn_dailymail_news needs a subset: one of 0.25k, 0.5k"] =
         { dataset = "cnn_dailymail_news" },
-      ["no subset of thucnews '8k'"] = { dataset = "thucnews", subset = "8k" },
+      ["unknown subset of thucnews '8k'"] = { dataset = "thucnews", subset = "8k" },
       ["sharegpt has no subsets, so not 'qa'"] = { dataset = "sharegpt", subset = "qa" },
-      ["sharegpt: count must be a positive integer"] = { dataset = "sharegpt", count = 0 },
+      ["data.prompts: count = 0: must be a whole number from 1"] = { dataset = "sharegpt", count = 0 },
       ["random: tokens, the length of each prompt"] = { dataset = "random", count = 3 },
       ["random: count, the number of prompts"] = { dataset = "random", tokens = 3 },
       ["no instruction 'shout'; there are highlight2news"] =
         { dataset = "sharegpt", instruction = "shout" },
       ["jsonl: path, the file to read"] = { dataset = "jsonl" },
+      ["data.prompts: unknown key 'seeed' (did you mean 'seed'?)"] = { dataset = "random", tokens = 3, seeed = 1 },
+      ["data.prompts: unknown key 'cnt' (did you mean 'count'?)"] = { dataset = "spec_bench", cnt = 4 },
+      ["data.prompts: dataset is missing"] = {},
+      ["data.prompts: subset = 1: must be a string that is not empty"] = { dataset = "thucnews", subset = 1 },
+      ["data.prompts: seed = 1.5: must be a whole number"] = { dataset = "spec_bench", seed = 1.5 },
+      ["data.prompts.instruction: text is missing"] = { dataset = "spec_bench", instruction = { tokens = 3 } },
+      ["data.prompts: instruction = true: must be a string that is not empty or a table or false"] =
+        { dataset = "spec_bench", instruction = true },
     } do
       assert.equal(1, (mistake(options):find(message, 1, true)))
     end
+  end)
+
+  it("where nothing at all is asked for", function()
+    local set, message = require("specbench.dataset").prompts()
+    assert.is_nil(set)
+    assert.equal("data.prompts: must be a table, not nil", message)
   end)
 
   it("where fewer rows are there than asked for: all of them, with a warning", function()

@@ -99,7 +99,8 @@ describe("the server description", function()
       mistake { model = "m", env = { A = true } })
     assert.equal("server: disable_by_batch_size = 1: must be a whole number from 2",
       mistake { model = "m", disable_by_batch_size = 1 })
-    assert.equal("server: profile = '': must be a string that is not empty", mistake { model = "m", profile = "" })
+    assert.equal("server: profile = '': must be a string that is not empty or a list of strings",
+      mistake { model = "m", profile = "" })
     assert.equal("server.k_by_batch_size[2]: first is above last",
       mistake { model = "m", k_by_batch_size = { { 1, 7, 3 }, { 9, 8, 0 } } })
     assert.equal("server.k_by_batch_size[1]: [3] = -1: must be a whole number from 0",
@@ -142,7 +143,8 @@ describe("the server description", function()
     assert.equal("server: acceptance = 3.5: a step brings at most k + 1 = 3 tokens",
       mistake(with(3.5)))
     assert.equal("server: acceptance[1] = 1.5: must be a number from 0 to 1", mistake(with { 1.5, 0.2 }))
-    assert.equal("server: acceptance = 0.5: must be a number from 1", mistake(with(0.5)))
+    assert.equal("server: acceptance = 0.5: must be a number from 1 or a list of numbers from 0 to 1",
+      mistake(with(0.5)))
   end)
 
   it("refuses a lookup range that is upside down", function()

@@ -132,3 +132,88 @@
 ---@field engine_args? (string|number)[] flags of this model's servers, before the round's `extra_args`
 ---@field url? string where a running server is (engine `external`)
 ---@field served_name? string the name that requests give; default: the round's name of the model
+
+---An instruction of one's own.
+---@class specbench.instruction
+---@field text string put before the content
+---@field tokens? integer of the text; default: unknown
+
+---Which prompts: what `data.prompts` takes.
+---@class specbench.prompts_options
+---@field dataset string one of the datasets
+---@field subset? string one of the dataset's, such as `0.25k`; default: `all` where the dataset has it
+---@field count? integer prompts wanted; default: all
+---@field seed? integer of the sample, the styles and the synthetic text; default `12345`
+---@field instruction? string|specbench.instruction|false what stands before the content: a name of `instructions.json` (`polish` takes each prompt's style), `{ text, tokens }`, or none; default: the dataset's own
+---@field turn? integer spec_bench: which turn of its conversations is the prompt. What has none is left out; default: 1
+---@field tokens? integer sonnet and random: length of each prompt
+---@field path? string jsonl, sharegpt: a file of yours; folder: a folder of .txt files
+---@field field? string jsonl: where the prompt is; default: `"prompt"`
+---@field tokens_field? string jsonl: where the prompt's token count is
+---@field folder? string where the real data files are; default: `--datasets`; without it synthetic text
+---@field tokenizer? string URL of a server that counts what is not known otherwise; default: `--tokenizer`
+---@field tokenizer_engine? string the engine that it is; default: `--engine`
+
+---One request of a load.
+---@class specbench.request
+---@field body string|table a table, or JSON
+---@field prompt_id? integer of the prompt; default: its position, from 0
+---@field headers? string[] `"Name: value"`, beside the load's
+---@field max_tokens? integer what the body asks for: an answer that counts more is marked
+
+---A load: what `bench.load` takes.
+---@class specbench.load_options
+---@field server specbench.server|string who is asked
+---@field requests specbench.request[] sent in this order; each `{ body, prompt_id?, headers?, max_tokens? }`
+---@field concurrency? integer requests in flight at most; default: in a closed loop all of them
+---@field rate? number an open loop: requests a second; default: a closed loop
+---@field arrivals? "poisson"|"constant"|"gamma" of an open loop; default `"poisson"`
+---@field burstiness? number shape of gamma arrivals; under 1 is burstier than Poisson; default: 1
+---@field seed? integer of the arrivals; default `0`
+---@field path? string of the endpoint; default `"/v1/chat/completions"`
+---@field headers? string[] `"Name: value"`, of every request
+---@field api_key_file? string holds the key; default: `$SPECBENCH_API_KEY_FILE`, else `$OPENAI_API_KEY`
+---@field api_key_env? string the variable that holds it; default: `OPENAI_API_KEY`
+---@field timeout? number for a whole request; 0: no limit; in s; default: no limit
+---@field chunk_timeout? number without a chunk that brings text or tokens; 0: no limit; in s; default `300`
+---@field first_token_timeout? number before the first such chunk; in s; default: `chunk_timeout`
+---@field cell_timeout? number for all requests together: what is left is not sent; 0: no limit; in s; default: no limit
+---@field clock_scale? number how many times faster than ours the server's clock runs; default: 1
+---@field event_per_token? boolean the engine sends one event a token; default `false`
+---@field keep_text? boolean records keep the answers' texts; default `false`
+---@field whole? boolean requests ask for one JSON answer, not for a stream; default `false`
+---@field id_prefix? string every request carries `X-Request-Id: PREFIX-INDEX`; default: one of its own
+---@field io_threads? integer event loops, each a thread, that share the streams; default `1`
+---@field on_progress? fun(progress: sb.LoadProgress) called ten times a second
+
+---When a server is ready: one of the two.
+---@class specbench.server_ready
+---@field path? string answered with 2xx
+---@field log? string a pattern that its log has
+
+---A server to start: what `bench.server.start` takes.
+---@class specbench.server_options
+---@field argv string[] its command line; `{port}` and `{host}` are filled in, here and in `env`
+---@field env? table<string, string|number|false> its environment beside ours
+---@field cwd? string the folder that it starts in; default: ours
+---@field log? string the file that its output is appended to; default: one that goes with it
+---@field gpus? integer[] the GPUs that it sees; default: all
+---@field host? string the address that it listens on; default `"127.0.0.1"`
+---@field port? integer its port; default: a free one
+---@field ready? string|specbench.server_ready|fun(server: specbench.server): boolean a path that is answered with 2xx, `{ log = PATTERN }`, or a function that is asked again and again; default: `"/health"`
+---@field timeout? number until it must be ready; in s; default `600`
+---@field grace? number from SIGTERM to SIGKILL; in s; default `10`
+
+---One HTTP request.
+---@class specbench.http_options
+---@field url string whom to ask
+---@field method? string of the request; default: POST where there is a body, else GET
+---@field headers? string[] `"Name: value"`
+---@field body? string what is sent
+---@field timeout? number for all of it; in s; default: no limit
+---@field chunk_timeout? number of silence; in s; default: no limit
+
+---How to ask.
+---@class specbench.http_asking
+---@field timeout? number for all of it; in s; default: 10; 60 of a POST
+---@field headers? string[] `"Name: value"`

@@ -200,6 +200,16 @@ function shape.map(of, options)
   return self
 end
 
+---A process's environment beside ours.
+---@return specbench.shape
+function shape.environment()
+  return shape.map(shape.custom {
+    must = "a string, a number or false", many = "strings (false unsets)", page = "string, or `false` to unset",
+    cats = "string|number|false", kinds = { string = true, number = true, boolean = true },
+    test = function(value) return value ~= true end,
+  })
+end
+
 ---One of several kinds; where the kinds of Lua values tell them apart, the message is that of the one meant.
 ---@param ... specbench.shape
 ---@return specbench.shape
@@ -218,7 +228,7 @@ function shape.either(...)
     for _, one in ipairs(shapes) do
       if one.kinds[type(value)] then fitting[#fitting + 1] = one end
     end
-    if #fitting == 1 then return fitting[1]:inspect(value, found, place, name) end
+    if #fitting == 1 and type(value) == "table" then return fitting[1]:inspect(value, found, place, name) end
     for _, one in ipairs(fitting) do
       local own = { flaws = {}, missing = {} }
       one:inspect(value, own, place, name)
@@ -342,8 +352,11 @@ end
 function Record:read(value, level)
   self:check(value, level and level > 0 and level + 1 or 0)
   local copy = {}
-  for _, field in ipairs(self.fields) do copy[field[1]] = field.default end
-  for key, item in pairs(value) do copy[key] = item end
+  for _, field in ipairs(self.fields) do
+    local item = value[field[1]]
+    if item == nil then item = field.default end
+    copy[field[1]] = item
+  end
   return copy
 end
 

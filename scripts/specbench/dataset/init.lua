@@ -12,12 +12,13 @@ local rng = require "sb.rng"
 local cnn = require "specbench.dataset.cnn"
 local generated = require "specbench.dataset.generated"
 local json = require "specbench.base.json"
-local nearest = require "specbench.base.nearest"
 local own = require "specbench.dataset.own"
 local profile = require "specbench.dataset.profile"
+local shape = require "specbench.base.shape"
 local text = require "specbench.dataset.text"
 local token_count = require "specbench.dataset.token_count"
 local tables = require "specbench.base.tables"
+local unknown = require "specbench.base.unknown"
 
 local data = { length_label = profile.length }
 
@@ -42,22 +43,38 @@ local SAMPLE, STYLE = 1, 2
 -- Short texts may come out alike; so many new ones are tried before giving up.
 local TRIES = 1000
 
----@class specbench.prompts_options
----@field dataset string one of data.names()
----@field subset string? one of data.subsets(dataset), such as "0.25k"; spec_bench: default "all"
----@field count integer? prompts wanted; default all rows
----@field seed integer? of the sample, the styles and the synthetic text; default 12345
----@field folder string? that holds the reference's files (--datasets); none: synthetic text
----@field instruction string|table|false|nil put before the content: a name of instructions.json
---- ("polish" takes each prompt's style), or { text =, tokens = }; nil: the dataset's own (none for
---- ShareGPT, sonnet, random and users' files); false: none
----@field turn integer? spec_bench: which turn of its conversations is the prompt; default 1. What has none is left out
----@field tokens integer? sonnet and random: length of each prompt
----@field path string? jsonl, sharegpt: a file of the user's; folder: a folder of .txt files
----@field field string? jsonl: where the prompt is; default "prompt"
----@field tokens_field string? jsonl: where the prompt's token count is
----@field tokenizer string? URL of a server whose /tokenize counts what is not known otherwise
----@field tokenizer_engine string? the engine that it is
+local word, positive = shape.string { empty = false }, shape.integer { from = 1 }
+
+---What data.prompts takes.
+data.options = shape.record {
+  "data.prompts", class = "specbench.prompts_options", doc = "Which prompts: what `data.prompts` takes.",
+  fields = {
+    { "dataset", word, "one of [the datasets](../datasets/README.md)", needed = true },
+    { "subset", word, "one of the dataset's, such as `0.25k`", otherwise = "`all` where the dataset has it" },
+    { "count", positive, "prompts wanted", otherwise = "all" },
+    { "seed", shape.integer(), "of the sample, the styles and the synthetic text", default = 12345 },
+    { "instruction", shape.either(word, shape.record {
+      "instruction", class = "specbench.instruction", doc = "An instruction of one's own.",
+      fields = {
+        { "text", shape.string(), "put before the content", needed = true },
+        { "tokens", shape.integer { from = 0 }, "of the text", otherwise = "unknown" },
+      },
+    }, shape.custom {
+      must = "false", page = "`false`", cats = "false", kinds = { boolean = true },
+      test = function(value) return value == false end,
+    }), "what stands before the content: a name of `instructions.json` (`polish` takes each prompt's style), "
+      .. "`{ text, tokens }`, or none", otherwise = "the dataset's own" },
+    { "turn", positive, "spec_bench: which turn of its conversations is the prompt. What has none is left out",
+      otherwise = "1" },
+    { "tokens", positive, "sonnet and random: length of each prompt" },
+    { "path", word, "jsonl, sharegpt: a file of yours; folder: a folder of .txt files" },
+    { "field", word, "jsonl: where the prompt is", otherwise = '`"prompt"`' },
+    { "tokens_field", word, "jsonl: where the prompt's token count is" },
+    { "folder", word, "where the real data files are", otherwise = "`--datasets`; without it synthetic text" },
+    { "tokenizer", word, "URL of a server that counts what is not known otherwise", otherwise = "`--tokenizer`" },
+    { "tokenizer_engine", word, "the engine that it is", otherwise = "`--engine`" },
+  },
+}
 
 ---@class specbench.prompt
 ---@field id integer number of the row in its file, from 1
@@ -97,38 +114,24 @@ function data.subsets(dataset)
   return loader and loader.subsets or {}
 end
 
-local function unknown(what, word, list)
-  local guess = nearest(word, list)
-  return ("no %s '%s'%s; there are %s"):format(what, word,
-    guess and (" (did you mean '%s'?)"):format(guess) or "", table.concat(list, ", "))
-end
-
 ---@return table? request the options with their defaults, checked
 ---@return string? message
 local function read_options(options)
-  local request = { seed = 12345 }
-  for key, value in pairs(options) do request[key] = value end
-  local name = tostring(request.dataset)
+  local request = data.options:read(options)
+  local name = request.dataset
   local loader = LOADERS[name]
-  if not loader then return nil, unknown("dataset", name, data.names()) end
+  if not loader then return nil, unknown.message("dataset", name, data.names()) end
   if loader.subsets then
     request.subset = request.subset or tables.contains(loader.subsets, "all") and "all" or nil
     if not request.subset then
       return nil, ("%s needs a subset: one of %s"):format(name, table.concat(loader.subsets, ", "))
     elseif not tables.contains(loader.subsets, request.subset) then
-      return nil, unknown("subset of " .. name, tostring(request.subset), loader.subsets)
+      return nil, unknown.message("subset of " .. name, request.subset, loader.subsets)
     end
   elseif request.subset then
     return nil, ("%s has no subsets, so not '%s'"):format(name, request.subset)
   end
-  if request.count and (math.type(request.count) ~= "integer" or request.count < 1) then
-    return nil, name .. ": count must be a positive integer"
-  end
-  if request.turn and (math.type(request.turn) ~= "integer" or request.turn < 1) then
-    return nil, name .. ": turn must be a positive integer"
-  end
   if request.turn and name ~= "spec_bench" then return nil, name .. ": only spec_bench has turns" end
-  if math.type(request.seed) ~= "integer" then return nil, name .. ": seed must be an integer" end
   local found = request.folder and fs.stat(request.folder)
   if request.folder and not (found and found.type == "folder") then
     return nil, ("%s: no such folder (--datasets)"):format(request.folder)
@@ -161,10 +164,7 @@ local function finder()
   local known = {}
   return function(wanted, style)
     if not wanted then return nil end
-    if type(wanted) == "table" then
-      if type(wanted.text) ~= "string" then return nil, "an own instruction needs a text" end
-      return wanted, "custom"
-    end
+    if type(wanted) == "table" then return wanted, "custom" end
     local name = wanted == "polish" and style and "polish_" .. style or wanted
     if not known[name] then
       local message
@@ -273,6 +273,8 @@ local made = {}
 ---@return specbench.prompt_set? set shared by all who ask for the same: read only
 ---@return string? message one line: what is wrong, where, what to do
 function data.prompts(options)
+  local flaw = data.options:flaws(options)[1]
+  if flaw then return nil, flaw end
   local filled = {}
   for _, layer in ipairs { defaults, options } do
     for key, value in pairs(layer) do filled[key] = value end

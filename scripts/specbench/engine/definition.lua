@@ -102,7 +102,7 @@ local older_profiler = shape.record {
   "older", class = "specbench.engine.older_profiler", doc = "What lets older versions be asked for it.",
   fields = {
     { "before", release, "the first version that it is not for", needed = true },
-    { "args", texts }, { "env", description.environment },
+    { "args", texts }, { "env", shape.environment() },
   },
 }
 
@@ -110,7 +110,7 @@ local profiler = shape.record {
   "profiler", class = "specbench.engine.profiler", doc = "Its own profiler; `{output}` stands for its folder.",
   fields = {
     { "args", texts, "that let it be asked for" },
-    { "env", description.environment, "that lets it be asked for" },
+    { "env", shape.environment(), "that lets it be asked for" },
     { "older", older_profiler, "the same of older versions" },
     { "start", path, "to POST to", needed = true },
     { "stop", path, "to POST to", needed = true },

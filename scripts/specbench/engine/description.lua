@@ -46,13 +46,6 @@ local batch_range = shape.record {
   flaw = function(value) return value[1] > value[2] and "first is above last" or nil end,
 }
 
----A server's environment on top of specbench's own.
-description.environment = shape.map(shape.custom {
-  must = "a string, a number or false", many = "strings (false unsets)", page = "string, or `false` to unset",
-  cats = "string|number|false", kinds = { string = true, number = true, boolean = true },
-  test = function(value) return value ~= true end,
-})
-
 local function acceptance_flaw(wanted, k)
   if type(wanted) == "number" then
     return wanted > k + 1
@@ -114,7 +107,7 @@ description.shape = shape.record {
       .. "third round), any other command or a list of its words, put before the server's; `\"server\"`: the server's "
       .. "own profiler, begun and ended with the load. `{output}` is a file in the results, `{gpus}` its GPUs" },
     { "extra_args", shape.list(shape.string()), "the engine's own flags, last on the command line" },
-    { "env", description.environment, "environment of the server" },
+    { "env", shape.environment(), "environment of the server" },
   },
   flaw = mismatch,
 }

@@ -2,7 +2,6 @@
 -- or the name itself as an id that the engine can load.
 
 local fs = require "sb.fs"
-local description = require "specbench.engine.description"
 local http = require "specbench.http"
 local shape = require "specbench.base.shape"
 local tables = require "specbench.base.tables"
@@ -26,7 +25,7 @@ models.entry = shape.record {
         if versions.numbers(value) then return nil end
         return ("'%s' must be one such as 0.26.0, or b10601 of llama.cpp"):format(value)
       end },
-    { "env", description.environment, "environment of the server" },
+    { "env", shape.environment(), "environment of the server" },
     { "engine_args", shape.list(shape.either(shape.string(), shape.number())), "flags of this model's servers, before "
       .. "the round's `extra_args`" },
     { "url", text, "where a running server is (engine `external`)", flaw = http.flaw },
