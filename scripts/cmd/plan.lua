@@ -91,6 +91,8 @@ function self.run(options, positionals)
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
+  local starts = plan_text.starts_line(the_plan, progress.duration)
+  if starts then io.stdout:write(starts, "\n") end
   if options.rule then
     io.stdout:write(("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d\n")
       :format(options.repeats, options["until"], options.rule.cap))

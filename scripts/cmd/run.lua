@@ -62,6 +62,8 @@ local function announce(the_plan, the_store)
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
     the_plan.engine.name, progress.duration(seconds), the_store.folder))
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stderr:write(line, "\n") end
+  local starts = plan_text.starts_line(the_plan, progress.duration)
+  if starts then io.stderr:write(starts, "\n") end
   local guess = plan_text.guess(the_plan)
   if guess then io.stderr:write("Note: ", guess, "\n") end
 end

@@ -44,7 +44,7 @@ describe("repeats", function()
     w:wait_gone(w:servers())
     local urls, last = {}, 1
     for i, cell in ipairs(cells) do
-      assert.same({ order = "interleaved", position = i }, cell.schedule)
+      assert.same({ order = "interleaved", position = i, start = 1 }, cell.schedule)
       urls[cell.coordinates.method] = urls[cell.coordinates.method] or cell.engine.url
       assert.equal(urls[cell.coordinates.method], cell.engine.url)
       last = assert(planned.out:find(cell.id, last, true), "the plan has another order")
@@ -74,6 +74,43 @@ describe("repeats", function()
       w:wait_gone(w:servers())
     end)
   end
+
+  local function rows()
+    local list = {}
+    for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
+    return list
+  end
+
+  it("are spread over starts of both servers, which the interval then stands on", function()
+    local planned = w:run "plan grid.lua --models models.lua --speed 200 --repeats 3 --starts 3 --out results"
+    assert.truthy(planned.out:find("Starts: repeats are spread over 3 starts of every server", 1, true), planned.out)
+    local result = w:run_grid "--repeats 3 --starts 3"
+    assert.equal(0, result.status, result.err)
+    assert.equal(6, #w:servers())
+    w:wait_gone(w:servers())
+    for _, cell in ipairs(by_time()) do assert.equal(cell.repetition, cell.schedule.start) end
+    assert.equal(INTERLEAVED, order_of(by_time()))
+    for _, row in ipairs(rows()) do
+      assert.equal("starts", row.scope)
+      assert.equal(3, row.starts)
+      assert.equal("starts", row.speedups.paired.kind)
+    end
+    assert.truthy(result.out:find("95 % interval over starts of the servers", 1, true), result.out)
+    assert.truthy(result.out:find("between starts %d+%.%d %%"), result.out)
+  end)
+
+  it("of one start say that they speak of that one", function()
+    local result = w:run_grid "--repeats 3 --starts 1"
+    assert.equal(2, #w:servers())
+    for _, row in ipairs(rows()) do
+      assert.truthy(row.verdict)
+      assert.equal("within one start", row.scope)
+    end
+    assert.truthy(result.out:find("verdict within one start", 1, true), result.out)
+    local refused = w:run_grid "--repeats 3 --starts 4"
+    assert.equal(2, refused.status)
+    assert.truthy(refused.err:find("a start needs a repeat of its own, but there are only 3: --repeats 4", 1, true))
+  end)
 
   it("go on with those cells alone that were lost in the middle", function()
     assert.equal(0, w:run_grid("--repeats 3").status)

@@ -34,8 +34,9 @@ local function word(job)
 end
 
 local function sessions_of(options, ks, gpus)
-  local all = { engine = "sim", repeats = 3 }
+  local all = { engine = "sim", repeats = 3, starts = 1 }
   for name, value in pairs(options or {}) do all[name] = value end
+  if all.starts == "auto" then all.starts = nil end
   local the_plan, list = plan.new(grid(ks, gpus), all), {}
   for i, session in ipairs(the_plan.sessions) do
     local words = {}
@@ -139,6 +140,96 @@ describe("repeats of a baseline and its method", function()
       plan_text.order_lines(the_plan))
     _, the_plan = sessions_of { at_once = 1 }
     assert.truthy(plan_text.order_lines(the_plan)[1]:find("1 server start more than servers", 1, true))
+    _, the_plan = sessions_of { at_once = 1, starts = 3 }
+    assert.truthy(plan_text.order_lines(the_plan)[1]:find("the baseline first in odd starts and last in even ones", 1,
+      true))
+  end)
+
+  -- the starts of each session's cells, and what they are
+  local function by_start(options, ks, gpus)
+    local list, the_plan = sessions_of(options, ks, gpus)
+    local cells = {}
+    for i, session in ipairs(the_plan.sessions) do
+      local start = session[1][1].start
+      for _, batch in ipairs(session) do assert.equal(start, batch[1].start) end -- no server outlives a start
+      cells[i] = ("%d: %s"):format(start, list[i].cells)
+    end
+    return cells, the_plan
+  end
+
+  it("are spread over several starts of the servers, each in sessions of its own", function()
+    assert.same({
+      "1: A/1/1 k3/1/1 A/2/1 k3/2/1 k3/1/2 A/1/2 k3/2/2 A/2/2",
+      "2: A/1/3 k3/1/3 A/2/3 k3/2/3 k3/1/4 A/1/4 k3/2/4 A/2/4",
+      "3: A/1/5 k3/1/5 A/2/5 k3/2/5",
+    }, (by_start { repeats = 5, starts = 3 }))
+    local cells, the_plan = by_start { repeats = 3, starts = 3, at_once = 1 }
+    assert.same({
+      "1: A/1/1 A/2/1", "1: k3/1/1 k3/2/1", "2: k3/1/2 k3/2/2", "2: A/1/2 A/2/2", "3: A/1/3 A/2/3",
+      "3: k3/1/3 k3/2/3",
+    }, cells)
+    assert.equal(6, the_plan.starts)
+    assert.same({
+      "1: A/1/1 k1/1/1 A/2/1 k1/2/1", "1: k2/1/1 k2/2/1", "2: k2/1/2 k2/2/2", "2: k1/1/2 A/1/2 k1/2/2 A/2/2",
+    }, (by_start({ repeats = 2, starts = 2, at_once = 2 }, { 1, 2 })))
+  end)
+
+  it("know their start by their number alone", function()
+    local schedule = require "specbench.experiment.schedule"
+    local function starts(repeats, count)
+      local list = {}
+      for r = 1, repeats do list[r] = schedule.start_of(r, repeats, count) end
+      return list
+    end
+    assert.same({ 1, 2, 3 }, starts(3, 3))
+    assert.same({ 1, 1, 2, 2, 3 }, starts(5, 3))
+    assert.same({ 1, 1, 1, 2, 2, 3, 3 }, starts(7, 3))
+    assert.same({ 1, 1, 1 }, starts(3, 1))
+  end)
+
+  it("are no part of a cell's identity by their start", function()
+    local function ids(options)
+      local list, _, the_plan = {}, sessions_of(options)
+      for i, job in ipairs(the_plan.jobs) do list[i] = job.id end
+      table.sort(list)
+      return list
+    end
+    assert.same(ids { starts = 1 }, ids { starts = 3 })
+  end)
+
+  it("have three starts where these cost little, else one, and a plan says what they cost", function()
+    local function told(options)
+      local _, the_plan = sessions_of(options)
+      return plan_text.starts_line(the_plan, function(seconds) return ("%.1f s"):format(seconds) end), the_plan
+    end
+    -- minutes a cell against a tenth of a second a start
+    local line, the_plan = told { speed = 0.05, starts = "auto" }
+    assert.equal(3, the_plan.starts_each)
+    assert.truthy(line:find("repeats are spread over 3 starts of every server, which adds 0.2 s (0 %)", 1, true), line)
+    -- a few seconds a cell against 90 a start
+    line, the_plan = told { engine = "vllm", gpus = { 0, 1 }, starts = "auto" }
+    assert.equal(1, the_plan.starts_each)
+    assert.truthy(line:find("3 would add 180.0 s (", 1, true), line)
+    assert.truthy(line:find("--starts 3", 1, true))
+    assert.equal(3, select(2, told { engine = "vllm", gpus = { 0, 1 }, starts = 3 }).starts_each)
+    assert.equal(1, select(2, told { speed = 0.05, repeats = 2, starts = "auto" }).starts_each)
+    assert.is_nil((told { speed = 0.05, repeats = 1, starts = "auto" }))
+    -- a rule does not know how many repeats there will be: a start each
+    local ruled = select(2, told { speed = 0.05, rule = { tie = 0.02, cap = 10 }, starts = "auto" })
+    for _, job in ipairs(ruled.jobs) do assert.equal(job.repetition, job.start) end
+  end)
+
+  it("refuse starts that they cannot have", function()
+    local function refusal(options)
+      local ok, e = pcall(sessions_of, options)
+      assert.is_false(ok)
+      assert.equal(2, e.exit)
+      return e.message
+    end
+    assert.truthy(refusal({ starts = 4 }):find("there are only 3: --repeats 4", 1, true))
+    assert.truthy(refusal({ repeats = 1, starts = 2 }):find("there is one: --repeats 2", 1, true))
+    assert.truthy(refusal({ engine = "external", url = "http://127.0.0.1:1", starts = 2 })
+      :find("takes servers as they are up", 1, true))
   end)
 
   it("come in the order of what a further one is worth", function()

@@ -29,6 +29,9 @@ local groups = {
     { long = "quick", type = "flag", help = "the small version that the round declares" },
     { long = "repeats", arg = "N", type = "int", min = 1, max = 1000, default = 1,
       help = "measure every cell N times" },
+    { long = "starts", arg = "S", type = "int", min = 1, max = 1000, help = "spread the repeats over S starts of every "
+      .. "server, which intervals then stand on (with --until 2 or more: one a repeat); default 3 where they add less "
+      .. "than a tenth of the time, else 1" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (round1: as-published)" },
     { long = "seed", arg = "N", type = "int", default = 12345,
       help = "seed of prompts and sampling; repeat r uses N + r - 1" },

@@ -82,6 +82,48 @@ local function name_servers(batch)
   end
 end
 
+-- Gives every job the start of its server that it is measured in. Under a stopping rule, which does not know how many
+-- repeats there will be, each repeat has a start of its own.
+local function set_starts(batches, starts, options)
+  for _, batch in ipairs(batches) do
+    for _, job in ipairs(batch) do
+      job.start = starts == 1 and 1 or options.rule and job.repetition
+        or schedule.start_of(job.repetition, options.repeats, starts)
+    end
+  end
+end
+
+local STARTS = 3 -- fewer tell next to nothing of how far starts differ
+local STARTS_SHARE = 0.1 -- of a run's time, which further starts may add without being asked for
+
+-- How many starts of each server the repeats are spread over: as many as was asked for, else several where they cost
+-- little; and the seconds that these add to one start for all, of how many.
+local function choose_starts(self, batches, options)
+  local repeats, asked = options.repeats or 1, options.starts
+  if not self.engine.capabilities.spawn then
+    if (asked or 1) > 1 then
+      error({ exit = 2, message = ("--starts %d: engine %s takes servers as they are up, it does not start them")
+        :format(asked, self.engine.name) }, 0)
+    end
+    return 1
+  end
+  if asked and asked > repeats then
+    error({ exit = 2, message = ("--starts %d: a start needs a repeat of its own, but there %s: --repeats %d"):format(
+      asked, repeats == 1 and "is one" or ("are only %d"):format(repeats), asked) }, 0)
+  end
+  local wanted = asked or STARTS
+  if wanted == 1 or repeats < math.max(wanted, 2) then return 1 end
+  local the_pool, seconds, count = pool.new(self.engine, options), 0, {}
+  for _, batch in ipairs(batches) do seconds = seconds + plan.cost(batch) end
+  for i, starts in ipairs { 1, wanted } do
+    set_starts(batches, starts, options)
+    count[i] = #schedule.sessions(batches, the_pool)
+  end
+  local start = estimate.server_start(self.engine)
+  local added, total = (count[2] - count[1]) * start, seconds + count[1] * start
+  return (asked or added < STARTS_SHARE * total) and wanted or 1, added, total
+end
+
 ---@class specbench.batch: specbench.job[] jobs loaded at the same moment
 ---@field slots string[] which server each job needs, see specbench.session
 
@@ -93,13 +135,17 @@ end
 ---@field jobs specbench.job[] the same again
 ---@field refused { description: string, reason: string }[] cells that this engine cannot serve
 ---@field starts integer how often a server is started
+---@field starts_each integer over how many starts of its server a cell's repeats are spread
+---@field starts_cost { added: number, total: number }? seconds that several starts add, and those of a run with one
 ---@field streams integer the largest concurrency
 ---@field longest integer tokens of the longest prompt and answer together, as far as they are known
 ---@field seconds number expected wall time, server starts included
+---@field rule sb.Stopping? that decides the number of repeats
 
 ---@param r specbench.round
 ---@param options table of the command line: engine, engine_version, models, model, url, speed, seed, repeats,
----  no_text, gpus, profile, salt, prompts_per_stream, at_once, worth (of schedule.sessions)
+---  no_text, gpus, profile, salt, prompts_per_stream, at_once, starts, rule (that decides the repeats), worth (of
+---  schedule.sessions)
 ---@return specbench.plan
 function plan.new(r, options)
   local known, message, code = models.load(options)
@@ -107,7 +153,7 @@ function plan.new(r, options)
   check_models(r, known, options)
   local self = {
     round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
-    starts = 0, seconds = 0, streams = 1, longest = 1,
+    starts = 0, seconds = 0, streams = 1, longest = 1, rule = options.rule,
   }
   local kept, all = {}, batches_of(self, options)
   drop_unused_baselines(all)
@@ -122,6 +168,10 @@ function plan.new(r, options)
   end
   if #kept == 0 then error(self.refused[1].reason, 0) end
   for _, batch in ipairs(kept) do name_servers(batch) end
+  local added, total
+  self.starts_each, added, total = choose_starts(self, kept, options)
+  self.starts_cost = added and { added = added, total = total } or nil
+  set_starts(kept, self.starts_each, options)
   self.sessions = schedule.sessions(kept, pool.new(self.engine, options), options.worth)
   for _, session in ipairs(self.sessions) do
     self.starts = self.starts + #session.slots

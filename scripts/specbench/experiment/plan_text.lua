@@ -42,12 +42,31 @@ function plan_text.order_lines(self)
     lines[1] = ("Repeats: cells of baseline and methods in turn, A B, B A, A B ..., on %d servers kept up at once")
       :format(most.interleaved)
   end
-  if sessions["before and after"] then
+  if sessions["before and after"] and self.starts_each > 1 then
+    lines[#lines + 1] = "Repeats: not all servers fit at once: in every start one after another, the baseline first in "
+      .. "odd starts and last in even ones (--gpus, --at-once: let them alternate)"
+  elseif sessions["before and after"] then
     lines[#lines + 1] = ("Repeats: not all servers fit at once: the baseline's odd repeats before its methods' cells, "
       .. "its even ones after them; %d server start%s more than servers (--gpus, --at-once: let them alternate)")
       :format(starts - count, starts - count == 1 and "" or "s")
   end
   return lines
+end
+
+---Over how many starts of the servers the repeats are spread, and what that costs.
+---@param self specbench.plan
+---@param duration fun(seconds: number): string
+---@return string? line nil where there is no choice
+function plan_text.starts_line(self, duration)
+  local cost = self.starts_cost
+  if not cost then return nil end
+  local added = ("%s (%.0f %%)"):format(duration(cost.added), 100 * cost.added / cost.total)
+  if self.starts_each > 1 then
+    return ("Starts: repeats are spread over %s of every server, which adds %s; intervals stand on them"):format(
+      self.rule and "starts, one a repeat," or self.starts_each .. " starts", added)
+  end
+  return ("Starts: one of every server for all repeats, so intervals and verdicts speak of that start alone; %s would "
+    .. "add %s: --starts 3"):format(self.rule and "one a repeat" or "3", added)
 end
 
 ---What the command lines are written for, where that is a guess.

@@ -6,12 +6,27 @@
 --   all fit at once   repeat 1: A M1 M2, repeat 2: M2 M1 A, repeat 3: A M1 M2 ..., place by place of the grid
 --   they do not       A's odd repeats, M1's odd and even ones, M2's odd and even ones, A's even repeats
 --
+-- Repeats within one start of a server share that start. Where they are spread over several, each start takes its own
+-- part of them, in sessions of its own, so that no server outlives it:
+--
+--   all fit at once   start 1: A M1 M2 as above, start 2: the next repeats of all three ...
+--   they do not       A, M1, M2 in odd starts, M2, M1, A in even ones
+--
 -- No baseline is measured twice for that, however many methods share it; and since a repeat's number alone says
 -- where it belongs, a run that goes on after a kill has the same order.
 
 local keys = require "specbench.results.keys"
 
 local schedule = {}
+
+---The start of the servers in which a repeat is measured, from 1 on: as many repeats to each as can be.
+---@param repetition integer
+---@param repeats integer
+---@param starts integer at most as many
+---@return integer
+function schedule.start_of(repetition, repeats, starts)
+  return math.min((repetition - 1) * starts // repeats, starts - 1) + 1
+end
 
 ---@class specbench.session: specbench.batch[] in the order of measuring
 ---@field slots { key: string, job: specbench.job, gpus: integer[]? }[] servers that it keeps up
@@ -41,7 +56,8 @@ local function families_of(batches)
       table.insert(family.servers, family.by_server[server])
     end
     table.insert(family.members, {
-      batch = batch, repetition = job.repetition, row = row, index = index, server = family.by_server[server],
+      batch = batch, repetition = job.repetition, start = job.start or 1, row = row, index = index,
+      server = family.by_server[server],
     })
   end
   return list
@@ -130,49 +146,86 @@ local function waves_of(base, methods, pool)
   return waves
 end
 
+local function is_odd(member)
+  return not is_even(member)
+end
+
+local function all()
+  return true
+end
+
+-- The baseline's odd repeats before the methods' cells and its even ones after them.
+local function add_halves(add, waves, is_beside)
+  local first, last = is_beside(waves[1]), is_beside(waves[#waves])
+  if not first then add({}, "before and after", is_odd) end
+  for i, wave in ipairs(waves) do
+    add(wave, "before and after", i == 1 and first and is_odd or i == #waves and last and is_even or nil)
+  end
+  if not last then add({}, "before and after", is_even) end
+end
+
+-- One start of several: the baseline first, and last where the start's number is even.
+local function add_start(add, waves, is_beside, start)
+  local lots, beside = table.move(waves, 1, #waves, 2, { {} }), is_beside(waves[1])
+  local first, last, step = 1, #lots, 1
+  if start % 2 == 0 then first, last, step = #lots, 1, -1 end
+  for i = first, last, step do
+    local has_base = i == (beside and 2 or 1)
+    add(lots[i], "before and after", has_base and all or nil)
+  end
+end
+
+-- The starts that a family's repeats are spread over, in order.
+local function starts_of(family)
+  local seen, starts = {}, {}
+  for _, member in ipairs(family.members) do
+    if not seen[member.start] then
+      seen[member.start] = true
+      starts[#starts + 1] = member.start
+    end
+  end
+  table.sort(starts)
+  return starts
+end
+
 local function add_repeated(sessions, family, pool)
   local base, methods = sides_of(family)
-  local function take(servers, wanted)
-    local set, members = {}, {}
-    for _, server in ipairs(servers) do set[server] = true end
-    for _, member in ipairs(family.members) do
-      if set[member.server] or member.server == base and wanted and wanted(member) then
-        members[#members + 1] = member
-      end
-    end
-    return members
-  end
-  local function add(members, order, halves)
-    if #members > 0 then sessions[#sessions + 1] = session_of(family, members, order, pool, halves) end
-  end
-  local function all() return true end
-  local function is_odd(member) return not is_even(member) end
-  if not base or #methods == 0 then
-    for _, server in ipairs(family.servers) do add(take({ server }, all), "one after another") end
-    return
-  end
-  local waves = waves_of(base, methods, pool)
+  local starts, waves = starts_of(family), waves_of(base, methods, pool)
   local function is_beside(wave) return pool.fits(jobs_of(wave, base)) end
-  local first, last = is_beside(waves[1]), is_beside(waves[#waves])
-  if first and #waves == 1 then
-    add(take(methods, all), "interleaved")
-    return
+  for _, start in ipairs(starts) do
+    -- a session of these servers' cells, and of those of the baseline's that are wanted
+    local function add(servers, order, wanted)
+      local set, members = {}, {}
+      for _, server in ipairs(servers) do set[server] = true end
+      for _, member in ipairs(family.members) do
+        local takes = set[member.server] or member.server == base and wanted and wanted(member)
+        if takes and member.start == start then members[#members + 1] = member end
+      end
+      local halves = order == "before and after" and #starts == 1
+      if #members > 0 then sessions[#sessions + 1] = session_of(family, members, order, pool, halves) end
+    end
+    if not base or #methods == 0 then
+      for _, server in ipairs(family.servers) do add({ server }, "one after another") end
+    elseif #waves == 1 and is_beside(waves[1]) then
+      add(methods, "interleaved", all)
+    elseif #starts == 1 then
+      add_halves(add, waves, is_beside)
+    else
+      add_start(add, waves, is_beside, start)
+    end
   end
-  if not first then add(take({}, is_odd), "before and after", true) end
-  for i, wave in ipairs(waves) do
-    local wanted = i == 1 and first and is_odd or i == #waves and last and is_even or nil
-    add(take(wave, wanted), "before and after", true)
-  end
-  if not last then add(take({}, is_even), "before and after", true) end
 end
 
 local function add_single(sessions, family, pool)
-  for _, server in ipairs(family.servers) do
-    local members = {}
-    for _, member in ipairs(family.members) do
-      if member.server == server then members[#members + 1] = member end
+  local order = family.together and "together" or "one after another"
+  for _, start in ipairs(starts_of(family)) do
+    for _, server in ipairs(family.servers) do
+      local members = {}
+      for _, member in ipairs(family.members) do
+        if member.server == server and member.start == start then members[#members + 1] = member end
+      end
+      if #members > 0 then sessions[#sessions + 1] = session_of(family, members, order, pool) end
     end
-    sessions[#sessions + 1] = session_of(family, members, family.together and "together" or "one after another", pool)
   end
 end
 

@@ -44,16 +44,18 @@ end
 ---@param r specbench.round
 ---@param the_store specbench.store
 ---@param rule sb.Stopping
----@param options table as sweep.run takes them
+---@param given table options as sweep.run takes them
 ---@return specbench.sweep.outcome outcome of all looks together
-function adaptive.run(r, the_store, rule, options)
+function adaptive.run(r, the_store, rule, given)
   local all = {
     total = 0, skipped = 0, measured = 0, failed = 0, reruns = 0, untried = 0, wall_seconds = 0, server_seconds = 0,
   }
   local count, wanted, reach = adaptive.first(rule), nil, nil
+  local options = setmetatable({ rule = rule }, { __index = given })
   repeats.keep_rule(the_store, rule)
   repeat
     local the_plan = plan_of(r, options, count, wanted, reach)
+    options.starts = the_plan.starts_each -- settled by the first look, whatever a later one would cost
     local cells, places = missing_of(the_plan, the_store)
     if wanted and cells > 0 and not options.quiet then
       io.stderr:write(("%d place%s of the grid need%s more repeats: %d cells more\n"):format(places,

@@ -77,7 +77,7 @@ local function measure_batch(self, servers, batch, order)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
         requests_total = p.total }
     end or nil, at_load)
-    result.schedule = { order = order, position = self.position }
+    result.schedule = { order = order, position = self.position, start = job.start }
     results[i] = { job = job, cell = result, more = more, profile_folder = s.profile_folder }
     load_seconds = math.max(load_seconds, more.load_seconds)
     results[i].broken = more.breakdown ~= nil or s:failure() ~= nil
