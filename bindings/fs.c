@@ -24,12 +24,9 @@ static int answer(lua_State *L, int rc, const sb_err *err)
   return 1;
 }
 
-static int push_buffer(lua_State *L, int rc, sb_strbuf *out, const sb_err *err)
+static int answer_text(lua_State *L, int rc, sb_strbuf *out, const sb_err *err)
 {
-  if (rc == 0)
-    lua_pushlstring(L, out->data ? out->data : "", out->size);
-  sb_strbuf_deinit(out);
-  return rc ? sbl_fail(L, err) : 1;
+  return rc ? sbl_fail(L, err) : sbl_push_text(L, out);
 }
 
 static int write_file(lua_State *L)
@@ -59,8 +56,9 @@ static int append_file(lua_State *L)
 static int read_file(lua_State *L)
 {
   sb_err err;
-  sb_strbuf out = { 0 };
-  return push_buffer(L, sb_file_read(luaL_checkstring(L, 1), &out, &err), &out, &err);
+  const char *path = luaL_checkstring(L, 1);
+  sb_strbuf *out = sbl_push_buffer(L);
+  return answer_text(L, sb_file_read(path, out, &err), out, &err);
 }
 
 static int make_folder(lua_State *L)
@@ -81,27 +79,38 @@ static int remove_tree(lua_State *L)
   return answer(L, sb_tree_remove(luaL_checkstring(L, 1), &err), &err);
 }
 
-/* list(folder) -> sorted names, without . and .. */
-static int list(lua_State *L)
+/* Appends the sorted names in a folder, each with its terminating zero. */
+static int list_names(const char *path, sb_strbuf *names, sb_err *err)
 {
-  const char *path = luaL_checkstring(L, 1);
   struct dirent **entries;
   int count = scandir(path, &entries, NULL, alphasort);
-  if (count < 0) {
-    sb_err err;
-    sb_err_sys(&err, errno, "cannot list %s", path);
-    return sbl_fail(L, &err);
-  }
-  lua_newtable(L);
-  lua_Integer n = 0;
+  if (count < 0)
+    return sb_err_sys(err, errno, "cannot list %s", path);
   for (int i = 0; i < count; i++) {
-    if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0) {
-      lua_pushstring(L, entries[i]->d_name);
-      lua_rawseti(L, -2, ++n);
-    }
+    const char *name = entries[i]->d_name;
+    if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+      sb_strbuf_append(names, name, strlen(name) + 1);
     free(entries[i]);
   }
   free(entries);
+  return SB_OK;
+}
+
+/* list(folder) -> sorted names, without . and .. */
+static int list(lua_State *L)
+{
+  sb_err err;
+  const char *path = luaL_checkstring(L, 1);
+  sb_strbuf *names = sbl_push_buffer(L);
+  if (list_names(path, names, &err))
+    return sbl_fail(L, &err);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (size_t at = 0; at < names->size; at += strlen(names->data + at) + 1) {
+    lua_pushstring(L, names->data + at);
+    lua_rawseti(L, -2, ++n);
+  }
+  sb_strbuf_deinit(names);
   return 1;
 }
 
@@ -145,19 +154,19 @@ static int real_path(lua_State *L)
 static int gzip(lua_State *L)
 {
   sb_err err;
-  sb_strbuf out = { 0 };
   size_t size;
   const char *data = luaL_checklstring(L, 1, &size);
-  return push_buffer(L, sb_gzip(data, size, &out, &err), &out, &err);
+  sb_strbuf *out = sbl_push_buffer(L);
+  return answer_text(L, sb_gzip(data, size, out, &err), out, &err);
 }
 
 static int gunzip(lua_State *L)
 {
   sb_err err;
-  sb_strbuf out = { 0 };
   size_t size;
   const char *data = luaL_checklstring(L, 1, &size);
-  return push_buffer(L, sb_gunzip(data, size, &out, &err), &out, &err);
+  sb_strbuf *out = sbl_push_buffer(L);
+  return answer_text(L, sb_gunzip(data, size, out, &err), out, &err);
 }
 
 static int sha256(lua_State *L)

@@ -137,26 +137,16 @@ static void write_value(writer *w, int index, int depth)
   }
 }
 
-/* The buffer lives in a userdata, so that an error on the way frees it. */
-static int free_buffer(lua_State *L)
-{
-  sb_strbuf_deinit(lua_touserdata(L, 1));
-  return 0;
-}
-
 static int encode(lua_State *L)
 {
   luaL_checkany(L, 1);
   if (!lua_isnoneornil(L, 2))
     luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  sb_strbuf *out = lua_newuserdatauv(L, sizeof *out, 0);
-  sb_strbuf_init(out);
-  luaL_setmetatable(L, "specbench.base.json.buffer");
+  sb_strbuf *out = sbl_push_buffer(L);
   writer w = { .L = L, .out = out, .order = lua_istable(L, 2) ? 2 : 0 };
   write_value(&w, 1, 0);
-  lua_pushlstring(L, out->data, out->size);
-  return 1;
+  return sbl_push_text(L, out);
 }
 
 /* Marks a table as an array, so that it is one also while empty. */
@@ -175,10 +165,8 @@ static int array(lua_State *L)
 int sbl_open_json(lua_State *L)
 {
   static const luaL_Reg no_methods[] = { { NULL, NULL } };
-  static const luaL_Reg buffer_methods[] = { { "__gc", free_buffer }, { NULL, NULL } };
   static const luaL_Reg functions[] = { { "encode", encode }, { "array", array }, { NULL, NULL } };
   sbl_type(L, ARRAY_TYPE, no_methods);
-  sbl_type(L, "specbench.base.json.buffer", buffer_methods);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, (void *)&null_mark);
   lua_setfield(L, -2, "null");

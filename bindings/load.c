@@ -254,8 +254,9 @@ static int take_run(lua_State *L)
   if (!box->done || box->taken)
     return luaL_error(L, box->taken ? "the load's run was taken already" : "the load has not ended: wait or cancel");
   luaL_argcheck(L, box->load, 1, "the load is closed");
+  sb_run **run = sbl_push_run(L);
+  *run = sb_load_take_run(box->load);
   box->taken = true;
-  sbl_push_run(L, sb_load_take_run(box->load));
   return 1;
 }
 

@@ -340,6 +340,7 @@ int main(int argc, char **argv)
   sb_log_init_from_environment();
   raise_file_limit();
   keep_freed_memory();
+  uv_replace_allocator(sb_alloc, sb_realloc, sb_calloc, free); /* libuv aborts where it has no memory */
   static application app;
   return run(&app, argc, argv);
 }

@@ -27,11 +27,12 @@ static sb_run *check_run(lua_State *L)
   return sbl_check_run(L, 1);
 }
 
-void sbl_push_run(lua_State *L, sb_run *run)
+sb_run **sbl_push_run(lua_State *L)
 {
   run_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->run = run;
+  box->run = NULL;
   luaL_setmetatable(L, TYPE);
+  return &box->run;
 }
 
 static int free_run(lua_State *L)
@@ -251,21 +252,19 @@ static int acceptance(lua_State *L)
 
 static int encode(lua_State *L)
 {
-  sb_strbuf out = { 0 };
-  int rc = sb_records_write(check_run(L), &out);
-  if (rc == 0)
-    lua_pushlstring(L, out.data, out.size);
-  sb_strbuf_deinit(&out);
-  return rc ? luaL_error(L, "the run's records cannot be written: they are damaged") : 1;
+  sb_run *run = check_run(L);
+  sb_strbuf *out = sbl_push_buffer(L);
+  if (sb_records_write(run, out))
+    return luaL_error(L, "the run's records cannot be written: they are damaged");
+  return sbl_push_text(L, out);
 }
 
 static int to_jsonl(lua_State *L)
 {
-  sb_strbuf out = { 0 };
-  sb_records_to_jsonl(check_run(L), &out);
-  lua_pushlstring(L, out.data ? out.data : "", out.size);
-  sb_strbuf_deinit(&out);
-  return 1;
+  sb_run *run = check_run(L);
+  sb_strbuf *out = sbl_push_buffer(L);
+  sb_records_to_jsonl(run, out);
+  return sbl_push_text(L, out);
 }
 
 static int set_clock_scale(lua_State *L)
@@ -282,11 +281,9 @@ static int decode(lua_State *L)
   size_t size;
   const char *data = luaL_checklstring(L, 1, &size);
   sb_err err;
-  sb_run *run = sb_records_parse(data, size, &err);
-  if (!run)
-    return sbl_fail(L, &err);
-  sbl_push_run(L, run);
-  return 1;
+  sb_run **run = sbl_push_run(L);
+  *run = sb_records_parse(data, size, &err);
+  return *run ? 1 : sbl_fail(L, &err);
 }
 
 /* check(bytes) -> true, or nil, message, code */

@@ -4,8 +4,9 @@
 #include "measure/record.h"
 #include "sbl.h"
 
-/* Pushes the run as a userdata that owns it. */
-void sbl_push_run(lua_State *L, sb_run *run);
+/* Pushes a userdata that will own a run; returns where to put it, which comes first: then a lack of memory loses
+ * none. */
+sb_run **sbl_push_run(lua_State *L);
 
 /* The run at `index`; raises where there is none. */
 sb_run *sbl_check_run(lua_State *L, int index);

@@ -240,15 +240,12 @@ static int port_taken(lua_State *L)
 static int tail(lua_State *L)
 {
   sb_err err;
-  sb_strbuf out = { 0 };
-  lua_Integer lines = luaL_optinteger(L, 2, 15);
-  lua_Integer from = luaL_optinteger(L, 3, 0);
-  int rc = sb_log_tail(luaL_checkstring(L, 1), from > 0 ? (uint64_t)from : 0, lines > 0 ? (size_t)lines : 1, &out,
-                       &err);
-  if (rc == 0)
-    lua_pushlstring(L, out.data ? out.data : "", out.size);
-  sb_strbuf_deinit(&out);
-  return rc ? sbl_fail(L, &err) : 1;
+  const char *path = luaL_checkstring(L, 1);
+  lua_Integer lines = luaL_optinteger(L, 2, 15), from = luaL_optinteger(L, 3, 0);
+  sb_strbuf *out = sbl_push_buffer(L);
+  if (sb_log_tail(path, from > 0 ? (uint64_t)from : 0, lines > 0 ? (size_t)lines : 1, out, &err))
+    return sbl_fail(L, &err);
+  return sbl_push_text(L, out);
 }
 
 int sbl_open_proc(lua_State *L)

@@ -39,6 +39,37 @@ int sbl_fail(lua_State *L, const sb_err *err)
   return 3;
 }
 
+static int free_buffer(lua_State *L)
+{
+  sb_strbuf_deinit(lua_touserdata(L, 1));
+  return 0;
+}
+
+sb_strbuf *sbl_push_buffer(lua_State *L)
+{
+  static const char type[] = "specbench.buffer";
+  if (luaL_getmetatable(L, type) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, free_buffer);
+    lua_setfield(L, -2, "__gc");
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, type);
+  }
+  sb_strbuf *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
+  sb_strbuf_init(buffer);
+  lua_rotate(L, -2, 1);
+  lua_setmetatable(L, -2);
+  return buffer;
+}
+
+int sbl_push_text(lua_State *L, sb_strbuf *buffer)
+{
+  lua_pushlstring(L, buffer->data ? buffer->data : "", buffer->size);
+  sb_strbuf_deinit(buffer);
+  return 1;
+}
+
 void sbl_type(lua_State *L, const char *name, const luaL_Reg *methods)
 {
   luaL_newmetatable(L, name);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/strbuf.h"
 #include "net/http.h"
 #include "net/loop.h"
 
@@ -54,6 +55,12 @@ int64_t sbl_seconds(lua_State *L, double seconds, const char *what);
 /* An array of strings at `index` as a NULL-terminated vector in a new userdata, which is pushed and anchors the
  * strings. NULL (and nil pushed) where the value is nil. */
 const char **sbl_string_vector(lua_State *L, int index, const char *what);
+
+/* Pushes an empty buffer that the collector frees: where Lua raises for want of memory, nothing leaks. */
+sb_strbuf *sbl_push_buffer(lua_State *L);
+
+/* Pushes the buffer's text as a string and empties it; returns 1. */
+int sbl_push_text(lua_State *L, sb_strbuf *buffer);
 
 /* Modules, opened by require "sb.NAME". */
 int sbl_open_task(lua_State *L);

@@ -177,16 +177,18 @@ static int judge(lua_State *L)
 static int pair(lua_State *L)
 {
   const sb_run *baseline = sbl_check_run(L, 1), *method = sbl_check_run(L, 2);
-  sb_pairs pairs;
-  sb_pairs_make(baseline, method, &pairs);
+  sb_pairs made;
+  sb_pairs_make(baseline, method, &made);
+  const sb_pairs pairs = made; /* its numbers: what follows may raise */
+  double log_ratio = sb_pairs_log_ratio(&made);
+  sb_pairs_deinit(&made);
   lua_createtable(L, 0, 6);
   set_count(L, "count", pairs.count);
   set_count(L, "timed", pairs.timed);
   set_count(L, "baseline_only", pairs.baseline_only);
   set_count(L, "method_only", pairs.method_only);
   set_count(L, "identical", pairs.identical);
-  sbl_set_number(L, "log_ratio", sb_pairs_log_ratio(&pairs));
-  sb_pairs_deinit(&pairs);
+  sbl_set_number(L, "log_ratio", log_ratio);
   return 1;
 }
 

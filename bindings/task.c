@@ -184,7 +184,8 @@ void sbl_task_cancel(lua_State *L, sbl_task *task)
 
 void sbl_task_cancel_all(lua_State *L)
 {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &live_tasks);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &live_tasks) != LUA_TTABLE)
+    return; /* the module was never opened */
   for (;;) {
     lua_pushnil(L);
     if (!lua_next(L, -2))

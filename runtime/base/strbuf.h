@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* A growing byte string, always zero-terminated once it holds something. Embedded: zero-initialise it (or
- * sb_strbuf_init), sb_strbuf_deinit when done. Appending aborts the process when memory runs out: no caller
+ * sb_strbuf_init), sb_strbuf_deinit when done. Appending ends the process with one line when memory runs out: no caller
  * could go on. Cleared buffers keep their memory, so a reused one allocates nothing in the steady state. */
 typedef struct sb_strbuf {
   char *data;    /* NULL until the first append */
@@ -27,7 +27,7 @@ void sb_strbuf_printf(sb_strbuf *buf, const char *format, ...) __attribute__((fo
 /* Drops the first `count` bytes (count <= size). */
 void sb_strbuf_consume(sb_strbuf *buf, size_t count);
 
-/* malloc, calloc and realloc that abort instead of returning NULL; free with free(). */
+/* malloc, calloc and realloc that end the process with one line instead of returning NULL; free with free(). */
 void *sb_alloc(size_t size);
 void *sb_calloc(size_t count, size_t size);
 void *sb_realloc(void *memory, size_t size);

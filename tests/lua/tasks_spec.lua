@@ -259,15 +259,17 @@ local function run(script, prefix)
 end
 
 describe("a coroutine in which a task waits", function()
-  local co, waiter
+  local co, waiter, gate
   before_each(function()
-    co = coroutine.create(function() task.sleep(0.05) return 1 end)
+    gate = require("sb.signal").new()
+    co = coroutine.create(function() gate:wait() return 1 end)
     waiter = task.spawn(function() return coroutine.resume(co) end)
-    task.sleep(0.001)
+    task.sleep(0)
   end)
 
   it("is not resumed by another one", function()
     assert.same({ false, "cannot resume a coroutine in which a task waits" }, { coroutine.resume(co) })
+    gate:notify()
     assert.same({ true, 1 }, { waiter:join() })
   end)
 
@@ -275,6 +277,7 @@ describe("a coroutine in which a task waits", function()
     local ok, message = pcall(coroutine.close, co)
     assert.is_false(ok)
     assert.truthy(message:find("cannot close a coroutine in which a task waits", 1, true))
+    gate:notify()
     assert.same({ true, 1 }, { waiter:join() })
     assert.is_true(coroutine.close(co))
   end)
@@ -286,10 +289,11 @@ describe("a coroutine in which a task waits", function()
   end)
 
   it("is not closed by the wrapped function that another task calls", function()
-    local f = coroutine.wrap(function() task.sleep(0.02) return 2 end)
+    local f = coroutine.wrap(function() gate:wait() return 2 end)
     local first = task.spawn(f)
-    task.sleep(0.001)
+    task.sleep(0)
     assert.truthy(failure(f):find("a coroutine in which a task waits", 1, true))
+    gate:notify(2)
     assert.equal(2, (first:join()))
   end)
 

@@ -50,7 +50,7 @@ local Load = {}
 ---@return sb.Load? load, string? message, string? code "invalid", "io"
 function load.start(options) end
 
---- Waits until every request has ended or the load was cancelled; one task at a time.
+--- Waits until every request has ended or the load was cancelled.
 ---@param seconds? number default: without limit
 ---@return boolean done false where the time ran out
 function Load:wait(seconds) end

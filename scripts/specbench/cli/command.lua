@@ -128,6 +128,7 @@ function command.run(definition, options, positionals)
   local ok, result = xpcall(definition.run, handler, options, positionals)
   if ok then return result or 0 end
   io.stdout:flush()
+  if type(result) ~= "table" then result = handler(result) end -- no handler is called where there is no memory
   io.stderr:write("specbench: ", result.message, "\n")
   return result.exit
 end
