@@ -59,6 +59,9 @@ static void on_done(void *context, const sb_http_result *result)
   sbl_wake(&x->waits, SBL_WAKE_ALL);
 }
 
+/* A page, a list of models, counters: what Lua holds whole. A file comes as a stream. */
+#define MAX_BODY (64 * 1024 * 1024)
+
 /* Starts what the table at index 1 describes. */
 static bool start(lua_State *L, exchange *x, sb_err *err)
 {
@@ -73,6 +76,7 @@ static bool start(lua_State *L, exchange *x, sb_err *err)
     .url = url,
     .method = sbl_opt_string_field(L, 1, "method", NULL),
     .headers = headers,
+    .max_body = x->stream ? 0 : (uint64_t)sbl_opt_integer_field(L, 1, "max_body", MAX_BODY, 1, INT64_MAX),
     .timeout_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "timeout", 0), "timeout"),
     .silence_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "chunk_timeout", 0), "chunk_timeout"),
     .on_data = on_data,

@@ -127,6 +127,12 @@ static void set_string(lua_State *L, const char *name, const char *value)
   lua_setfield(L, -2, name);
 }
 
+static void set_bytes(lua_State *L, const char *name, const char *bytes, size_t size)
+{
+  lua_pushlstring(L, bytes, size);
+  lua_setfield(L, -2, name);
+}
+
 static void push_chunks(lua_State *L, const sb_record *record)
 {
   sb_timeline_reader reader;
@@ -171,7 +177,7 @@ static int request(lua_State *L)
   if (record->error)
     set_string(L, "error", record->error);
   if (record->text)
-    set_string(L, "text", record->text);
+    set_bytes(L, "text", record->text, record->text_size);
   push_chunks(L, record);
   lua_setfield(L, -2, "chunks");
   return 1;
@@ -181,7 +187,10 @@ static int request(lua_State *L)
 static int text(lua_State *L)
 {
   const sb_record *record = check_record(L);
-  lua_pushstring(L, record->text);
+  if (record->text)
+    lua_pushlstring(L, record->text, record->text_size);
+  else
+    lua_pushnil(L);
   lua_pushinteger(L, record->prompt_id);
   return 2;
 }

@@ -32,4 +32,9 @@ double sb_rng_gamma(sb_rng *rng, double shape); /* scale 1, shape > 0; Marsaglia
 /* A 64-bit hash of bytes (FNV-1a with a finishing mix): for seeds derived from names and prompts. */
 uint64_t sb_hash64(const void *data, size_t size, uint64_t seed);
 
+/* The same of bytes that come in pieces: end(add(add(begin(seed), ...), ...)). */
+uint64_t sb_hash64_begin(uint64_t seed);
+uint64_t sb_hash64_add(uint64_t state, const void *data, size_t size);
+uint64_t sb_hash64_end(uint64_t state);
+
 #endif

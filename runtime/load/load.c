@@ -17,6 +17,9 @@ struct sb_load {
   bool ended;            /* complete or cancelled */
 };
 
+/* Of all answers' texts together; those beyond are hashed and not kept. */
+static const uint64_t MAX_TEXTS = 64 * 1024 * 1024;
+
 static int check(const sb_load_options *options, sb_err *err)
 {
   if (!options->count)
@@ -34,6 +37,8 @@ static sb_load *allocate(const sb_load_options *options)
   sb_load *load = sb_calloc(1, sizeof *load);
   sb_shard_plan *plan = &load->plan;
   plan->options = *options;
+  plan->options.stream.text_room = &plan->text_room;
+  plan->text_room = MAX_TEXTS;
   plan->patience.deadlines = options->deadlines;
   plan->slots = options->concurrency && options->concurrency < options->count ? options->concurrency : options->count;
   plan->shards = options->io_threads > plan->slots ? plan->slots : options->io_threads ? options->io_threads : 1;

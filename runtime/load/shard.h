@@ -31,6 +31,7 @@ typedef struct sb_shard_plan {
   sb_run *run;
   uint32_t shards, slots;    /* slots: of all shards together */
   sb_patience patience;
+  atomic_uint_fast64_t text_room; /* see sb_stream_options */
   atomic_uint next;          /* the request to be taken next, where they are taken from one counter */
   sb_shard_report *reports;  /* one a shard */
 } sb_shard_plan;

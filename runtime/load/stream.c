@@ -101,6 +101,9 @@ static void add_chunk(sb_stream *stream, const sb_oai_event *event)
   if (most && !stream->runs_on && (timeline->tokens > 2 * most + 64 || timeline->chunks > 16 * most + 1024)) {
     stream->runs_on = true;
     fail(record, SB_OUTCOME_BODY, "the answer goes on far beyond max_tokens");
+  } else if (timeline->chunks > SB_STREAM_MAX_CHUNKS && !stream->runs_on) {
+    stream->runs_on = true;
+    fail(record, SB_OUTCOME_BODY, "the answer has more than 4 million chunks");
   }
 }
 
@@ -120,6 +123,43 @@ static void keep_counts(sb_record *record, const sb_oai_event *event)
     record->finish = sb_json_is(&event->finish, "stop")     ? SB_FINISH_STOP
                      : sb_json_is(&event->finish, "length") ? SB_FINISH_LENGTH
                                                             : SB_FINISH_OTHER;
+}
+
+/* The record's hash is open until the answer is complete. */
+static void add_text(sb_stream *stream, const sb_oai_event *event)
+{
+  size_t before = stream->text.size;
+  for (int i = 0; i < 2; i++)
+    if (event->text[i].size)
+      sb_json_unescape(&event->text[i], &stream->text);
+  if (stream->text.size == before)
+    return;
+  stream->record->text_hash =
+      sb_hash64_add(stream->record->text_hash, stream->text.data + before, stream->text.size - before);
+  if (stream->text.size > SB_STREAM_MAX_TEXT) {
+    stream->text_dropped = true;
+    sb_strbuf_deinit(&stream->text);
+  } else if (!stream->options->keep_text || stream->text_dropped) {
+    sb_strbuf_clear(&stream->text);
+  }
+}
+
+static void keep_text(sb_stream *stream)
+{
+  sb_record *record = stream->record;
+  atomic_uint_fast64_t *room = stream->options->text_room;
+  size_t size = stream->text.size;
+  if (!stream->options->keep_text || stream->text_dropped)
+    return;
+  if (room && atomic_fetch_sub(room, size + 1) <= size) {
+    atomic_fetch_add(room, size + 1);
+    return;
+  }
+  record->text = sb_alloc(size + 1);
+  if (size)
+    memcpy(record->text, stream->text.data, size);
+  record->text[size] = '\0';
+  record->text_size = size;
 }
 
 static void on_event(void *context, const char *data, size_t size)
@@ -148,9 +188,7 @@ static void on_event(void *context, const char *data, size_t size)
   if (event.several)
     fail(record, SB_OUTCOME_BODY, SEVERAL_CHOICES);
   add_chunk(stream, &event);
-  for (int i = 0; i < 2; i++)
-    if (event.text[i].size)
-      sb_json_unescape(&event.text[i], &stream->text);
+  add_text(stream, &event);
   keep_counts(record, &event);
 }
 
@@ -165,7 +203,12 @@ static void on_data(void *context, int status, const char *data, size_t size, in
       return;
   }
   /* an error's body, a whole answer, or what may turn out to be no event stream */
-  size_t room = stream->options->whole && status == 200 ? size : MAX_ERROR_BODY - stream->body.size;
+  size_t most = stream->options->whole && status == 200 ? SB_STREAM_MAX_WHOLE : MAX_ERROR_BODY;
+  size_t room = most - stream->body.size;
+  if (size > room && most == SB_STREAM_MAX_WHOLE) {
+    stream->runs_on = true;
+    fail(stream->record, SB_OUTCOME_BODY, "the answer is larger than 64 MiB");
+  }
   sb_strbuf_append(&stream->body, data, size < room ? size : room);
 }
 
@@ -179,8 +222,7 @@ static void read_whole(sb_stream *stream)
   }
   if (event.several)
     fail(record, SB_OUTCOME_BODY, SEVERAL_CHOICES);
-  for (int i = 0; i < 2; i++)
-    sb_json_unescape(&event.text[i], &stream->text);
+  add_text(stream, &event);
   keep_counts(record, &event);
 }
 
@@ -211,6 +253,8 @@ static void judge(sb_stream *stream, const sb_http_result *result)
     fail(record, SB_OUTCOME_TRUNCATED, result->error);
   } else if (stream->options->whole) {
     read_whole(stream);
+  } else if (stream->sse.oversized) {
+    fail(record, SB_OUTCOME_BODY, "the answer has an event of more than 16 MiB");
   } else if (!stream->saw_event) {
     char text[300];
     snprintf(text, sizeof text, "the answer is not an event stream (content type %s): %.120s",
@@ -263,9 +307,8 @@ static void complete(sb_stream *stream)
 {
   sb_record *record = stream->record;
   settle_tokens(stream);
-  record->text_hash = sb_hash64(stream->text.data, stream->text.size, 0);
-  if (stream->options->keep_text)
-    record->text = sb_strdup(stream->text.data ? stream->text.data : "");
+  record->text_hash = sb_hash64_end(record->text_hash);
+  keep_text(stream);
   sb_timeline_shrink(&record->timeline);
   stream->request = NULL;
 }
@@ -296,6 +339,8 @@ void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_rec
   stream->t_watched = stream->t_progress = 0;
   stream->progress = 0;
   stream->record = record;
+  stream->text_dropped = false;
+  record->text_hash = sb_hash64_begin(0);
 
   record->prompt_tokens = record->completion_tokens = record->cached_tokens = -1;
   record->draft_tokens = record->accepted_tokens = -1;

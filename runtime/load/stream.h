@@ -1,6 +1,7 @@
 #ifndef SB_STREAM_H
 #define SB_STREAM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,17 +17,27 @@
 
 typedef struct sb_stream_options {
   bool event_per_token;   /* the engine sends one event a token: counts where nothing better is said */
-  bool keep_text;         /* records keep the answer's text */
+  bool keep_text;         /* records keep the answer's text, up to SB_STREAM_MAX_TEXT of it */
   bool whole;             /* the request asked for one JSON answer, not a stream */
+  atomic_uint_fast64_t *text_room; /* bytes of text that all streams together may still keep; NULL: no bound */
 } sb_stream_options;
+
+/* What a server can make us hold of one answer. A longer text is hashed and not kept; an answer of more chunks, or
+ * one JSON object that is larger, fails. */
+enum {
+  SB_STREAM_MAX_TEXT = 4 * 1024 * 1024,
+  SB_STREAM_MAX_CHUNKS = 4 * 1000 * 1000,
+  SB_STREAM_MAX_WHOLE = 64 * 1024 * 1024
+};
 
 typedef struct sb_stream {
   sb_record *record;
   const sb_stream_options *options;
   sb_http_request *request;   /* NULL while idle */
   sb_sse sse;
-  sb_strbuf text;
-  sb_strbuf body;             /* of an answer that is not a stream, cut at 64 KiB (error) or kept (whole) */
+  sb_strbuf text;             /* so far, where it is kept */
+  bool text_dropped;          /* it grew too long to be kept */
+  sb_strbuf body;             /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
   int64_t counted;            /* tokens told so far by a cumulative source */
   uint32_t uncounted;         /* events whose text came without a new token */
   bool text_first;            /* text came before the first token that was counted */

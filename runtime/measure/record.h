@@ -51,6 +51,7 @@ typedef struct sb_record {
   uint64_t bytes;        /* body bytes read */
   char *error;           /* one line, heap, NULL where outcome is OK */
   char *text;            /* the answer, heap, NULL where it was not kept */
+  size_t text_size;      /* its bytes, zeroes among them */
   sb_timeline timeline;
 } sb_record;
 

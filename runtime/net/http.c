@@ -1,6 +1,8 @@
 #include "net/http.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,7 @@ struct sb_http_request {
   char *origin;
   sb_strbuf head;            /* the request line and headers */
   size_t sent;               /* of head and body */
+  uint64_t body_size;        /* of the answer, so far */
   sb_response response;
   int64_t t_start, t_send, t_first_byte, t_last_byte;
   int64_t stood_still;       /* how long the loop itself did since the start: nobody's waiting */
@@ -152,6 +155,13 @@ static bool on_read(void *user, char *data, size_t size, int64_t t_ns)
       request->t_first_byte = t_ns;
     if (request->call.on_data)
       request->call.on_data(request->call.context, response->status, body.data, body.size, t_ns);
+    request->body_size += body.size;
+    if (request->call.max_body && request->body_size > request->call.max_body) {
+      char text[64];
+      snprintf(text, sizeof text, "the answer is larger than %" PRIu64 " bytes", request->call.max_body);
+      fail(request, text, t_ns);
+      return false;
+    }
   }
   if (response->state < SB_RESPONSE_COMPLETE)
     return true;

@@ -6,7 +6,8 @@ void sb_sse_reset(sb_sse *sse)
 {
   sb_strbuf_clear(&sse->line);
   sb_strbuf_clear(&sse->data);
-  sse->has_data = sse->after_cr = sse->started = sse->overflow = false;
+  sse->has_data = sse->after_cr = sse->started = sse->skipping = sse->in_line = false;
+  sse->oversized = 0;
 }
 
 void sb_sse_deinit(sb_sse *sse)
@@ -36,6 +37,17 @@ static void dispatch(sb_sse *sse, sb_sse_fn on_event, void *context)
   sse->has_data = false;
 }
 
+/* Gives the event up, and its memory; the next one is read again. in_line: its end is still to come. */
+static void skip_event(sb_sse *sse, bool in_line)
+{
+  sb_strbuf_deinit(&sse->line);
+  sb_strbuf_deinit(&sse->data);
+  sse->has_data = false;
+  sse->skipping = true;
+  sse->in_line = in_line;
+  sse->oversized++;
+}
+
 static void take_line(sb_sse *sse, const char *line, size_t size, sb_sse_fn on_event, void *context)
 {
   if (!sse->started) {
@@ -57,7 +69,8 @@ static void take_line(sb_sse *sse, const char *line, size_t size, sb_sse_fn on_e
     sb_strbuf_putc(&sse->data, '\n');
   sb_strbuf_append(&sse->data, value, value_size);
   sse->has_data = true;
-  sse->overflow = sse->data.size > SB_SSE_MAX_EVENT;
+  if (sse->data.size > SB_SSE_MAX_EVENT)
+    skip_event(sse, false);
 }
 
 /* The end of the line that begins at p: its CR or LF, or NULL where neither is there yet. */
@@ -73,7 +86,7 @@ static const char *line_end(const char *p, const char *end)
 static const char *whole_event(sb_sse *sse, const char *p, const char *stop, const char *end, sb_sse_fn on_event,
                                void *context)
 {
-  if (!sse->started || sse->has_data || *stop != '\n' || stop + 1 >= end || stop[1] != '\n')
+  if (!sse->started || sse->has_data || sse->skipping || *stop != '\n' || stop + 1 >= end || stop[1] != '\n')
     return p;
   size_t size;
   const char *value = data_value(p, (size_t)(stop - p), &size);
@@ -86,7 +99,7 @@ static const char *whole_event(sb_sse *sse, const char *p, const char *stop, con
 void sb_sse_feed(sb_sse *sse, const char *data, size_t size, sb_sse_fn on_event, void *context)
 {
   const char *p = data, *end = data + size;
-  while (p < end && !sse->overflow) {
+  while (p < end) {
     if (sse->after_cr) {
       sse->after_cr = false;
       if (*p == '\n') {
@@ -96,11 +109,19 @@ void sb_sse_feed(sb_sse *sse, const char *data, size_t size, sb_sse_fn on_event,
     }
     const char *stop = line_end(p, end);
     if (!stop) {
+      if (sse->skipping) {
+        sse->in_line = true;
+        return;
+      }
       sb_strbuf_append(&sse->line, p, (size_t)(end - p));
-      sse->overflow = sse->line.size > SB_SSE_MAX_EVENT;
+      if (sse->line.size > SB_SSE_MAX_EVENT)
+        skip_event(sse, true);
       return;
     }
-    if (sse->line.size) {
+    if (sse->skipping) { /* a blank line ends it */
+      sse->skipping = sse->in_line || stop > p;
+      sse->in_line = false;
+    } else if (sse->line.size) {
       sb_strbuf_append(&sse->line, p, (size_t)(stop - p));
       take_line(sse, sse->line.data, sse->line.size, on_event, context);
       sb_strbuf_clear(&sse->line);

@@ -14,10 +14,12 @@ typedef struct sb_sse {
   bool has_data;
   bool after_cr;     /* a newline now belongs to the carriage return before */
   bool started;      /* the first line was seen (a byte order mark may precede it) */
-  bool overflow;     /* an event grew beyond SB_SSE_MAX_EVENT: nothing more is parsed */
+  bool skipping;     /* the event in hand grew beyond SB_SSE_MAX_EVENT: its rest is read over */
+  bool in_line;      /* while skipping: the line in hand is not blank */
+  unsigned oversized; /* events that were left out for their size */
 } sb_sse;
 
-enum { SB_SSE_MAX_EVENT = 64 * 1024 * 1024 };
+enum { SB_SSE_MAX_EVENT = 16 * 1024 * 1024 };
 
 /* The data of one event; lives until the callback returns. */
 typedef void (*sb_sse_fn)(void *context, const char *data, size_t size);

@@ -171,6 +171,7 @@ describe("convert medusa refuses", function()
     protocol = { "pickle protocol 4", "at its byte 0" },
     opcode = { "unknown opcode 0x69 (at its byte 2)" },
     ["pickle-cut"] = { "data.pkl: the data ends" },
+    ["pickle-large"] = { "no state dict is as large" },
     ["pickle-no-stop"] = { "ends without its stop" },
     ["same-key"] = { "the key '0.0.linear.bias' is there twice" },
     ["storage-type"] = { "torch.ComplexFloatStorage", "at its byte" },

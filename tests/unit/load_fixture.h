@@ -27,7 +27,7 @@ void close_world(world *w);
 
 /* Declares `w`, whose server gives these answers. */
 #define WORLD(...)                                      \
-  static const char *const answers[] = { __VA_ARGS__ }; \
+  const char *const answers[] = { __VA_ARGS__ }; \
   world w = open_world(sizeof answers / sizeof *answers, answers)
 
 /* `count` requests with the body "{}" and the numbers 100, 101, ... as prompts; free() it. */

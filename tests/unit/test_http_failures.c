@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -89,6 +90,43 @@ static void a_request_that_takes_too_long_ends_though_bytes_come(void **state)
   close_world(&w);
 }
 
+static void a_body_beyond_its_bound_fails(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "12345" PAUSE "6789" AGAIN "x");
+  exchange x = { .w = &w };
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .max_body = 8 });
+  run_until_ended(&x);
+  assert_int_equal(x.result.code, SB_EIO);
+  assert_non_null(strstr(x.error, "larger than 8 bytes"));
+  sb_strbuf_deinit(&x.body);
+  close_world(&w);
+}
+
+static void stand_still(uv_timer_t *timer)
+{
+  (void)timer;
+  nanosleep(&(struct timespec){ .tv_nsec = 900 * SB_NS_PER_MS }, NULL);
+}
+
+/* What waits in the socket when the loop goes on is read before anybody is blamed. */
+static void a_loop_that_stood_still_blames_nobody(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "1" PAUSE PAUSE PAUSE PAUSE "2" PAUSE "3");
+  const int64_t limit = 500 * SB_NS_PER_MS;
+  exchange x = { .w = &w };
+  uv_timer_t timer;
+  uv_timer_init(sb_loop_uv(w.loop), &timer);
+  uv_timer_start(&timer, stand_still, 40, 0);
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = limit, .silence_ns = limit });
+  run_until_ended(&x);
+  assert_int_equal(x.result.code, SB_OK);
+  sb_strbuf_deinit(&x.body);
+  uv_close((uv_handle_t *)&timer, NULL);
+  close_world(&w);
+}
+
 static void run_until_closed(world *w)
 {
   while (http_fixture_counts(w->server).open)
@@ -157,6 +195,8 @@ int main(void)
     cmocka_unit_test(a_connection_that_dies_is_an_error),
     cmocka_unit_test(silence_ends_a_request_but_a_trickle_does_not),
     cmocka_unit_test(a_request_that_takes_too_long_ends_though_bytes_come),
+    cmocka_unit_test(a_body_beyond_its_bound_fails),
+    cmocka_unit_test(a_loop_that_stood_still_blames_nobody),
     cmocka_unit_test(a_cancelled_request_is_never_heard_of_again),
     cmocka_unit_test(freeing_the_client_ends_what_is_under_way),
     cmocka_unit_test(what_is_no_http_url_is_refused_at_once),

@@ -146,23 +146,42 @@ static void a_reset_parser_forgets_the_stream_before(void **state)
   sb_strbuf_deinit(&events);
 }
 
-static void an_event_without_end_stops_the_parser(void **state)
+/* Feeds `head`, then x's beyond the limit in blocks, each followed by `between`. */
+static void feed_too_much(sb_sse *sse, const char *head, const char *between, sb_strbuf *events)
 {
-  (void)state;
   enum { BLOCK = 1024 * 1024 };
   char *block = sb_alloc(BLOCK);
   memset(block, 'x', BLOCK);
-  sb_sse sse = { 0 };
-  sb_strbuf events = { 0 };
-  sb_sse_feed(&sse, "data: ", 6, note, &events);
-  for (int i = 0; i <= SB_SSE_MAX_EVENT / BLOCK && !sse.overflow; i++)
-    sb_sse_feed(&sse, block, BLOCK, note, &events);
-  assert_true(sse.overflow);
-  sb_sse_feed(&sse, "\n\ndata: y\n\n", 11, note, &events);
-  assert_int_equal(events.size, 0);
-  assert_true(sse.line.size <= SB_SSE_MAX_EVENT + BLOCK);
+  sb_sse_feed(sse, head, strlen(head), note, events);
+  for (int i = 0; i <= SB_SSE_MAX_EVENT / BLOCK + 2; i++) {
+    sb_sse_feed(sse, block, BLOCK, note, events);
+    sb_sse_feed(sse, between, strlen(between), note, events);
+    assert_true(sse->line.size + sse->data.size <= SB_SSE_MAX_EVENT + BLOCK);
+  }
   free(block);
-  sb_sse_deinit(&sse);
+}
+
+static void an_event_that_is_too_large_is_left_out_and_the_next_one_is_read(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *head, *between, *end;
+  } shapes[] = {
+    { "data: ", "", "\n\n" }, { "data: ", "", "\r\n\r\n" },       { "data: ", "\ndata: ", "\n\n" },
+    { "data: ", "", "\r\r" }, { "data: ", "\r\ndata: ", "\nid: 1\n\n" },
+  };
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    sb_sse sse = { 0 };
+    sb_strbuf events = { 0 };
+    sb_sse_feed(&sse, "data: w\n\n", 9, note, &events);
+    feed_too_much(&sse, shapes[i].head, shapes[i].between, &events);
+    sb_sse_feed(&sse, shapes[i].end, strlen(shapes[i].end), note, &events);
+    assert_int_equal(sse.oversized, 1);
+    sb_sse_feed(&sse, "data: y\n\ndata: z\n\n", 18, note, &events);
+    assert_string_equal(events.data, "<w><y><z>");
+    sb_sse_deinit(&sse);
+    sb_strbuf_deinit(&events);
+  }
 }
 
 int main(void)
@@ -178,7 +197,7 @@ int main(void)
     cmocka_unit_test(a_byte_order_mark_may_come_first_and_nowhere_else),
     cmocka_unit_test(zero_bytes_pass_through),
     cmocka_unit_test(a_reset_parser_forgets_the_stream_before),
-    cmocka_unit_test(an_event_without_end_stops_the_parser),
+    cmocka_unit_test(an_event_that_is_too_large_is_left_out_and_the_next_one_is_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/rng.h"
 #include "load_fixture.h"
 
 /* Deadlines: what a load waits for, and what it does not. */
@@ -95,6 +96,38 @@ static void a_body_that_goes_on_after_the_end_mark_is_left(void **state)
   assert_int_equal(r->finish, SB_FINISH_STOP);
   assert_int_equal(r->timeline.tokens, 1);
   assert_true(r->t_done >= r->timeline.last_ns && r->t_done < run->t_end - SB_NS_PER_S / 2); /* the end mark's */
+  sb_run_free(run);
+  free(list);
+  close_world(&w);
+}
+
+/* Its text is hashed and not kept; an event that is too large is left out, and what follows it is read. */
+static void what_is_too_large_is_not_held(void **state)
+{
+  (void)state;
+  static char large[SB_SSE_MAX_EVENT + 4096], long_text[6 * 1024 * 1024 + 4096];
+  static const char part[] = "data: {\"choices\":[{\"text\":\"";
+  size_t n = (size_t)sprintf(large, "%s%s", SSE_HEAD CHUNKED TEXT("a"), part);
+  memset(large + n, 'x', SB_SSE_MAX_EVENT);
+  strcpy(large + n + SB_SSE_MAX_EVENT, "\"}]}\n\ndata: {\"error\":{\"message\":\"out of memory\"}}\n\n");
+  n = (size_t)sprintf(long_text, "%s", SSE_HEAD CHUNKED);
+  for (int i = 0; i < 3; i++) {
+    n += (size_t)sprintf(long_text + n, "%s", part);
+    memset(long_text + n, 'x', 2 * 1024 * 1024);
+    n += (size_t)sprintf(long_text + n + 2 * 1024 * 1024, "\"}]}\n\n") + 2 * 1024 * 1024;
+  }
+  strcpy(long_text + n, STOP DONE);
+  WORLD(large, long_text, SSE_HEAD CHUNKED TEXT("a\\u0000b") STOP DONE);
+  sb_load_request *list = requests(3);
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .stream.keep_text = true });
+  sb_run *run = end_load(&w);
+  assert_ended(&run->records[0], SB_OUTCOME_EVENT, "out of memory");
+  assert_int_equal(run->records[1].outcome, SB_OUTCOME_OK);
+  assert_null(run->records[1].text);
+  memset(long_text, 'x', 6 * 1024 * 1024);
+  assert_true(run->records[1].text_hash == sb_hash64(long_text, 6 * 1024 * 1024, 0));
+  assert_int_equal(run->records[2].text_size, 3);
+  assert_memory_equal(run->records[2].text, "a\0b", 3);
   sb_run_free(run);
   free(list);
   close_world(&w);
@@ -188,6 +221,7 @@ int main(void)
     cmocka_unit_test(pings_between_chunks_are_silence),
     cmocka_unit_test(an_answer_that_runs_on_beyond_max_tokens_is_cut),
     cmocka_unit_test(a_body_that_goes_on_after_the_end_mark_is_left),
+    cmocka_unit_test(what_is_too_large_is_not_held),
     cmocka_unit_test(a_server_that_stopped_answering_is_given_up),
     cmocka_unit_test(a_server_that_answers_others_is_not_given_up),
     cmocka_unit_test(a_load_has_a_time_of_its_own),

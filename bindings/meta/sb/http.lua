@@ -13,6 +13,7 @@ local HttpStream = {}
 ---@field headers? string[] "Name: value"
 ---@field body? string
 ---@field timeout? number seconds for all of it; default none
+---@field max_body? integer bytes of an answer beyond which it fails; default 64 MiB (a stream's are not bounded)
 ---@field chunk_timeout? number seconds of silence, connecting included; default none
 
 ---@class sb.HttpAnswer

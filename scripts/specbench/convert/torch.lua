@@ -10,7 +10,7 @@ local zip = require "specbench.convert.zip"
 
 local torch = {}
 
-local LARGEST_PICKLE = 64 << 20 -- bytes; a state dict's is some kilobytes
+local LARGEST_PICKLE = 4 << 20 -- bytes; a state dict's is some kilobytes, and each byte may become a hundred in memory
 
 -- Types of storages: the safetensors name and the bytes of a value.
 local STORAGES = {

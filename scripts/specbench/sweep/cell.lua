@@ -31,8 +31,9 @@ local function output_lines(run)
   local lines = {}
   for i = 1, #run do
     local text, prompt_id = run:text(i)
-    lines[i] = json.encode({ id = i - 1, prompt_id = prompt_id, text = text or "" },
-      { "id", "prompt_id", "text" })
+    if text then -- one that was too long has its hash alone
+      lines[#lines + 1] = json.encode({ id = i - 1, prompt_id = prompt_id, text = text }, { "id", "prompt_id", "text" })
+    end
   end
   return table.concat(lines, "\n") .. "\n"
 end

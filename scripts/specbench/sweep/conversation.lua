@@ -15,7 +15,9 @@ local function add_turn(answers, run)
     if request.outcome ~= "ok" then
       return nil, ("an earlier turn was not answered: %s"):format(request.error or request.outcome)
     end
-    table.insert(answers[i], run:text(i) or "")
+    local text = run:text(i)
+    if not text then return nil, "an earlier turn's answer is too long to be kept" end
+    table.insert(answers[i], text)
   end
   return answers
 end
