@@ -1,7 +1,7 @@
 -- Rewrites a published model file for the engine that is to serve it.
 
 local command = require "specbench.cli.command"
-local nearest = require "specbench.base.nearest"
+local unknown = require "specbench.base.unknown"
 
 local self = {
   name = "convert",
@@ -25,8 +25,7 @@ local self = {
 function self.run(_, positionals)
   local kind, from, to = table.unpack(positionals)
   if kind ~= "medusa" then
-    command.fail(("convert: no kind '%s'%s; there is medusa"):format(kind,
-      nearest(kind, { "medusa" }) and " (did you mean 'medusa'?)" or ""), 2)
+    command.fail("convert: " .. unknown.message("kind", kind, { "medusa" }), 2)
   end
   local medusa = require "specbench.convert.medusa"
   local tensors, message = medusa.convert(from, to)

@@ -125,9 +125,7 @@ function self.run(options, positionals)
   local name = positionals[1]
   local action = actions[name]
   if not action then
-    local meant = require "specbench.base.nearest"(name, ACTIONS)
-    command.fail(("dataset: no action '%s'%s; there are %s"):format(name,
-      meant and (" (did you mean %s?)"):format(meant) or "", table.concat(ACTIONS, ", ")), 2)
+    command.fail("dataset: " .. require("specbench.base.unknown").message("action", name, ACTIONS), 2)
   end
   local names = table.move(positionals, 2, #positionals, 1, {})
   if MOST[name] and #names > MOST[name] then

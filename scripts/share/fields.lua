@@ -16,6 +16,7 @@ local environment = require "sb.environment"
 local SHAPES = {
   require("specbench.engine.description").shape,
   (require "specbench.engine.definition"),
+  (require "specbench.cli.definition"),
   require("specbench.experiment.models").entry,
   require("specbench.dataset").options,
   require("specbench.client").options,

@@ -87,7 +87,7 @@ describe("a command line", function()
   end)
 
   it("with a round or script that is not there says so", function()
-    check("run round22", 2, "no round round22", "did you mean round2?", "give a round file")
+    check("run round22", 2, "no round round22", "did you mean 'round2'?", "give a round file")
     check("nowhere.lua", 2, "cannot read script nowhere.lua")
   end)
 

@@ -92,8 +92,9 @@ describe("cli.parse", function()
   end)
 
   it("names the nearest option", function()
-    assert.equal("specbench run: unknown option --onyl: did you mean --only?", mistake("--onyl=x"))
-    assert.equal("specbench run: unknown option --resum: did you mean --resume?",
+    assert.equal("specbench run: unknown option --onyl (did you mean --only?): "
+      .. "see specbench run --help", mistake("--onyl=x"))
+    assert.equal("specbench run: unknown option --resum (did you mean --resume?): see specbench run --help",
       mistake("--resum"))
     assert.equal("specbench run: unknown option --xyzzyxyzzy: see specbench run --help",
       mistake("--xyzzyxyzzy"))
@@ -105,7 +106,7 @@ describe("cli.parse", function()
   end)
 
   it("names the nearest choice, or all of them", function()
-    assert.equal("specbench run: --engine does not take 'simm': did you mean sim?",
+    assert.equal("specbench run: --engine does not take 'simm' (did you mean 'sim'?): choose from sim, vllm",
       mistake("--engine=simm"))
     assert.equal("specbench run: --engine does not take 'tensorrt': choose from sim, vllm",
       mistake("--engine=tensorrt"))
@@ -140,6 +141,18 @@ describe("cli.parse", function()
     assert.has_error(function()
       cli.check { name = "x", summary = "", options = { { long = "api-key" } } }
     end)
+  end)
+
+  it("refuses a command whose table has a field that is none", function()
+    local function wrong(option)
+      local ok, message = pcall(cli.check, { name = "x", summary = "", options = { option } })
+      assert.is_false(ok)
+      return message
+    end
+    assert.truthy(wrong({ long = "depth", tpe = "int" }):find(
+      "specbench x.options[1]: unknown key 'tpe' (did you mean 'type'?)", 1, true))
+    assert.equal("specbench x.options[1]: long is missing", wrong {})
+    assert.truthy(wrong({ long = "depth", type = "integer" }):find("type = 'integer': must be one of", 1, true))
   end)
 
   it("passes all that is left to a positional that takes many", function()

@@ -257,7 +257,7 @@ describe("specbench dataset", function()
     has(run("list").out, "2 of 3 files")
     local result = run "fetch spec_bnch"
     assert.equal(2, result.status)
-    has(result.err, "no published data is named 'spec_bnch', did you mean 'spec_bench'?")
+    has(result.err, "no published data is named 'spec_bnch' (did you mean 'spec_bench'?)")
     result = run "fetch spec_bench --subset 9k"
     assert.equal(2, result.status)
     has(result.err, "--subset 9k: there is qa, rag")
@@ -350,7 +350,7 @@ describe("specbench dataset", function()
 
   it("explains mistakes in one line", function()
     for arguments, text in pairs {
-      ["lst"] = "no action 'lst' (did you mean list?)", ["import"] = "import what?", ["show"] = "show what?",
+      ["lst"] = "unknown action 'lst' (did you mean 'list'?)", ["import"] = "import what?", ["show"] = "show what?",
       ["show nothing"] = "unknown dataset 'nothing'", ["verify a b"] = "verify takes one name",
     } do
       local result = run(arguments, true)

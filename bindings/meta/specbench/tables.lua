@@ -122,6 +122,42 @@
 ---@field uses_gpus? boolean its servers need GPUs: two at once need a pool to share; default: no
 ---@field idle_is_free? boolean a server that waits takes neither memory worth the name nor a GPU; default: no
 
+---A word of a command line that is no option.
+---@class specbench.cli.positional
+---@field name string in --help
+---@field choices? string[] the first one only: words that the completion offers
+---@field help? string what it is
+---@field optional? boolean it may be left out
+---@field many? boolean the last one only: takes all that is left
+
+---An option of a command.
+---@class specbench.cli.option
+---@field long string name without the dashes
+---@field short? string one letter
+---@field type? "string"|"int"|"number"|"flag"|"choice" of its value; default: `"string"`
+---@field arg? string the value's name in --help; default: `VALUE`
+---@field help? string what it does
+---@field choices? string[] for the type choice
+---@field min? number for int and number, inclusive
+---@field max? number for int and number, inclusive
+---@field default? any a flag with the default true is switched off by --no-LONG
+---@field repeated? boolean it may be given many times; the result is a list in the order given
+---@field env? string environment variable that stands in for an absent option
+---@field group? string heading in --help; default: `Options`
+---@field hidden? boolean left out of --help, man page and completion
+
+---A command: its options, its help, its function.
+---@class specbench.cli.command
+---@field name string the first word
+---@field summary? string one line
+---@field usage? string what follows the command's name; default: made from the rest
+---@field description? string paragraphs, separated by empty lines
+---@field positionals? specbench.cli.positional[] words that are no options
+---@field options? specbench.cli.option[] what may be given beside them
+---@field examples? (string|string[])[] each a command line, or `{ command line, why }`
+---@field hidden? boolean not listed
+---@field run? fun(options: table, positionals: string[]): integer? what it does
+
 ---Where a model is on this machine, and what serves it.
 ---@class specbench.model_entry
 ---@field path? string what the engine loads. One that begins with `/`, `.` or `~` must exist; default: the model's name

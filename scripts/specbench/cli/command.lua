@@ -7,11 +7,11 @@ local environment = require "sb.environment"
 local deadlines = require "specbench.experiment.deadlines"
 local blame = require "specbench.base.blame"
 local http = require "specbench.http"
-local nearest = require "specbench.base.nearest"
 local refusal = require "specbench.experiment.refusal"
 local repeats = require "specbench.analysis.repeats"
 local round_file = require "specbench.experiment.round_file"
 local grid = require "specbench.experiment.grid"
+local unknown = require "specbench.base.unknown"
 local versions = require "specbench.engine.version"
 
 local command = {}
@@ -148,9 +148,8 @@ end
 ---@param name string
 ---@return string message
 function command.unknown(name)
-  local meant = nearest(name, command.names())
-  return ("specbench: no command '%s'%s (specbench help lists the commands)")
-    :format(name, meant and (", did you mean '%s'?"):format(meant) or "")
+  return ("specbench: no command '%s'%s: specbench help lists the commands"):format(name,
+    unknown.hint(name, command.names()))
 end
 
 -- rounds/round2.lua as given, or the round of that name that comes with specbench.
@@ -164,9 +163,8 @@ local function find_round(path)
   for _, file in ipairs(fs.list(environment.home .. "/rounds") or {}) do
     names[#names + 1] = file:match "^(.*)%.lua$"
   end
-  local meant = nearest(path, names)
   command.fail(("no round %s%s: give a round file, or one that comes with specbench: %s"):format(path,
-    meant and (" (did you mean %s?)"):format(meant) or "", table.concat(names, ", ")), 2)
+    unknown.hint(path, names), table.concat(names, ", ")), 2)
 end
 
 -- What the round refuses of a setting is the command line's mistake.

@@ -29,38 +29,6 @@ local cli = {
 local HELP_WIDTH = 80
 local DEEPEST_HELP_COLUMN = 30
 
----@class specbench.cli.option
----@field long string name without the dashes
----@field short? string one letter
----@field type? "string"|"int"|"number"|"flag"|"choice" string unless told
----@field arg? string the value's name in --help
----@field help? string
----@field choices? string[] for the type choice
----@field min? number for int and number, inclusive
----@field max? number for int and number, inclusive
----@field default? any a flag with the default true is switched off by --no-LONG
----@field repeated? boolean may be given many times; the result is a list in the order given
----@field env? string environment variable that stands in for an absent option
----@field group? string heading in --help, "Options" unless told
----@field hidden? boolean left out of --help, man page and completion
-
----@class specbench.cli.positional
----@field name string
----@field choices? string[] the first one only: words that the completion offers
----@field help? string
----@field optional? boolean
----@field many? boolean the last one only: takes all that is left
-
----@class specbench.cli.command
----@field name string
----@field summary string one line
----@field usage? string what follows the command's name, made from the rest unless told
----@field description? string paragraphs, separated by empty lines
----@field positionals? specbench.cli.positional[]
----@field options? specbench.cli.option[]
----@field examples? string[]|{[1]: string, [2]: string}[] a command line, or {command line, why}
----@field hidden? boolean
-
 --- A copy of `command` that also takes the options that a script declares for itself.
 ---@param command specbench.cli.command
 ---@param options specbench.cli.option[]

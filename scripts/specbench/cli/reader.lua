@@ -1,11 +1,11 @@
 --- Reads command lines by a command's table. Use it through specbench.cli, which says what such a
 --- table holds.
 
-local nearest = require "specbench.base.nearest"
+local definition = require "specbench.cli.definition"
+local unknown = require "specbench.base.unknown"
 
 local reader = {}
 
-local TYPES = { string = true, int = true, number = true, flag = true, choice = true }
 local KEY_NAMES = { ["api-key"] = true, apikey = true, ["api-token"] = true, token = true }
 
 --- Key of an option in the table that reader.parse returns: "api-key-file" is `api_key_file`.
@@ -33,20 +33,20 @@ end
 ---@param command specbench.cli.command
 ---@return table<string, specbench.cli.option> by_long, table<string, specbench.cli.option> by_short
 function reader.check(command)
+  local flaw = definition:flaws(command, command.name and reader.title(command))[1]
+  if flaw then error(flaw, 0) end
   local by_long, by_short = {}, {}
   for _, option in ipairs(command.options or {}) do
     local long = option.long
     local function misuse(what)
       error(("%s: option --%s %s"):format(reader.title(command), tostring(long), what), 0)
     end
-    if type(long) ~= "string" or not long:match("^%w[%w-]*$") then
+    if not long:match("^%w[%w-]*$") then
       misuse("needs a long name of letters, digits and dashes")
     elseif by_long[long] or long == "help" then
       misuse("is declared twice")
     elseif KEY_NAMES[long:lower()] then
       misuse("would put a secret on the command line; declare --" .. long .. "-file")
-    elseif not TYPES[option.type or "string"] then
-      misuse("has an unknown type: " .. tostring(option.type))
     elseif option.type == "choice" and not option.choices then
       misuse("needs choices")
     elseif option.short and not option.short:match("^%a$") then
@@ -92,11 +92,8 @@ local function convert(option, text)
         return text
       end
     end
-    local meant = nearest(text, option.choices)
-    return nil, ("does not take '%s': %s"):format(
-      text,
-      meant and ("did you mean %s?"):format(meant)
-        or "choose from " .. table.concat(option.choices, ", "))
+    return nil, ("does not take '%s'%s: choose from %s"):format(text, unknown.hint(text, option.choices),
+      table.concat(option.choices, ", "))
   end
   return text
 end
@@ -169,9 +166,7 @@ function parser:unknown(name)
       names[#names + 1] = reader.spelling(option)
     end
   end
-  local meant = nearest("--" .. name, names)
-  self:fail(("unknown option --%s: %s"):format(
-    name, meant and ("did you mean %s?"):format(meant) or self:see_help()))
+  self:fail(("unknown option --%s%s: %s"):format(name, unknown.hint("--" .. name, names), self:see_help()))
 end
 
 function parser:long(word)

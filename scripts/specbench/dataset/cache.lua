@@ -2,7 +2,7 @@
 -- it serves as --datasets: --datasets cache.
 
 local fs = require "sb.fs"
-local nearest = require "specbench.base.nearest"
+local unknown = require "specbench.base.unknown"
 
 local cache = {}
 
@@ -143,9 +143,8 @@ function cache.select(manifest, wanted, subset)
   local chosen = {}
   for _, name in ipairs(#wanted > 0 and wanted or { "all" }) do
     if name ~= "all" and not known[name] then
-      local meant = nearest(name, names)
-      return nil, ("no published data is named '%s'%s (specbench dataset list shows what there is)"):format(name,
-        meant and (", did you mean '%s'?"):format(meant) or "")
+      return nil, ("no published data is named '%s'%s: specbench dataset list shows what there is"):format(name,
+        unknown.hint(name, names))
     end
     chosen[name] = true
   end

@@ -7,8 +7,8 @@ local environment = require "sb.environment"
 local fs = require "sb.fs"
 local http = require "specbench.engine.vllm_http"
 local json = require "specbench.base.json"
-local nearest = require "specbench.base.nearest"
 local tables = require "specbench.base.tables"
+local unknown = require "specbench.base.unknown"
 
 local PREFIX = "vllm:spec_decode_num_"
 
@@ -32,9 +32,8 @@ local function lacks(server)
     known[#known + 1] = name:match "^(.*)%.json$"
   end
   if tables.contains(known, file) then return nil end
-  local meant = nearest(file, known)
   return ("the simulator has no profile '%s'%s; it has %s, and --model %s=FILE.json brings another"):format(file,
-    meant and (" (did you mean '%s'?)"):format(meant) or "", table.concat(known, ", "), server.model.name)
+    unknown.hint(file, known), table.concat(known, ", "), server.model.name)
 end
 
 -- What no server can be asked for, and the simulator refuses too.
