@@ -73,6 +73,20 @@ static int commit_folder(lua_State *L)
   return answer(L, sb_folder_commit(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err), &err);
 }
 
+static int sync_folder(lua_State *L)
+{
+  sb_err err;
+  return answer(L, sb_folder_sync(luaL_checkstring(L, 1), &err), &err);
+}
+
+/* durable(on): whether what is written is synced at once; for results that can be made again in no time */
+static int set_durable(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TBOOLEAN);
+  sb_file_set_durable(lua_toboolean(L, 1));
+  return 0;
+}
+
 static int remove_tree(lua_State *L)
 {
   sb_err err;
@@ -238,7 +252,7 @@ int sbl_open_fs(lua_State *L)
     { "commit", commit_folder }, { "remove", remove_tree }, { "list", list },        { "stat", stat_path },
     { "is_executable", is_executable }, { "realpath", real_path }, { "gzip", gzip }, { "gunzip", gunzip },
     { "sha256", sha256 },      { "sha256_file", sha256_file }, { "lock", lock },     { "is_terminal", is_terminal },
-    { "hostname", hostname },  { NULL, NULL }
+    { "hostname", hostname },  { "sync", sync_folder },  { "durable", set_durable }, { NULL, NULL }
   };
   sbl_type(L, LOCK_TYPE, lock_methods);
   luaL_newlib(L, functions);

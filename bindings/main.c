@@ -47,6 +47,7 @@ static void preload(lua_State *L)
     { "sb.json", sbl_open_json },       { "sb.fs", sbl_open_fs },       { "sb.http", sbl_open_http },
     { "sb.proc", sbl_open_proc },       { "sb.load", sbl_open_load },   { "sb.measure", sbl_open_measure },
     { "sb.stats", sbl_open_stats },     { "sb.prom", sbl_open_prom },   { "sb.signal", sbl_open_signal },
+    { "sb.virtual", sbl_open_virtual },
     { NULL, NULL }
   };
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

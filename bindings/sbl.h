@@ -71,6 +71,7 @@ int sbl_open_fs(lua_State *L);
 int sbl_open_http(lua_State *L);
 int sbl_open_proc(lua_State *L);
 int sbl_open_load(lua_State *L);
+int sbl_open_virtual(lua_State *L);
 int sbl_open_measure(lua_State *L);
 int sbl_open_stats(lua_State *L);
 int sbl_open_prom(lua_State *L);

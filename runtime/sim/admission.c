@@ -16,17 +16,17 @@ static int refuse(sb_sim_api_error *error, const char *param)
   return -1;
 }
 
-static int read_prompt_tokens(const sb_httpd_parser *http, int64_t *tokens, sb_sim_api_error *error)
+const char sb_sim_prompt_tokens_header[] = "X-Prompt-Tokens", sb_sim_task_header[] = "X-Specbench-Task";
+
+static int read_prompt_tokens(const char *text, int64_t *tokens, sb_sim_api_error *error)
 {
-  static const char name[] = "X-Prompt-Tokens";
-  const char *text = sb_httpd_parser_header(http, name);
   if (!text)
     return 0;
   char *rest;
   long long n = strtoll(text, &rest, 10);
   if (rest == text || *rest || n < 1 || n > INT32_MAX) {
-    snprintf(error->message, sizeof error->message, "%s must be a whole number from 1", name);
-    return refuse(error, name);
+    snprintf(error->message, sizeof error->message, "%s must be a whole number from 1", sb_sim_prompt_tokens_header);
+    return refuse(error, sb_sim_prompt_tokens_header);
   }
   *tokens = n;
   return 0;
@@ -44,24 +44,22 @@ static void choose_length(sb_sim_admission *a, const sb_sim_task *task, int32_t 
 }
 
 int sb_sim_admission_read(sb_sim_admission *a, const sb_sim_profile *profile, const char *model,
-                          const char *task, uint64_t seed, const sb_httpd_parser *http, bool chat,
+                          const char *task, uint64_t seed, const sb_sim_incoming *incoming,
                           sb_sim_api_error *error)
 {
-  const sb_strbuf *body = &http->body;
   sb_sim_api_request *request = &a->request;
-  if (sb_sim_api_parse(request, chat, model, body->data ? body->data : "", body->size, error) ||
-      read_prompt_tokens(http, &request->prompt_tokens, error))
+  if (sb_sim_api_parse(request, incoming->chat, model, incoming->body, incoming->size, error) ||
+      read_prompt_tokens(incoming->prompt_tokens, &request->prompt_tokens, error))
     return -1;
   int64_t room = profile->max_model_len - request->prompt_tokens;
-  int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : chat ? room : COMPLETIONS_MAX_TOKENS;
+  int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : incoming->chat ? room : COMPLETIONS_MAX_TOKENS;
   if (room < 1 || max_tokens > room) {
     snprintf(error->message, sizeof error->message,
              "the context holds %d tokens; the prompt has %" PRId64 " and %" PRId64 " more were asked for",
              profile->max_model_len, request->prompt_tokens, max_tokens > 0 ? max_tokens : 1);
     return refuse(error, "max_tokens");
   }
-  const char *named = sb_httpd_parser_header(http, "X-Specbench-Task");
-  a->task = sb_sim_profile_task(profile, named ? named : task);
+  a->task = sb_sim_profile_task(profile, incoming->task ? incoming->task : task);
   choose_length(a, &profile->tasks[a->task], (int32_t)max_tokens);
   uint64_t seeds[2] = { seed, (uint64_t)request->seed };
   a->seed = sb_hash64(seeds, sizeof seeds, request->prompt_hash);

@@ -2,13 +2,13 @@
 #define SB_SIM_ADMISSION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sim/api.h"
-#include "net/httpd_parser.h"
 #include "sim/profile.h"
 
-/* From an HTTP request to what the engine is asked for: the body, our own headers (X-Prompt-Tokens: N
+/* From a request to what the engine is asked for: the body, our own headers (X-Prompt-Tokens: N
  * overrides the count of the prompt's tokens; X-Specbench-Task: NAME chooses the acceptance and the length of
  * the answer), the context's limit, the answer's length. */
 
@@ -20,9 +20,19 @@ typedef struct sb_sim_admission {
   const char *finish_reason; /* "stop" or "length" */
 } sb_sim_admission;
 
+/* What came of it that matters here: the body, and the values of our own headers (NULL: not there). */
+typedef struct sb_sim_incoming {
+  bool chat;                 /* /v1/chat/completions, else /v1/completions */
+  const char *body;
+  size_t size;
+  const char *prompt_tokens, *task;
+} sb_sim_incoming;
+
+extern const char sb_sim_prompt_tokens_header[], sb_sim_task_header[]; /* their names */
+
 /* task: of requests that name none; seed: the server's. 0, or -1 with *error filled. */
 int sb_sim_admission_read(sb_sim_admission *admission, const sb_sim_profile *profile, const char *model,
-                          const char *task, uint64_t seed, const sb_httpd_parser *http, bool chat,
+                          const char *task, uint64_t seed, const sb_sim_incoming *incoming,
                           sb_sim_api_error *error);
 
 #endif

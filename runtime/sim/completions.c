@@ -331,8 +331,13 @@ void sb_sim_completions_request(sb_sim_completions *c, sb_httpd_conn *conn, cons
     return;
   sb_sim_admission admission;
   sb_sim_api_error error;
+  const sb_sim_incoming incoming = {
+    .chat = chat, .body = http->body.data ? http->body.data : "", .size = http->body.size,
+    .prompt_tokens = sb_httpd_parser_header(http, sb_sim_prompt_tokens_header),
+    .task = sb_httpd_parser_header(http, sb_sim_task_header),
+  };
   if (sb_sim_admission_read(&admission, config->profile, config->model, config->task,
-                            config->driver.engine.seed, http, chat, &error))
+                            config->driver.engine.seed, &incoming, &error))
     refuse(c, q, error.status, error.param, error.message, "refused");
   else
     admit(c, q, &admission, fault);

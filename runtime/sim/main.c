@@ -8,10 +8,10 @@
 #include <uv.h>
 
 #include "base/log.h"
-#include "base/strbuf.h"
 #include "sim/options.h"
 #include "sim/profile.h"
 #include "sim/server.h"
+#include "sim/setup.h"
 
 typedef struct run {
   sb_sim_options options;
@@ -57,25 +57,6 @@ static void raise_file_limit(void)
     sb_log(SB_LOG_WARNING, "the limit of open files stays at its soft value");
 }
 
-/* A name with a slash or an ending is a file; others are looked up in the folder of profiles. */
-static int load_profile(run *r, const char *profiles_dir, sb_err *err)
-{
-  const char *name = r->options.profile;
-  size_t size = strlen(name);
-  if (strchr(name, '/') || (size > 5 && !strcmp(name + size - 5, ".json")))
-    return sb_sim_profile_load_method(&r->profile, name, r->options.method, err);
-  const char *from_environment = getenv("SPECBENCH_SIM_PROFILES");
-  const char *folder = r->options.profiles_dir ? r->options.profiles_dir
-                       : from_environment ? from_environment : profiles_dir;
-  if (!folder)
-    return sb_err_set(err, SB_EINVAL, "--profile %s: in which folder? add --profiles DIR", name);
-  sb_strbuf path = { 0 };
-  sb_strbuf_printf(&path, "%s/%s.json", folder, name);
-  int rc = sb_sim_profile_load_method(&r->profile, path.data, r->options.method, err);
-  sb_strbuf_deinit(&path);
-  return rc;
-}
-
 static int serve(run *r, sb_err *err)
 {
   uv_loop_t loop;
@@ -116,10 +97,7 @@ int sb_sim_main(int argc, char **argv, const char *profiles_dir)
   }
   raise_file_limit();
   signal(SIGPIPE, SIG_IGN);
-  rc = load_profile(&r, profiles_dir, &err);
-  if (!rc && r.options.multi_step > 1 && !(r.profile.host_step > 0.0))
-    rc = sb_err_set(&err, SB_EINVAL, "--multi-step: profile %s does not say host.step, what it would save",
-                    r.profile.name);
+  rc = sb_sim_setup_profile(&r.profile, &r.options, profiles_dir, &err);
   if (!rc)
     rc = serve(&r, &err);
   if (rc)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "sim/api.h"
 #include "sim/completions.h"
+#include "sim/setup.h"
 #include "net/httpd.h"
 
 #ifndef SB_VERSION
@@ -172,19 +173,7 @@ static void on_loaded(uv_timer_t *timer)
 static sb_sim_driver_config driver_config(const sb_sim_options *o, const sb_sim_profile *profile)
 {
   return (sb_sim_driver_config){
-    .engine = { .profile = profile,
-                .k = (int)o->k,
-                .max_num_seqs = (int)o->max_num_seqs,
-                .kv_capacity_tokens = o->kv_tokens,
-                .chunked_prefill = o->chunked_prefill,
-                .max_num_batched_tokens = (int)o->max_num_batched_tokens,
-                .disable_by_batch_size = (int)o->disable_by_batch_size,
-                .k_by_batch_size = o->k_by_batch_size,
-                .spec_max_model_len = (int)o->speculative_max_model_len,
-                .scheduler_delay_factor = o->scheduler_delay_factor,
-                .multi_step = (int)o->multi_step,
-                .step_noise_sd = o->noise,
-                .seed = (uint64_t)o->seed },
+    .engine = sb_sim_setup_engine(o, profile),
     .speed = o->speed,
     .flood = o->flood,
     .fixed_step_ns = (int64_t)(o->step_ms * (double)SB_NS_PER_MS),
@@ -219,7 +208,7 @@ sb_sim_server *sb_sim_server_new(uv_loop_t *loop, const sb_sim_options *options,
   sb_sim_server *s = sb_calloc(1, sizeof *s);
   s->options = options;
   s->profile = profile;
-  s->model = options->model ? options->model : profile->name;
+  s->model = sb_sim_setup_model(options, profile);
   s->created_s = sb_clock_wall() / SB_NS_PER_S;
   s->on_listening = on_listening;
   s->context = context;

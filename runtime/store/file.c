@@ -11,8 +11,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool durable = true;
+
+void sb_file_set_durable(bool on)
+{
+  durable = on;
+}
+
+int sb_folder_sync(const char *folder, sb_err *err)
+{
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return sb_err_sys(err, errno, "cannot open folder %s", folder);
+  int rc = syncfs(fd) ? sb_err_sys(err, errno, "cannot sync folder %s", folder) : SB_OK;
+  close(fd);
+  return rc;
+}
+
 static int sync_folder(const char *folder, sb_err *err)
 {
+  if (!durable)
+    return SB_OK;
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return sb_err_sys(err, errno, "cannot open folder %s", folder);
@@ -56,7 +75,7 @@ static int write_and_sync(const char *file, const char *path, int flags, const v
   int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
   if (fd < 0)
     return sb_err_sys(err, errno, "cannot write %s", path);
-  int failed = write_all(fd, data, size) || fsync(fd) ? errno : 0;
+  int failed = write_all(fd, data, size) || (durable && fsync(fd)) ? errno : 0;
   if (close(fd) && !failed)
     failed = errno;
   return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;

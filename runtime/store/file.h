@@ -10,6 +10,13 @@
 /* Files that survive a kill: what is written is on disk, whole, or not there at all. All return 0 or a
  * negative code with a line that names the path. */
 
+/* For results that can be made again in no time: while off, nothing is fsynced by the calls below. One switch for
+ * the process, to be set while one thread writes. sb_folder_sync makes up for it once. */
+void sb_file_set_durable(bool durable);
+
+/* Syncs the whole file system that holds the folder. */
+int sb_folder_sync(const char *folder, sb_err *err);
+
 /* Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the folder. */
 int sb_file_write(const char *path, const void *data, size_t size, sb_err *err);
 

@@ -85,6 +85,23 @@ local function check(response, url)
   return nil, ("%s answered HTTP status %d: %s"):format(url, response.status, start), "status"
 end
 
+local here = {} -- pages by path, by the address of a server that is no process
+
+---What a server in this process answers to GET.
+---@param url string its address, of a scheme of its own
+---@param pages table<string, fun(): string>? nil: it is gone
+function http.answer_here(url, pages)
+  here[url] = pages
+end
+
+-- The answer of a server in this process; nil where the address is nobody's here.
+local function get_here(url)
+  local server, path = url:match "^(virtual://%d+)(.*)$"
+  local page = server and here[server] and here[server][path]
+  if page then return { status = 200, body = page(), content_type = "text/plain", seconds = 0 } end
+  return server and { status = 404, body = "", content_type = "text/plain", seconds = 0 }
+end
+
 ---GET; a status outside 200..299 is a failure.
 ---@param url string
 ---@param options specbench.http_asking? default timeout 10 s
@@ -93,6 +110,8 @@ end
 ---@return string? code
 function http.get(url, options)
   options = http.asking:check(options or {}, 2)
+  local own = get_here(url)
+  if own then return check(own, url) end
   local response, message, code = core.request {
     url = url, headers = options.headers, timeout = options.timeout or 10,
   }

@@ -101,4 +101,16 @@ function fs.is_terminal(file) end
 ---@return string
 function fs.hostname() end
 
+---Whether what is written by write, put, append and commit is synced to disk at once (it is until told otherwise). For
+---results that can be made again in no time; sync makes up for it once.
+---@param on boolean
+function fs.durable(on) end
+
+---Syncs the whole file system that holds a folder.
+---@param folder string
+---@return true? ok
+---@return string? message
+---@return string? code
+function fs.sync(folder) end
+
 return fs

@@ -50,6 +50,8 @@ local groups = {
       .. "baseline and method alternate (what --gpus holds; 1: one server after another)" },
     { long = "profile", arg = "COMMAND",
       help = "run servers under a profiler: nsys, any command ({output}: its file), or the server's own: server" },
+    { long = "virtual", type = "flag", help = "the simulator alone, in virtual time: no waiting, no sockets, the same "
+      .. "bytes for a seed (results/ROUND[-quick]-virtual)" },
     { long = "speed", arg = "N", type = "number", min = 0.001, max = 1000,
       help = "the simulator's clock runs N times faster (20 with --quick, else 1)" },
   },
@@ -237,6 +239,17 @@ end
 ---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
 ---@param path string
 ---@param options table of the groups above
+-- Virtual time is the simulator's alone, and passes at no speed.
+local function refuse_with_virtual(options)
+  local engine = engines.load(options.engine).name
+  if engine ~= "sim" then
+    command.fail(("--virtual: engine %s runs in real time; only sim does not"):format(engine), 2)
+  end
+  for _, name in ipairs { "speed", "profile", "url" } do
+    if options[name] then command.fail(("--virtual: --%s has no meaning without real time"):format(name), 2) end
+  end
+end
+
 ---@return specbench.round
 function command.load_round(path, options)
   check_engine(options)
@@ -268,7 +281,8 @@ function command.load_round(path, options)
   apply(grid.only, r, options.only, "--only")
   if options.slo then options.slo = read_slo(options.slo) end
   options.rule = read_rule(options)
-  options.speed = options.speed or (options.quick and 20 or 1)
+  if options.virtual then refuse_with_virtual(options) end
+  options.speed = options.speed or (options.quick and not options.virtual and 20 or 1)
   return r
 end
 
@@ -283,6 +297,7 @@ function command.results_folder(r, options)
   if options.quick then words[#words + 1] = "quick" end
   local engine = engines.load(options.engine).name
   if engine ~= "sim" then words[#words + 1] = engine:gsub(":", "-") end
+  if options.virtual then words[#words + 1] = "virtual" end
   return "results/" .. table.concat(words, "-")
 end
 

@@ -86,7 +86,7 @@ function job.of(r, cell, engine, known, options)
   local identity = {
     round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
     engine = engine.name, engine_file = engine.file and engine.file.sha256, server = secrets.server(server),
-    workload = workload.identity(work), warmup = r.warmup or 1,
+    workload = workload.identity(work), warmup = r.warmup or 1, virtual = options.virtual or nil,
   }
   local cost = estimate.cell(work, server.model.name, clock_scale(engine, options))
   return {

@@ -154,6 +154,7 @@ function plan.new(r, options)
   local self = {
     round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
     starts = 0, seconds = 0, streams = 1, longest = 1, rule = options.rule,
+    virtual = options.virtual,
   }
   local kept, all = {}, batches_of(self, options)
   drop_unused_baselines(all)

@@ -90,13 +90,13 @@ function caveats.lines(cells)
   local clocks, order = {}, {}
   for _, cell in ipairs(cells) do
     if caveats.is_simulated(cell) then
-      local clock = cell.clock_scale
+      local clock = cell.virtual and "in virtual time" or ("clock x%g"):format(cell.clock_scale)
       if not clocks[clock] then order[#order + 1] = clock end
       clocks[clock] = (clocks[clock] or 0) + 1
     end
   end
   for _, clock in ipairs(order) do
-    add(clocks[clock], ("simulated servers (specbench sim, clock x%g): the figures follow from its profiles, not from "
+    add(clocks[clock], ("simulated servers (specbench sim, %s): the figures follow from its profiles, not from "
       .. "a GPU"):format(clock))
   end
   add(count(cells, is_synthetic), "synthetic prompts: made-up text with the token lengths of the reference's data "

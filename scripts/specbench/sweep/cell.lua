@@ -43,7 +43,7 @@ local function describe(job, server)
   return {
     format = 1, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
     seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
-    baseline = job.baseline, quick = job.quick,
+    baseline = job.baseline, quick = job.quick, virtual = job.identity.virtual,
     engine = {
       name = job.engine.name, file = job.engine.file, chunk_is_step = job.engine.capabilities.chunk_is_step,
       version = server.version, written_for = server.written_for,

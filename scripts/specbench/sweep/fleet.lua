@@ -9,6 +9,7 @@ local plan = require "specbench.experiment.plan"
 local server = require "specbench.server"
 local task = require "specbench.task"
 local versions = require "specbench.engine.version"
+local virtual = require "specbench.virtual"
 
 local fleet = {}
 
@@ -63,6 +64,7 @@ end
 -- The slot's server, started or taken as it is; or nil and why it is not to be had.
 local function bring_up(self, slot, argv, env, url)
   local engine, options = self.plan.engine, self.options
+  if self.plan.virtual then return virtual.start(argv) end
   if engine.capabilities.spawn then
     return server.start {
       argv = argv, env = env, log = self.store:log("server-" .. slot.number), gpus = slot.gpus,

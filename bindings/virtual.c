@@ -1,0 +1,146 @@
+#include "sim/virtual.h"
+
+#include <stdlib.h>
+
+#include "load/plan.h"
+#include "measure.h"
+
+/* sb.virtual: the simulator's engine driven in no time, in place of a server and a load against it. */
+
+#define TYPE "specbench.virtual"
+
+typedef struct virtual_box {
+  sb_sim_virtual *server;
+  sb_load_request *requests; /* of the load under way */
+  int64_t *arrivals;
+} virtual_box;
+
+static virtual_box *check_box(lua_State *L)
+{
+  virtual_box *box = luaL_checkudata(L, 1, TYPE);
+  luaL_argcheck(L, box->server, 1, "the server is closed");
+  return box;
+}
+
+/* start { argv = { "sim", ... }, profiles = FOLDER } -> server, or nil, message, code */
+static int start(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  virtual_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = (virtual_box){ 0 };
+  luaL_setmetatable(L, TYPE);
+  lua_getfield(L, 1, "argv");
+  const char **argv = sbl_string_vector(L, -1, "argv");
+  luaL_argcheck(L, argv && *argv, 1, "argv is missing");
+  int argc = 0;
+  while (argv[argc])
+    argc++;
+  sb_err err;
+  box->server = sb_sim_virtual_new(argc, (char **)argv, sbl_opt_string_field(L, 1, "profiles", NULL), &err);
+  if (!box->server)
+    return sbl_fail(L, &err);
+  lua_pushvalue(L, 2);
+  return 1;
+}
+
+static void forget_load(virtual_box *box)
+{
+  free(box->requests);
+  free(box->arrivals);
+  box->requests = NULL;
+  box->arrivals = NULL;
+}
+
+/* The requests' table is at the top; what they point to stays in it, and headers' vectors in the table below. */
+static void read_requests(lua_State *L, sb_load_request *requests, uint32_t count)
+{
+  int table = lua_gettop(L), anchor = table - 1;
+  for (uint32_t i = 0; i < count; i++) {
+    if (lua_rawgeti(L, table, (lua_Integer)i + 1) != LUA_TTABLE || lua_getfield(L, -1, "body") != LUA_TSTRING)
+      luaL_error(L, "request %d has no 'body' string", (int)i + 1);
+    requests[i].body = lua_tolstring(L, -1, &requests[i].body_size);
+    requests[i].prompt_id = (uint32_t)sbl_opt_integer_field(L, -2, "prompt_id", i, 0, UINT32_MAX);
+    requests[i].max_tokens = (uint32_t)sbl_opt_integer_field(L, -2, "max_tokens", 0, 0, UINT32_MAX);
+    if (lua_getfield(L, -2, "headers") != LUA_TNIL) {
+      requests[i].headers = sbl_string_vector(L, -1, "request headers");
+      lua_rawseti(L, anchor, (lua_Integer)i + 1);
+    }
+    lua_settop(L, table);
+  }
+}
+
+static int read_arrivals(lua_State *L, virtual_box *box, uint32_t count, sb_err *err)
+{
+  static const char *const kinds[] = { "constant", "poisson", "gamma", NULL };
+  int at = lua_gettop(L);
+  luaL_checktype(L, at, LUA_TTABLE);
+  lua_getfield(L, at, "kind");
+  sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
+  box->arrivals = sb_calloc(count, sizeof *box->arrivals);
+  return sb_plan_arrivals(kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
+                          (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count,
+                          box->arrivals, err);
+}
+
+/* server:load { url, requests, concurrency?, arrivals?, keep_text? } -> run, or nil, message, code. Fields as
+ * sb.load.start's; returns when the load is over, which takes no time of the load's own. */
+static int run_load(lua_State *L)
+{
+  virtual_box *box = check_box(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  sb_err err;
+  sb_load_options options = {
+    .url = sbl_opt_string_field(L, 2, "url", ""),
+    .concurrency = (uint32_t)sbl_opt_integer_field(L, 2, "concurrency", 0, 0, UINT32_MAX),
+    .stream = { .keep_text = sbl_opt_bool_field(L, 2, "keep_text", false) },
+  };
+  forget_load(box);
+  lua_newtable(L);
+  if (lua_getfield(L, 2, "requests") != LUA_TTABLE)
+    return luaL_error(L, "field 'requests' must be a table of requests");
+  options.count = (uint32_t)lua_rawlen(L, -1);
+  options.requests = box->requests = sb_calloc(options.count, sizeof *box->requests);
+  read_requests(L, box->requests, options.count);
+  if (lua_getfield(L, 2, "arrivals") != LUA_TNIL) {
+    if (read_arrivals(L, box, options.count, &err))
+      return sbl_fail(L, &err);
+    options.arrivals_ns = box->arrivals;
+  }
+  sb_run **run = sbl_push_run(L);
+  *run = sb_sim_virtual_load(box->server, &options, &err);
+  forget_load(box);
+  return *run ? 1 : sbl_fail(L, &err);
+}
+
+/* server:metrics() -> the text of GET /metrics */
+static int metrics(lua_State *L)
+{
+  sb_strbuf page = { 0 };
+  sb_sim_virtual_metrics(check_box(L)->server, &page);
+  lua_pushlstring(L, page.data ? page.data : "", page.size);
+  sb_strbuf_deinit(&page);
+  return 1;
+}
+
+static int close_server(lua_State *L)
+{
+  virtual_box *box = luaL_checkudata(L, 1, TYPE);
+  forget_load(box);
+  sb_sim_virtual_free(box->server);
+  box->server = NULL;
+  return 0;
+}
+
+int sbl_open_virtual(lua_State *L)
+{
+  static const luaL_Reg methods[] = { { "load", run_load },       { "metrics", metrics },
+                                      { "close", close_server },  { "__close", close_server },
+                                      { "__gc", close_server },   { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
+  luaL_requiref(L, "sb.measure", sbl_open_measure, 0); /* what load() gives is its type */
+  lua_pop(L, 1);
+  sbl_type(L, TYPE, methods);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,30 @@
+#ifndef SB_SIM_VIRTUAL_H
+#define SB_SIM_VIRTUAL_H
+
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "load/load.h"
+#include "measure/record.h"
+
+/* The simulator without sockets and without waiting: a load goes straight to the engine, and time jumps to its
+ * next event. The same command line as `specbench sim`, the same requests, the same records as over HTTP, less
+ * what a network and a client add; the same load on the same server gives the same records, byte for byte. */
+
+typedef struct sb_sim_virtual sb_sim_virtual;
+
+/* argv: of `specbench sim`, argv[0] being the subcommand; copied. profiles_dir: where profiles are found by
+ * name; may be NULL. NULL and a reason where the options are wrong, or mean something only over HTTP: faults,
+ * fixed pacing, a truth log, another speed than 1. Loading takes no time. */
+sb_sim_virtual *sb_sim_virtual_new(int argc, char **argv, const char *profiles_dir, sb_err *err);
+void sb_sim_virtual_free(sb_sim_virtual *server);
+
+/* Runs a load from its first request to its last answer; the caller owns the run (sb_run_free). Of the options
+ * url (its path alone), headers of requests, requests, count, concurrency, arrivals_ns and stream.keep_text
+ * count; there are no time limits, and nothing is called. Times are those of the server's own clock, which starts
+ * at one second and goes on from load to load. NULL where the options make no sense. */
+sb_run *sb_sim_virtual_load(sb_sim_virtual *server, const sb_load_options *options, sb_err *err);
+
+/* Appends the page of GET /metrics. */
+void sb_sim_virtual_metrics(const sb_sim_virtual *server, sb_strbuf *out);
+
+#endif

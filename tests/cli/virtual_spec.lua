@@ -1,0 +1,58 @@
+-- specbench run --virtual, as a user runs it.
+
+local environment = require "sb.environment"
+local world = dofile(environment.home .. "/tests/cli/world.lua")
+local json = require "specbench.base.json"
+local fs = require "sb.fs"
+
+local function cells_of(w, folder)
+  local cells = {}
+  for _, id in ipairs(fs.list(w.folder .. "/" .. folder .. "/cells")) do
+    local path = ("%s/%s/cells/%s"):format(w.folder, folder, id)
+    cells[id] = {
+      cell = json.decode(assert(fs.read(path .. "/cell.json"))), records = assert(fs.read(path .. "/records.bin")),
+    }
+  end
+  return cells
+end
+
+describe("run --virtual", function()
+  local w
+  before_each(function() w = world.new() end)
+  after_each(function() w:remove() end)
+
+  it("measures a round in no time, twice the same, and says what it is", function()
+    w:write("grid.lua", w.round())
+    for _, out in ipairs { "first", "second" } do
+      local result = w:run("run grid.lua --virtual --no-pictures --repeats 3 --out " .. out)
+      assert.equal(0, result.status, (result.out .. result.err))
+      assert.truthy((result.out .. result.err):find("in virtual time", 1, true), (result.out .. result.err))
+    end
+    local first, second = cells_of(w, "first"), cells_of(w, "second")
+    assert.equal(12, #fs.list(w.folder .. "/first/cells"))
+    for id, it in pairs(first) do
+      assert.equal(it.records, second[id].records)
+      assert.same(it.cell.metrics, second[id].cell.metrics)
+      assert.is_true(it.cell.virtual)
+      assert.is_nil(it.cell.certificate.client_ok)
+    end
+  end)
+
+  it("has a folder of its own, and cells that no real run takes for its own", function()
+    w:write("grid.lua", w.round())
+    assert.equal(0, w:run "run grid.lua --virtual --no-pictures --only method=none --only concurrency=1".status)
+    assert.truthy(fs.stat(w.folder .. "/results/grid-virtual/cells"))
+    local plan = w:run "plan grid.lua --speed 100 --only method=none --only concurrency=1 --out results/grid-virtual"
+    assert.truthy((plan.out .. plan.err):find("1 to do", 1, true), (plan.out .. plan.err))
+  end)
+
+  it("refuses what needs real time", function()
+    w:write("grid.lua", w.round())
+    local refused = { ["--speed 20"] = "--speed", ["--profile nsys"] = "--profile", ["--engine vllm"] = "vllm" }
+    for option, word in pairs(refused) do
+      local result = w:run("run grid.lua --virtual " .. option)
+      assert.equal(2, result.status)
+      assert.truthy((result.out .. result.err):find(word, 1, true), (result.out .. result.err))
+    end
+  end)
+end)
