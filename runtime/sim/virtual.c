@@ -180,8 +180,10 @@ static void finish(load *l, sb_record *record, const entry *e)
   for (int32_t i = 0; i < a->output_tokens; i++)
     sb_sim_tokens_text(sb_sim_tokens_answer(a->request.prompt_hash, i), i, &l->text);
   record->text_hash = sb_hash64(l->text.data, l->text.size, 0);
-  if (l->options->stream.keep_text)
+  if (l->options->stream.keep_text) {
     record->text = sb_strdup(l->text.data ? l->text.data : "");
+    record->text_size = l->text.size;
+  }
   sb_timeline_shrink(&record->timeline);
 }
 
