@@ -15,6 +15,7 @@ local environment = require "sb.environment"
 
 local SHAPES = {
   require("specbench.engine.description").shape,
+  (require "specbench.experiment.round_shape"),
   (require "specbench.engine.definition"),
   (require "specbench.cli.definition"),
   require("specbench.experiment.models").entry,

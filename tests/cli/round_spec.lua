@@ -67,7 +67,7 @@ describe("a round's file", function()
 
   it("with an unknown field names the known ones", function()
     w:write("grid.lua", changed(w.round(), { "chunk_timeout", "chunk_timeouts" }))
-    refused_in_a_line(w:run_grid "", 1, "grid.lua: a round has no field 'chunk_timeouts'",
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: round: unknown key 'chunk_timeouts'",
       "did you mean 'chunk_timeout'?", "known: axes,")
   end)
 
@@ -76,17 +76,43 @@ describe("a round's file", function()
       w:write("grid.lua", changed(w.round(), { "chunk_timeout = 300", "report = { heatmap = " .. map .. " }" }))
       return w:run_grid ""
     end
-    refused_in_a_line(with '{ x = "method", y = "concurrency" }', 1, "report.heatmap needs x and y")
+    refused_in_a_line(with '{ x = "method", y = "concurrency" }', 1, "grid.lua: round.report.heatmap: per is missing")
     refused_in_a_line(with '{ x = "methods", y = "concurrency", per = {} }', 1, "report.heatmap: no axis 'methods'",
       "did you mean 'method'?")
     refused_in_a_line(with '{ x = "method", y = "concurrency", per = { "k" } }', 1, "report.heatmap.per: no axis 'k'")
   end)
 
+  it("with a misspelt word in its report names the one that was meant", function()
+    local function with(report, ...)
+      w:write("grid.lua", changed(w.round(), { "chunk_timeout = 300", "report = { " .. report .. " }" }))
+      refused_in_a_line(w:run_grid "", 1, ...)
+    end
+    with("heatmapp = {}", "grid.lua: round.report: unknown key 'heatmapp' (did you mean 'heatmap'?)")
+    with("xtitle = 'k'", "grid.lua: round.report: unknown key 'xtitle' (did you mean 'heatmap.x_title'?)")
+    with("heatmap = { x = 'method', y = 'concurrency', per = {}, xtitle = 'k' }",
+      "grid.lua: round.report.heatmap: unknown key 'xtitle' (did you mean 'x_title'?)")
+    with("settings = { knobs = { { 'methd', 'none' } } }", "report.settings.knobs: no axis 'methd'",
+      "did you mean 'method'?")
+    with("settings = { knobs = { 'method' } }", "settings: knobs[1] = 'method': must be { AXIS, DEFAULT }")
+  end)
+
+  it("with a malformed axis says which and how one is written", function()
+    local function with(axes, ...)
+      w:write("grid.lua", changed(w.round(), { 'axes = { { "method", { "none", "draft" } }', "axes = { " .. axes }))
+      refused_in_a_line(w:run_grid "", 1, ...)
+    end
+    with('"method"', 'round: axes[1] = \'method\': must be { "NAME", { values... } }')
+    with('{ "method", {} }', "round.axes[1]: [2] = a table: must be a list of values, at least one")
+    with('{ "method", { {} } }', "round.axes[1]: [2][1] = a table: must be a string, a number or a boolean")
+    with('{ "concurrency", { 3 } }', "round: axes: 'concurrency' stands there twice")
+  end)
+
   it("without a needed field, or with one of a wrong type, says which", function()
     w:write("grid.lua", "return require('specbench').round { name = 'grid' }\n")
-    refused_in_a_line(w:run_grid "", 1, "grid.lua: a round needs the field 'axes'")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: round: missing: axes (a list",
+      "server (a function), workload (a function)")
     w:write("grid.lua", changed(w.round(), { "chunk_timeout = 300", "chunk_timeout = 'long'" }))
-    refused_in_a_line(w:run_grid "", 1, "'chunk_timeout' must be a number, not a string")
+    refused_in_a_line(w:run_grid "", 1, "round: chunk_timeout = 'long': must be a number above 0")
   end)
 
   it("that returns nothing says how to end it", function()
@@ -101,7 +127,7 @@ describe("a round's file", function()
     w:write("grid.lua", changed(w.round(), { "chunk_timeout", "quick = { axes = { k = { 1 } } }, chunk_timeout" }))
     refused_in_a_line(w:run_grid "", 1, "quick.axes: no axis 'k'")
     w:write("grid.lua", changed(w.round(), { "chunk_timeout", "quick = { prompt = 1 }, chunk_timeout" }))
-    refused_in_a_line(w:run_grid "", 1, "quick has no field 'prompt'")
+    refused_in_a_line(w:run_grid "", 1, "round.quick: unknown key 'prompt' (did you mean 'prompts'?)")
   end)
 
   it("with a baseline that no cell can be says so when it is read", function()
@@ -168,7 +194,7 @@ describe("a script", function()
 
   it("that describes a round wrongly names its file", function()
     w:write("script.lua", "return require('specbench').round { name = 'x', axis = {} }\n")
-    refused_in_a_line(w:run "script.lua", 1, "script.lua: a round has no field 'axis'")
+    refused_in_a_line(w:run "script.lua", 1, "script.lua: round: unknown key 'axis' (did you mean 'axes'?)")
   end)
 
   it("says its exit status", function()

@@ -60,6 +60,13 @@ describe("a shape", function()
     assert.equal("thing.map: unknown key [1]; known: per, x, y", flaw { map = { "context", x = "a", y = "b" } })
   end)
 
+  it("names a word of a table within, where it was put beside it", function()
+    local inner = shape.record { "inner", class = "test.inner", fields = { { "colour", shape.string() } } }
+    local outer = shape.record { "outer", class = "test.outer", fields = { { "inner", inner } } }
+    assert.equal("outer: unknown key 'color' (did you mean 'inner.colour'?); known: inner",
+      outer:flaws({ color = "red" })[1])
+  end)
+
   it("says what stands there and what must", function()
     assert.equal("thing: name = 7: must be a string such as \"round2\"", flaw { name = 7 })
     assert.equal("thing: count = '3': must be a whole number from 1 to 9", flaw { count = "3" })

@@ -37,6 +37,63 @@
 ---@field extra_args? string[] the engine's own flags, last on the command line
 ---@field env? table<string, string|number|false> environment of the server
 
+---An axis of a round's grid.
+---@class specbench.axis
+---@field [1] string its name
+---@field [2] (string|number|boolean)[] its values
+
+---Which maps are drawn.
+---@class specbench.heatmap_fields
+---@field x string the axis across
+---@field y string the axis upwards
+---@field per string[] axes: one map for each combination of their values. With exactly two of them, all maps also go on one sheet
+---@field x_title? string what stands at the axis across; default: its name
+---@field y_title? string what stands at the axis upwards; default: its name
+---@field label_title? string what the values in brackets are that `reference.labels` puts beside the round's own; default: `as published`
+
+---@class specbench.knob
+---@field [1] string an axis
+---@field [2] string|number|boolean its default
+
+---A table and a picture of settings by kind of prompt.
+---@class specbench.settings_fields
+---@field knobs specbench.knob[] each setting by the prompts' `group`: throughput, TTFT, TPOT, acceptance and speed-up, in `settings.jsonl` too
+---@field groups_title? string what the groups are; default: `prompts`
+
+---What a round's report draws.
+---@class specbench.report_fields
+---@field heatmap? specbench.heatmap_fields maps of the speed-up
+---@field settings? specbench.settings_fields a table of settings
+---@field maximum_keys? string[] extra keys of a row in `max_speedup.jsonl`
+
+---The small version of a round.
+---@class specbench.quick_fields
+---@field axes? table<string, (string|number|boolean)[]> axis -> fewer values
+---@field prompts? integer handed to functions as `c.prompts`
+
+---A round: what `bench.round` takes.
+---@class specbench.round_fields
+---@field name string names the results folder and belongs to each cell's identity
+---@field title? string stands over heatmaps; default: the name
+---@field axes specbench.axis[] the grid, outermost axis first. The order is the order of measuring, except that cells of one server stand together
+---@field where? fun(c: specbench.coordinates): boolean false leaves the combination out
+---@field reduce? fun(c: specbench.coordinates): table<string, any>? values for axes that mean nothing to this cell (`k` without speculation), so that it stands in the grid once
+---@field baseline? table<string, string|number|boolean> changes that lead from a cell to the cell it is compared with; values that the axis has, or `reduce` gives
+---@field baselines? table<string, table<string, string|number|boolean>> other baselines, chosen by `--baseline NAME`
+---@field together? string an axis whose values are measured at the same moment, each on a server of its own (`--gpus` shares GPUs out among them)
+---@field server fun(c: specbench.coordinates): specbench.server_description the server in words that every engine understands, below
+---@field workload fun(c: specbench.coordinates): table what is sent, below
+---@field report? specbench.report_fields what is drawn, below
+---@field reference? fun(c: specbench.coordinates): table where the cell's row goes in the reference system's tables, below
+---@field quick? specbench.quick_fields what `--quick` means: `axes` (axis -> fewer values) and `prompts` (handed to functions as `c.prompts`). Without it `--quick` is refused
+---@field warmup? integer requests sent before each cell and not recorded. Their text begins no measured prompt; default: 1
+---@field start_timeout? number how long a server may take to start; in s; default: the engine's
+---@field first_token_timeout? number how long a request may wait for its first token; in s; default: from the estimate
+---@field chunk_timeout? number how long a stream may bring no token, whatever else it sends; in s; default: 300
+---@field timeout? number how long a whole request may take; in s; default: from the estimate
+---@field cell_timeout? number how long a whole cell may take; what is left of it is not sent; in s; default: from the estimate
+---@field stop_timeout? number how long a server may take to end before it is killed; in s; default: 10
+
 ---What was seen in the engine's code or answers.
 ---@class specbench.engine.capabilities
 ---@field prefix_cache_reset boolean its prefix cache can be emptied

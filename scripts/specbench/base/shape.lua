@@ -82,12 +82,13 @@ local function range(options)
   if options.from then words[#words + 1] = " from " .. options.from end
   if options.to then words[#words + 1] = (options.from and " to " or ", at most ") .. options.to end
   return table.concat(words), function(value)
-    return value == value and (not options.above or value > options.above)
+    if value ~= value or options.finite and math.abs(value) == math.huge then return false end
+    return (not options.above or value > options.above)
       and (not options.from or value >= options.from) and (not options.to or value <= options.to)
   end
 end
 
----@param options { above: number?, from: number?, to: number? }?
+---@param options { above: number?, from: number?, to: number?, finite: boolean? }?
 ---@return specbench.shape
 function shape.number(options)
   local words, within = range(options or {})
@@ -268,10 +269,11 @@ function shape.record(what)
   }, Record)
   self.title, self.class, self.doc = what[1], what.class, what.doc
   self.fields, self.flaw_of_all = what.fields, what.flaw
-  self.by_name, self.names = {}, {}
+  self.by_name, self.names, self.within = {}, {}, {}
   for _, field in ipairs(self.fields) do
     self.by_name[field[1]] = field
     if type(field[1]) == "string" then self.names[#self.names + 1] = field[1] end
+    for _, name in ipairs(field[2].names or {}) do self.within[name] = ("%s.%s"):format(field[1], name) end
   end
   table.sort(self.names)
   return self
@@ -292,7 +294,7 @@ function Record:inspect(value, found, place, name)
   local here, before = name and ("%s.%s"):format(place, name) or place, #found.flaws + #found.missing
   for _, key in ipairs(sorted_keys(value)) do
     if not self.by_name[key] then
-      found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, unknown.message("key", key, self.names))
+      found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, unknown.message("key", key, self.names, self.within))
     end
   end
   for _, field in ipairs(self.fields) do

@@ -1,6 +1,7 @@
 -- How specbench answers a word that it does not know: with the one that was probably meant, and with those there are.
 
 local nearest = require "specbench.base.nearest"
+local tables = require "specbench.base.tables"
 
 local unknown = {}
 
@@ -16,11 +17,16 @@ end
 ---@param what string "key", "dataset"
 ---@param word any
 ---@param known string[]
+---@param elsewhere table<string, string>? words that would be known at another place -> with that place
 ---@return string "unknown key 'cnt' (did you mean 'count'?); known: count, dataset"
-function unknown.message(what, word, known)
+function unknown.message(what, word, known, elsewhere)
   local shown = type(word) == "string" and ("'%s'"):format(word) or ("[%s]"):format(tostring(word))
-  return ("unknown %s %s%s; known: %s"):format(what, shown:gsub("%c", "?"), unknown.hint(word, known),
-    table.concat(known, ", "))
+  local hint = unknown.hint(word, known)
+  if hint == "" and elsewhere then
+    local meant = nearest(tostring(word), tables.keys(elsewhere))
+    if meant then hint = (" (did you mean '%s'?)"):format(elsewhere[meant]) end
+  end
+  return ("unknown %s %s%s; known: %s"):format(what, shown:gsub("%c", "?"), hint, table.concat(known, ", "))
 end
 
 return unknown

@@ -1,20 +1,25 @@
 -- What a cell waits for at most. Each deadline is a field of the round, an option of the command line that goes before
 -- it, and else follows from what the cell is expected to take: so generously that only what is broken meets it.
 
+local shape = require "specbench.base.shape"
+
 local deadlines = {}
 
--- name, the round's field, the command line's option; and what it limits.
+local CHUNK, STOP = 300, 10 -- seconds
+
+-- name, the round's field, the command line's option; what it limits, and what stands in for it.
 local list = {
-  { "start", "start_timeout", "ready-timeout", "how long a server may take to start" },
-  { "first_token", "first_token_timeout", "first-token-timeout", "how long a request may wait for its first token" },
-  { "chunk", "chunk_timeout", "chunk-timeout",
-    "how long a stream may bring no token; comments and empty events are none (300)" },
-  { "request", "timeout", "request-timeout", "how long a whole request may take" },
-  { "cell", "cell_timeout", "cell-timeout", "how long a whole cell may take; what is left of it is not sent" },
-  { "stop", "stop_timeout", "stop-timeout", "how long a server may take to end before it is killed (10)" },
+  { "start", "start_timeout", "ready-timeout", "how long a server may take to start", "the engine's" },
+  { "first_token", "first_token_timeout", "first-token-timeout", "how long a request may wait for its first token",
+    "from the estimate" },
+  { "chunk", "chunk_timeout", "chunk-timeout", "how long a stream may bring no token, whatever else it sends",
+    tostring(CHUNK) },
+  { "request", "timeout", "request-timeout", "how long a whole request may take", "from the estimate" },
+  { "cell", "cell_timeout", "cell-timeout", "how long a whole cell may take; what is left of it is not sent",
+    "from the estimate" },
+  { "stop", "stop_timeout", "stop-timeout", "how long a server may take to end before it is killed", tostring(STOP) },
 }
 
-local CHUNK, STOP = 300, 10 -- seconds
 local REQUEST, CELL = 1800, 7200 -- at least
 -- The estimate is of an A100: a machine a hundred times slower is still measured.
 local WAVES_TO_FIRST_TOKEN, WAVES_A_REQUEST, CELLS = 20, 100, 100
@@ -27,30 +32,21 @@ local WAVES_TO_FIRST_TOKEN, WAVES_A_REQUEST, CELLS = 20, 100, 100
 ---@field cell number warm-up and earlier turns included
 ---@field stop number from SIGTERM to SIGKILL
 
----@return table<string, string> fields of a round and their type
+---@return specbench.shape.field[] of a round
 function deadlines.fields()
   local fields = {}
-  for _, entry in ipairs(list) do fields[entry[2]] = "number" end
-  return fields
-end
-
----What is wrong with a round's deadlines.
----@param r table the round
----@return string? message
-function deadlines.flaw(r)
-  for _, entry in ipairs(list) do
-    local seconds = r[entry[2]]
-    if type(seconds) == "number" and not (seconds > 0 and seconds < math.huge) then
-      return ("field '%s' must be a number of seconds above 0, not %s"):format(entry[2], seconds)
-    end
+  for i, entry in ipairs(list) do
+    fields[i] = { entry[2], shape.number { above = 0, finite = true }, entry[4], unit = "s", otherwise = entry[5] }
   end
+  return fields
 end
 
 ---@return specbench.cli.option[]
 function deadlines.options()
   local options = {}
   for i, entry in ipairs(list) do
-    options[i] = { long = entry[3], arg = "SECONDS", type = "number", min = 0.1, help = entry[4] }
+    options[i] = { long = entry[3], arg = "SECONDS", type = "number", min = 0.1,
+      help = ("%s (%s)"):format(entry[4], entry[5]) }
   end
   return options
 end

@@ -4,10 +4,11 @@ local blame = require "specbench.base.blame"
 local keys = require "specbench.results.keys"
 local refusal = require "specbench.experiment.refusal"
 local tables = require "specbench.base.tables"
+local unknown = require "specbench.base.unknown"
 
 local grid = {}
 
-local fail, hint = refusal.raise, refusal.hint
+local fail, hint = refusal.raise, unknown.hint
 
 local function axis_of(self, name)
   for _, axis in ipairs(self.axes) do

@@ -1,7 +1,5 @@
 -- What is wrong with a round's description, as its author or user is told: one line.
 
-local nearest = require "specbench.base.nearest"
-
 local refusal = {}
 
 local failure = { __tostring = function(self) return self.message end }
@@ -10,14 +8,6 @@ local failure = { __tostring = function(self) return self.message end }
 ---@param format string as string.format takes it, with what follows
 function refusal.raise(format, ...)
   error(setmetatable({ round = true, message = format:format(...) }, failure), 0)
-end
-
----@param word string
----@param list string[] known words
----@return string text " (did you mean 'x'?)", or empty
-function refusal.hint(word, list)
-  local meant = nearest(word, list)
-  return meant and (" (did you mean '%s'?)"):format(meant) or ""
 end
 
 ---The message of an error that a round's description caused; nil for any other error.

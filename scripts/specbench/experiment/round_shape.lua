@@ -1,0 +1,106 @@
+-- What a round's author writes: its fields, and what each may be.
+
+local deadlines = require "specbench.experiment.deadlines"
+local shape = require "specbench.base.shape"
+
+local text, words = shape.string { empty = false }, shape.list(shape.string())
+
+-- fun(c) in LuaCATS.
+local function of_cell(gives, cats)
+  return shape.func("c", gives, ("fun(c: specbench.coordinates): %s"):format(cats))
+end
+
+local value = shape.custom {
+  must = "a string, a number or a boolean", many = "strings, numbers or booleans", page = "value",
+  cats = "string|number|boolean", kinds = { string = true, number = true, boolean = true },
+}
+
+local of_axes = shape.map(value, { must = "a table axis -> value", page = "table axis -> value" })
+
+local axis = shape.record {
+  "axis", class = "specbench.axis", doc = "An axis of a round's grid.",
+  must = '{ "NAME", { values... } }', many = '{ "NAME", { values... } }',
+  fields = {
+    { 1, text, "its name", needed = true },
+    { 2, shape.list(value, { least = 1, must = "a list of values, at least one" }), "its values", needed = true },
+  },
+}
+
+local heatmap = shape.record {
+  "heatmap", class = "specbench.heatmap_fields", doc = "Which maps are drawn.",
+  fields = {
+    { "x", text, "the axis across", needed = true },
+    { "y", text, "the axis upwards", needed = true },
+    { "per", words, "axes: one map for each combination of their values. With exactly two of them, all maps also go "
+      .. "on one sheet", needed = true },
+    { "x_title", text, "what stands at the axis across", otherwise = "its name" },
+    { "y_title", text, "what stands at the axis upwards", otherwise = "its name" },
+    { "label_title", text, "what the values in brackets are that `reference.labels` puts beside the round's own",
+      otherwise = "`as published`" },
+  },
+}
+
+local settings = shape.record {
+  "settings", class = "specbench.settings_fields", doc = "A table and a picture of settings by kind of prompt.",
+  fields = {
+    { "knobs", shape.list(shape.record {
+      "knob", class = "specbench.knob", must = "{ AXIS, DEFAULT }", many = "`{ AXIS, DEFAULT }`",
+      fields = { { 1, text, "an axis", needed = true }, { 2, value, "its default", needed = true } },
+    }, { least = 1 }), "each setting by the prompts' `group`: throughput, TTFT, TPOT, acceptance and speed-up, in "
+      .. "`settings.jsonl` too", needed = true },
+    { "groups_title", text, "what the groups are", otherwise = "`prompts`" },
+  },
+}
+
+return shape.record {
+  "round", class = "specbench.round_fields", doc = "A round: what `bench.round` takes.",
+  fields = {
+    { "name", text, "names the [results folder](#the-results-folder) and belongs to each cell's identity",
+      needed = true },
+    { "title", text, "stands over heatmaps", otherwise = "the name" },
+    { "axes", shape.list(axis, {
+      least = 1, must = 'a list of { "NAME", { values... } }, outermost first',
+      page = 'list of `{ "NAME", { value, ... } }`',
+    }), "the grid, outermost axis first. The order is the order of measuring, except that cells of one server stand "
+      .. "together", needed = true, flaw = function(axes)
+      local seen = {}
+      for _, entry in ipairs(axes) do
+        if seen[entry[1]] then return ("'%s' stands there twice"):format(entry[1]) end
+        seen[entry[1]] = true
+      end
+    end },
+    { "where", of_cell("boolean", "boolean"), "false leaves the combination out" },
+    { "reduce", of_cell("table axis -> value, or nil", "table<string, any>?"), "values for axes that mean nothing to "
+      .. "this cell (`k` without speculation), so that it stands in the grid once" },
+    { "baseline", of_axes, "changes that lead from a cell to the cell it is compared with; values that the "
+      .. "axis has, or `reduce` gives" },
+    { "baselines", shape.map(of_axes, { page = "table name -> such a table" }),
+      "other baselines, chosen by `--baseline NAME`" },
+    { "together", text, "an axis whose values are measured at the same moment, each on a server of its own (`--gpus` "
+      .. "shares GPUs out among them)" },
+    { "server", of_cell("table", "specbench.server_description"), "the server in words that every engine understands, "
+      .. "[below](#server)", needed = true },
+    { "workload", of_cell("table", "table"), "what is sent, [below](#workload)", needed = true },
+    { "report", shape.record {
+      "report", class = "specbench.report_fields", doc = "What a round's report draws.",
+      fields = {
+        { "heatmap", heatmap, "maps of the speed-up" },
+        { "settings", settings, "a table of settings" },
+        { "maximum_keys", words, "extra keys of a row in `max_speedup.jsonl`" },
+      },
+    }, "what is drawn, [below](#report)" },
+    { "reference", of_cell("table", "table"), "where the cell's row goes in the reference system's tables, "
+      .. "[below](#reference-folders-and-rows-of-32-keys)" },
+    { "quick", shape.record {
+      "quick", class = "specbench.quick_fields", doc = "The small version of a round.",
+      fields = {
+        { "axes", shape.map(shape.list(value, { least = 1 })), "axis -> fewer values" },
+        { "prompts", shape.integer { from = 1 }, "handed to functions as `c.prompts`" },
+      },
+    }, "what `--quick` means: `axes` (axis -> fewer values) and `prompts` (handed to functions as `c.prompts`). "
+      .. "Without it `--quick` is refused" },
+    { "warmup", shape.integer { from = 0 }, "requests sent before each cell and not recorded. Their text begins no "
+      .. "measured prompt", otherwise = "1" },
+    table.unpack(deadlines.fields()),
+  },
+}
