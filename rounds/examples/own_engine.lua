@@ -10,10 +10,8 @@ return base.engine {
   description = "the laboratory's own server",
   capabilities = { spawn = true, chunk_is_step = false, event_per_token = false, prefix_cache_reset = false },
   methods = { "none", "draft" },
-  without = {
-    quantization = "lab-server loads what the checkpoint holds",
-    acceptance = "lab-server cannot force acceptance",
-  },
+  without = base.all_but({ "max_num_seqs", "dtype", "seed" }, "lab-server has no such option"),
+  ignores = { dtype = "the checkpoint decides", seed = "each request carries its own" },
   command = function(server)
     local argv = { server.model.binary or "lab-server", "serve", server.model.path }
     base.option(argv, "--port", server.port)

@@ -76,7 +76,7 @@ function self.run(options, positionals)
   local done = not options.fresh and store.open(command.results_folder(r, options))
   if done then command.warn(done.warnings) end
   local servers, pending, seconds = servers_of(the_plan, done)
-  local rows, warnings = {}, {}
+  local rows = {}
   for i, s in ipairs(servers) do
     local server = s.job.server
     rows[i] = { i, server.model.name, server.method or "none", server.k or "", s.cells, s.pending,
@@ -106,15 +106,7 @@ function self.run(options, positionals)
   if guess then io.stdout:write("Note: ", guess, "\n") end
   local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
   if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
-  local thin = plan_text.thin(the_plan)
-  if thin then io.stdout:write("Warning: ", thin, "\n") end
-  for _, job in ipairs(the_plan.jobs) do
-    local warning = job.workload.prompts.warning
-    if warning and not warnings[warning] then
-      warnings[warning] = true
-      io.stdout:write("Warning: ", warning, "\n")
-    end
-  end
+  for _, line in ipairs(plan_text.warnings(the_plan)) do io.stdout:write("Warning: ", line, "\n") end
   if options.show_argv then
     for i, s in ipairs(servers) do
       local argv, env, url, config = plan.command(the_plan, s.job, s.gpus)

@@ -100,8 +100,7 @@ describe("an engine's file", function()
 
   it("with a misspelt field, key or method is told which was meant", function()
     refused_in_a_line(example("command =", "comand ="), "engine: unknown key 'comand' (did you mean 'command'?)")
-    refused_in_a_line(example("quantization =", "quantisation ="),
-      "engine: without: unknown key 'quantisation' (did you mean 'quantization'?)")
+    refused_in_a_line(example("dtype =", "dtyp ="), "engine: ignores: unknown key 'dtyp' (did you mean 'dtype'?)")
     refused_in_a_line(example('"none", "draft"', '"none", "drafts"'),
       "engine: methods: unknown method 'drafts' (did you mean 'draft'?)")
   end)

@@ -2,6 +2,7 @@
 --- engine answers about a server description in the same way, by tables instead of code.
 
 local definition = require "specbench.engine.definition"
+local description = require "specbench.engine.description"
 local tables = require "specbench.base.tables"
 local version = require "specbench.engine.version"
 
@@ -130,6 +131,23 @@ function base.copy(engine)
   copy.capabilities = {}
   for key, value in pairs(engine.capabilities) do copy.capabilities[key] = value end
   return copy
+end
+
+-- What no engine's command need know of.
+local ALWAYS = base.set { "model", "draft", "method", "k", "extra_args", "env", "profile" }
+
+---`without` of an engine that honours few keys: every key of a description but these, also those that later versions
+---of specbench add.
+---@param honoured string[]
+---@param why string
+---@return table<string, string>
+function base.all_but(honoured, why)
+  local without, known = {}, base.set(honoured)
+  for _, field in ipairs(description.shape.fields) do
+    local key = field[1]
+    if not known[key] and not ALWAYS[key] then without[key] = why end
+  end
+  return without
 end
 
 ---Checks an engine's table, which raises one line with all that is missing, and completes it with unsupported() and

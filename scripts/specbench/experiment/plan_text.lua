@@ -82,4 +82,19 @@ function plan_text.guess(self)
   end
 end
 
+---What would make figures worth less, or cells missing.
+---@param self specbench.plan
+---@return string[] warnings
+function plan_text.warnings(self)
+  local lines, seen = { plan_text.thin(self) }, {}
+  for _, job in ipairs(self.jobs) do
+    local warning = job.workload.prompts.warning
+    if warning and not seen[warning] then
+      seen[warning] = true
+      lines[#lines + 1] = warning
+    end
+  end
+  return lines
+end
+
 return plan_text

@@ -1,5 +1,7 @@
 -- A file that returns a round.
 
+local blame = require "specbench.base.blame"
+
 local round_file = {}
 
 local loading -- the file that is read as a round right now
@@ -10,10 +12,32 @@ local loading -- the file that is read as a round right now
 function round_file.not_while_loading(f)
   return function(...)
     if loading then
-      error({ message = ("%s is a script, not a round: run it as `specbench %s`"):format(loading, loading) }, 0)
+      local message = ("%s is a script, not a round: run it as `specbench %s`"):format(loading, loading)
+      error({ script = true, message = message }, 0)
     end
     return f(...)
   end
+end
+
+---Runs a file as a round is read: what would measure is refused.
+---@param path string
+---@return any result what it returns; nil where it broke
+---@return string? message
+---@return "script"|"broken"|nil trouble
+function round_file.read(path)
+  local chunk, message = loadfile(path)
+  if not chunk then return nil, message, "broken" end
+  loading = path
+  local trouble = "broken"
+  local ok, result = xpcall(chunk, function(e)
+    if type(e) == "string" then return blame.explain(e) end
+    if type(e) ~= "table" or not e.message then return debug.traceback(tostring(e), 2) end
+    if e.script then trouble = "script" end
+    return e.round and path .. ": " .. e.message or e.message
+  end, path)
+  loading = nil
+  if not ok then return nil, result, trouble end
+  return result
 end
 
 ---Loads a round's file. A file that runs by itself (bench.main) returns nothing.
@@ -21,15 +45,8 @@ end
 ---@return specbench.round? round
 ---@return string? message
 function round_file.load(path)
-  local chunk, message = loadfile(path)
-  if not chunk then return nil, message end
-  loading = path
-  local ok, result = xpcall(chunk, function(e)
-    if type(e) == "table" and e.message then return e.round and path .. ": " .. e.message or e.message end
-    return debug.traceback(tostring(e), 2)
-  end, path)
-  loading = nil
-  if not ok then return nil, result end
+  local result, message, trouble = round_file.read(path)
+  if trouble then return nil, message end
   if type(result) ~= "table" or not result.is_round then
     return nil, ("%s returns no round: end it with `return bench.round { ... }`, or run it as `specbench %s`")
       :format(path, path)

@@ -1,0 +1,90 @@
+-- specbench check: what is wrong with a file is told before anything is started with it.
+
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+
+local EXAMPLES = environment.home .. "/rounds/examples/"
+
+local w
+
+before_each(function() w = dofile(environment.home .. "/tests/cli/world.lua").new() end)
+after_each(function() w:remove() end)
+
+-- Runs it over a file with this text; `out` and `err` are what it must print.
+local function check(text, status, out, err, options)
+  w:write("file.lua", text)
+  local result = w:run(("check file.lua %s"):format(options or ""))
+  assert.equal(status, result.status, result.out .. result.err)
+  assert.truthy(result.out:find(out, 1, true), result.out)
+  if err == "" then assert.equal("", result.err) else assert.truthy(result.err:find(err, 1, true), result.err) end
+  assert.is_nil(fs.stat(w.folder .. "/results"))
+  return result
+end
+
+local function example(name, pattern, text)
+  local whole = assert(fs.read(EXAMPLES .. name))
+  if not pattern then return whole end
+  local changed, number = whole:gsub(pattern, text)
+  assert.equal(1, number)
+  return changed
+end
+
+describe("specbench check", function()
+  it("plans a round, with the options that a plan takes", function()
+    local round = w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout')
+    check(round, 0, "file.lua: a round: 4 cells on 2 servers (engine sim)\n", "")
+    check(round, 0, "a round: 2 cells on 2 servers (engine vllm)\n", "Warning: ", "--engine vllm --set concurrency=4")
+  end)
+
+  it("says what is wrong with a round, and of which cell", function()
+    local flawed = w.round():gsub("max_tokens", "max_token")
+    check(flawed, 1, "", "workload.limits: unknown key 'max_token'")
+    check(w.round():gsub("axes", "axs"), 1, "", "round: unknown key 'axs' (did you mean 'axes'?)")
+  end)
+
+  it("says which cells an engine leaves out", function()
+    local round = w.round():gsub("draft = speculates", "acceptance = speculates and 2 or nil, draft = speculates")
+    check(round, 0, "a round: 2 cells on 1 server", "Warning: 2 cells left out: sim: acceptance: ")
+  end)
+
+  it("reads a script without running it, and says where it does not parse", function()
+    check(example "first.lua", 0, "file.lua: a script: its syntax is right", "")
+    check("local bench = require 'specbench'\nbench.main(function()\n  for\nend)\n", 1, "",
+      "file.lua:4: <name> expected")
+  end)
+
+  it("warns of a file that returns nothing", function()
+    check((w.round():gsub("return bench.round", "local r = bench.round")), 0, "file.lua: it returns nothing",
+      "Warning: a round ends with `return bench.round")
+  end)
+
+  it("checks a models file, and warns of what this machine does not have", function()
+    check("return { a = '/nowhere/a', b = {} }\n", 0, "file.lua: a models file: 2 models",
+      "Warning: model 'a': there is no /nowhere/a")
+    check("return { a = { pth = 'x' } }\n", 1, "a models file", "'a': unknown key 'pth' (did you mean 'path'?)")
+  end)
+
+  it("checks an engine's file and calls its functions", function()
+    check(example "own_engine.lua", 0, "file.lua: an engine's file: lab-server, with draft, none\n", "")
+    check(example("own_engine.lua", "command =", "comand ="), 1, "", "engine: unknown key 'comand'")
+    check(example("own_engine.lua", "server%.draft%.path", "server.drft.path"), 1, "an engine's file",
+      "command(method = draft): attempt to index a nil value (field 'drft')")
+    check(example("own_engine.lua", "return { argv = base.extra", "return { arg = base.extra"), 1, "an engine's file",
+      "command(method = none): unknown key 'arg' (did you mean 'argv'?)")
+    check(example("own_engine.lua", '"%-%-batch", server.max_num_seqs', '"--batch", math.random(1, 1 << 60)'), 1,
+      "an engine's file", "command(method = none): another argv each time it is asked")
+    check(example("own_engine.lua", "return body, {}, note", "body.max_tokens = 1"), 1, "an engine's file",
+      "request: must return the body, a table, not a nil")
+  end)
+
+  it("warns of keys that an engine passes over", function()
+    check(example("own_engine.lua", 'seed = "each request carries its own"', ""), 0, "an engine's file",
+      "Warning: command does not read seed, and neither `without` nor `ignores` names it")
+  end)
+
+  it("says that there is no such file", function()
+    local result = w:run "check nowhere.lua"
+    assert.equal(1, result.status)
+    assert.truthy(result.err:find("nowhere.lua", 1, true))
+  end)
+end)
