@@ -16,6 +16,8 @@ local environment = require "sb.environment"
 local SHAPES = {
   require("specbench.engine.description").shape,
   (require "specbench.experiment.round_shape"),
+  require("specbench.experiment.workload_shape").workload,
+  require("specbench.experiment.workload_shape").limits,
   (require "specbench.engine.definition"),
   (require "specbench.cli.definition"),
   require("specbench.experiment.models").entry,

@@ -61,7 +61,8 @@ describe("a round's file", function()
   it("with a concurrency below 1 says so", function()
     for _, value in ipairs { 0, -4, 1.5 } do
       w:write("grid.lua", changed(w.round(), { "{ 1, 2 }", "{ " .. value .. " }" }))
-      refused_in_a_line(w:run_grid "", 1, "grid.lua: workload: concurrency = " .. value, "at least 1")
+      refused_in_a_line(w:run_grid "", 1, "grid.lua: workload: concurrency = " .. value,
+        value == 0 and "at least 1" or "a whole number from 1")
     end
   end)
 
@@ -159,7 +160,21 @@ describe("a round's file", function()
       "did you mean 'limits'?", "known: arrivals,")
     w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8, ignore_eso = true" }))
     refused_in_a_line(w:run_grid "", 1, "grid.lua: workload.limits: unknown key 'ignore_eso'",
-      "did you mean 'ignore_eos'?", "known: ignore_eos, max_tokens, min_tokens")
+      "did you mean 'ignore_eos'?", "known: ignore_eos, max_tokens, min_tokens", "(prompt 1)")
+    local function with(field, ...)
+      w:write("grid.lua", changed(w.round(), { "limits = function", field .. ", limits = function" }))
+      refused_in_a_line(w:run_grid "", 1, ...)
+    end
+    with("temperture = 1", "workload: unknown key 'temperture' (did you mean 'temperature'?)")
+    with("temperature = -1", "workload: temperature = -1: must be a number from 0")
+    with("arrivals = 'posson'", "workload: arrivals = 'posson': must be one of", "(did you mean 'poisson'?)")
+    with("rate = 0", "workload: rate = 0: must be a number above 0")
+    with("concurrency = '4'", "workload: concurrency = '4': must be a whole number from 1")
+    with("body = { 1 }", "workload: body = a table: must be a table of names and values")
+    w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8, min_tokens = 9" }))
+    refused_in_a_line(w:run_grid "", 1, "workload.limits: min_tokens = 9 is above max_tokens = 8 (prompt 1)")
+    w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8.5" }))
+    refused_in_a_line(w:run_grid "", 1, "workload.limits: max_tokens = 8.5: must be a whole number from 1 (prompt 1)")
   end)
 
   it("that is a script is refused before it measures", function()

@@ -82,7 +82,7 @@
 ---@field baselines? table<string, table<string, string|number|boolean>> other baselines, chosen by `--baseline NAME`
 ---@field together? string an axis whose values are measured at the same moment, each on a server of its own (`--gpus` shares GPUs out among them)
 ---@field server fun(c: specbench.coordinates): specbench.server_description the server in words that every engine understands, below
----@field workload fun(c: specbench.coordinates): table what is sent, below
+---@field workload fun(c: specbench.coordinates): specbench.workload_fields what is sent, below
 ---@field report? specbench.report_fields what is drawn, below
 ---@field reference? fun(c: specbench.coordinates): table where the cell's row goes in the reference system's tables, below
 ---@field quick? specbench.quick_fields what `--quick` means: `axes` (axis -> fewer values) and `prompts` (handed to functions as `c.prompts`). Without it `--quick` is refused
@@ -93,6 +93,26 @@
 ---@field timeout? number how long a whole request may take; in s; default: from the estimate
 ---@field cell_timeout? number how long a whole cell may take; what is left of it is not sent; in s; default: from the estimate
 ---@field stop_timeout? number how long a server may take to end before it is killed; in s; default: 10
+
+---What a cell sends: what a round's `workload(c)` returns.
+---@class specbench.workload_fields
+---@field prompts specbench.prompt_set what is sent
+---@field limits fun(prompt: specbench.prompt): specbench.limits how long each answer may be. What an engine cannot be asked for is noted in the cell
+---@field concurrency? integer closed loop: so many requests in flight; default: `c.concurrency`
+---@field rate? number open loop: requests a second. One of the two is needed; 0 on an axis means none; default: `c.rate`
+---@field arrivals? "poisson"|"constant"|"gamma" of an open loop; default `"poisson"`
+---@field burstiness? number shape of the gamma arrivals; under 1 is burstier than Poisson; default `1.0`
+---@field temperature? number of the sampling; default `0`
+---@field chat? boolean `/v1/chat/completions`, else `/v1/completions`; default `true`
+---@field task? string the name under which the simulator looks up acceptance and answer lengths; default: none
+---@field group? fun(prompt: specbench.prompt): string kinds of prompts (lengths, say) for which the cell keeps figures of their own; default: none
+---@field body? table<string, any> fields put into every request as they are; default: none
+
+---How long an answer may be.
+---@class specbench.limits
+---@field max_tokens integer at most
+---@field min_tokens? integer at least; default: 0
+---@field ignore_eos? boolean the answer goes on to `max_tokens`; default: `false`
 
 ---What was seen in the engine's code or answers.
 ---@class specbench.engine.capabilities

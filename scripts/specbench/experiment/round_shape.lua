@@ -80,7 +80,7 @@ return shape.record {
       .. "shares GPUs out among them)" },
     { "server", of_cell("table", "specbench.server_description"), "the server in words that every engine understands, "
       .. "[below](#server)", needed = true },
-    { "workload", of_cell("table", "table"), "what is sent, [below](#workload)", needed = true },
+    { "workload", of_cell("table", "specbench.workload_fields"), "what is sent, [below](#workload)", needed = true },
     { "report", shape.record {
       "report", class = "specbench.report_fields", doc = "What a round's report draws.",
       fields = {

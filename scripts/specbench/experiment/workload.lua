@@ -1,19 +1,11 @@
 -- What a cell sends: a round's workload, checked, as OpenAI requests in the engine's dialect.
 
 local blame = require "specbench.base.blame"
+local fields = require "specbench.experiment.workload_shape"
 local json = require "specbench.base.json"
-local nearest = require "specbench.base.nearest"
 local rng = require "sb.rng"
-local tables = require "specbench.base.tables"
 
 local workload = {}
-
-local fields = {
-  prompts = "table", limits = "function", task = "string", temperature = "number", chat = "boolean",
-  concurrency = "number", rate = "number", arrivals = "string", burstiness = "number", body = "table",
-  group = "function",
-}
-local limit_fields = { max_tokens = true, min_tokens = true, ignore_eos = true }
 
 local OPEN_LOOP_STREAMS = 32 -- a guess, for estimates
 
@@ -71,28 +63,13 @@ local function repeat_set(set, count, seed)
   return longer
 end
 
-local function unknown(name, known)
-  local names = tables.keys(known)
-  local meant = nearest(tostring(name), names)
-  return ("'%s'%s (known: %s)"):format(name, meant and (", did you mean '%s'?"):format(meant) or "",
-    table.concat(names, ", "))
-end
-
 -- Limits of every prompt, read once: the plan's fingerprint, the estimate and the requests use the same.
 local function read_limits(spec, cell)
   local list = {}
   for i, prompt in ipairs(spec.prompts.items) do
     local limits = blame.call(function() return ("limits(prompt %d of %s)"):format(i, cell) end, spec.limits, prompt)
-    for name in pairs(limits or {}) do
-      if not limit_fields[name] then
-        error(("workload.limits: unknown key %s"):format(unknown(name, limit_fields)), 0)
-      end
-    end
-    local max = limits and limits.max_tokens
-    if math.type(max) ~= "integer" or max < 1 then
-      error(("workload.limits: max_tokens must be a whole number from 1 on, not %s (prompt %d)")
-        :format(tostring(max), i), 0)
-    end
+    local flaw = fields.limits:flaws(limits)[1]
+    if flaw then error(("%s (prompt %d)"):format(flaw, i), 0) end
     list[i] = limits
   end
   return list
@@ -105,28 +82,16 @@ end
 ---@return specbench.workload
 function workload.new(spec, cell, options)
   if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
-  for name, value in pairs(spec) do
-    if not fields[name] then error("workload: unknown key " .. unknown(name, fields), 0) end
-    if type(value) ~= fields[name] then
-      error(("workload: field '%s' must be a %s, not a %s"):format(name, fields[name], type(value)), 0)
-    end
-  end
-  if not spec.prompts or not spec.limits then error("workload: 'prompts' and 'limits' are needed", 0) end
-  local self = { temperature = 0, chat = true, arrivals = "poisson", burstiness = 1.0, body = {} }
+  local self = {}
   for name, value in pairs(spec) do self[name] = value end
   -- 0 on an axis: none, as in a grid that has both closed and open loops
-  self.concurrency = self.concurrency or cell.concurrency ~= 0 and cell.concurrency or nil
-  self.rate = self.rate or cell.rate ~= 0 and cell.rate or nil
+  if self.concurrency == nil and cell.concurrency ~= 0 then self.concurrency = cell.concurrency end
+  if self.rate == nil and cell.rate ~= 0 then self.rate = cell.rate end
+  self = fields.workload:read(self)
+  self.body = self.body or {}
   if not self.concurrency and not self.rate then
     error(cell.concurrency == 0 and "workload: concurrency = 0: must be at least 1 where no rate is given"
       or "workload: neither 'concurrency' nor 'rate' is given, and no axis of that name exists", 0)
-  end
-  local streams = self.concurrency
-  if streams and not (math.tointeger(streams) and streams >= 1) then
-    error(("workload: concurrency = %s: must be a whole number, at least 1"):format(tostring(streams)), 0)
-  end
-  if self.rate and not (type(self.rate) == "number" and self.rate > 0) then
-    error(("workload: rate = %s: must be above 0"):format(tostring(self.rate)), 0)
   end
   options = options or {}
   self.salt = options.salt or nil
