@@ -149,6 +149,25 @@ static void push_chunks(lua_State *L, const sb_record *record)
   }
 }
 
+/* Events that are no chunks: { t, chunks (that came before it), is_end ([DONE]) } */
+static void push_others(lua_State *L, const sb_record *record)
+{
+  sb_timeline_reader reader;
+  sb_chunk other;
+  lua_Integer before = 0;
+  lua_createtable(L, (int)record->others.chunks, 0);
+  sb_timeline_read(&record->others, &reader);
+  for (lua_Integer i = 1; sb_timeline_next(&reader, &other); i++) {
+    before += other.tokens;
+    lua_createtable(L, 0, 3);
+    set_integer(L, "t", other.t_ns);
+    set_integer(L, "chunks", before);
+    lua_pushboolean(L, other.has_text);
+    lua_setfield(L, -2, "is_end");
+    lua_rawseti(L, -2, i);
+  }
+}
+
 /* request(i) -> a table of what is known of request i (from 1), its chunks among it */
 static int request(lua_State *L)
 {
@@ -180,6 +199,8 @@ static int request(lua_State *L)
     set_bytes(L, "text", record->text, record->text_size);
   push_chunks(L, record);
   lua_setfield(L, -2, "chunks");
+  push_others(L, record);
+  lua_setfield(L, -2, "others");
   return 1;
 }
 

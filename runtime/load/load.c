@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
@@ -44,6 +45,7 @@ static sb_load *allocate(const sb_load_options *options)
   plan->shards = options->io_threads > plan->slots ? plan->slots : options->io_threads ? options->io_threads : 1;
   plan->reports = sb_calloc(plan->shards, sizeof *plan->reports);
   plan->run = sb_run_new(options->count);
+  plan->run->chat = options->url && strstr(options->url, "/chat/completions");
   plan->run->concurrency = options->arrivals_ns ? 0 : options->concurrency;
   for (uint32_t i = 0; i < options->count; i++) {
     sb_record *record = &plan->run->records[i];

@@ -82,6 +82,14 @@ static uint32_t tokens_of(sb_stream *stream, const sb_oai_event *event)
   return 0;
 }
 
+/* An event that is no chunk; the reference's rule counts from it all the same. */
+static void add_other(sb_stream *stream, bool is_end)
+{
+  sb_record *record = stream->record;
+  sb_timeline_append(&record->others, stream->t_event, record->timeline.chunks - stream->chunks_told, is_end);
+  stream->chunks_told = record->timeline.chunks;
+}
+
 static void add_chunk(sb_stream *stream, const sb_oai_event *event)
 {
   sb_record *record = stream->record;
@@ -97,6 +105,8 @@ static void add_chunk(sb_stream *stream, const sb_oai_event *event)
     stream->total_stale = true;
   if (tokens || event->has_text)
     sb_timeline_append(timeline, stream->t_event, tokens, event->has_text);
+  else
+    add_other(stream, false);
   uint64_t most = (uint64_t)record->max_tokens;
   if (most && !stream->runs_on && (timeline->tokens > 2 * most + 64 || timeline->chunks > 16 * most + 1024)) {
     stream->runs_on = true;
@@ -179,6 +189,7 @@ static void on_event(void *context, const char *data, size_t size)
   if (event.done) {
     stream->saw_done = true;
     stream->t_end = stream->t_event;
+    add_other(stream, true);
     return;
   }
   if (event.is_error) {
@@ -310,6 +321,7 @@ static void complete(sb_stream *stream)
   record->text_hash = sb_hash64_end(record->text_hash);
   keep_text(stream);
   sb_timeline_shrink(&record->timeline);
+  sb_timeline_shrink(&record->others);
   stream->request = NULL;
 }
 
@@ -346,6 +358,8 @@ void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_rec
   record->draft_tokens = record->accepted_tokens = -1;
   record->t_send = sb_clock_now();
   sb_timeline_reset(&record->timeline, record->t_send);
+  sb_timeline_reset(&record->others, record->t_send);
+  stream->chunks_told = 0;
   call.on_data = on_data;
   call.on_done = on_done;
   call.context = stream;

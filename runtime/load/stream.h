@@ -39,6 +39,7 @@ typedef struct sb_stream {
   bool text_dropped;          /* it grew too long to be kept */
   sb_strbuf body;             /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
   int64_t counted;            /* tokens told so far by a cumulative source */
+  uint32_t chunks_told;       /* chunks that came before the last event that was none */
   uint32_t uncounted;         /* events whose text came without a new token */
   bool text_first;            /* text came before the first token that was counted */
   bool total_stale;           /* text came after the last usage: that is no total */

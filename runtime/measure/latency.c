@@ -21,20 +21,35 @@ static void add_gaps(sb_latencies *latencies, const sb_span *before, bool per_ch
       sb_samples_add(&latencies->itl_burst_ms, gap);
     }
   }
+}
+
+/* What the reference's client calls a gap; `last` is what it takes it from. */
+static void add_reference_gap(sb_latencies *latencies, const sb_span *before, int64_t last, const sb_chunk *chunk,
+                              double scale)
+{
   if (before->last_text && chunk->has_text)
-    sb_samples_add(&latencies->ref_itl_ms, (double)(chunk->t_ns - before->last_text) / 1e6 * scale);
+    sb_samples_add(&latencies->ref_itl_ms, (double)(chunk->t_ns - last) / 1e6 * scale);
 }
 
 void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double clock_scale,
-                       sb_arrivals *arrivals, sb_span *span)
+                       sb_reference_rule rule, sb_arrivals *arrivals, sb_span *span)
 {
   bool per_chunk = sb_token_source_per_chunk(record->token_source);
   *span = (sb_span){ 0 };
   sb_timeline_reader reader;
   sb_chunk chunk;
+  sb_others_reader others;
+  int64_t last_event = 0;
+  sb_others_read(record, &others);
   sb_timeline_read(&record->timeline, &reader);
-  while (sb_timeline_next(&reader, &chunk)) {
+  for (uint64_t i = 0; sb_timeline_next(&reader, &chunk); i++) {
     add_gaps(latencies, span, per_chunk, &chunk, clock_scale);
+    if (rule == SB_REFERENCE_EVENTS)
+      last_event = sb_others_before(&others, i, last_event);
+    if (rule != SB_REFERENCE_UNKNOWN)
+      add_reference_gap(latencies, span, rule == SB_REFERENCE_EVENTS ? last_event : span->last_text, &chunk,
+                        clock_scale);
+    last_event = chunk.t_ns;
     sb_span_add(span, per_chunk, &chunk);
     if (arrivals && per_chunk)
       sb_samples_add_weighted(&arrivals->at, (double)(chunk.t_ns - arrivals->origin_ns), chunk.tokens);
@@ -58,8 +73,8 @@ void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
       continue;
     sb_span span;
     sb_request_figures figures;
-    sb_latencies_read(latencies, record, run->clock_scale, NULL, &span);
-    sb_request_figures_compute(record, &span, run->clock_scale, &figures);
+    sb_latencies_read(latencies, record, run->clock_scale, sb_reference_rule_of(run), NULL, &span);
+    sb_request_figures_compute(record, &span, run->clock_scale, sb_reference_rule_of(run), &figures);
     sb_latencies_add(latencies, &figures);
   }
 }

@@ -29,9 +29,9 @@ typedef struct sb_arrivals {
 } sb_arrivals;
 
 /* Reads a completed request's chunks, once: adds their gaps, and their arrivals where its source tells tokens
- * chunk by chunk (arrivals may be NULL); *span is sb_record_span's. `clock_scale` is the run's. */
+ * chunk by chunk (arrivals may be NULL); *span is sb_record_span's. `clock_scale` and `rule` are the run's. */
 void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double clock_scale,
-                       sb_arrivals *arrivals, sb_span *span);
+                       sb_reference_rule rule, sb_arrivals *arrivals, sb_span *span);
 
 /* Adds the latencies of the request as a whole. */
 void sb_latencies_add(sb_latencies *latencies, const sb_request_figures *figures);

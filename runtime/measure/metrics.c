@@ -14,7 +14,7 @@ typedef struct tally {
   sb_arrivals arrivals;       /* completed requests' chunks; the origin is the first send */
   bool arrivals_known;        /* every completed request tells its tokens chunk by chunk */
   bool tpot_known;
-  int64_t last_token;
+  int64_t last_token, last_end;
   uint64_t completed, failed, met;
   uint64_t input_unknown, output_unknown, mismatches;
   double input, output;       /* sums of counts: exact up to 2^53 */
@@ -90,8 +90,9 @@ static void add_completed(tally *t, const sb_record *record, sb_span *span)
 {
   sb_request_figures figures;
   double scale = t->run->clock_scale;
-  sb_latencies_read(&t->latencies, record, scale, &t->arrivals, span);
-  sb_request_figures_compute(record, span, scale, &figures);
+  sb_reference_rule rule = sb_reference_rule_of(t->run);
+  sb_latencies_read(&t->latencies, record, scale, rule, &t->arrivals, span);
+  sb_request_figures_compute(record, span, scale, rule, &figures);
   sb_latencies_add(&t->latencies, &figures);
   add_tokens(t, record, span);
   if (t->slo)
@@ -124,6 +125,8 @@ static void gather(tally *t)
     }
     if (span.last_token > t->last_token)
       t->last_token = span.last_token;
+    if (record->t_send && record->t_done > t->last_end)
+      t->last_end = record->t_done;
   }
 }
 
@@ -235,6 +238,19 @@ static void summarise(sb_latencies *latencies, sb_metrics *m)
 #undef SB_SUMMARISE
 }
 
+/* The reference's chat client is done when its last request is. */
+static double reference_duration(const tally *t, double duration, double seconds)
+{
+  int64_t first_send = t->arrivals.origin_ns;
+  switch (sb_reference_rule_of(t->run)) {
+  case SB_REFERENCE_EVENTS:
+    return known(first_send && t->last_end > first_send, (double)(t->last_end - first_send) * seconds);
+  case SB_REFERENCE_CHUNKS: return duration;
+  case SB_REFERENCE_UNKNOWN: break;
+  }
+  return NAN;
+}
+
 static void put(tally *t, sb_metrics *m)
 {
   const sb_run *run = t->run;
@@ -245,6 +261,7 @@ static void put(tally *t, sb_metrics *m)
   int64_t first_send = t->arrivals.origin_ns;
   m->duration = known(first_send && t->last_token > first_send, (double)(t->last_token - first_send) * seconds);
   m->run_duration = known(run->t_end > run->t_start, (double)(run->t_end - run->t_start) * seconds);
+  m->ref_duration = reference_duration(t, m->duration, seconds);
   m->input_tokens_unknown = (double)t->input_unknown;
   m->output_tokens_unknown = (double)t->output_unknown;
   m->token_mismatches = (double)t->mismatches;

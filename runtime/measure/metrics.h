@@ -17,6 +17,7 @@ typedef enum sb_metric_kind { SB_METRIC_REAL, SB_METRIC_INTEGER, SB_METRIC_FLAG 
   X(failed, "requests", INTEGER)                               \
   X(duration, "s", REAL)                                       \
   X(run_duration, "s", REAL)                                   \
+  X(ref_duration, "s", REAL)                                   \
   X(total_input_tokens, "tokens", INTEGER)                     \
   X(total_output_tokens, "tokens", INTEGER)                    \
   X(input_tokens_unknown, "requests", INTEGER)                 \

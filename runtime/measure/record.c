@@ -10,6 +10,7 @@ sb_run *sb_run_new(uint32_t count)
   run->records = sb_calloc(count, sizeof *run->records);
   run->count = count;
   run->clock_scale = 1.0;
+  run->events_known = true;
   for (uint32_t i = 0; i < count; i++) {
     sb_record *record = &run->records[i];
     record->id = i;
@@ -34,6 +35,7 @@ void sb_record_deinit(sb_record *record)
   free(record->error);
   free(record->text);
   sb_timeline_deinit(&record->timeline);
+  sb_timeline_deinit(&record->others);
   record->error = record->text = NULL;
 }
 

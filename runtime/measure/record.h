@@ -53,6 +53,8 @@ typedef struct sb_record {
   char *text;            /* the answer, heap, NULL where it was not kept */
   size_t text_size;      /* its bytes, zeroes among them */
   sb_timeline timeline;
+  sb_timeline others;    /* events that brought neither text nor tokens: when, in the place of `tokens` how many
+                            chunks came since the one before, and in that of `has_text` whether it was [DONE] */
 } sb_record;
 
 /* The requests of one load, in plan order. */
@@ -64,6 +66,8 @@ typedef struct sb_run {
   int64_t clock_anchor_ns;    /* ...this CLOCK_MONOTONIC */
   uint32_t concurrency;       /* closed loop's target; 0: open loop */
   double clock_scale;         /* simulated seconds a wall second; 1 on a real server */
+  bool chat;                  /* the chat endpoint was asked */
+  bool events_known;          /* records have `others`; false of files that earlier versions wrote */
 } sb_run;
 
 /* Records come with their ids and every token count unknown (-1); sb_run_free takes NULL too. */

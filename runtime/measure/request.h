@@ -38,6 +38,29 @@ static inline void sb_span_add(sb_span *span, bool per_chunk, const sb_chunk *ch
   }
 }
 
+/* What the reference system's client would have measured. Its chat client takes a gap from the event before, of
+ * whatever kind, and an answer's end from [DONE]; its completions client goes by chunks with text alone. */
+typedef enum sb_reference_rule {
+  SB_REFERENCE_UNKNOWN,  /* the records do not have all events: no figures */
+  SB_REFERENCE_CHUNKS,
+  SB_REFERENCE_EVENTS
+} sb_reference_rule;
+
+sb_reference_rule sb_reference_rule_of(const sb_run *run);
+
+/* Of the events that are no chunks, read beside the chunks. */
+typedef struct sb_others_reader {
+  sb_timeline_reader reader;
+  sb_chunk next;
+  uint64_t chunks;   /* that came before it; UINT64_MAX: there is none */
+} sb_others_reader;
+
+void sb_others_read(const sb_record *record, sb_others_reader *others);
+
+/* When the last of them came that stands before chunk number `chunk` (from 0) and behind what was read before; `t_ns`
+ * where none does. [DONE] is left out. */
+int64_t sb_others_before(sb_others_reader *others, uint64_t chunk, int64_t t_ns);
+
 /* X(field): one latency a request, in milliseconds. The ref_ ones follow the reference system's rules. */
 #define SB_REQUEST_FIGURES(X) \
   X(send_late_ms) X(ttft_ms) X(ttft_intended_ms) X(e2el_ms) X(tpot_ms) X(ref_ttft_ms) X(ref_tpot_ms)
@@ -48,9 +71,9 @@ typedef struct sb_request_figures {
 #undef SB_FIELD
 } sb_request_figures;
 
-/* Of a request of any outcome; clock_scale is the run's. */
+/* Of a request of any outcome; clock_scale and rule are the run's. */
 void sb_request_figures_compute(const sb_record *record, const sb_span *span, double clock_scale,
-                                sb_request_figures *figures);
+                                sb_reference_rule rule, sb_request_figures *figures);
 
 /* Milliseconds from t_send to the arrival of the chunk that holds token number m (from 1); NaN where fewer
  * came or where the source does not tell tokens chunk by chunk. */

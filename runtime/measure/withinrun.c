@@ -16,7 +16,7 @@ static void fill_side(double *side, const sb_record *record, double clock_scale)
   sb_span span;
   sb_request_figures figures;
   sb_record_span(record, &span);
-  sb_request_figures_compute(record, &span, clock_scale, &figures);
+  sb_request_figures_compute(record, &span, clock_scale, SB_REFERENCE_UNKNOWN, &figures);
   int64_t tokens = sb_record_tokens(record);
   side[INPUT] = record->prompt_tokens >= 0 ? (double)record->prompt_tokens : NAN;
   side[OUTPUT] = tokens >= 0 ? (double)tokens : NAN;

@@ -206,6 +206,8 @@ static void on_event(void *context, const sb_sim_event *event)
   if (!event->last)
     return;
   record->t_done = event->due_ns;
+  sb_timeline_reset(&record->others, record->t_send);
+  sb_timeline_append(&record->others, event->due_ns, record->timeline.chunks, true); /* [DONE] */
   finish(l, record, e);
   l->done++;
   while (!l->options->arrivals_ns && may_send(l))
@@ -238,6 +240,7 @@ sb_run *sb_sim_virtual_load(sb_sim_virtual *s, const sb_load_options *options, s
   const char *path = strstr(options->url, "/v1/");
   l.chat = path && !strcmp(path, "/v1/chat/completions");
   s->submitted += options->count;
+  l.run->chat = l.chat;
   l.run->t_start = l.run->wall_anchor_ns = l.run->clock_anchor_ns = s->now;
   l.run->concurrency = options->arrivals_ns ? 0 : options->concurrency;
   l.run->clock_scale = 1.0;

@@ -7,12 +7,15 @@
 
 #include "measure/varint.h"
 
-static const char magic[] = "sbrec1\n";
+static const char magic[] = "sbrec2\n", magic_before[] = "sbrec1\n";
 
 enum {
   MAGIC_SIZE = sizeof magic - 1,
   CRC_SIZE = 4,
-  RECORD_MIN = 20   /* bytes of the smallest record: every field takes at least one */
+  RECORD_MIN = 20,  /* bytes of the smallest record of either version: every field takes at least one */
+  RUN_CHAT = 1,     /* flags of a run */
+  RUN_EVENTS = 2,
+  RECORD_TOKENS_DISAGREE = 1
 };
 
 /* Reads all chunks, for their sums. False where bytes are damaged. */
@@ -33,7 +36,7 @@ static bool sum_up(const sb_timeline *line, sb_timeline *sums)
 static bool sound_fields(const sb_record *record)
 {
   if (record->t_intended < 0 || record->t_send < 0 || record->t_first_byte < 0 || record->t_done < 0 ||
-      record->timeline.origin_ns < 0)
+      record->timeline.origin_ns < 0 || record->others.origin_ns < 0)
     return false;
   if ((unsigned)record->outcome > SB_OUTCOME_CANCELED || (unsigned)record->finish > SB_FINISH_OTHER ||
       (unsigned)record->token_source > SB_TOKENS_USAGE_TOTAL)
@@ -42,13 +45,18 @@ static bool sound_fields(const sb_record *record)
          record->draft_tokens >= -1 && record->accepted_tokens >= -1;
 }
 
+static bool sound_timeline(const sb_timeline *line)
+{
+  sb_timeline sums;
+  return sum_up(line, &sums) && sums.chunks == line->chunks && sums.tokens == line->tokens &&
+         sums.last_ns == line->last_ns;
+}
+
 /* Whether the reader would take this record: what is written can always be read back. */
 static bool sound(const sb_record *record)
 {
-  const sb_timeline *line = &record->timeline;
-  sb_timeline sums;
-  return sound_fields(record) && sum_up(line, &sums) && sums.chunks == line->chunks &&
-         sums.tokens == line->tokens && sums.last_ns == line->last_ns;
+  return sound_fields(record) && sound_timeline(&record->timeline) && sound_timeline(&record->others) &&
+         record->others.tokens <= record->timeline.chunks;
 }
 
 static bool sound_run(const sb_run *run)
@@ -87,6 +95,12 @@ static void put_bytes(sb_strbuf *out, const void *data, size_t size)
   sb_strbuf_append(out, data, size);
 }
 
+static void put_timeline(sb_strbuf *out, const sb_timeline *line, int64_t start)
+{
+  put_time(out, line->origin_ns, start);
+  put_bytes(out, line->bytes, line->size);
+}
+
 static void put_record(sb_strbuf *out, const sb_record *record, int64_t start)
 {
   put(out, record->id);
@@ -109,8 +123,10 @@ static void put_record(sb_strbuf *out, const sb_record *record, int64_t start)
   put(out, record->error ? 1 : 0);
   if (record->error)
     put_bytes(out, record->error, strlen(record->error));
-  put_time(out, record->timeline.origin_ns, start);
-  put_bytes(out, record->timeline.bytes, record->timeline.size);
+  put_timeline(out, &record->timeline, start);
+  put(out, record->max_tokens);
+  put(out, record->tokens_disagree ? RECORD_TOKENS_DISAGREE : 0);
+  put_timeline(out, &record->others, start);
 }
 
 int sb_records_write(const sb_run *run, sb_strbuf *out)
@@ -132,6 +148,7 @@ int sb_records_write(const sb_run *run, sb_strbuf *out)
   uint64_t scale;
   memcpy(&scale, &run->clock_scale, sizeof scale);
   put_fixed(out, scale, sizeof scale);
+  put(out, (run->chat ? RUN_CHAT : 0u) | (run->events_known ? RUN_EVENTS : 0u));
   for (uint32_t i = 0; i < run->count; i++)
     put_record(out, &run->records[i], run->t_start);
   put_fixed(out, crc32_z(0, (const Bytef *)out->data + begin, out->size - begin), CRC_SIZE);
@@ -143,6 +160,7 @@ int sb_records_write(const sb_run *run, sb_strbuf *out)
 typedef struct source {
   const uint8_t *at, *end;
   bool failed;
+  int version;
 } source;
 
 static uint64_t get_max(source *in, uint64_t max)
@@ -249,7 +267,12 @@ static bool get_record(source *in, sb_record *record, int64_t start)
   record->bytes = get_max(in, UINT64_MAX);
   get_error(in, record);
   get_timeline(in, &record->timeline, start);
-  return !in->failed && sound_fields(record);
+  if (in->version > 1) {
+    record->max_tokens = get_u32(in);
+    record->tokens_disagree = get_max(in, RECORD_TOKENS_DISAGREE) & RECORD_TOKENS_DISAGREE;
+    get_timeline(in, &record->others, start);
+  }
+  return !in->failed && sound_fields(record) && record->others.tokens <= record->timeline.chunks;
 }
 
 static sb_run *fail(sb_run *run, sb_err *err, const char *what)
@@ -272,6 +295,9 @@ static sb_run *parse_body(source *in, sb_err *err)
   run->concurrency = get_u32(in);
   uint64_t scale = get_fixed(in, sizeof scale);
   memcpy(&run->clock_scale, &scale, sizeof scale);
+  uint64_t flags = in->version > 1 ? get_max(in, RUN_CHAT | RUN_EVENTS) : 0;
+  run->chat = flags & RUN_CHAT;
+  run->events_known = flags & RUN_EVENTS;
   if (in->failed || !sound_run(run))
     return fail(run, err, "records file: its header is damaged");
   for (uint32_t i = 0; i < count; i++)
@@ -285,12 +311,20 @@ static sb_run *parse_body(source *in, sb_err *err)
   return run;
 }
 
+/* 0: no records file. */
+static int version_of(const void *data, size_t size)
+{
+  if (size < MAGIC_SIZE)
+    return 0;
+  return memcmp(data, magic, MAGIC_SIZE) == 0 ? 2 : memcmp(data, magic_before, MAGIC_SIZE) == 0 ? 1 : 0;
+}
+
 int sb_records_check(const void *data, size_t size, sb_err *err)
 {
-  if (size < MAGIC_SIZE || memcmp(data, magic, MAGIC_SIZE) != 0)
-    return sb_err_set(err, SB_EPARSE, "not a records file: it does not begin with \"sbrec1\"");
+  if (!version_of(data, size))
+    return sb_err_set(err, SB_EPARSE, "not a records file: it does not begin with \"sbrec2\" or \"sbrec1\"");
   const uint8_t *bytes = data;
-  source crc = { bytes + size - CRC_SIZE, bytes + size, false };
+  source crc = { .at = bytes + size - CRC_SIZE, .end = bytes + size };
   if (size < MAGIC_SIZE + CRC_SIZE || get_fixed(&crc, CRC_SIZE) != crc32_z(0, bytes, size - CRC_SIZE))
     return sb_err_set(err, SB_EPARSE,
                       "records file: cut short or damaged (its checksum does not match): measure this cell again");
@@ -302,6 +336,6 @@ sb_run *sb_records_parse(const void *data, size_t size, sb_err *err)
   if (sb_records_check(data, size, err))
     return NULL;
   const uint8_t *bytes = data;
-  source in = { bytes + MAGIC_SIZE, bytes + size - CRC_SIZE, false };
+  source in = { .at = bytes + MAGIC_SIZE, .end = bytes + size - CRC_SIZE, .version = version_of(data, size) };
   return parse_body(&in, err);
 }

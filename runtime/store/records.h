@@ -8,9 +8,10 @@
 #include "measure/record.h"
 
 /* A cell's records file: a whole run, everything but the answers' texts, in some 5 bytes a chunk, exact to
- * the nanosecond. Layout: "sbrec1\n"; the run's header; its records; CRC-32 (zlib's) of all before, four
+ * the nanosecond. Layout: "sbrec2\n"; the run's header; its records; CRC-32 (zlib's) of all before, four
  * bytes, lowest first. Numbers are LEB128, signed ones zigzag-coded; times count from the run's start;
- * timelines stand as they are in memory. */
+ * timelines stand as they are in memory. Files that begin with "sbrec1" are read too: they know of no events but
+ * chunks, and of no limits. */
 
 /* Appends the file's bytes to `out`. SB_EINVAL, and nothing appended, for a run that could not be read back:
  * a negative time, an unknown enum value, a count below -1, a clock_scale that is not a positive number, a
@@ -25,7 +26,8 @@ int sb_records_check(const void *data, size_t size, sb_err *err);
 sb_run *sb_records_parse(const void *data, size_t size, sb_err *err);
 
 /* Appends one JSON object a line for each request, for people and jq: times are nanoseconds since the run's
- * start, `chunks` is [[t_ns, tokens, has_text], ...], and null means "did not happen" or "unknown". */
+ * start, `chunks` is [[t_ns, tokens, has_text], ...], `others` (events that are no chunks) [[t_ns, chunks before it,
+ * is [DONE]], ...], and null means "did not happen" or "unknown". */
 void sb_records_to_jsonl(const sb_run *run, sb_strbuf *out);
 
 #endif

@@ -50,8 +50,30 @@ static void put_chunks(sb_strbuf *out, const sb_timeline *timeline, int64_t star
   sb_strbuf_putc(out, ']');
 }
 
-static void put_record(sb_strbuf *out, const sb_record *record, int64_t start)
+/* null where an earlier version wrote the file */
+static void put_others(sb_strbuf *out, const sb_run *run, const sb_timeline *others)
 {
+  put_key(out, "others");
+  if (!run->events_known) {
+    sb_strbuf_puts(out, "null");
+    return;
+  }
+  sb_strbuf_putc(out, '[');
+  sb_timeline_reader reader;
+  sb_chunk other;
+  uint64_t chunks = 0;
+  sb_timeline_read(others, &reader);
+  for (const char *separator = ""; sb_timeline_next(&reader, &other); separator = ", ") {
+    chunks += other.tokens;
+    sb_strbuf_printf(out, "%s[%" PRId64 ", %" PRIu64 ", %s]", separator, other.t_ns - run->t_start, chunks,
+                     other.has_text ? "true" : "false");
+  }
+  sb_strbuf_putc(out, ']');
+}
+
+static void put_record(sb_strbuf *out, const sb_run *run, const sb_record *record)
+{
+  int64_t start = run->t_start;
   sb_strbuf_printf(out, "{\"id\": %" PRIu32 ", \"prompt_id\": %" PRIu32, record->id, record->prompt_id);
   put_time(out, "t_intended_ns", record->t_intended, start);
   put_time(out, "t_send_ns", record->t_send, start);
@@ -64,6 +86,9 @@ static void put_record(sb_strbuf *out, const sb_record *record, int64_t start)
   put_text(out, "error", record->error);
   put_text(out, "token_source", sb_token_source_name(record->token_source));
   put_count(out, "tokens", sb_record_tokens(record));
+  put_key(out, "tokens_disagree");
+  sb_strbuf_puts(out, record->tokens_disagree ? "true" : "false");
+  put_count(out, "max_tokens", record->max_tokens ? (int64_t)record->max_tokens : -1);
   put_count(out, "prompt_tokens", record->prompt_tokens);
   put_count(out, "completion_tokens", record->completion_tokens);
   put_count(out, "cached_tokens", record->cached_tokens);
@@ -73,11 +98,12 @@ static void put_record(sb_strbuf *out, const sb_record *record, int64_t start)
   sb_strbuf_printf(out, ", \"text_hash\": \"%016" PRIx64 "\", \"bytes\": %" PRIu64, record->text_hash,
                    record->bytes);
   put_chunks(out, &record->timeline, start);
+  put_others(out, run, &record->others);
   sb_strbuf_puts(out, "}\n");
 }
 
 void sb_records_to_jsonl(const sb_run *run, sb_strbuf *out)
 {
   for (uint32_t i = 0; i < run->count; i++)
-    put_record(out, &run->records[i], run->t_start);
+    put_record(out, run, &run->records[i]);
 }

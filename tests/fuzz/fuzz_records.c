@@ -40,16 +40,22 @@ static void parse(const void *data, size_t size)
   sb_run_free(run);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void parse_inside(const char *magic, const uint8_t *data, size_t size)
 {
-  parse(data, size);
   sb_strbuf file = { 0 };
-  sb_strbuf_puts(&file, "sbrec1\n");
+  sb_strbuf_puts(&file, magic);
   sb_strbuf_append(&file, data, size);
   unsigned long crc = crc32(0, (const Bytef *)file.data, (uInt)file.size);
   for (size_t i = 0; i < 4; i++)
     sb_strbuf_putc(&file, (char)(crc >> 8 * i & 0xff));
   parse(file.data, file.size);
   sb_strbuf_deinit(&file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+  parse(data, size);
+  parse_inside("sbrec1\n", data, size);
+  parse_inside("sbrec2\n", data, size);
   return 0;
 }

@@ -2,6 +2,7 @@ local clock = require "sb.clock"
 local fs = require "sb.fs"
 local http = require "sb.http"
 local json = require "sb.json"
+local decode_json = require("specbench.base.json").decode
 local load = require "sb.load"
 local measure = require "sb.measure"
 local proc = require "sb.proc"
@@ -156,6 +157,21 @@ local function start(options)
   options.headers = { "Content-Type: application/json" }
   return assert(load.start(options))
 end
+
+describe("records that an earlier version wrote", function()
+  it("are read, and have no figures by the reference's rule, which wants every event", function()
+    local folder = require("sb.environment").home .. "/tests/cli/stored/round2/cells/e69a92f1f6ca78f29925"
+    local run = assert(require("sb.measure").decode(assert(fs.read(folder .. "/records.bin"))))
+    local m, kept = run:metrics(), assert(decode_json(assert(fs.read(folder .. "/cell.json")))).metrics
+    for _, name in ipairs { "output_throughput", "ttft_ms.mean", "itl_chunk_ms.p99", "tpot_ms.median" } do
+      assert.equal(kept[name], m[name])
+    end
+    assert.is_nil(m["ref_ttft_ms.mean"])
+    assert.is_nil(m["ref_itl_ms.mean"])
+    assert.is_nil(m.ref_duration)
+    assert.same({}, run:request(1).others)
+  end)
+end)
 
 describe("a load", function()
   it("keeps exactly its concurrency in flight in a closed loop", function()

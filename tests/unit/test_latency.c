@@ -17,7 +17,7 @@ static void figures_of(const sb_record *record, sb_request_figures *figures)
 {
   sb_span span;
   sb_record_span(record, &span);
-  sb_request_figures_compute(record, &span, 1.0, figures);
+  sb_request_figures_compute(record, &span, 1.0, SB_REFERENCE_CHUNKS, figures);
 }
 
 static void a_request_has_its_latencies_by_token_and_by_text(void **state)

@@ -38,6 +38,13 @@ static void assert_same(const sb_record *a, const sb_record *b)
   assert_int_equal(a->timeline.size, b->timeline.size);
   if (b->timeline.size)
     assert_memory_equal(a->timeline.bytes, b->timeline.bytes, b->timeline.size);
+  assert_int_equal(a->max_tokens, b->max_tokens);
+  assert_int_equal(a->tokens_disagree, b->tokens_disagree);
+  assert_int_equal(a->others.chunks, b->others.chunks);
+  assert_true(a->others.tokens == b->others.tokens && a->others.last_ns == b->others.last_ns);
+  assert_int_equal(a->others.size, b->others.size);
+  if (b->others.size)
+    assert_memory_equal(a->others.bytes, b->others.bytes, b->others.size);
 }
 
 /* Writes, reads back, compares everything but the text. */
@@ -54,6 +61,8 @@ static void assert_round_trip(const sb_run *run)
   assert_true(back->wall_anchor_ns == run->wall_anchor_ns && back->clock_anchor_ns == run->clock_anchor_ns);
   assert_int_equal(back->concurrency, run->concurrency);
   assert_true(back->clock_scale == run->clock_scale);
+  assert_int_equal(back->chat, run->chat);
+  assert_int_equal(back->events_known, run->events_known);
   for (uint32_t i = 0; i < run->count; i++)
     assert_same(&back->records[i], &run->records[i]);
   sb_run_free(back);
@@ -73,6 +82,12 @@ static sb_run *full_run(void)
   run->records[1].t_first_byte = fixture_at(55);
   run->records[3].error = strdup("the stream ended \"early\"");
   run->records[3].bytes = UINT64_MAX;
+  run->chat = true;
+  run->records[0].max_tokens = UINT32_MAX;
+  run->records[0].tokens_disagree = true;
+  sb_timeline_reset(&run->records[0].others, run->records[0].t_send);
+  sb_timeline_append(&run->records[0].others, fixture_at(90), 0, false);
+  sb_timeline_append(&run->records[0].others, fixture_at(200), run->records[0].timeline.chunks, true);
   return run;
 }
 
@@ -126,7 +141,7 @@ static void what_could_not_be_read_back_is_not_written(void **state)
 {
   (void)state;
   sb_strbuf file = { 0 };
-  for (int flaw = 0; flaw < 7; flaw++) {
+  for (int flaw = 0; flaw < 8; flaw++) {
     sb_run *run = fixture_small_run();
     sb_record *r = &run->records[2];
     switch (flaw) {
@@ -136,6 +151,7 @@ static void what_could_not_be_read_back_is_not_written(void **state)
     case 3: r->timeline.tokens++; break;
     case 4: r->timeline.bytes[r->timeline.size - 1] |= 0x80; break;
     case 5: run->clock_scale = 0.0; break;
+    case 6: sb_timeline_append(&r->others, 0, r->timeline.chunks + 1, false); break;
     default: run->t_end = -5; break;
     }
     assert_int_equal(sb_records_write(run, &file), SB_EINVAL);
@@ -265,9 +281,9 @@ static void a_line_a_request_for_people(void **state)
       "{\"id\": 1, \"prompt_id\": 0, \"t_intended_ns\": 20000000, \"t_send_ns\": 20000000, "
       "\"t_first_byte_ns\": 55000000, \"t_done_ns\": 61000000, \"http_status\": 0, \"outcome\": \"ok\", "
       "\"finish_reason\": \"none\", \"error\": null, \"token_source\": \"continuous_usage\", \"tokens\": 1, "
-      "\"prompt_tokens\": 20, \"completion_tokens\": null, \"cached_tokens\": null, \"draft_tokens\": null, "
+      "\"tokens_disagree\": false, \"max_tokens\": null, \"prompt_tokens\": 20, \"completion_tokens\": null, \"cached_tokens\": null, \"draft_tokens\": null, "
       "\"accepted_tokens\": null, \"text_hash\": \"0000000000000000\", \"bytes\": 0, "
-      "\"chunks\": [[60000000, 1, true]]}\n";
+      "\"chunks\": [[60000000, 1, true]], \"others\": []}\n";
   char *line = strchr(out.data, '\n') + 1;
   assert_memory_equal(line, second, strlen(second));
   assert_non_null(strstr(out.data, "\"t_intended_ns\": -10000000, "));

@@ -264,6 +264,31 @@ static void how_the_bytes_are_cut_does_not_matter(void **state)
   close_world(&w);
 }
 
+/* Role, empty text, finish, usage and the end mark, each after how many chunks. */
+static void events_that_are_no_chunks_are_recorded_too(void **state)
+{
+  (void)state;
+  WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n" PAUSE
+        TEXT("a") TEXT("b") PAUSE TEXT("") TEXT("c") STOP FINAL("3") DONE);
+  sb_run *run = run_answers(&w, 1, (sb_stream_options){ 0 });
+  const sb_record *r = &run->records[0];
+  static const uint64_t before[] = { 0, 2, 1, 0, 0 };
+  sb_timeline_reader reader;
+  sb_chunk other;
+  sb_timeline_read(&r->others, &reader);
+  for (int i = 0; i < 5; i++) {
+    assert_true(sb_timeline_next(&reader, &other));
+    assert_int_equal(other.tokens, before[i]);
+    assert_int_equal(other.has_text, i == 4);
+    assert_true(other.t_ns > r->t_send && other.t_ns <= r->t_done);
+  }
+  assert_false(sb_timeline_next(&reader, &other));
+  assert_true(run->events_known);
+  assert_false(run->chat); /* the fixture's address is the other endpoint's */
+  sb_run_free(run);
+  close_world(&w);
+}
+
 static void chunks_carry_the_time_they_arrived(void **state)
 {
   (void)state;
@@ -413,6 +438,7 @@ int main(void)
     cmocka_unit_test(an_answer_of_several_choices_is_refused),
     cmocka_unit_test(an_answer_in_one_chunk_is_counted),
     cmocka_unit_test(how_the_bytes_are_cut_does_not_matter),
+    cmocka_unit_test(events_that_are_no_chunks_are_recorded_too),
     cmocka_unit_test(chunks_carry_the_time_they_arrived),
     cmocka_unit_test(what_goes_wrong_is_named),
     cmocka_unit_test(a_finish_reason_or_the_end_mark_completes_a_stream),

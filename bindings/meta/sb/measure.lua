@@ -18,6 +18,12 @@ local Run = {}
 ---@field tokens integer 0 where the server did not say
 ---@field has_text boolean
 
+--- An event that brought neither text nor tokens.
+---@class sb.OtherEvent
+---@field t integer when it arrived
+---@field chunks integer how many chunks came before it
+---@field is_end boolean it was [DONE]
+
 --- Times are sb.clock.now's nanoseconds, 0 where the thing did not happen. What is unknown is absent.
 ---@class sb.Request
 ---@field id integer position in the load, from 0
@@ -41,6 +47,7 @@ local Run = {}
 ---@field error? string one line
 ---@field text? string where the load kept it
 ---@field chunks sb.Chunk[]
+---@field others sb.OtherEvent[] none of records that an earlier version wrote
 
 --- Reads what Run:encode wrote.
 ---@param bytes string

@@ -12,7 +12,8 @@ reference.row_keys = {
   "p99_tpot_ms", "mean_itl_ms", "median_itl_ms", "std_itl_ms", "p99_itl_ms",
 }
 
--- The reference's latencies are our ref_* ones: chunks with text, whatever tokens they brought.
+-- The reference's latencies and its duration are our ref_* ones, by its own client's rule. Cells that an earlier
+-- version measured have no ref_duration.
 local latencies = { ttft = "ref_ttft_ms", tpot = "ref_tpot_ms", itl = "ref_itl_ms" }
 
 ---@param cell table a cell that ended well
@@ -22,15 +23,16 @@ function reference.row(cell)
   local work = cell.identity.workload
   local input = cell.input_tokens > 0 and cell.input_tokens or m.total_input_tokens
   local output = m.total_output_tokens or 0
+  local duration = m.ref_duration or m.duration
   local row = {
     date = cell.date, backend = work.chat and "openai-chat" or "openai",
     model_id = cell.identity.server.model.path, tokenizer_id = cell.identity.server.model.path, task = about.task,
     subtask = about.subtask, NUM_SPEC_TOKENS = about.num_spec_tokens or -1, best_of = 1, num_prompts = m.requests,
     request_rate = work.rate and work.rate + 0.0 or "inf", burstiness = (work.burstiness or 1) + 0.0,
-    max_concurrency = work.concurrency or json.null, duration = m.duration + 0.0, completed = m.completed,
-    total_input_tokens = input, total_output_tokens = output, request_throughput = m.completed / m.duration,
-    ["request_goodput:"] = json.null, output_throughput = output / m.duration,
-    total_token_throughput = (input + output) / m.duration,
+    max_concurrency = work.concurrency or json.null, duration = duration + 0.0, completed = m.completed,
+    total_input_tokens = input, total_output_tokens = output, request_throughput = m.completed / duration,
+    ["request_goodput:"] = json.null, output_throughput = output / duration,
+    total_token_throughput = (input + output) / duration,
   }
   for short, long in pairs(latencies) do
     for _, figure in ipairs { "mean", "median", "std", "p99" } do
