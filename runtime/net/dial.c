@@ -1,8 +1,10 @@
 #include "net/dial.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/strbuf.h"
@@ -41,6 +43,7 @@ struct sb_dial {
   sb_dial_end_fn on_end;
   void *context;
   char error[CURL_ERROR_SIZE];
+  int socket_errno;  /* why the last socket could not be opened */
 };
 
 typedef struct poll_context {
@@ -72,6 +75,24 @@ static void on_poll_closed(uv_handle_t *handle)
   drop_handle(dialer);
 }
 
+/* libcurl tells a socket that it could not open like a server that is not there, and a file that it could not read
+ * to resolve a name like a name that is not known. */
+static const char *describe(const sb_dial *dial, CURLcode code)
+{
+  int cause = dial->socket_errno, probe;
+  if (code == CURLE_COULDNT_RESOLVE_HOST) {
+    probe = dup(STDERR_FILENO);
+    cause = probe < 0 ? errno : 0;
+    if (probe >= 0)
+      close(probe);
+  }
+  if (cause == EMFILE)
+    return "no file descriptor is left: this process has as many open as it may (ulimit -n)";
+  if (cause == ENFILE)
+    return "no file descriptor is left on this machine (fs.file-max)";
+  return dial->error[0] ? dial->error : curl_easy_strerror(code);
+}
+
 /* Reports every dial that has ended. Never called from inside one of libcurl's callbacks. */
 static void collect(exchange *x)
 {
@@ -85,8 +106,7 @@ static void collect(exchange *x)
     CURLcode code = message->data.result;
     dial->ended = true;
     x->running--;
-    const char *error = dial->error[0] ? dial->error : curl_easy_strerror(code);
-    dial->on_end(dial->context, code == CURLE_OK ? NULL : error);
+    dial->on_end(dial->context, code == CURLE_OK ? NULL : describe(dial, code));
   }
 }
 
@@ -291,6 +311,15 @@ void sb_dial_close(sb_dial *dial)
   dialer->kept_count++;
 }
 
+static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+  sb_dial *dial = context;
+  (void)purpose;
+  curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  dial->socket_errno = fd == CURL_SOCKET_BAD ? errno : 0;
+  return fd;
+}
+
 static CURLcode configure(sb_dial *dial, const char *origin)
 {
   CURL *easy = dial->easy;
@@ -307,6 +336,8 @@ static CURLcode configure(sb_dial *dial, const char *origin)
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_SHARE, dialer->share);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, dial);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, dialer);
   return curl_easy_setopt(easy, CURLOPT_URL, origin);

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,6 +33,30 @@ static void a_refused_connection_is_reported_from_the_loop(void **state)
   assert_true(x.result.t_send_ns == 0);
   assert_non_null(strstr(x.error, "onnect"));
   w.server = http_fixture_start(1, answers);
+  close_world(&w);
+}
+
+static void a_lack_of_descriptors_is_not_told_as_a_server_that_is_not_there(void **state)
+{
+  (void)state;
+  enum { LIMIT = 64 };
+  WORLD(OK_HEAD CHUNKED "x");
+  int taken[LIMIT], count = 0;
+  struct rlimit usual, small;
+  getrlimit(RLIMIT_NOFILE, &usual);
+  small = (struct rlimit){ LIMIT, usual.rlim_max };
+  setrlimit(RLIMIT_NOFILE, &small);
+  while ((taken[count] = dup(STDERR_FILENO)) >= 0)
+    count++;
+  exchange x = { .w = &w };
+  get(&x);
+  while (count)
+    close(taken[--count]);
+  setrlimit(RLIMIT_NOFILE, &usual);
+  assert_int_equal(x.result.code, SB_EIO);
+  assert_non_null(strstr(x.error, "no file descriptor is left"));
+  assert_non_null(strstr(x.error, "ulimit -n"));
+  sb_strbuf_deinit(&x.body);
   close_world(&w);
 }
 
@@ -192,6 +218,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_refused_connection_is_reported_from_the_loop),
+    cmocka_unit_test(a_lack_of_descriptors_is_not_told_as_a_server_that_is_not_there),
     cmocka_unit_test(a_connection_that_dies_is_an_error),
     cmocka_unit_test(silence_ends_a_request_but_a_trickle_does_not),
     cmocka_unit_test(a_request_that_takes_too_long_ends_though_bytes_come),
