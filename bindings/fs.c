@@ -33,7 +33,7 @@ static int write_file(lua_State *L)
 {
   sb_err err;
   size_t size;
-  const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &size);
+  const char *path = sbl_check_name(L, 1), *data = luaL_checklstring(L, 2, &size);
   return answer(L, sb_file_write(path, data, size, &err), &err);
 }
 
@@ -41,7 +41,7 @@ static int put_file(lua_State *L)
 {
   sb_err err;
   size_t size;
-  const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &size);
+  const char *path = sbl_check_name(L, 1), *data = luaL_checklstring(L, 2, &size);
   return answer(L, sb_file_put(path, data, size, &err), &err);
 }
 
@@ -49,14 +49,14 @@ static int append_file(lua_State *L)
 {
   sb_err err;
   size_t size;
-  const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &size);
+  const char *path = sbl_check_name(L, 1), *data = luaL_checklstring(L, 2, &size);
   return answer(L, sb_file_append(path, data, size, &err), &err);
 }
 
 static int read_file(lua_State *L)
 {
   sb_err err;
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = sbl_check_name(L, 1);
   sb_strbuf *out = sbl_push_buffer(L);
   return answer_text(L, sb_file_read(path, out, &err), out, &err);
 }
@@ -64,13 +64,13 @@ static int read_file(lua_State *L)
 static int make_folder(lua_State *L)
 {
   sb_err err;
-  return answer(L, sb_folder_make(luaL_checkstring(L, 1), &err), &err);
+  return answer(L, sb_folder_make(sbl_check_name(L, 1), &err), &err);
 }
 
 static int commit_folder(lua_State *L)
 {
   sb_err err;
-  return answer(L, sb_folder_commit(luaL_checkstring(L, 1), luaL_checkstring(L, 2), &err), &err);
+  return answer(L, sb_folder_commit(sbl_check_name(L, 1), sbl_check_name(L, 2), &err), &err);
 }
 
 static int sync_folder(lua_State *L)
@@ -90,7 +90,7 @@ static int set_durable(lua_State *L)
 static int remove_tree(lua_State *L)
 {
   sb_err err;
-  return answer(L, sb_tree_remove(luaL_checkstring(L, 1), &err), &err);
+  return answer(L, sb_tree_remove(sbl_check_name(L, 1), &err), &err);
 }
 
 /* Appends the sorted names in a folder, each with its terminating zero. */
@@ -114,7 +114,7 @@ static int list_names(const char *path, sb_strbuf *names, sb_err *err)
 static int list(lua_State *L)
 {
   sb_err err;
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = sbl_check_name(L, 1);
   sb_strbuf *names = sbl_push_buffer(L);
   if (list_names(path, names, &err))
     return sbl_fail(L, &err);
@@ -132,7 +132,7 @@ static int list(lua_State *L)
 static int stat_path(lua_State *L)
 {
   struct stat st;
-  if (stat(luaL_checkstring(L, 1), &st)) {
+  if (stat(sbl_check_name(L, 1), &st)) {
     lua_pushnil(L);
     return 1;
   }
@@ -148,14 +148,14 @@ static int stat_path(lua_State *L)
 
 static int is_executable(lua_State *L)
 {
-  lua_pushboolean(L, access(luaL_checkstring(L, 1), X_OK) == 0);
+  lua_pushboolean(L, access(sbl_check_name(L, 1), X_OK) == 0);
   return 1;
 }
 
 static int real_path(lua_State *L)
 {
   char resolved[PATH_MAX];
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = sbl_check_name(L, 1);
   if (!realpath(path, resolved)) {
     sb_err err;
     sb_err_sys(&err, errno, "%s", path);
@@ -197,7 +197,7 @@ static int sha256_file(lua_State *L)
 {
   char hex[65];
   sb_err err;
-  if (sb_sha256_file(luaL_checkstring(L, 1), hex, &err))
+  if (sb_sha256_file(sbl_check_name(L, 1), hex, &err))
     return sbl_fail(L, &err);
   lua_pushstring(L, hex);
   return 1;
@@ -207,7 +207,7 @@ static int sha256_file(lua_State *L)
 static int lock(lua_State *L)
 {
   sb_err err;
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = sbl_check_name(L, 1);
   int *fd = lua_newuserdatauv(L, sizeof *fd, 0);
   *fd = -1;
   luaL_setmetatable(L, LOCK_TYPE);

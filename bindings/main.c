@@ -299,7 +299,6 @@ static int run(application *app, int argc, char **argv)
   }
 
   sb_err err = { 0 };
-  app->world.executable = app->paths.executable;
   app->world.loop = sb_loop_new();
   app->world.http = app->world.loop ? sb_http_new(sb_loop_uv(app->world.loop), &err) : NULL;
   lua_State *L = app->world.http ? new_state(app) : NULL;

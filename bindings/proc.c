@@ -95,6 +95,10 @@ static const char **push_environment(lua_State *L)
     if (lua_type(L, -2) != LUA_TSTRING || (!lua_isstring(L, -1) && !lua_isboolean(L, -1)))
       luaL_error(L, "env must map names to strings, or to false to unset one");
     if (lua_isstring(L, -1)) {
+      sbl_refuse_zero(L, "a value of env");
+      lua_pushvalue(L, -2);
+      sbl_refuse_zero(L, "a name of env");
+      lua_pop(L, 1);
       lua_pushfstring(L, "%s=%s", lua_tostring(L, -2), lua_tostring(L, -1));
       lua_rawseti(L, changes + 1, ++count);
     }
@@ -128,7 +132,6 @@ static int start(lua_State *L)
     .env = push_environment(L),
     .cwd = sbl_opt_string_field(L, 1, "cwd", NULL),
     .log_path = sbl_opt_string_field(L, 1, "log", NULL),
-    .supervisor_exe = sbl_world_of(L)->executable,
     .grace_ms = grace_ms(L, sbl_opt_number_field(L, 1, "grace", 0)),
     .on_started = on_started,
     .on_failed = on_failed,
@@ -223,7 +226,7 @@ static int close_process(lua_State *L)
 static int free_port(lua_State *L)
 {
   sb_err err;
-  int port = sb_free_port(luaL_optstring(L, 1, "127.0.0.1"), &err);
+  int port = sb_free_port(lua_isnoneornil(L, 1) ? "127.0.0.1" : sbl_check_name(L, 1), &err);
   if (port < 0)
     return sbl_fail(L, &err);
   lua_pushinteger(L, port);
@@ -232,7 +235,7 @@ static int free_port(lua_State *L)
 
 static int port_taken(lua_State *L)
 {
-  lua_pushboolean(L, sb_port_taken(luaL_checkstring(L, 1), (int)luaL_checkinteger(L, 2)));
+  lua_pushboolean(L, sb_port_taken(sbl_check_name(L, 1), (int)luaL_checkinteger(L, 2)));
   return 1;
 }
 
@@ -240,7 +243,7 @@ static int port_taken(lua_State *L)
 static int tail(lua_State *L)
 {
   sb_err err;
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = sbl_check_name(L, 1);
   lua_Integer lines = luaL_optinteger(L, 2, 15), from = luaL_optinteger(L, 3, 0);
   sb_strbuf *out = sbl_push_buffer(L);
   if (sb_log_tail(path, from > 0 ? (uint64_t)from : 0, lines > 0 ? (size_t)lines : 1, out, &err))

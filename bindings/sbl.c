@@ -92,10 +92,31 @@ static bool push_field(lua_State *L, int index, const char *field, int type)
   return true;
 }
 
+/* Without a place in a script: it is the text that is wrong, wherever it came from. */
+void sbl_refuse_zero(lua_State *L, const char *what)
+{
+  size_t size;
+  const char *text = lua_tolstring(L, -1, &size);
+  if (strlen(text) == size)
+    return;
+  lua_pushfstring(L, "%s holds a zero byte behind '%s': take it out", what, text);
+  lua_error(L);
+}
+
+const char *sbl_check_name(lua_State *L, int index)
+{
+  const char *name = luaL_checkstring(L, index);
+  lua_pushvalue(L, index);
+  sbl_refuse_zero(L, "a name");
+  lua_pop(L, 1);
+  return name;
+}
+
 const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback)
 {
   if (!push_field(L, index, field, LUA_TSTRING))
     return fallback;
+  sbl_refuse_zero(L, field);
   const char *value = lua_tostring(L, -1);
   lua_pop(L, 1); /* the table anchors it */
   return value;
@@ -163,6 +184,7 @@ const char **sbl_string_vector(lua_State *L, int index, const char *what)
   for (lua_Unsigned i = 0; i < count; i++) {
     if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TSTRING)
       luaL_error(L, "%s must be strings: item %d is a %s", what, (int)i + 1, luaL_typename(L, -1));
+    sbl_refuse_zero(L, what);
     vector[i] = lua_tostring(L, -1);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }

@@ -20,7 +20,6 @@ typedef struct sbl_world {
   struct sbl_turn *turn; /* of the task being resumed (wait.h); NULL between */
   bool closing;          /* Lua's state is being closed: nothing may be started any more */
   lua_State *main;       /* the state itself, for callbacks that come from the loop */
-  const char *executable; /* path of this binary: servers are supervised by it */
 } sbl_world;
 
 sbl_world *sbl_world_of(lua_State *L);
@@ -38,8 +37,15 @@ int sbl_fail(lua_State *L, const sb_err *err);
  * is its own __index. */
 void sbl_type(lua_State *L, const char *name, const luaL_Reg *methods);
 
-/* Checks and reads a field of the table at `index`; absent fields give the fallback, other types raise an
- * error that names the field. */
+/* The string argument at `index`, which names a file or a host. Raises one line where it is none or holds a zero byte:
+ * C would take what is before it. */
+const char *sbl_check_name(lua_State *L, int index);
+
+/* Raises one line where the string on top of the stack holds a zero byte; `what` says whose it is. */
+void sbl_refuse_zero(lua_State *L, const char *what);
+
+/* Checks and reads a field of the table at `index`; absent fields give the fallback, other types (and a
+ * string with a zero byte) raise an error that names the field. */
 const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback);
 double sbl_opt_number_field(lua_State *L, int index, const char *field, double fallback);
 int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low,
@@ -53,7 +59,7 @@ void sbl_set_number(lua_State *L, const char *field, double value);
 int64_t sbl_seconds(lua_State *L, double seconds, const char *what);
 
 /* An array of strings at `index` as a NULL-terminated vector in a new userdata, which is pushed and anchors the
- * strings. NULL (and nil pushed) where the value is nil. */
+ * strings. NULL (and nil pushed) where the value is nil. Raises where one holds a zero byte. */
 const char **sbl_string_vector(lua_State *L, int index, const char *what);
 
 /* Pushes an empty buffer that the collector frees: where Lua raises for want of memory, nothing leaks. */

@@ -23,7 +23,7 @@ struct sb_child {
   char *name;                 /* argv[0], for messages */
   sb_strbuf input;            /* read from the supervisor, not yet a whole line */
   char read_space[512];
-  pid_t supervisor_pid, pid;
+  pid_t supervisor_pid;
   bool start_reported, exit_reported, end_reported;
   bool supervisor_gone, control_closed;
   bool freed;
@@ -53,7 +53,6 @@ static void close_handles(sb_child *child)
 static void tell_started(sb_child *child, pid_t pid)
 {
   child->start_reported = true;
-  child->pid = pid;
   if (child->options.on_started)
     child->options.on_started(child, pid);
 }
@@ -71,7 +70,6 @@ static void tell_failed(sb_child *child, int sys_errno, const char *text)
 static void tell_exit(sb_child *child, int code, int signal_number)
 {
   child->exit_reported = true;
-  child->pid = 0;
   if (child->options.on_exit)
     child->options.on_exit(child, code, signal_number);
 }
@@ -261,7 +259,7 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
     .context = options->context,
   };
   char path[PATH_MAX];
-  const char *exe = options->supervisor_exe ? options->supervisor_exe : this_program(path, sizeof path);
+  const char *exe = this_program(path, sizeof path);
   int rc = spawn(child, loop, options, exe, log);
   if (log >= 0)
     close(log);
@@ -287,16 +285,6 @@ void sb_child_stop(sb_child *child, int grace_ms)
   if (!child->control_closed && uv_fileno((uv_handle_t *)&child->control, &fd) == 0
       && send(fd, line, (size_t)size, MSG_NOSIGNAL) < 0)
     return;
-}
-
-void sb_child_kill(sb_child *child)
-{
-  sb_child_stop(child, 0);
-}
-
-pid_t sb_child_pid(const sb_child *child)
-{
-  return child->pid;
 }
 
 void *sb_child_context(const sb_child *child)

@@ -23,7 +23,6 @@ typedef struct sb_child_options {
   const char *const *env;       /* the full environment, "NAME=value", NULL-terminated; NULL: inherit */
   const char *cwd;              /* NULL: inherit; a relative argv[0] is looked up from here */
   const char *log_path;         /* standard output and error are appended; NULL: /dev/null */
-  const char *supervisor_exe;   /* an absolute path; NULL: this program */
   int grace_ms;                 /* SIGTERM to SIGKILL where no call says otherwise: specbench died, the
                                    server left processes behind, sb_child_free. 0: SB_CHILD_GRACE_MS */
   void (*on_started)(sb_child *child, pid_t pid);
@@ -37,16 +36,11 @@ typedef struct sb_child_options {
  * NULL and *err where the working directory, the log or the supervisor is unusable. */
 sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_err *err);
 
-/* SIGTERM to every process of the server, SIGKILL after grace_ms (negative: the options' grace). May be
+/* SIGTERM to every process of the server, SIGKILL after grace_ms (0: at once; negative: the options' grace). May be
  * called again to shorten the grace; does nothing once all has ended. A process stuck in the kernel can delay
  * on_ended without limit: set a deadline of your own. */
 void sb_child_stop(sb_child *child, int grace_ms);
 
-/* SIGKILL to every process of the server. */
-void sb_child_kill(sb_child *child);
-
-/* The server's pid while it runs, else 0. */
-pid_t sb_child_pid(const sb_child *child);
 void *sb_child_context(const sb_child *child);
 
 /* Silences the callbacks and, where anything still runs, stops it with the options' grace. The memory goes

@@ -1,6 +1,7 @@
 local clock = require "sb.clock"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
+local http = require "sb.http"
 local json = require "sb.json"
 local proc = require "sb.proc"
 local prom = require "sb.prom"
@@ -186,6 +187,35 @@ describe("files", function()
     fs.write(folder .. "/abc", "abc")
     assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", fs.sha256 "abc")
     assert.equal(fs.sha256 "abc", fs.sha256_file(folder .. "/abc"))
+  end)
+end)
+
+describe("a zero byte", function()
+  it("in what C takes as text is refused with one line, never cut", function()
+    local folder = server.scratch()
+    local path = folder .. "/file\0.txt"
+    local refused = {
+      function() fs.write(path, "x") end, function() fs.put(path, "x") end, function() fs.append(path, "x") end,
+      function() fs.read(path) end, function() fs.mkdir(path) end, function() fs.commit(path, folder) end,
+      function() fs.commit(folder, path) end, function() fs.remove(path) end, function() fs.list(path) end,
+      function() fs.stat(path) end, function() fs.is_executable(path) end, function() fs.realpath(path) end,
+      function() fs.sha256_file(path) end, function() fs.lock(path) end, function() proc.tail(path) end,
+      function() proc.free_port "127.0.0.1\0x" end, function() proc.port_taken("127.0.0.1\0x", 1) end,
+      function() proc.start { argv = { "true\0x" } } end, function() proc.start { argv = { "true", "a\0b" } } end,
+      function() proc.start { argv = { "true" }, env = { A = "a\0b" } } end,
+      function() proc.start { argv = { "true" }, env = { ["A\0B"] = "a" } } end,
+      function() proc.start { argv = { "true" }, cwd = "/\0x" } end,
+      function() proc.start { argv = { "true" }, log = path } end,
+      function() http.request { url = "http://127.0.0.1:1/\0x" } end,
+      function() http.request { url = "http://127.0.0.1:1/", headers = { "A: b\0c" } } end,
+    }
+    for i, f in ipairs(refused) do
+      local ok, message = pcall(f)
+      assert.is_false(ok, i)
+      assert.truthy(message:find "^[%w ]+ holds a zero byte behind '[^\n]*': take it out$", message)
+    end
+    assert.same({}, fs.list(folder))
+    fs.remove(folder)
   end)
 end)
 

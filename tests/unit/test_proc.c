@@ -31,7 +31,7 @@ static void sigterm_is_honoured_and_the_exit_reported(void **state)
 {
   fixture *f = *state;
   start_ready(f, "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done");
-  assert_int_equal(sb_child_pid(f->child), f->pid);
+  assert_true(f->pid > 0);
   assert_true(survivors(f) >= 2);
   sb_child_stop(f->child, LONG_GRACE_MS);
   WAIT_FOR(f, f->ended);
@@ -39,7 +39,6 @@ static void sigterm_is_honoured_and_the_exit_reported(void **state)
   assert_int_equal(f->code, 7);
   assert_int_equal(f->signal_number, 0);
   assert_true(log_has(f, "bye\n"));
-  assert_int_equal(sb_child_pid(f->child), 0);
   assert_int_equal(survivors(f), 0);
 }
 
@@ -59,7 +58,7 @@ static void a_kill_cuts_a_long_grace_short(void **state)
   fixture *f = *state;
   start_ready(f, "trap '' TERM; echo ready; while :; do sleep 600; done");
   sb_child_stop(f->child, LONG_GRACE_MS);
-  sb_child_kill(f->child);
+  sb_child_stop(f->child, 0);
   WAIT_FOR(f, f->ended);
   assert_int_equal(f->signal_number, SIGKILL);
 }
@@ -83,7 +82,7 @@ static void stopping_twice_and_after_the_end_is_harmless(void **state)
   WAIT_FOR(f, f->ended);
   assert_int_equal(f->signal_number, SIGTERM);
   sb_child_stop(f->child, 100);
-  sb_child_kill(f->child);
+  sb_child_stop(f->child, 0);
   assert_int_equal(f->exited, 1);
   assert_int_equal(f->ended, 1);
 }
@@ -170,9 +169,6 @@ static void bad_options_are_refused_by_name(void **state)
   bad.log_path = "/no/such/folder/log";
   expect_refused(f, bad, "/no/such/folder/log");
   bad = good;
-  bad.supervisor_exe = "/no/such/specbench";
-  expect_refused(f, bad, "/no/such/specbench");
-  bad = good;
   bad.argv = nothing;
   expect_refused(f, bad, "no program");
 }
@@ -216,7 +212,7 @@ static void freeing_before_the_start_is_reported_leaves_nothing(void **state)
 {
   fixture *f = *state;
   start_script(f, "trap '' TERM; while :; do sleep 600; done");
-  sb_child_kill(f->child);
+  sb_child_stop(f->child, 0);
   sb_child_free(f->child);
   f->child = NULL;
   WAIT_FOR(f, survivors(f) == 0);
@@ -340,7 +336,7 @@ static void descendants_are_listed_parents_first(void **state)
   count = sb_process_session(supervisor, &pids);
   assert_int_equal(count, 4);
   free(pids);
-  sb_child_kill(f->child);
+  sb_child_stop(f->child, 0);
   WAIT_FOR(f, f->ended);
   assert_int_equal(sb_process_descendants(supervisor, &pids), 0);
   assert_null(pids);
