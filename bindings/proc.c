@@ -4,8 +4,10 @@
 
 #include "base/strbuf.h"
 #include "proc/child.h"
+#include "proc/listener.h"
 #include "proc/port.h"
 #include "proc/tail.h"
+#include "proc/tree.h"
 #include "wait.h"
 
 /* sb.proc: server processes, each under its supervisor. A process is waited for by any number of tasks. */
@@ -113,7 +115,7 @@ static int grace_ms(lua_State *L, double seconds)
   return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-/* start{ argv, env?, cwd?, log?, grace? } -> process, or nil, message, code */
+/* start{ argv, env?, cwd?, log?, trees?, grace? } -> process, or nil, message, code */
 static int start(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -132,6 +134,7 @@ static int start(lua_State *L)
     .env = push_environment(L),
     .cwd = sbl_opt_string_field(L, 1, "cwd", NULL),
     .log_path = sbl_opt_string_field(L, 1, "log", NULL),
+    .trees = sbl_opt_string_field(L, 1, "trees", NULL),
     .grace_ms = grace_ms(L, sbl_opt_number_field(L, 1, "grace", 0)),
     .on_started = on_started,
     .on_failed = on_failed,
@@ -213,6 +216,22 @@ static int pid(lua_State *L)
   return 1;
 }
 
+/* listener(host, port) -> "own", "unknown", or "stranger" and a pid */
+static int listener(lua_State *L)
+{
+  static const char *const names[] = { "unknown", "own", "stranger" };
+  const process *p = check_process(L);
+  const char *host = sbl_check_name(L, 2);
+  int port = (int)luaL_checkinteger(L, 3);
+  luaL_argcheck(L, p->child, 1, "the process is closed");
+  pid_t stranger;
+  lua_pushstring(L, names[sb_listener_of(host, port, sb_child_supervisor(p->child), &stranger)]);
+  if (!stranger)
+    return 1;
+  lua_pushinteger(L, stranger);
+  return 2;
+}
+
 /* The supervisor ends the tree in any case: nothing is waited for. */
 static int close_process(lua_State *L)
 {
@@ -239,6 +258,29 @@ static int port_taken(lua_State *L)
   return 1;
 }
 
+/* end_trees(folder) -> { ended, running, pid?, elsewhere? } */
+static int end_trees(lua_State *L)
+{
+  sb_err err;
+  sb_tree_left left;
+  if (sb_trees_end(sbl_check_name(L, 1), &left, &err))
+    return sbl_fail(L, &err);
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, (lua_Integer)left.ended);
+  lua_setfield(L, -2, "ended");
+  lua_pushinteger(L, (lua_Integer)left.running);
+  lua_setfield(L, -2, "running");
+  if (left.running) {
+    lua_pushinteger(L, left.pid);
+    lua_setfield(L, -2, "pid");
+  }
+  if (left.elsewhere[0]) {
+    lua_pushstring(L, left.elsewhere);
+    lua_setfield(L, -2, "elsewhere");
+  }
+  return 1;
+}
+
 /* tail(path, lines, from) -> the last lines of a log, of what is behind its byte `from` */
 static int tail(lua_State *L)
 {
@@ -254,11 +296,13 @@ static int tail(lua_State *L)
 int sbl_open_proc(lua_State *L)
 {
   static const luaL_Reg methods[] = { { "wait", wait_exit }, { "wait_end", wait_end }, { "stop", stop },
-                                      { "status", status },  { "pid", pid },           { "close", close_process },
+                                      { "status", status },  { "pid", pid },           { "listener", listener },
+                                      { "close", close_process },
                                       { "__close", close_process }, { "__gc", close_process }, { NULL, NULL } };
   static const luaL_Reg functions[] = { { "start", start },
                                         { "free_port", free_port },
                                         { "port_taken", port_taken },
+                                        { "end_trees", end_trees },
                                         { "tail", tail },
                                         { NULL, NULL } };
   sbl_type(L, TYPE, methods);

@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "proc/process_tree.h"
 #include "proc/supervisor.h"
+#include "proc/tree.h"
 
 struct sb_child {
   uv_process_t supervisor;
@@ -23,6 +24,7 @@ struct sb_child {
   char *name;                 /* argv[0], for messages */
   sb_strbuf input;            /* read from the supervisor, not yet a whole line */
   char read_space[512];
+  sb_tree_mark mark;          /* "": unknown, for the supervisor ended at once */
   pid_t supervisor_pid;
   bool start_reported, exit_reported, end_reported;
   bool supervisor_gone, control_closed;
@@ -74,26 +76,9 @@ static void tell_exit(sb_child *child, int code, int signal_number)
     child->options.on_exit(child, code, signal_number);
 }
 
-/* Only where the supervisor was killed: what it would have ended is found by its session, which a process
- * leaves by setsid alone. */
-static void kill_session(pid_t session)
+static size_t list_session(const void *session, pid_t **pids)
 {
-  pid_t *pids, *before = NULL;
-  size_t count, known = 0;
-  bool fresh;
-  /* A member may have started another one after it was listed; once killed it starts none. */
-  do {
-    count = sb_process_session(session, &pids);
-    fresh = false;
-    for (size_t i = 0; i < count; i++) {
-      fresh = fresh || !sb_process_is_among(before, known, pids[i]);
-      kill(pids[i], SIGKILL);
-    }
-    free(before);
-    before = pids;
-    known = count;
-  } while (fresh);
-  free(before);
+  return sb_process_session(*(const pid_t *)session, pids);
 }
 
 /* Both the supervisor's exit and the end of its messages, which come in either order, must have been seen. */
@@ -101,8 +86,13 @@ static void maybe_finish(sb_child *child)
 {
   if (!child->supervisor_gone || !child->control_closed)
     return;
-  if (!child->end_reported)
-    kill_session(child->supervisor_pid);
+  /* Only where the supervisor was killed: what it would have ended is found by its session, which a process leaves
+   * by setsid alone, and by its mark. */
+  if (!child->end_reported) {
+    sb_processes_kill(list_session, &child->supervisor_pid);
+    if (child->mark.text[0])
+      sb_tree_kill(&child->mark);
+  }
   close_handles(child);
   if (!child->start_reported) {
     char text[256];
@@ -188,25 +178,27 @@ static const char *this_program(char *path, size_t size)
   return path;
 }
 
-static char **supervisor_argv(const sb_child_options *options, char *grace)
+static char **supervisor_argv(const sb_child_options *options, char *grace, char *trees)
 {
   size_t count = 0;
   while (options->argv[count])
     count++;
-  char **argv = sb_calloc(count + 4, sizeof *argv);
+  char **argv = sb_calloc(count + 5, sizeof *argv);
   argv[0] = (char *)"specbench";
   argv[1] = (char *)SB_SUPERVISE;
   argv[2] = grace;
+  argv[3] = trees;
   for (size_t i = 0; i < count; i++)
-    argv[3 + i] = (char *)options->argv[i];
+    argv[4 + i] = (char *)options->argv[i];
   return argv;
 }
 
-static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *options, const char *exe, int log)
+static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *options, const char *exe, int log,
+                 char *trees)
 {
   char grace[16];
   snprintf(grace, sizeof grace, "%d", child->options.grace_ms);
-  char **argv = supervisor_argv(options, grace);
+  char **argv = supervisor_argv(options, grace, trees);
   uv_stdio_container_t stdio[SB_SUPERVISOR_FD + 1] = { 0 };
   stdio[0].flags = UV_IGNORE;
   for (int fd = 1; fd <= 2; fd++) {
@@ -232,14 +224,24 @@ static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *optio
   return rc;
 }
 
+/* The server may start in another folder: its supervisor needs the whole path. "" where there is none. */
+static int find_trees(const char *folder, char *path, sb_err *err)
+{
+  path[0] = '\0';
+  if (folder && ((mkdir(folder, 0777) && errno != EEXIST) || !realpath(folder, path)))
+    return sb_err_sys(err, errno, "cannot use folder '%s'", folder);
+  return SB_OK;
+}
+
 sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_err *err)
 {
   int log = -1;
+  char trees[PATH_MAX];
   if (!options->argv || !options->argv[0]) {
     sb_err_set(err, SB_EINVAL, "no program to start: give at least the name of one");
     return NULL;
   }
-  if (check_cwd(options->cwd, err))
+  if (check_cwd(options->cwd, err) || find_trees(options->trees, trees, err))
     return NULL;
   if (options->log_path) {
     log = open(options->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -260,7 +262,7 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
   };
   char path[PATH_MAX];
   const char *exe = this_program(path, sizeof path);
-  int rc = spawn(child, loop, options, exe, log);
+  int rc = spawn(child, loop, options, exe, log, trees);
   if (log >= 0)
     close(log);
   if (rc) {
@@ -270,6 +272,8 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
     return NULL;
   }
   child->supervisor_pid = child->supervisor.pid;
+  if (!sb_tree_mark_of(child->supervisor_pid, &child->mark))
+    child->mark.text[0] = '\0';
   uv_read_start((uv_stream_t *)&child->control, on_alloc, on_read);
   return child;
 }
@@ -290,6 +294,11 @@ void sb_child_stop(sb_child *child, int grace_ms)
 void *sb_child_context(const sb_child *child)
 {
   return child->options.context;
+}
+
+pid_t sb_child_supervisor(const sb_child *child)
+{
+  return child->supervisor_pid;
 }
 
 void sb_child_free(sb_child *child)

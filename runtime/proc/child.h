@@ -23,6 +23,8 @@ typedef struct sb_child_options {
   const char *const *env;       /* the full environment, "NAME=value", NULL-terminated; NULL: inherit */
   const char *cwd;              /* NULL: inherit; a relative argv[0] is looked up from here */
   const char *log_path;         /* standard output and error are appended; NULL: /dev/null */
+  const char *trees;            /* folder where the tree is noted while it lives (tree.h), made where it is not
+                                   there; NULL: nowhere */
   int grace_ms;                 /* SIGTERM to SIGKILL where no call says otherwise: specbench died, the
                                    server left processes behind, sb_child_free. 0: SB_CHILD_GRACE_MS */
   void (*on_started)(sb_child *child, pid_t pid);
@@ -33,7 +35,7 @@ typedef struct sb_child_options {
 } sb_child_options;
 
 /* Starts the supervisor, which starts the server. The options are copied as far as they are needed later.
- * NULL and *err where the working directory, the log or the supervisor is unusable. */
+ * NULL and *err where the working directory, the log, the folder of trees or the supervisor is unusable. */
 sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_err *err);
 
 /* SIGTERM to every process of the server, SIGKILL after grace_ms (0: at once; negative: the options' grace). May be
@@ -42,6 +44,9 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
 void sb_child_stop(sb_child *child, int grace_ms);
 
 void *sb_child_context(const sb_child *child);
+
+/* The process above the server, whose descendants are all that it started. */
+pid_t sb_child_supervisor(const sb_child *child);
 
 /* Silences the callbacks and, where anything still runs, stops it with the options' grace. The memory goes
  * when the loop has seen the end; a loop that is abandoned earlier leaves no process behind, for the

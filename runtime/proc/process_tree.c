@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 typedef struct process {
   pid_t pid, parent, session;
+  unsigned long long start;
+  bool ended;  /* a zombie */
 } process;
 
 typedef struct process_table {
@@ -24,8 +27,12 @@ static bool parse_stat(const char *text, process *p)
 {
   const char *fields = strrchr(text, ')');
   int parent, session;
-  if (!fields || sscanf(fields + 1, " %*c %d %*d %d", &parent, &session) != 2)
+  char state;
+  /* state, parent, session, and behind 15 others the start */
+  static const char format[] = " %c %d %*d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu";
+  if (!fields || sscanf(fields + 1, format, &state, &parent, &session, &p->start) != 4)
     return false;
+  p->ended = state == 'Z' || state == 'X';
   p->parent = parent;
   p->session = session;
   return true;
@@ -71,7 +78,7 @@ static process_table read_processes(void)
   return table;
 }
 
-bool sb_process_is_among(const pid_t *pids, size_t count, pid_t pid)
+static bool is_among(const pid_t *pids, size_t count, pid_t pid)
 {
   for (size_t i = 0; i < count; i++)
     if (pids[i] == pid)
@@ -90,6 +97,30 @@ static size_t hand_over(process_table *table, pid_t *found, size_t count, pid_t 
   return count;
 }
 
+size_t sb_processes(pid_t **pids)
+{
+  process_table table = read_processes();
+  pid_t *found = sb_calloc(table.count, sizeof *found);
+  size_t count = 0;
+  for (size_t i = 0; i < table.count; i++)
+    if (!table.items[i].ended)
+      found[count++] = table.items[i].pid;
+  return hand_over(&table, found, count, pids);
+}
+
+unsigned long long sb_process_start(pid_t pid)
+{
+  char name[16];
+  process p = { 0 };
+  snprintf(name, sizeof name, "%d", (int)pid);
+  int dir = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir < 0)
+    return 0;
+  bool found = read_process(dir, name, &p);
+  close(dir);
+  return found && !p.ended ? p.start : 0;
+}
+
 size_t sb_process_descendants(pid_t root, pid_t **pids)
 {
   process_table table = read_processes();
@@ -100,7 +131,7 @@ size_t sb_process_descendants(pid_t root, pid_t **pids)
     for (size_t i = 0; i < table.count; i++) {
       const process *p = &table.items[i];
       /* no pid enters twice, or a snapshot torn by reparenting could make a ring */
-      if (p->parent == parent && p->pid != root && !sb_process_is_among(found, count, p->pid))
+      if (p->parent == parent && p->pid != root && !is_among(found, count, p->pid))
         found[count++] = p->pid;
     }
     if (next == count)
@@ -119,4 +150,26 @@ size_t sb_process_session(pid_t session, pid_t **pids)
     if (table.items[i].session == session)
       found[count++] = table.items[i].pid;
   return hand_over(&table, found, count, pids);
+}
+
+size_t sb_processes_kill(size_t (*list)(const void *of, pid_t **pids), const void *of)
+{
+  pid_t *pids, *before = NULL;
+  size_t count, known = 0, killed = 0;
+  bool fresh;
+  do {
+    count = list(of, &pids);
+    fresh = false;
+    for (size_t i = 0; i < count; i++)
+      if (!is_among(before, known, pids[i])) {
+        fresh = true;
+        killed++;
+        kill(pids[i], SIGKILL);
+      }
+    free(before);
+    before = pids;
+    known = count;
+  } while (fresh);
+  free(before);
+  return killed;
 }

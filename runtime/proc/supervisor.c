@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/strbuf.h"
 #include "proc/process_tree.h"
+#include "proc/tree.h"
 
 #define KILL_AGAIN_MS 10      /* first wait before SIGKILL is repeated; doubles */
 #define KILL_AGAIN_MAX_MS 320
@@ -30,6 +32,7 @@ typedef struct supervisor {
   int64_t deadline;   /* while stopping: when SIGKILL replaces patience, ns */
   int kill_again_ms;
   int64_t grace_ms;
+  sb_tree_mark mark;
   char line[64];      /* the unfinished line read from the control socket */
   size_t line_size;
 } supervisor;
@@ -104,6 +107,26 @@ static bool start_server(supervisor *s, char **command)
     return false;
   }
   report(s, "started %d", (int)s->server);
+  return true;
+}
+
+/* What finds the tree once supervisor and specbench were killed: on disk before there is a server. */
+static bool mark_tree(supervisor *s, const char *folder, const char *program)
+{
+  sb_err err;
+  if (!sb_tree_mark_of(getpid(), &s->mark)) {
+    report(s, "failed 0 cannot start '%.200s': /proc cannot be read", program);
+    return false;
+  }
+  const char *outer = getenv(SB_TREE_VARIABLE);
+  sb_strbuf marks = { 0 };
+  sb_strbuf_printf(&marks, "%s%s%s", outer ? outer : "", outer ? ":" : "", s->mark.text);
+  setenv(SB_TREE_VARIABLE, marks.data, 1);
+  sb_strbuf_deinit(&marks);
+  if (*folder && sb_tree_note(folder, &s->mark, program, &err)) {
+    report(s, "failed %d cannot start '%.200s': %s", err.sys_errno, program, err.text);
+    return false;
+  }
   return true;
 }
 
@@ -225,7 +248,7 @@ int sb_supervisor_main(int argc, char **argv)
   int type;
   socklen_t type_size = sizeof type;
   char *end;
-  if (argc < 4 || getsockopt(SB_SUPERVISOR_FD, SOL_SOCKET, SO_TYPE, &type, &type_size))
+  if (argc < 5 || getsockopt(SB_SUPERVISOR_FD, SOL_SOCKET, SO_TYPE, &type, &type_size))
     return wrong_use();
   long grace_ms = strtol(argv[2], &end, 10);
   if (*end || end == argv[2] || grace_ms < 0)
@@ -245,11 +268,13 @@ int sb_supervisor_main(int argc, char **argv)
   supervisor s = { .control = SB_SUPERVISOR_FD, .kill_again_ms = KILL_AGAIN_MS, .grace_ms = grace_ms };
   s.signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
   if (s.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1)) {
-    report(&s, "failed %d cannot supervise '%.200s': %s", errno, argv[3], strerror(errno));
+    report(&s, "failed %d cannot supervise '%.200s': %s", errno, argv[4], strerror(errno));
     return 0;
   }
-  if (start_server(&s, argv + 3))
+  if (mark_tree(&s, argv[3], argv[4]) && start_server(&s, argv + 4))
     supervise(&s);
+  if (*argv[3])
+    sb_tree_strike(argv[3], &s.mark);
   report(&s, "ended");
   return 0;
 }

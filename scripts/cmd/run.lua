@@ -10,6 +10,7 @@ local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
+local server = require "specbench.server"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
@@ -81,6 +82,16 @@ local function warn_of_engines(the_store, engine)
       engine) }
 end
 
+-- The GPUs are free before the first server starts.
+local function end_left(the_store)
+  local ended, message = server.end_left(the_store:trees())
+  if not ended then command.fail(message) end
+  if ended > 0 then
+    io.stderr:write(("ended %d processes that an earlier run had left\n"):format(ended))
+  end
+  command.warn { message }
+end
+
 function self.run(options, positionals)
   provenance.begin()
   local r = command.load_round(positionals[1], options)
@@ -98,6 +109,7 @@ function self.run(options, positionals)
   })
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)
+  end_left(the_store)
   warn_of_engines(the_store, the_plan.engine.name)
   if not options.quiet then announce(the_plan, the_store) end
   if options.virtual then -- what takes seconds to make again is synced once, and nothing disturbs its figures

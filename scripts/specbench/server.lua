@@ -23,6 +23,7 @@ Server.__index = Server
 
 local POLL_FIRST, POLL_LONGEST = 0.01, 0.5 -- seconds between two questions whether it is ready
 local LOG_LINES = 15
+local TREES_SECONDS = 60 -- that what earlier runs left may take to end
 local LAST_BREATH = 0.3 -- seconds: connections of a process that ends break before its exit is seen
 
 local function fill(text, values)
@@ -83,6 +84,16 @@ local function await_ready(self, ready, seconds)
     seconds))
 end
 
+-- Why what answers is not the server that was started; nil where it is, or where nobody can tell.
+local function stranger(self)
+  local who, pid = self.process:listener(self.host, self.port)
+  if who ~= "stranger" then return nil end
+  local name = (fs.read(("/proc/%d/comm"):format(pid)) or "?"):gsub("%c", "")
+  return with_log(self, ("process %d (%s), which %s did not start, listens at %s: end it; a server that runs "
+    .. "elsewhere, as in a container, is measured with --engine external"):format(pid, name, self.argv[1],
+      self.url))
+end
+
 local function choose_port(options, host)
   if not options.port then return proc.free_port(host) end
   if proc.port_taken(host, options.port) then
@@ -99,6 +110,8 @@ server.options = shape.record {
       .. "and in `env`", needed = true },
     { "env", shape.environment(), "its environment beside ours" },
     { "cwd", shape.string(), "the folder that it starts in", otherwise = "ours" },
+    { "trees", shape.string(), "a folder where it is noted while it lives, so that it can be ended once specbench and "
+      .. "its supervisor were killed", otherwise = "nowhere" },
     { "log", shape.string(), "the file that its output is appended to", otherwise = "one that goes with it" },
     { "gpus", shape.list(shape.integer { from = 0 }), "the GPUs that it sees", otherwise = "all" },
     { "host", shape.string(), "the address that it listens on", default = "127.0.0.1" },
@@ -142,7 +155,7 @@ function server.start(options)
   }, Server)
   local begun = clock.now()
   self.process, message = proc.start {
-    argv = argv, env = env, cwd = options.cwd, log = log, grace = self.grace,
+    argv = argv, env = env, cwd = options.cwd, log = log, grace = self.grace, trees = options.trees,
   }
   if not self.process then return nil, message end
   -- also where the task that waits for it is cancelled
@@ -151,10 +164,34 @@ function server.start(options)
   end })
   local ready
   ready, message = await_ready(self, options.ready, options.timeout)
-  if not ready then return nil, message end
+  message = ready and stranger(self) or message
+  if not ready or message then return nil, message end
   self.ready_seconds = (clock.now() - begun) / 1e9
   self.passing_log = not options.log
   return self
+end
+
+---Ends the servers that earlier runs left, and waits until all they started is gone.
+---@param folder string where they are noted
+---@return integer? ended how many processes
+---@return string? message
+function server.end_left(folder)
+  local ended, waited = 0, 0
+  while true do
+    local left, message = proc.end_trees(folder)
+    if not left then return nil, message end
+    ended = ended + left.ended
+    if left.running == 0 then
+      return ended, left.elsewhere and ("servers of an earlier run may still be up on %s: there, `specbench cleanup` "
+        .. "ends them"):format(left.elsewhere) or nil
+    end
+    if waited >= TREES_SECONDS then
+      return nil, ("%d processes of an earlier run are still there after %g s, %d one of them: they hang, or their "
+        .. "supervisor waits for them"):format(left.running, waited, left.pid)
+    end
+    task.sleep(POLL_FIRST)
+    waited = waited + POLL_FIRST
+  end
 end
 
 ---A server that somebody else runs; closing it does nothing.

@@ -296,10 +296,10 @@ static void a_server_does_not_outlive_both_specbench_and_supervisor(void **state
   WAIT_FOR(f, survivors(f) == 0);
 }
 
-static void a_killed_supervisor_takes_the_session_along(void **state)
+static void a_killed_supervisor_takes_its_tree_along(void **state)
 {
   fixture *f = *state;
-  start_ready(f, "sh -c 'trap \"\" TERM; sleep 600' & echo ready; while :; do sleep 600; done");
+  start_ready(f, DAEMON "sh -c 'trap \"\" TERM; sleep 600' & echo ready; while :; do sleep 600; done");
   kill(supervisor_of(f), SIGKILL);
   WAIT_FOR(f, f->ended);
   assert_int_equal(f->exited, 1);
@@ -378,7 +378,7 @@ int main(int argc, char **argv)
     TEST(freeing_in_the_last_callback_is_allowed),
     TEST(a_killed_specbench_leaves_nothing),
     TEST(a_server_does_not_outlive_both_specbench_and_supervisor),
-    TEST(a_killed_supervisor_takes_the_session_along),
+    TEST(a_killed_supervisor_takes_its_tree_along),
     TEST(signals_to_the_supervisor_are_survived_and_sigterm_stops),
     TEST(descendants_are_listed_parents_first),
     TEST(the_supervisor_refuses_to_be_started_by_hand),

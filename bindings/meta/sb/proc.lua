@@ -12,12 +12,23 @@ local Process = {}
 ---@field env? table<string, string|false> changes to this process's environment; false unsets
 ---@field cwd? string
 ---@field log? string file that its output is appended to; default: discarded
+---@field trees? string folder where the process and all it starts are noted while they live, so that end_trees finds
+---them once specbench and the supervisor were killed; made where it is not there
 ---@field grace? number seconds from SIGTERM to SIGKILL where no stop says otherwise; default 2
 
 --- A program that does not exist is no error here: its status is "failed". To be held in a `<close>` variable.
 ---@param options sb.ProcessOptions
 ---@return sb.Process? process, string? message, string? code where folder or log are unusable
 function proc.start(options) end
+
+--- Ends what earlier runs left: each process tree noted in the folder whose supervisor was killed is killed; where the
+--- supervisor lives, it is ending its own. To be called again until `running` is 0, while no other specbench uses the
+--- folder.
+---@param folder string
+---@return { ended: integer, running: integer, pid: integer?, elsewhere: string? }? left ended: processes killed now;
+---running: still there, `pid` one of them; elsewhere: another machine of which there are notes, to be ended there
+---@return string? message, string? code
+function proc.end_trees(folder) end
 
 --- A TCP port that nobody holds at this moment.
 ---@param host? string default "127.0.0.1"
@@ -57,6 +68,13 @@ function Process:status() end
 
 ---@return integer pid 0 until it has started
 function Process:pid() end
+
+--- Whose socket answers at a port: its own processes', somebody else's (and whose), or not to be seen.
+---@param host string the address that is connected to
+---@param port integer
+---@return "own"|"stranger"|"unknown" who
+---@return integer? pid of the stranger
+function Process:listener(host, port) end
 
 --- Stops it and forgets it; does not wait.
 function Process:close() end

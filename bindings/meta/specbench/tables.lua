@@ -309,6 +309,7 @@
 ---@field argv string[] its command line; `{port}` and `{host}` are filled in, here and in `env`
 ---@field env? table<string, string|number|false> its environment beside ours
 ---@field cwd? string the folder that it starts in; default: ours
+---@field trees? string a folder where it is noted while it lives, so that it can be ended once specbench and its supervisor were killed; default: nowhere
 ---@field log? string the file that its output is appended to; default: one that goes with it
 ---@field gpus? integer[] the GPUs that it sees; default: all
 ---@field host? string the address that it listens on; default `"127.0.0.1"`

@@ -239,6 +239,11 @@ function Store:output_path(id)
 end
 
 ---@param name string
+---@return string folder where servers that are up are noted
+function Store:trees()
+  return self.folder .. "/servers"
+end
+
 ---@return string path of a log file in this folder
 function Store:log(name)
   return ("%s/logs/%s.log"):format(self.folder, name)

@@ -68,6 +68,7 @@ local function bring_up(self, slot, argv, env, url)
   if engine.capabilities.spawn then
     return server.start {
       argv = argv, env = env, log = self.store:log("server-" .. slot.number), gpus = slot.gpus,
+      trees = self.store:trees(),
       ready = engine.ready.path, timeout = slot.job.deadlines.start, grace = slot.job.deadlines.stop,
       host = options.host, port = options.port,
     }

@@ -1,0 +1,31 @@
+-- Ends the servers that a killed run left.
+
+local command = require "specbench.cli.command"
+local fs = require "sb.fs"
+local server = require "specbench.server"
+local store = require "specbench.results.store"
+
+local self = {
+  name = "cleanup",
+  summary = "End the servers that a killed run left",
+  description = "A run that is killed takes its servers along. Where its supervisors are killed with it, they stay: "
+    .. "this ends them, as the next run in the folder does before it starts a server of its own.",
+  positionals = { { name = "RESULTS", help = "folder of a run" } },
+  options = {},
+  examples = { { "specbench cleanup results/round2", "after kill -9 of everything called specbench" } },
+}
+
+function self.run(_, positionals)
+  local the_store, message = store.open(positionals[1])
+  if not the_store then command.fail(message) end
+  local lock <close>, trouble = fs.lock(the_store.folder .. "/lock")
+  if not lock then command.fail(trouble) end
+  local ended
+  ended, message = server.end_left(the_store:trees())
+  if not ended then command.fail(message) end
+  io.stdout:write(("%d processes ended\n"):format(ended))
+  command.warn { message }
+  return 0
+end
+
+return self
