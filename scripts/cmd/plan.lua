@@ -1,6 +1,7 @@
 -- Says what a run would do: cells, servers, expected time. Starts nothing.
 
 local command = require "specbench.cli.command"
+local match = require "specbench.experiment.match"
 local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
@@ -79,7 +80,9 @@ function self.run(options, positionals)
   local rows = {}
   for i, s in ipairs(servers) do
     local server = s.job.server
-    rows[i] = { i, server.model.name, server.method or "none", server.k or "", s.cells, s.pending,
+    local method = (server.method or "none")
+      .. (server.pinned and (" (%s)"):format(s.job.coordinates[match.AXIS]) or "")
+    rows[i] = { i, server.model.name, method, server.k or "", s.cells, s.pending,
       progress.duration(s.seconds) }
   end
   io.stdout:write(text_table.render {
@@ -90,6 +93,7 @@ function self.run(options, positionals)
   })
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
+  io.stdout:write("Comparison: ", match.line(options.match), "\n")
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local starts = plan_text.starts_line(the_plan, progress.duration)
   if starts then io.stdout:write(starts, "\n") end
@@ -104,6 +108,7 @@ function self.run(options, positionals)
   end
   local guess = plan_text.guess(the_plan)
   if guess then io.stdout:write("Note: ", guess, "\n") end
+  for _, note in ipairs(preflight.notes(the_plan)) do io.stdout:write("Note: ", note, "\n") end
   local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
   if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
   for _, line in ipairs(plan_text.warnings(the_plan)) do io.stdout:write("Warning: ", line, "\n") end

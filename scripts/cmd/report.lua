@@ -16,6 +16,8 @@ local self = {
   options = command.options {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
+    { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" },
+      help = "refuse a folder that was measured otherwise" },
     { long = "out", short = "o", arg = "DIR", help = "write there, not into the results folder" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
   },
@@ -66,6 +68,11 @@ function self.run(options, positionals)
     end
   end
   if not the_store then command.fail(message) end
+  local mode = the_store.about.match or "deployed"
+  if options.match and options.match ~= mode then
+    command.fail(("%s was measured with --match %s, not %s: the other mode's results have a folder of their own")
+      :format(folder, mode, options.match))
+  end
   command.warn(the_store.warnings)
   if options.out then
     local ok

@@ -68,6 +68,7 @@ local function announce(the_plan, the_store)
   if starts then io.stderr:write(starts, "\n") end
   local guess = plan_text.guess(the_plan)
   if guess then io.stderr:write("Note: ", guess, "\n") end
+  for _, note in ipairs(preflight.notes(the_plan)) do io.stderr:write("Note: ", note, "\n") end
 end
 
 -- What another engine measured in the same place would hide, or be hidden.
@@ -104,8 +105,8 @@ function self.run(options, positionals)
   end)
   if flaw then command.fail(flaw) end
   local the_store <close>, message = store.create(folder, {
-    round = r.name, title = r.title, axes = r.axes, report = r.report, fresh = options.fresh,
-    baselines = r.baselines,
+    round = r.name, title = r.title, axes = the_plan.round.axes, report = r.report, fresh = options.fresh,
+    baselines = r.baselines, match = options.match,
   })
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)

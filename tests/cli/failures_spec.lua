@@ -66,7 +66,8 @@ describe("a server", function()
   it("whose Python module is not there says so before any is started", function()
     w:write("python", "#!/bin/sh\nexec python3 -I \"$@\"\n")
     assert(os.execute(("chmod +x '%s/python'"):format(w.folder)))
-    w:write("models.lua", ("return { ['qwen2.5-7b'] = { python = '%s/python' } }\n"):format(w.folder))
+    w:write("models.lua", ("return { ['qwen2.5-7b'] = { python = '%s/python', path = '/' } }\n"):format(
+      w.folder))
     hopeless("--models models.lua --engine sglang", "sglang cannot be started", "says 'no module named sglang'")
   end)
 

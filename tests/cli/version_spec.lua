@@ -49,7 +49,8 @@ local function program(told, served)
 end
 
 local function models(fields)
-  w:write("models.lua", ('return { ["qwen2.5-7b"] = { binary = "%s/vllm", %s } }'):format(w.folder, fields or ""))
+  w:write("models.lua", ('return { ["qwen2.5-7b"] = { binary = "%s/vllm", path = "/", %s }, ["qwen2.5-0.5b"] = "/" }')
+    :format(w.folder, fields or ""))
 end
 
 local function run(arguments)

@@ -225,9 +225,10 @@ end
 World.is_running = is_running
 
 ---@param kind "cells"|"failed"
+---@param results string? folder, default "results"
 ---@return table<string, string> cells name of each folder -> text of its cell.json
-function World:cells(kind)
-  local cells, folder = {}, "results/" .. kind
+function World:cells(kind, results)
+  local cells, folder = {}, ("%s/%s"):format(results or "results", kind)
   for _, name in ipairs(fs.list(self.folder .. "/" .. folder) or {}) do
     cells[name] = self:read(("%s/%s/cell.json"):format(folder, name))
   end

@@ -1,3 +1,13 @@
+-- What each engine's command line says. Every spelling stands in the engine's own parser:
+--
+--   vllm      0.26.0   engine/arg_utils.py, config/speculative.py, envs.py (argv_sources_spec.lua asks them)
+--   vllm_v0   0.6.6    engine/arg_utils.py
+--   sglang    0.5.17   srt/server_args.py, srt/arg_groups/speculative_hook.py, srt/environ.py; older: pull requests
+--             11304 (sampling defaults) and 21225 (windows of n-gram lookup)
+--   trtllm    main of August 2026: llmapi/llm_args.py, _torch/speculative/interface.py; before 1.3.0 the lookup by name
+--             of DecodingBaseConfig.from_dict
+--   llamacpp  b10573   common/arg.cpp, docs/speculative.md
+
 local engine = require "specbench.engine"
 
 local TARGET = { name = "Qwen2.5-7B", path = "/models/target" }
@@ -72,7 +82,7 @@ describe("vllm", function()
     assert.equal('{"method":"ngram_gpu","num_speculative_tokens":3,"prompt_lookup_max":5,'
       .. '"prompt_lookup_min":2}',
       config { method = "ngram_gpu", k = 3, prompt_lookup_max = 5, prompt_lookup_min = 2 })
-    assert.equal('{"method":"suffix","num_speculative_tokens":8}',
+    assert.equal('{"method":"suffix","num_speculative_tokens":8,"suffix_decoding_max_cached_requests":0}',
       config { method = "suffix", k = 8 })
     assert.equal('{"method":"medusa","model":"/models/draft","num_speculative_tokens":3}',
       config { method = "medusa", k = 3 })
@@ -152,10 +162,11 @@ end)
 
 describe("sglang", function()
   local check = golden("sglang", "python3 -m sglang.launch_server --model-path /models/target --host 127.0.0.1 "
-    .. "--port 8000", "--enable-metrics --disable-radix-cache")
+    .. "--port 8000", "--enable-metrics --sampling-defaults openai --disable-radix-cache")
+  local RUNNING = "--max-running-requests 48"
 
   it("serves without speculation, whatever draft and k say", function()
-    check { method = "none", k = 3 }
+    check({ method = "none", k = 3 }, RUNNING)
     check({ dtype = "bfloat16", quantization = "awq", tensor_parallel = 2, gpu_memory_utilization = 0.9,
       max_model_len = 4096, max_num_seqs = 128, seed = 7 },
       "--dtype bfloat16 --quantization awq --tp-size 2 --mem-fraction-static 0.9 --context-length 4096 "
@@ -164,29 +175,50 @@ describe("sglang", function()
 
   it("drafts chains of k tokens with each model method", function()
     for method, algorithm in pairs { draft = "STANDALONE", eagle = "EAGLE", eagle3 = "EAGLE3", mtp = "NEXTN" } do
-      check({ method = method, k = 3 }, "", ("--speculative-algorithm %s --speculative-draft-model-path "
+      check({ method = method, k = 3 }, RUNNING, ("--speculative-algorithm %s --speculative-draft-model-path "
         .. "/models/draft --speculative-num-steps 3 --speculative-eagle-topk 1 --speculative-num-draft-tokens 4")
         :format(algorithm))
     end
   end)
 
-  it("looks up k tokens of one branch", function()
-    check({ method = "ngram", k = 4 }, "", "--speculative-algorithm NGRAM --speculative-num-draft-tokens 5 "
-      .. "--speculative-ngram-min-match-window-size 1 --speculative-ngram-max-match-window-size 4 "
-      .. "--speculative-ngram-max-bfs-breadth 1")
-    check({ method = "ngram", k = 4, prompt_lookup_max = 2, prompt_lookup_min = 2 }, "",
-      "--speculative-algorithm NGRAM --speculative-num-draft-tokens 5 "
-      .. "--speculative-ngram-min-match-window-size 2 --speculative-ngram-max-match-window-size 2 "
-      .. "--speculative-ngram-max-bfs-breadth 1")
+  it("drafts blocks with DFlash and DSpark", function()
+    check({ method = "dflash", k = 7 }, RUNNING, "--speculative-algorithm DFLASH --speculative-draft-model-path "
+      .. "/models/draft --speculative-num-draft-tokens 8")
+    check({ method = "dspark", k = 7 }, RUNNING, "--speculative-algorithm DSPARK --speculative-draft-model-path "
+      .. "/models/draft --speculative-dspark-block-size 7")
+  end)
+
+  it("looks up k tokens of one branch, in a tree as deep as a match and its draft", function()
+    local lookup = "--speculative-algorithm NGRAM --speculative-num-draft-tokens 5 %s"
+      .. "--speculative-ngram-max-bfs-breadth 1"
+    check({ method = "ngram", k = 4 }, RUNNING, lookup:format "--speculative-ngram-max-trie-depth 8 ")
+    check({ method = "ngram", k = 4, prompt_lookup_max = 2 }, RUNNING,
+      lookup:format "--speculative-ngram-max-trie-depth 6 ")
+    assert.truthy(engine.load "sglang".unsupported({ method = "ngram", k = 4, prompt_lookup_min = 2 })
+      :find("every length", 1, true))
+  end)
+
+  it("runs as many requests at once on both sides as the plan needs", function()
+    local function running(changes)
+      return table.concat(command("sglang", changes).argv, " "):match "%-%-max%-running%-requests (%d+)"
+    end
+    for _, method in ipairs { "none", "eagle", "ngram" } do
+      assert.equal("48", running { method = method, k = 3, streams = 8 })
+      assert.equal("128", running { method = method, k = 3, streams = 64 })
+      assert.equal("600", running { method = method, k = 3, streams = 600 })
+      assert.equal("32", running { method = method, k = 3, streams = 64, max_num_seqs = 32 })
+    end
   end)
 
   it("maps scheduling, and refuses what it lacks", function()
-    check({ chunked_prefill = false, async_scheduling = false, multi_step = 4 }, "",
+    check({ chunked_prefill = false, async_scheduling = false, multi_step = 4 }, RUNNING,
       "--chunked-prefill-size -1 --disable-overlap-schedule --num-continuous-decode-steps 4")
     assert.is_nil(table.concat(command("sglang", { prefix_caching = true }).argv, " "):find("radix", 1, true))
     local sglang = engine.load "sglang"
     assert.truthy(sglang.unsupported({ disable_by_batch_size = 8 }):find("every batch size", 1, true))
-    assert.truthy(sglang.unsupported({ method = "ngram", k = 18 }):find("at most 17", 1, true))
+    local older = { method = "ngram", k = 18, engine_version = "0.5.9" }
+    assert.truthy(sglang.unsupported(older):find("at most 17", 1, true))
+    assert.is_nil(sglang.unsupported { method = "ngram", k = 18 })
     assert.truthy(sglang.unsupported({ method = "draft", k = 2, multi_step = 8 }):find("multi_step", 1, true))
     assert.truthy(sglang.unsupported({ method = "medusa", k = 3 }):find("no method 'medusa'", 1, true))
   end)
@@ -227,12 +259,25 @@ describe("trtllm", function()
   it("speculates by the configuration file", function()
     for method, name in pairs { eagle3 = "Eagle3", mtp = "MTP", dflash = "DFlash" } do
       assert.equal(COMMON .. ('speculative_config: {"decoding_type":"%s","max_draft_len":3,'
-        .. '"speculative_model":"/models/draft"}\n'):format(name), config { method = method, k = 3 })
+        .. '"speculative_model_dir":"/models/draft"}\n'):format(name), config { method = method, k = 3 })
     end
-    assert.equal(COMMON .. 'disable_overlap_scheduler: true\nspeculative_config: {"decoding_type":"DraftTarget",'
-      .. '"max_draft_len":3,"speculative_model":"/models/draft"}\n', config { method = "draft", k = 3 })
-    assert.equal(COMMON .. 'disable_overlap_scheduler: true\nspeculative_config: {"decoding_type":"NGram",'
-      .. '"max_draft_len":3,"max_matching_ngram_size":2}\n', config { method = "ngram", k = 3, prompt_lookup_max = 2 })
+    local draft = 'speculative_config: {"decoding_type":"%s","max_draft_len":3,'
+      .. '"speculative_model_dir":"/models/draft"}\n'
+    assert.equal(COMMON .. draft:format "Draft_Target", config { method = "draft", k = 3 })
+    assert.equal(COMMON .. draft:format "DraftTarget", config { method = "draft", k = 3, engine_version = "1.1.0" })
+    assert.equal(COMMON .. 'speculative_config: {"decoding_type":"NGram","max_draft_len":3,"max_matching_ngram_size":2,'
+      .. '"is_public_pool":false}\n', config { method = "ngram", k = 3, prompt_lookup_max = 2 })
+  end)
+
+  it("forces accepted draft tokens, one less than a step brings", function()
+    local trtllm = engine.load "trtllm"
+    assert.equal("1.5", command("trtllm", { method = "eagle3", k = 3, acceptance = 2.5 })
+      .env.TLLM_SPEC_DECODE_FORCE_NUM_ACCEPTED_TOKENS)
+    assert.is_nil(command("trtllm", { method = "none", k = 3, acceptance = 2.5 })
+      .env.TLLM_SPEC_DECODE_FORCE_NUM_ACCEPTED_TOKENS)
+    assert.truthy(trtllm.unsupported { method = "eagle3", k = 1, acceptance = { 0.5 } })
+    assert.truthy(trtllm.unsupported { method = "ngram", k = 3, acceptance = 2 })
+    assert.is_nil(trtllm.unsupported { method = "eagle3", k = 3, acceptance = 2 })
   end)
 
   it("serves a folder under its last name", function()
@@ -261,6 +306,23 @@ describe("llamacpp", function()
       "--spec-type ngram-simple --spec-ngram-simple-size-n 4 --spec-ngram-simple-size-m 4")
     check({ method = "ngram", k = 4, prompt_lookup_max = 2 }, "-c 16384 -np 4",
       "--spec-type ngram-simple --spec-ngram-simple-size-n 2 --spec-ngram-simple-size-m 4")
+  end)
+
+  it("keeps the length of a match and k apart in each kind of lookup", function()
+    local function lookup(method, rest)
+      check({ method = method, k = 4, prompt_lookup_max = 12 }, "-c 16384 -np 4", rest)
+    end
+    lookup("ngram_map_k", "--spec-type ngram-map-k --spec-ngram-map-k-size-n 12 --spec-ngram-map-k-size-m 4")
+    lookup("ngram_map_k4v", "--spec-type ngram-map-k4v --spec-ngram-map-k4v-size-n 12 --spec-ngram-map-k4v-size-m 4")
+    lookup("ngram_mod", "--spec-type ngram-mod --spec-ngram-mod-n-match 12 --spec-ngram-mod-n-min 1 "
+      .. "--spec-ngram-mod-n-max 4")
+    lookup("ngram_cache", "--spec-type ngram-cache --spec-draft-n-max 4")
+  end)
+
+  it("combines ways to draft, and takes a least draft", function()
+    check({ method = "draft", k = 3, speculative = { type = "draft-simple,ngram-mod", draft_n_min = 2,
+      ngram_mod_n_match = 24 } }, "-c 16384 -np 4", "-md /models/draft --spec-type draft-simple,ngram-mod "
+      .. "--spec-draft-n-max 3 --spec-draft-n-min 2 --spec-ngram-mod-n-match 24")
   end)
 
   it("forces acceptance by rates or by length", function()

@@ -15,7 +15,8 @@ local function sglang(algorithm)
 end
 
 local function trtllm(decoding_type)
-  return ('speculative_config: {"decoding_type":"%s","max_draft_len":3,"speculative_model":"/d"}'):format(decoding_type)
+  local form = 'speculative_config: {"decoding_type":"%s","max_draft_len":3,"speculative_model_dir":"/d"}'
+  return form:format(decoding_type)
 end
 
 local function llamacpp(spec_type)
@@ -30,7 +31,8 @@ local GOLDEN = {
   vllm = {
     draft = vllm("draft_model", MODEL), eagle = vllm("eagle", MODEL), eagle3 = vllm("eagle3", MODEL),
     medusa = vllm("medusa", MODEL), mtp = vllm("mtp", MODEL), dflash = vllm("dflash", MODEL),
-    dspark = vllm("dspark", MODEL), suffix = vllm("suffix", '"num_speculative_tokens":3}'),
+    dspark = vllm("dspark", MODEL),
+    suffix = vllm("suffix", '"num_speculative_tokens":3,"suffix_decoding_max_cached_requests":0}'),
     ngram = vllm("ngram", '"num_speculative_tokens":3,"prompt_lookup_max":3,"prompt_lookup_min":1}'),
     ngram_gpu = vllm("ngram_gpu", '"num_speculative_tokens":3,"prompt_lookup_max":3,"prompt_lookup_min":1}'),
   },
@@ -42,17 +44,23 @@ local GOLDEN = {
   sglang = {
     draft = sglang "STANDALONE", eagle = sglang "EAGLE", eagle3 = sglang "EAGLE3", mtp = sglang "NEXTN",
     ngram = "--speculative-algorithm NGRAM --speculative-num-draft-tokens 4 "
-      .. "--speculative-ngram-min-match-window-size 1 --speculative-ngram-max-match-window-size 3 "
-      .. "--speculative-ngram-max-bfs-breadth 1",
+      .. "--speculative-ngram-max-trie-depth 6 --speculative-ngram-max-bfs-breadth 1",
+    dflash = "--speculative-algorithm DFLASH --speculative-draft-model-path /d --speculative-num-draft-tokens 4",
+    dspark = "--speculative-algorithm DSPARK --speculative-draft-model-path /d --speculative-dspark-block-size 3",
   },
   trtllm = {
-    draft = trtllm "DraftTarget", eagle3 = trtllm "Eagle3", mtp = trtllm "MTP", dflash = trtllm "DFlash",
-    ngram = 'speculative_config: {"decoding_type":"NGram","max_draft_len":3,"max_matching_ngram_size":3}',
+    draft = trtllm "Draft_Target", eagle3 = trtllm "Eagle3", mtp = trtllm "MTP", dflash = trtllm "DFlash",
+    ngram = 'speculative_config: {"decoding_type":"NGram","max_draft_len":3,"max_matching_ngram_size":3,'
+      .. '"is_public_pool":false}',
   },
   llamacpp = {
     draft = llamacpp "draft-simple", eagle3 = llamacpp "draft-eagle3", mtp = llamacpp "draft-mtp",
     dflash = llamacpp "draft-dflash", dspark = llamacpp "draft-dspark",
     ngram = "--spec-type ngram-simple --spec-ngram-simple-size-n 3 --spec-ngram-simple-size-m 3",
+    ngram_map_k = "--spec-type ngram-map-k --spec-ngram-map-k-size-n 3 --spec-ngram-map-k-size-m 3",
+    ngram_map_k4v = "--spec-type ngram-map-k4v --spec-ngram-map-k4v-size-n 3 --spec-ngram-map-k4v-size-m 3",
+    ngram_mod = "--spec-type ngram-mod --spec-ngram-mod-n-match 3 --spec-ngram-mod-n-min 1 --spec-ngram-mod-n-max 3",
+    ngram_cache = "--spec-type ngram-cache --spec-draft-n-max 3",
   },
 }
 

@@ -125,7 +125,7 @@ describe("the server description", function()
     assert.is_nil(ok)
     assert.equal("unsupported", code)
     assert.equal("llamacpp has no method 'medusa' (it has dflash, draft, dspark, eagle3, mtp, "
-      .. "ngram, none)", reason)
+      .. "ngram, ngram_cache, ngram_map_k, ngram_map_k4v, ngram_mod, none)", reason)
   end)
 
   it("holds forced acceptance to what can be", function()

@@ -34,7 +34,7 @@ local function cell_of(at, fields)
     },
     metrics = { duration = at.method == "none" and 2 or 1, total_output_tokens = 100, requests = 12, completed = 12,
       drain = fields.drain or false, steady_share = 0.2, request_goodput = fields.goodput },
-    quick = fields.quick, slo = fields.goodput and { ttft = 0.5 } or nil,
+    quick = fields.quick, lossy = fields.lossy, slo = fields.goodput and { ttft = 0.5 } or nil,
     reference = { method = published[at.model] .. (at.method == "none" and "-nospec" or ""), folder = "THUCNews",
       task = "THUCNews", subtask = "s", num_spec_tokens = 3, context = at.context,
       labels = { context = label[at.context] } },
@@ -119,6 +119,23 @@ describe("a report", function()
     assert.equal("9B", row.method)
     assert.equal("THUCNews", row.task)
     assert.is_nil(row.cell)
+  end)
+
+  it("marks speed-ups that other answers paid for", function()
+    local s <close> = fill(function(model, method)
+      return { lossy = model == "big" and method == "draft" and "fly accepts more" or nil }
+    end)
+    local text = printed_by(s, { pictures = true })
+    has(text, "Note: 2 of 8 cells: lossy, their speed-ups are no lossless method's: fly accepts more",
+      "lossy: fly accepts more\n") -- a remark of the map
+    local table_text = text:match "Speed%-ups against.-\n\n"
+    assert.equal(2, select(2, table_text:gsub("%(lossy%)", "")))
+    assert.equal(1, select(2, text:match("Largest speed%-ups.*"):gsub("2%.00 %(lossy%)", "")))
+    has(fs.read(folder .. "/speedups.jsonl"), '"lossy": "fly accepts more"')
+    local svg = assert(fs.read(folder .. "/auto_test_results/online/9B/Task_THUCNews/heatmap.svg"))
+    has(svg, "2.00~", "~ lossy: answers may not be the target")
+    svg = assert(fs.read(folder .. "/auto_test_results/online/1B/Task_THUCNews/heatmap.svg"))
+    assert.is_nil(svg:find("~", 1, true))
   end)
 
   it("shows goodput where objectives were set", function()

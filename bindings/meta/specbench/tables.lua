@@ -12,7 +12,7 @@
 ---@class specbench.server_description
 ---@field model string a name that the models file knows, or an id that the engine can load
 ---@field draft? string the model that proposes, named likewise
----@field method? "none"|"draft"|"ngram"|"ngram_gpu"|"suffix"|"eagle"|"eagle3"|"medusa"|"mlp_speculator"|"mtp"|"dflash"|"dspark" how drafts are made: `none`, `draft`, `ngram`, `eagle`, ... Where it is `none`, all that belongs to drafts is passed over; default: `none`
+---@field method? "none"|"draft"|"ngram"|"ngram_gpu"|"suffix"|"eagle"|"eagle3"|"medusa"|"mlp_speculator"|"mtp"|"dflash"|"dspark"|"ngram_map_k"|"ngram_map_k4v"|"ngram_mod"|"ngram_cache" how drafts are made: `none`, `draft`, `ngram`, `eagle`, ... Where it is `none`, all that belongs to drafts is passed over; default: `none`
 ---@field k? integer draft tokens a step; needed by every method but `none`
 ---@field prompt_lookup_max? integer the longest n-gram that is looked up; default: `k`
 ---@field prompt_lookup_min? integer the shortest one; default: 1
@@ -20,6 +20,7 @@
 ---@field speculative_max_model_len? integer no speculation for longer sequences
 ---@field disable_by_batch_size? integer no speculation from so many requests in a batch on
 ---@field k_by_batch_size? specbench.batch_range[] k for each range of batch sizes
+---@field speculative? table<string, string|number|boolean|table> further settings of speculation in the engine's own words: vLLM's keys of --speculative-config, SGLang's flags without `--speculative-`, TensorRT-LLM's keys of speculative_config, llama.cpp's flags without `--spec-`, vLLM 0.6's flags without `--`; `_` stands for `-`. One that this table says elsewhere is replaced, by `false` left out
 ---@field acceptance? number|number[] forced: k unconditional rates that never grow, or a mean length from 1 to k + 1. The text is then noise
 ---@field dtype? string of weights and activations
 ---@field quantization? string of the target's weights
@@ -34,6 +35,7 @@
 ---@field scheduler_delay_factor? number waits so many times the last prefill before the next one
 ---@field multi_step? integer steps that are planned at once; without speculation
 ---@field profile? string|string[] `"nsys"` (with the options of the reference's third round), any other command or a list of its words, put before the server's; `"server"`: the server's own profiler, begun and ended with the load. `{output}` is a file in the results, `{gpus}` its GPUs
+---@field pinned? table what `--match pinned` starts a plain server with: `{ runner = "V1", async_scheduling = false }` or one of them. Not for rounds to say
 ---@field extra_args? string[] the engine's own flags, last on the command line
 ---@field env? table<string, string|number|false> environment of the server
 
@@ -138,6 +140,19 @@
 ---@field path string a page in Prometheus' format
 ---@field names string[] counters whose differences `acceptance` gets
 
+---What it asks of checkpoints of Hugging Face's kind.
+---@class specbench.engine.fit
+---@field draft_tensor_parallel fun(server: table): integer?, string? over how many GPUs a draft is spread, or why it cannot be
+---@field equal_vocabularies? boolean a draft model's vocabulary must be the target's
+---@field heterogeneous? string what of `speculative` lifts that
+---@field head? fun(server: table, draft: specbench.checkpoint): string? what is wrong with a head
+
+---How a server that is up really runs: by its log, or by what it answers at a path.
+---@class specbench.engine.asks_effective
+---@field log? fun(text: string): specbench.engine.effective from the log so far
+---@field path? string of a JSON answer
+---@field info? fun(answer: table): specbench.engine.effective from that answer
+
 ---The first version that has a method or honours a key.
 ---@class specbench.engine.since
 ---@field methods? table<string, string> by method
@@ -189,6 +204,13 @@
 ---@field ignores? table<string, string> key without counterpart that changes no figure -> why; default: none
 ---@field own_unsupported? fun(server: table): string? reasons against a description that `without` cannot tell
 ---@field lacks? fun(server: table): string? where it needs more than a program: what of it this machine has not, told before anything starts
+---@field twin? fun(server: table): table? how a plain server must be started to run as this one does where the engine decides: `pinned` of a description; nil: as it is
+---@field lossy? fun(server: table): string? which setting of a description may change what the answers say
+---@field fit? specbench.engine.fit what it asks of checkpoints: `draft_tensor_parallel(server)`, `equal_vocabularies`, `heterogeneous`, `head(server, draft)`
+---@field effective? specbench.engine.asks_effective how a server that is up really runs: `log(text)`, or `path` and `info(answer)`
+---@field compilations? fun(text: string): integer kernels compiled late, by what the log got meanwhile
+---@field warms_up? boolean it compiles kernels when a batch size comes first; default: no
+---@field learns? table<string, boolean> methods that keep what answers said for later requests, until they are told to forget at `prefix_cache_reset.path`; default: none
 ---@field since? specbench.engine.since `methods`, `keys`: the first version that has them
 ---@field served? specbench.engine.served `from`, `before`: versions whose command lines it writes; `instead`: the engine for others
 ---@field tokenize? specbench.engine.tokenize `path`, `body(text, model)`, `count(answer)`: how its server counts tokens
@@ -245,6 +267,9 @@
 ---@field engine_args? (string|number)[] flags of this model's servers, before the round's `extra_args`
 ---@field url? string where a running server is (engine `external`)
 ---@field served_name? string the name that requests give; default: the round's name of the model
+---@field quantization? string instead of the round's; `"auto"`: the checkpoint's own
+---@field speculative? table<string, string|number|boolean|table> what the engine must be told where this model drafts, beside the round's own `speculative`
+---@field body? table<string, string|number|boolean|table> fields put into every request to this model, beside the round's: `temperature`, `chat_template_kwargs`, ...
 
 ---An instruction of one's own.
 ---@class specbench.instruction

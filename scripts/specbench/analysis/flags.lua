@@ -11,14 +11,15 @@ local flags = {}
 local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half of the run
 local NAMED = 10
 
-local kinds = { "anomaly", "stall", "rerun", "tokens", "acceptance" } -- of which each cell is named
+local kinds = { "anomaly", "stall", "rerun", "tokens", "acceptance", "compilation" } -- of which each cell is named
 local titles = {
   anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", tokens = "Token counts", acceptance = "Acceptance",
+  compilation = "Compilation",
 }
 
 ---@class specbench.flag
 ---@field cell table
----@field flag "anomaly"|"stall"|"rerun"|"tokens"|"acceptance"|"drain"
+---@field flag "anomaly"|"stall"|"rerun"|"tokens"|"acceptance"|"compilation"|"drain"
 ---@field reason string
 
 ---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
@@ -41,6 +42,14 @@ local function miscounted(cell)
   if (m.token_mismatches or 0) == 0 then return nil end
   return ("in %d of %d answers the server's counts contradict each other or go beyond max_tokens")
     :format(m.token_mismatches, m.completed or m.requests)
+end
+
+-- A server that compiles kernels while it is measured answers late.
+local function compiled(cell)
+  local count = cell.compilations or 0
+  if count == 0 then return nil end
+  return ("the server compiled %d kernel%s inside it, by its log: its first answers came late"):format(count,
+    count == 1 and "" or "s")
 end
 
 -- Both results of a cell that was measured once more, and why it was.
@@ -71,7 +80,10 @@ function flags.of(cells)
   for _, cell in ipairs(cells) do
     if cell.first then list[#list + 1] = { cell = cell, flag = "rerun", reason = told_twice(cell) } end
   end
-  local kinds_told = { { "tokens", miscounted }, { "acceptance", acceptance.disagreement }, { "drain", flags.drain } }
+  local kinds_told = {
+    { "tokens", miscounted }, { "acceptance", acceptance.disagreement }, { "compilation", compiled },
+    { "drain", flags.drain },
+  }
   for _, kind in ipairs(kinds_told) do
     for _, cell in ipairs(cells) do
       local reason = kind[2](cell)

@@ -33,7 +33,8 @@ local figures = {
 -- What a server's description says of speculation; all else must be the same on both sides.
 local speculation = {
   "method", "k", "draft", "draft_tensor_parallel", "prompt_lookup_max", "prompt_lookup_min",
-  "speculative_max_model_len", "disable_by_batch_size", "k_by_batch_size", "acceptance",
+  "speculative_max_model_len", "disable_by_batch_size", "k_by_batch_size", "acceptance", "speculative",
+  "pinned", -- a plain server started the way the method runs
   "multi_step", -- engines that have it cannot speculate with it: only a baseline can
 }
 

@@ -12,6 +12,16 @@ function tables.keys(map)
   return keys
 end
 
+---@param ... table? maps; a later one's values go before
+---@return table copy of all of them together
+function tables.merged(...)
+  local all = {}
+  for i = 1, select("#", ...) do
+    for key, value in pairs(select(i, ...) or {}) do all[key] = value end
+  end
+  return all
+end
+
 ---@param list any[]
 ---@param wanted any
 ---@return boolean

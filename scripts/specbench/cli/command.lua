@@ -7,10 +7,12 @@ local environment = require "sb.environment"
 local deadlines = require "specbench.experiment.deadlines"
 local blame = require "specbench.base.blame"
 local http = require "specbench.http"
+local json = require "specbench.base.json"
 local refusal = require "specbench.experiment.refusal"
 local repeats = require "specbench.analysis.repeats"
 local round_file = require "specbench.experiment.round_file"
 local grid = require "specbench.experiment.grid"
+local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
 local versions = require "specbench.engine.version"
 
@@ -48,6 +50,9 @@ local groups = {
     { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
     { long = "at-once", arg = "N", type = "int", min = 1, help = "servers up at once at most, when repeats of "
       .. "baseline and method alternate (what --gpus holds; 1: one server after another)" },
+    { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" }, default = "deployed",
+      help = "what is compared: deployed, each side at the engine's own defaults; or pinned, each method with a plain "
+        .. "server started to run the way the method does" },
     { long = "profile", arg = "COMMAND",
       help = "run servers under a profiler: nsys, any command ({output}: its file), or the server's own: server" },
     { long = "virtual", type = "flag", help = "the simulator alone, in virtual time: no waiting, no sockets, the same "
@@ -63,12 +68,15 @@ local groups = {
       help = "a server of --engine that is up: its /tokenize counts prompts whose length no file states" },
     { long = "prompts-per-stream", arg = "N", type = "int", min = 1,
       help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
+    { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request, instead of the round's" },
+    { long = "body", arg = "KEY=VALUE", repeated = true, help = "a field of every request, VALUE as JSON or text: "
+      .. "top_p=0.9, 'chat_template_kwargs={\"enable_thinking\":false}'" },
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND[-quick]; with an engine other than "
-      .. "the simulator results/ROUND[-quick]-ENGINE)" },
+      .. "the simulator results/ROUND[-quick]-ENGINE; with --match pinned, -pinned behind it)" },
   },
   measure = {
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
@@ -210,6 +218,30 @@ local function check_engine(options)
   end
 end
 
+-- What a cell is made of, which the round and the run settle.
+local OWN_FIELDS = tables.set_of {
+  "model", "messages", "prompt", "stream", "stream_options", "max_tokens", "min_tokens", "seed", "n",
+}
+
+-- { "top_p=0.9" } and --temperature as fields of requests.
+local function read_body(settings, temperature)
+  local body = { temperature = temperature }
+  for _, setting in ipairs(settings or {}) do
+    local name, text = setting:match "^([%w_]+)=(.*)$"
+    if not name then command.fail(("--body %s: must be KEY=VALUE"):format(setting), 2) end
+    if OWN_FIELDS[name] then
+      command.fail(("--body %s: '%s' is the round's or the run's to say"):format(setting, name), 2)
+    end
+    local value = json.decode(text)
+    if value == nil then value = text end
+    body[name] = value
+  end
+  if temperature and body.temperature ~= temperature then
+    command.fail("--temperature and --body temperature= say two things", 2)
+  end
+  return body
+end
+
 -- "ttft=200,tpot=30" -> { ttft = 200, tpot = 30 }
 local function read_slo(text)
   local slo, known = {}, { ttft = true, tpot = true, e2el = true }
@@ -279,6 +311,7 @@ function command.load_round(path, options)
   end
   apply(grid.set, r, options.set, "--set")
   apply(grid.only, r, options.only, "--only")
+  options.body = read_body(options.body, options.temperature)
   if options.slo then options.slo = read_slo(options.slo) end
   options.rule = read_rule(options)
   if options.virtual then refuse_with_virtual(options) end
@@ -298,6 +331,7 @@ function command.results_folder(r, options)
   local engine = engines.load(options.engine).name
   if engine ~= "sim" then words[#words + 1] = engine:gsub(":", "-") end
   if options.virtual then words[#words + 1] = "virtual" end
+  if options.match == "pinned" then words[#words + 1] = options.match end
   return "results/" .. table.concat(words, "-")
 end
 

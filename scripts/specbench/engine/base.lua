@@ -74,6 +74,34 @@ function base.environment(server, own)
   return env
 end
 
+---What the description says of speculation in the engine's own words takes the place of what the engine's file says
+---itself; the rest comes behind it, by name. `false` takes a member away.
+---@param members { [1]: string, [2]: any }[] name and value, as they are passed on
+---@param server table
+---@return { [1]: string, [2]: any }[]
+function base.with_own_words(members, server)
+  local own, known = server.speculative or {}, {}
+  for _, member in ipairs(members) do
+    known[member[1]] = true
+    if own[member[1]] ~= nil then member[2] = own[member[1]] or nil end
+  end
+  for _, name in ipairs(tables.keys(own)) do
+    if not known[name] then members[#members + 1] = { name, own[name] } end
+  end
+  return members
+end
+
+---The same as flags: { "num_steps", 3 } is `--speculative-num-steps 3`.
+---@param argv string[]
+---@param prefix string "--speculative-"
+---@param members { [1]: string, [2]: any }[]
+---@param server table
+function base.speculative_flags(argv, prefix, members, server)
+  for _, member in ipairs(base.with_own_words(members, server)) do
+    base.option(argv, prefix .. member[1]:gsub("_", "-"), member[2])
+  end
+end
+
 ---@param server table
 ---@return boolean
 function base.speculates(server)
@@ -91,6 +119,17 @@ end
 ---@field unsupported fun(server: table): string? why it cannot serve a description
 ---@field ignored fun(server: table): { key: string, why: string }[]
 ---@field file { path: string, sha256: string }? where it is the user's own
+
+---@class specbench.engine.effective a field that the engine does not tell is nil
+---@field runner string? vLLM's model runner, "V1" or "V2"
+---@field async_scheduling boolean?
+---@field attention string?
+---@field graphs string? which CUDA graphs
+---@field compilation string?
+---@field kv_cache_tokens integer?
+---@field kv_cache_dtype string?
+---@field quantization string?
+---@field max_running integer? requests at once
 
 ---@class specbench.engine.command
 ---@field argv string[]? nil where nothing is to be started
@@ -120,6 +159,16 @@ local function outdated(engine, server)
   if keys[1] then
     return ("%s: %s needs version %s, this is %s"):format(engine.name, keys[1], since.keys[keys[1]], have)
   end
+end
+
+---Why answers may not be the target's own: acceptance that is forced, or a setting that the engine's file knows.
+---@param engine specbench.engine
+---@param server table
+---@return string?
+function base.lossy(engine, server)
+  if not base.speculates(server) then return nil end
+  if server.acceptance then return "acceptance is forced: the answers are noise" end
+  return engine.lossy and server.speculative and engine.lossy(server) or nil
 end
 
 ---An engine's own fields, for one that differs in some of them.

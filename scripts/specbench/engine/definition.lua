@@ -124,6 +124,31 @@ local reset = shape.record {
 
 local SERVER = "fun(server: table): "
 
+local effective = shape.record {
+  "effective", class = "specbench.engine.asks_effective",
+  doc = "How a server that is up really runs: by its log, or by what it answers at a path.",
+  fields = {
+    { "log", shape.func("text", "table", "fun(text: string): specbench.engine.effective"), "from the log so far" },
+    { "path", path, "of a JSON answer" },
+    { "info", shape.func("answer", "table", "fun(answer: table): specbench.engine.effective"), "from that answer" },
+  },
+  flaw = function(value)
+    if value.path and not value.info then return "path needs info, which reads what is answered there" end
+  end,
+}
+
+local fit = shape.record {
+  "fit", class = "specbench.engine.fit", doc = "What it asks of checkpoints of Hugging Face's kind.",
+  fields = {
+    { "draft_tensor_parallel", shape.func("server", "integer, or nil and why", "fun(server: table): integer?, string?"),
+      "over how many GPUs a draft is spread, or why it cannot be", needed = true },
+    { "equal_vocabularies", boolean, "a draft model's vocabulary must be the target's" },
+    { "heterogeneous", text, "what of `speculative` lifts that" },
+    { "head", shape.func("server, draft", "string or nil",
+        "fun(server: table, draft: specbench.checkpoint): string?"), "what is wrong with a head" },
+  },
+}
+
 return shape.record {
   "engine", class = "specbench.engine",
   doc = "An engine: what its command line, requests and counters look like. What its file returns.",
@@ -160,6 +185,18 @@ return shape.record {
       "reasons against a description that `without` cannot tell" },
     { "lacks", shape.func("server", "string or nil", SERVER .. "string?"),
       "where it needs more than a program: what of it this machine has not, told before anything starts" },
+    { "twin", shape.func("server", "table or nil", SERVER .. "table?"), "how a plain server must be started to run as "
+      .. "this one does where the engine decides: `pinned` of a description; nil: as it is" },
+    { "lossy", shape.func("server", "string or nil", SERVER .. "string?"), "which setting of a description may change "
+      .. "what the answers say" },
+    { "fit", fit, "what it asks of checkpoints: `draft_tensor_parallel(server)`, `equal_vocabularies`, "
+      .. "`heterogeneous`, `head(server, draft)`" },
+    { "effective", effective, "how a server that is up really runs: `log(text)`, or `path` and `info(answer)`" },
+    { "compilations", shape.func("text", "integer", "fun(text: string): integer"),
+      "kernels compiled late, by what the log got meanwhile" },
+    { "warms_up", boolean, "it compiles kernels when a batch size comes first", otherwise = "no" },
+    { "learns", shape.map(boolean), "methods that keep what answers said for later requests, until they are told to "
+      .. "forget at `prefix_cache_reset.path`", otherwise = "none" },
     { "since", since, "`methods`, `keys`: the first version that has them" },
     { "served", served, "`from`, `before`: versions whose command lines it writes; `instead`: the engine for others" },
     { "tokenize", tokenize, "`path`, `body(text, model)`, `count(answer)`: how its server counts tokens" },

@@ -9,7 +9,7 @@ local description = {}
 -- Every method that some engine has; an unknown one is a slip of the pen, not a missing capability.
 local METHODS = {
   "none", "draft", "ngram", "ngram_gpu", "suffix", "eagle", "eagle3", "medusa", "mlp_speculator",
-  "mtp", "dflash", "dspark",
+  "mtp", "dflash", "dspark", "ngram_map_k", "ngram_map_k4v", "ngram_mod", "ngram_cache",
 }
 description.methods = tables.set_of(METHODS)
 
@@ -44,6 +44,27 @@ local batch_range = shape.record {
     { 3, shape.integer { from = 0 }, "k", needed = true },
   },
   flaw = function(value) return value[1] > value[2] and "first is above last" or nil end,
+}
+
+-- A name and what stands behind it in the engine's own command line or file.
+description.own_word = shape.custom {
+  must = "a string, a number, a boolean or a table", many = "the engine's own values", page = "the engine's own value",
+  cats = "string|number|boolean|table",
+  kinds = { string = true, number = true, boolean = true, table = true }, test = function() return true end,
+}
+
+-- What match.lua starts a plain server with.
+local pinned = shape.custom {
+  must = "{ runner = \"V1\", async_scheduling = false } or one of them", page = "table", cats = "table",
+  kinds = { table = true },
+  test = function(value)
+    for name, setting in pairs(value) do
+      if not (name == "runner" and setting == "V1" or name == "async_scheduling" and setting == false) then
+        return false
+      end
+    end
+    return true
+  end,
 }
 
 local function acceptance_flaw(wanted, k)
@@ -89,6 +110,11 @@ description.shape = shape.record {
     { "speculative_max_model_len", size, "no speculation for longer sequences" },
     { "disable_by_batch_size", shape.integer { from = 2 }, "no speculation from so many requests in a batch on" },
     { "k_by_batch_size", shape.list(batch_range), "k for each range of batch sizes" },
+    { "speculative", shape.map(description.own_word), "further settings of speculation in the engine's own words: "
+      .. "vLLM's keys of --speculative-config, SGLang's flags without `--speculative-`, TensorRT-LLM's keys of "
+      .. "speculative_config, "
+      .. "llama.cpp's flags without `--spec-`, vLLM 0.6's flags without `--`; `_` stands for `-`. One that this table "
+      .. "says elsewhere is replaced, by `false` left out" },
     { "acceptance", shape.either(shape.number { from = 1 }, shape.list(rate, { least = 1 })),
       "forced: k unconditional rates that never grow, or a mean length from 1 to k + 1. The text is then noise" },
     { "dtype", shape.string { such_as = "bfloat16" }, "of weights and activations" },
@@ -106,6 +132,8 @@ description.shape = shape.record {
     { "profile", shape.either(text, shape.list(shape.string())), "`\"nsys\"` (with the options of the reference's "
       .. "third round), any other command or a list of its words, put before the server's; `\"server\"`: the server's "
       .. "own profiler, begun and ended with the load. `{output}` is a file in the results, `{gpus}` its GPUs" },
+    { "pinned", pinned, "what `--match pinned` starts a plain server with: `{ runner = \"V1\", async_scheduling = "
+      .. "false }` or one of them. Not for rounds to say" },
     { "extra_args", shape.list(shape.string()), "the engine's own flags, last on the command line" },
     { "env", shape.environment(), "environment of the server" },
   },

@@ -57,6 +57,7 @@ local external = complete {
     return nil, NO_COUNTERS
   end,
   ready = { path = "/v1/models", timeout_s = 30 },
+  warms_up = true,
   version = { paths = { "/version" }, field = "version" },
   metrics = { path = "/metrics", names = {} },
 }

@@ -2,8 +2,16 @@
 --- to run.
 
 local base = require "specbench.engine.base"
+local tables = require "specbench.base.tables"
 
 local function put(value)
+  if type(value) == "table" and next(value) ~= nil and #value == 0 then
+    local items = {}
+    for i, name in ipairs(tables.keys(value)) do
+      items[i] = put(tostring(name)) .. ":" .. put(value[name])
+    end
+    return "{" .. table.concat(items, ",") .. "}"
+  end
   if type(value) == "table" then
     local items = {}
     for i, item in ipairs(value) do
@@ -17,8 +25,8 @@ local function put(value)
   return type(value) == "number" and base.text(value) or tostring(value)
 end
 
----@param members { [1]: string, [2]: any }[] name and value: a string, number, boolean, list of
----  those, or nil, which is left out
+---@param members { [1]: string, [2]: any }[] name and value: a string, number, boolean, list of those, map of those,
+---  or nil, which is left out
 ---@return string
 local function json_object(members)
   local parts = {}

@@ -19,14 +19,29 @@ local SPEC_TYPES = {
   dflash = "draft-dflash",
   dspark = "draft-dspark",
   ngram = "ngram-simple",
+  ngram_map_k = "ngram-map-k",
+  ngram_map_k4v = "ngram-map-k4v",
+  ngram_mod = "ngram-mod",
+  ngram_cache = "ngram-cache",
 }
 
--- Proposes what followed a match of size-n tokens, size-m of it.
-local function add_lookup(argv, server)
-  local name = version.before(server.engine_version, "b8955") and "--spec-ngram" or "--spec-ngram-simple"
-  base.option(argv, "--spec-type", SPEC_TYPES.ngram)
-  base.option(argv, name .. "-size-n", server.prompt_lookup_max or server.k)
-  base.option(argv, name .. "-size-m", server.k)
+-- What of its own answers an engine of these methods keeps is no other request's; ngram-mod's pool is one for all.
+local LOOKUPS = base.set { "ngram", "ngram_map_k", "ngram_map_k4v", "ngram_mod", "ngram_cache" }
+
+-- Proposes what followed a match of so many tokens: k of it. The length of a match and k are two things.
+local function lookup_members(server)
+  local kind, match, k = SPEC_TYPES[server.method], server.prompt_lookup_max or server.k, server.k
+  local members = { { "type", kind } }
+  if server.method == "ngram_cache" then
+    members[2] = { "draft_n_max", k }
+  elseif server.method == "ngram_mod" then -- it drafts nothing where it finds less than its least, 48 unless told
+    table.move({ { "ngram_mod_n_match", match }, { "ngram_mod_n_min", 1 }, { "ngram_mod_n_max", k } }, 1, 3, 2, members)
+  else
+    local name = version.before(server.engine_version, "b8955") and "ngram" or kind
+    members[2], members[3] = { name .. "_size_n", match }, { name .. "_size_m", k }
+  end
+  for _, member in ipairs(members) do member[1] = member[1]:gsub("-", "_") end
+  return members
 end
 
 -- Draft models stop at n-max tokens, and in older builds where they are less sure than p-min.
@@ -35,14 +50,23 @@ local function add_draft(argv, server)
   if description.may_have_draft[server.method] and server.draft then
     base.option(argv, "-md", server.draft.path)
   end
-  if not version.before(build, "b9131") then base.option(argv, "--spec-type", SPEC_TYPES[server.method]) end
-  base.option(argv, version.before(build, "b8955") and "--draft-max" or "--spec-draft-n-max", server.k)
+  local members = {}
+  if not version.before(build, "b9131") then members[1] = { "type", SPEC_TYPES[server.method] } end
+  if version.before(build, "b8955") then
+    base.option(argv, "--draft-max", server.k)
+  else
+    members[#members + 1] = { "draft_n_max", server.k }
+  end
+  base.speculative_flags(argv, "--spec-", members, server)
   base.option(argv, "--draft-p-min", version.before(build, "b9235") and 0 or nil)
 end
 
 local function add_speculation(argv, server)
-  local add = server.method == "ngram" and add_lookup or add_draft
-  add(argv, server)
+  if LOOKUPS[server.method] then
+    base.speculative_flags(argv, "--spec-", lookup_members(server), server)
+  else
+    add_draft(argv, server)
+  end
   local acceptance = server.acceptance
   if type(acceptance) == "number" then
     base.option(argv, "--spec-synth-len", acceptance)
@@ -120,16 +144,17 @@ end
 
 local function acceptance(delta, server)
   local note
-  if server and server.method == "ngram" then
+  if server and LOOKUPS[server.method] then
     note = "steps without a draft are not counted: the mean length is that of steps with one"
   end
   return counters.acceptance(delta, PREFIX, note)
 end
 
 local function own_unsupported(server)
-  if server.method == "ngram" and server.prompt_lookup_min
+  if LOOKUPS[server.method] and server.prompt_lookup_min
     and server.prompt_lookup_min ~= (server.prompt_lookup_max or server.k) then
-    return "llamacpp: prompt_lookup_min: ngram-simple matches one length, that of prompt_lookup_max"
+    return ("llamacpp: prompt_lookup_min: %s matches one length, that of prompt_lookup_max"):format(
+      SPEC_TYPES[server.method])
   end
   if server.chunked_prefill == false then
     return "llamacpp: chunked_prefill = false: llama-server always cuts prefills to its batch size (-b)"
@@ -145,7 +170,10 @@ return base.engine {
     event_per_token = true,
     spawn = true,
   },
-  methods = base.set { "none", "draft", "eagle3", "mtp", "dflash", "dspark", "ngram" },
+  methods = base.set {
+    "none", "draft", "eagle3", "mtp", "dflash", "dspark", "ngram", "ngram_map_k", "ngram_map_k4v", "ngram_mod",
+    "ngram_cache",
+  },
   without = {
     disable_by_batch_size = "llama-server speculates at every batch size",
     k_by_batch_size = "llama-server speculates at every batch size",
@@ -156,7 +184,11 @@ return base.engine {
     prefix_caching = "requests are sent with cache_prompt = false",
   },
   since = {
-    methods = { ngram = "b7864", mtp = "b9180", eagle3 = "b9606", dflash = "b9831", dspark = "b10163" },
+    methods = {
+      ngram = "b7864", mtp = "b9180", eagle3 = "b9606", dflash = "b9831", dspark = "b10163",
+      -- older builds have them too, under flags that this file does not write
+      ngram_map_k = "b8955", ngram_map_k4v = "b8955", ngram_mod = "b8955", ngram_cache = "b8955",
+    },
     keys = { acceptance = "b10588" },
   },
   ignores = {
@@ -171,6 +203,7 @@ return base.engine {
   served_name = served_name,
   request = request,
   acceptance = acceptance,
+  warms_up = true,
   ready = { path = "/health", timeout_s = 900 },
   version = {
     probe = function(server) return { server.model.binary or "llama-server", "--version" } end,

@@ -98,6 +98,7 @@ return base.engine {
   without = {
     acceptance = "the profile's acceptance is played; write a profile of your own",
     async_scheduling = "not simulated",
+    speculative = "the profile says how drafts fare; write a profile of your own",
     prefix_caching = "not simulated",
   },
   ignores = {

@@ -9,18 +9,27 @@ local version = require "specbench.engine.version"
 local PREFIX = "trtllm_spec_decode_num_"
 
 local TYPES = {
-  draft = "DraftTarget", eagle3 = "Eagle3", mtp = "MTP", ngram = "NGram", dflash = "DFlash",
+  draft = "Draft_Target", eagle3 = "Eagle3", mtp = "MTP", ngram = "NGram", dflash = "DFlash",
 }
 
--- Proposers outside the engine's own loop, which its overlapped scheduling cannot wait for.
-local SYNCHRONOUS = base.set { "draft", "ngram" }
+-- What types were called before 1.3.0, when they were looked up by name: what was Eagle was EAGLE 3 then too.
+local OLDER_TYPES = { draft = "DraftTarget", eagle3 = "Eagle" }
+
+-- Its lookup proposes outside the engine's own loop, for which the engine gives up overlapped scheduling by itself; so
+-- it did for draft models before they joined the target's engine.
+local function is_synchronous(server)
+  return server.method == "ngram" or server.method == "draft" and version.before(server.engine_version, "1.3.0")
+end
 
 local DERIVED = "drafts = draft tokens / k: TensorRT-LLM counts no drafts"
+local VARIES = "TensorRT-LLM counts no drafts, and with %s not every draft has k tokens: their number is not known"
 
--- What was called Eagle was EAGLE 3 then too.
+-- Settings under which a step drafts fewer than k tokens, or none.
+local VARYING = { "draft_len_schedule", "max_concurrency", "acceptance_rate_threshold" }
+
 local function decoding_type(server)
-  if server.method == "eagle3" and version.before(server.engine_version, "1.3.0") then return "Eagle" end
-  return TYPES[server.method]
+  local older = version.before(server.engine_version, "1.3.0") and OLDER_TYPES[server.method]
+  return older or TYPES[server.method]
 end
 
 -- JSON is YAML.
@@ -28,14 +37,17 @@ local function config(server)
   local lookup, speculation
   if base.speculates(server) then
     lookup = server.method == "ngram" and (server.prompt_lookup_max or server.k) or nil
-    speculation = json_object {
+    speculation = json_object(base.with_own_words({
       { "decoding_type", decoding_type(server) },
       { "max_draft_len", server.k },
       { "max_matching_ngram_size", lookup },
-      { "speculative_model", server.draft and lookup == nil and server.draft.path or nil },
-    }
+      -- a pool for all requests would know the answers of the last cell with the same prompts
+      { "is_public_pool", lookup and false },
+      -- the name that every version takes
+      { "speculative_model_dir", server.draft and lookup == nil and server.draft.path or nil },
+    }, server))
   end
-  local synchronous = server.async_scheduling == false or SYNCHRONOUS[server.method]
+  local synchronous = server.async_scheduling == false or server.pinned and server.pinned.async_scheduling == false
   local lines = {
     ("kv_cache_config: %s"):format(json_object {
       { "enable_block_reuse", server.prefix_caching or false },
@@ -64,7 +76,20 @@ local function command(server)
   local old = version.before(server.engine_version, "1.2.0")
   base.option(argv, old and "--extra_llm_api_options" or "--config", "{config}")
   base.extra(argv, server)
-  return { argv = argv, env = base.environment(server), config = config(server) }
+  local forced = base.speculates(server) and server.acceptance
+  local env = base.environment(server, { -- accepted draft tokens, without the one that each step brings anyway
+    TLLM_SPEC_DECODE_FORCE_NUM_ACCEPTED_TOKENS = forced and base.text(forced - 1) or nil,
+  })
+  return { argv = argv, env = env, config = config(server) }
+end
+
+local function lossy(server)
+  local own = server.speculative
+  if own.use_relaxed_acceptance_for_thinking then
+    return "use_relaxed_acceptance_for_thinking may accept what the target would not say"
+  elseif own.posterior_threshold or own.greedy_sampling == false then
+    return "typical acceptance may accept what the target would not say"
+  end
 end
 
 ---A folder is served under its last name.
@@ -86,7 +111,13 @@ local function acceptance(delta, server)
   local result = { draft_tokens = drafted, accepted_tokens = accepted, source = "counters" }
   if drafted > 0 then
     result.rate = accepted / drafted
-    if server and server.k then
+    local varying
+    for _, name in ipairs(VARYING) do
+      varying = varying or server and server.speculative and server.speculative[name] and name
+    end
+    if varying then
+      result.note = VARIES:format(varying)
+    elseif server and server.k then
       result.note = DERIVED
       result.drafts = drafted / server.k
       result.mean_length = 1 + accepted / result.drafts
@@ -106,9 +137,8 @@ return base.engine {
   },
   methods = base.set { "none", "draft", "eagle3", "mtp", "ngram", "dflash" },
   without = {
-    acceptance = "TensorRT-LLM cannot force acceptance; the engines vllm and llamacpp can",
-    disable_by_batch_size = "no counterpart",
-    k_by_batch_size = "no counterpart",
+    disable_by_batch_size = "use speculative = { max_concurrency = N - 1 }",
+    k_by_batch_size = "use speculative = { draft_len_schedule = { [largest batch] = k, ... } }",
     speculative_max_model_len = "no counterpart",
     scheduler_delay_factor = "no counterpart",
     multi_step = "no counterpart",
@@ -120,10 +150,24 @@ return base.engine {
     seed = "each request carries its own",
   },
   command = command,
+  lossy = lossy,
+  fit = { draft_tensor_parallel = function(server) return server.tensor_parallel or 1 end },
+  own_unsupported = function(server)
+    if not (base.speculates(server) and server.acceptance) then return nil end
+    if type(server.acceptance) == "table" then
+      return "trtllm: acceptance: a mean length can be forced, not a list of rates"
+    elseif server.method == "ngram" then
+      return "trtllm: acceptance cannot be forced for lookup"
+    end
+  end,
+  twin = function(server)
+    if is_synchronous(server) and server.async_scheduling == nil then return { async_scheduling = false } end
+  end,
   served_name = served_name,
   request = http.request,
   acceptance = acceptance,
   uses_gpus = true,
+  warms_up = true,
   ready = { path = "/health", timeout_s = 1800 },
   version = {
     -- the package tells its version as it is loaded

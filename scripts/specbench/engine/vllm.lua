@@ -5,6 +5,7 @@ local counters = require "specbench.engine.counters"
 local description = require "specbench.engine.description"
 local http = require "specbench.engine.vllm_http"
 local json_object = require "specbench.engine.json_object"
+local vllm_log = require "specbench.engine.vllm_log"
 local version = require "specbench.engine.version"
 
 local PREFIX = "vllm:spec_decode_num_"
@@ -12,8 +13,9 @@ local PREFIX = "vllm:spec_decode_num_"
 -- Neutral name -> vLLM's, where they differ.
 local METHOD_NAMES = { draft = "draft_model" }
 
--- Methods that vLLM refuses to schedule asynchronously (0.26.0, config/vllm.py).
+-- 0.26.0, config/vllm.py: methods that vLLM refuses to schedule asynchronously, and those that model runner V2 serves.
 local SYNCHRONOUS = base.set { "ngram", "suffix", "medusa" }
+local RUNNER_V2 = base.set { "eagle", "eagle3", "mtp", "dflash", "dspark" }
 
 -- What the counters say of methods that sometimes propose nothing. ngram_gpu fills k places on the GPU whether it
 -- found a match or not.
@@ -31,7 +33,7 @@ local function speculative_config(server)
   local acceptance = server.acceptance
   local method = server.method
   local lookup_max, lookup_min = lookup_range(server)
-  return json_object {
+  return json_object(base.with_own_words({
     { "method", METHOD_NAMES[method] or method },
     { "model", description.may_have_draft[method] and server.draft and server.draft.path or nil },
     { "num_speculative_tokens", server.k },
@@ -40,10 +42,43 @@ local function speculative_config(server)
     { "prompt_lookup_max", lookup_max },
     { "prompt_lookup_min", lookup_min },
     { "num_speculative_tokens_per_batch_size", server.k_by_batch_size },
+    -- it would know the answers of the last cell with the same prompts; what a request itself has said is kept
+    { "suffix_decoding_max_cached_requests", method == "suffix" and 0 or nil },
     { "rejection_sample_method", acceptance and "synthetic" or nil },
     { "synthetic_acceptance_rates", type(acceptance) == "table" and acceptance or nil },
     { "synthetic_acceptance_length", type(acceptance) == "number" and acceptance or nil },
-  }
+  }, server))
+end
+
+-- `standard` and `block` verification keep the target's distribution (0.26.0, config/speculative.py), and so did the
+-- names that `standard` had before.
+local LOSSLESS = base.set { "standard", "block", "strict", "probabilistic" }
+
+local function lossy(server)
+  local how = server.speculative.rejection_sample_method
+  if how and not LOSSLESS[how] then
+    return ("rejection_sample_method = %s may accept what the target would not say"):format(tostring(how))
+  end
+end
+
+-- 0.26.0: v1/spec_decode/draft_model.py wants both alike, config/speculative.py 1 or the target's for other drafts.
+local function draft_tensor_parallel(server)
+  local tp, own = server.tensor_parallel or 1, server.draft_tensor_parallel
+  if own and own ~= tp and (server.method == "draft" or own ~= 1) then
+    return nil, ("draft_tensor_parallel = %d must be tensor_parallel = %d%s"):format(own, tp,
+      server.method == "draft" and " with a draft model" or ", or 1")
+  end
+  return own or tp
+end
+
+-- A dotted flag (--speculative-config.model) makes vLLM forget the whole JSON of the flag without a dot.
+local function dotted(server)
+  for _, list in ipairs { server.extra_args or {}, server.model.engine_args or {} } do
+    for _, word in ipairs(list) do
+      local flag = tostring(word):match "^(%-%-speculative[_-]config[^=]*)" or tostring(word):match "^(%-sc%.[^=]*)"
+      if flag then return flag end
+    end
+  end
 end
 
 -- Where versions differ, newest spelling last.
@@ -58,6 +93,12 @@ end
 local function program(model)
   if model.binary then return { model.binary } end
   return { model.python or "python3", "-m", "vllm.entrypoints.cli.main" }
+end
+
+-- A pinned plain server says nothing of it itself.
+local function async_scheduling(server)
+  if server.async_scheduling ~= nil then return server.async_scheduling end
+  return server.pinned and server.pinned.async_scheduling
 end
 
 ---@param server table resolved description with host, port, gpus
@@ -79,7 +120,7 @@ local function command(server)
   chunked_prefill(argv, server)
   -- before the switch there was no such scheduling
   if not version.before(server.engine_version, "0.10.0") then
-    base.switch(argv, "async-scheduling", server.async_scheduling)
+    base.switch(argv, "async-scheduling", async_scheduling(server))
   end
   -- later ones log no requests unless told
   base.option(argv, "--disable-log-requests", version.before(server.engine_version, "0.10.1"))
@@ -88,10 +129,30 @@ local function command(server)
   end
   base.extra(argv, server)
   local env = base.environment(server, http.environment)
+  if server.pinned and server.pinned.runner == "V1" then env.VLLM_USE_V2_MODEL_RUNNER = "0" end
   if server.prefix_caching then env.VLLM_SERVER_DEV_MODE = "1" end
   -- V0 is still there and takes lookup and more unless told
   if version.before(server.engine_version, "0.10.0") then env.VLLM_USE_V1 = "1" end
   return { argv = argv, env = env }
+end
+
+-- What vLLM gives this method and would give a plain server otherwise: V2 is the default for dense models since 0.25
+-- (#44443), asynchronous scheduling since 0.14 (#31998), for draft models since #48341, which 0.26.0 has not.
+local function twin(server)
+  local release, method, pinned = server.engine_version, server.method, {}
+  local env = base.environment(server)
+  local own = server.speculative or {}
+  local parallel = own.parallel_drafting and method ~= "dflash" and method ~= "dspark"
+  local sees_v1 = not RUNNER_V2[method] or parallel
+  if sees_v1 and env.VLLM_USE_V2_MODEL_RUNNER == nil and not version.before(release, "0.25.0") then
+    pinned.runner = "V1"
+  end
+  local sync = SYNCHRONOUS[method] or method == "draft" and version.before(release, "0.27.0")
+    or own.disable_padded_drafter_batch
+  if sync and server.async_scheduling == nil and not version.before(release, "0.14.0") then
+    pinned.async_scheduling = false
+  end
+  return next(pinned) and pinned or nil
 end
 
 local function acceptance(delta, server)
@@ -128,11 +189,21 @@ return base.engine {
   },
   ignores = {},
   own_unsupported = function(server)
+    local flag = base.speculates(server) and dotted(server)
+    if flag then
+      return ("vllm: %s would replace the speculation that the description asks for: say it as speculative = { ... }")
+        :format(flag)
+    end
     if server.async_scheduling and base.speculates(server) and SYNCHRONOUS[server.method] then
       return ("vllm: async_scheduling = true does not go with %s"):format(server.method)
     end
   end,
   command = command,
+  twin = twin,
+  lossy = lossy,
+  fit = {
+    draft_tensor_parallel = draft_tensor_parallel, equal_vocabularies = true, heterogeneous = "use_heterogeneous_vocab",
+  },
   served_name = http.served_name,
   request = http.request,
   acceptance = acceptance,
@@ -148,6 +219,9 @@ return base.engine {
   tokenize = http.tokenize,
   metrics = { path = "/metrics", names = counters.names(PREFIX) },
   uses_gpus = true,
+  warms_up = true,
+  effective = { log = vllm_log.effective },
+  compilations = vllm_log.compilations,
   profiler = {
     args = { "--profiler-config.profiler", "torch", "--profiler-config.torch_profiler_dir", "{output}" },
     older = { before = "0.13.0", env = { VLLM_TORCH_PROFILER_DIR = "{output}" } },

@@ -28,6 +28,14 @@ local function add_speculation(argv, server)
   end
   base.option(argv, "--speculative-max-model-len", server.speculative_max_model_len)
   base.option(argv, "--speculative-disable-by-batch-size", server.disable_by_batch_size)
+  base.speculative_flags(argv, "--", {}, server)
+end
+
+local function lossy(server)
+  local how = server.speculative.spec_decoding_acceptance_method
+  if how and how ~= "rejection_sampler" then
+    return ("spec_decoding_acceptance_method = %s may accept what the target would not say"):format(tostring(how))
+  end
 end
 
 ---@param server table resolved description with host, port, gpus
@@ -166,12 +174,31 @@ return base.engine {
   ignores = {},
   own_unsupported = own_unsupported,
   command = command,
+  lossy = lossy,
+  fit = {
+    draft_tensor_parallel = function(server)
+      local tp, own = server.tensor_parallel or 1, server.draft_tensor_parallel
+      if own and own ~= tp and own ~= 1 then
+        return nil, ("draft_tensor_parallel = %d must be tensor_parallel = %d, or 1"):format(own, tp)
+      end
+      return own or HEADS[server.method] and 1 or tp
+    end,
+    equal_vocabularies = true,
+    -- the kind of a head is read from its model_type, and EAGLE's published checkpoints say another
+    head = function(server, draft)
+      if draft.model_type == server.method then return nil end
+      return ("%s says model_type %s, and V0 takes a head for what its model_type says: it needs %s, with the "
+        .. "tensors converted (page of the engines, \"Pairs that fit\")"):format(server.draft.name,
+        draft.model_type or "nothing", server.method)
+    end,
+  },
   served_name = http.served_name,
   request = http.request,
   acceptance = acceptance,
   acceptance_from_log = acceptance_from_log,
   log_pattern = "Speculative metrics: ",
   uses_gpus = true,
+  warms_up = true,
   profiler = {
     env = { VLLM_TORCH_PROFILER_DIR = "{output}" }, start = "/start_profile", stop = "/stop_profile",
   },

@@ -11,6 +11,7 @@ local keys = require "specbench.results.keys"
 local profiler = require "specbench.engine.profiler"
 local secrets = require "specbench.base.secrets"
 local store = require "specbench.results.store"
+local tables = require "specbench.base.tables"
 local versions = require "specbench.engine.version"
 local workload = require "specbench.experiment.workload"
 
@@ -27,21 +28,43 @@ local function plain_coordinates(r, cell)
   return coordinates
 end
 
--- The description with models looked up: what the engine turns into a command line; or nil and why it cannot. And the
--- version that will serve it, where that is known, or why it is not.
-local function resolve_server(r, cell, engine, known, options)
-  local description = grid.ask(r, "server", cell)
-  local checked, reason = blame.check(r.file or r.name, engines.check, description, engine)
-  if not checked then return nil, reason end
+-- The description with models looked up, and the version that will serve it: nil and why it is not known, and whether
+-- there is none at all.
+local function look_up(description, engine, known, options)
   local server = {}
   for name, value in pairs(description) do server[name] = value end
   server.model = known:resolve(description.model, engine)
   server.draft = known:resolve(description.draft, engine)
+  local quantization = known:said(description.model, "quantization")
+  if quantization then server.quantization = quantization ~= "auto" and quantization or nil end
+  local words = known:said(description.draft, "speculative")
+  if words then server.speculative = tables.merged(words, server.speculative) end -- the round's own go before
+  local said = options.engine_version or known:engine_version(description.model)
+  return server, versions.installed(engine, server, base.environment(server), said)
+end
+
+---How a plain server must be started to run as this one does, where the engine decides.
+---@param r specbench.round
+---@param description table of a server
+---@param engine specbench.engine
+---@param known specbench.models
+---@param options table
+---@return table? twin nil: as it is
+function job.twin(r, description, engine, known, options)
+  if not engine.twin or not blame.check(r.file or r.name, engines.check, description, engine) then return nil end
+  local server, version = look_up(description, engine, known, options)
+  return engine.twin(setmetatable({ engine_version = version }, { __index = server }))
+end
+
+-- What the engine turns into a command line; or nil and why it cannot. And the version that it is written for.
+local function resolve_server(r, cell, engine, known, options)
+  local description = grid.ask(r, "server", cell)
+  local checked, reason = blame.check(r.file or r.name, engines.check, description, engine)
+  if not checked then return nil, reason end
+  local server, version, why, absent = look_up(description, engine, known, options)
   if engine.name == "sim" then server.speed = options.speed or 1 end
   server.profile = options.profile or server.profile
   if options.url then server.model.url = options.url end
-  local said = options.engine_version or known:engine_version(description.model)
-  local version, why, absent = versions.installed(engine, server, base.environment(server), said)
   reason = engine.unsupported(setmetatable({ engine_version = version }, { __index = server }))
   if not reason and server.profile == profiler.OWN and not engine.profiler then
     reason = engine.name .. " has no profiler of its own: --profile COMMAND"
@@ -82,6 +105,7 @@ function job.of(r, cell, engine, known, options)
   local work = blame.check(r.file or r.name, workload.new, grid.ask(r, "workload", cell), cell, {
     describe = grid.describe(r, cell), prompts_per_stream = options.prompts_per_stream,
     salt = needs_salt(engine, server, options),
+    body = tables.merged(known:said(server.model.name, "body"), options.body),
   })
   local identity = {
     round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,

@@ -1,6 +1,7 @@
 -- A round names models; where they are on this machine is the user's to say: a models file, --model NAME=PATH,
 -- or the name itself as an id that the engine can load.
 
+local description = require "specbench.engine.description"
 local fs = require "sb.fs"
 local http = require "specbench.http"
 local shape = require "specbench.base.shape"
@@ -30,6 +31,11 @@ models.entry = shape.record {
       .. "the round's `extra_args`" },
     { "url", text, "where a running server is (engine `external`)", flaw = http.flaw },
     { "served_name", text, "the name that requests give", otherwise = "the round's name of the model" },
+    { "quantization", text, "instead of the round's; `\"auto\"`: the checkpoint's own" },
+    { "speculative", shape.map(description.own_word), "what the engine must be told where this model drafts, beside "
+      .. "the round's own `speculative`" },
+    { "body", shape.map(description.own_word), "fields put into every request to this model, beside the round's: "
+      .. "`temperature`, `chat_template_kwargs`, ..." },
   },
 }
 
@@ -146,8 +152,18 @@ function Models:resolve(name, engine)
   check_files(name, entry)
   for field, value in pairs(entry) do resolved[field] = value end
   resolved.version = nil -- of the engine: no part of what a model is
+  -- what they say is part of the server's description and of the requests
+  resolved.quantization, resolved.speculative, resolved.body = nil, nil, nil
   if engine.capabilities.spawn then resolved.url = nil end -- nothing of such a server
   return resolved
+end
+
+---What the models file says of a model beside where it is.
+---@param name string?
+---@param field "quantization"|"speculative"|"body"
+---@return any
+function Models:said(name, field)
+  return name and self.entries[name] and self.entries[name][field]
 end
 
 ---@param name string

@@ -4,8 +4,9 @@ local environment = require "sb.environment"
 local engines = require "specbench.engine"
 local estimate = require "specbench.experiment.estimate"
 local grid = require "specbench.experiment.grid"
-local job_of = require("specbench.experiment.job").of
+local experiment_job = require "specbench.experiment.job"
 local keys = require "specbench.results.keys"
+local match = require "specbench.experiment.match"
 local models = require "specbench.experiment.models"
 local pool = require "specbench.experiment.pool"
 local profiler = require "specbench.engine.profiler"
@@ -45,7 +46,7 @@ local function batches_of(self, options)
       by_key[key] = batch
       batches[#batches + 1] = batch
     end
-    local job, reason = job_of(r, cell, self.engine, self.models, options)
+    local job, reason = experiment_job.of(r, cell, self.engine, self.models, options)
     table.insert(batch.cells, cell)
     batch[#batch + 1] = job
     batch.reason = batch.reason or reason
@@ -124,6 +125,14 @@ local function choose_starts(self, batches, options)
   return (asked or added < STARTS_SHARE * total) and wanted or 1, added, total
 end
 
+-- The round with a plain server for each way that one of its methods runs, where that is what is asked for.
+local function matched(r, engine, known, options)
+  if options.match ~= "pinned" then return r end
+  return match.pinned(r, function(description)
+    return experiment_job.twin(r, description, engine, known, options)
+  end)
+end
+
 ---@class specbench.batch: specbench.job[] jobs loaded at the same moment
 ---@field slots string[] which server each job needs, see specbench.session
 
@@ -144,15 +153,17 @@ end
 
 ---@param r specbench.round
 ---@param options table of the command line: engine, engine_version, models, model, url, speed, seed, repeats,
----  no_text, gpus, profile, salt, prompts_per_stream, at_once, starts, rule (that decides the repeats), worth (of
+---  no_text, gpus, profile, salt, prompts_per_stream, at_once, match, starts, rule (that decides the repeats), worth (of
 ---  schedule.sessions)
 ---@return specbench.plan
 function plan.new(r, options)
   local known, message, code = models.load(options)
   if not known then error({ exit = code == "usage" and 2 or 1, message = message }, 0) end
   check_models(r, known, options)
+  local engine = engines.load(options.engine)
+  r = matched(r, engine, known, options)
   local self = {
-    round = r, engine = engines.load(options.engine), models = known, batches = {}, jobs = {}, refused = {},
+    round = r, engine = engine, models = known, batches = {}, jobs = {}, refused = {},
     starts = 0, seconds = 0, streams = 1, longest = 1, rule = options.rule,
     virtual = options.virtual,
   }

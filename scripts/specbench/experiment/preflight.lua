@@ -1,16 +1,35 @@
 -- What this machine lacks for a plan's servers, so that every try to start one would fail: told before the first.
 
+local fs = require "sb.fs"
+local base = require "specbench.engine.base"
+local checkpoint = require "specbench.experiment.checkpoint"
+local fit = require "specbench.experiment.fit"
 local plan = require "specbench.experiment.plan"
 local profiler = require "specbench.engine.profiler"
 local program = require "specbench.base.program"
 
 local preflight = {}
 
+-- A name that nobody said a place for is a folder or an id, or no model at all.
+local function unplaced(engine, model)
+  if not engine.fit or not model or model.path ~= model.name then return nil end
+  if fs.stat(model.path) or checkpoint.is_id(model.path) then return nil end
+  return ("%s: nothing says where model '%s' is: --model %s=PATH, a models file, or an id such as "
+    .. "Qwen/Qwen2.5-7B-Instruct"):format(engine.name, model.name, model.name)
+end
+
 local function flaw_of(the_plan, job)
   local engine, name = the_plan.engine, job.server.model.name
   local lacking = engine.lacks and engine.lacks(job.server)
   if lacking then return lacking end
+  local server = job.server
+  local draft = base.speculates(server) and server.draft or nil
+  lacking = unplaced(engine, server.model) or unplaced(engine, draft)
+  if lacking then return lacking end
   local argv, env = plan.command(the_plan, job)
+  lacking = fit.flaw(engine, server, checkpoint.read(server.model.path, env),
+    draft and checkpoint.read(draft.path, env))
+  if lacking then return lacking end
   local words = profiler.words(job.server.profile)
   if words[1] and not program.is_there(words[1], env.PATH) then
     return ("the profiler cannot be started: there is no program '%s' (is it installed and on PATH?)")
@@ -37,6 +56,33 @@ function preflight.flaw(the_plan, wanted)
     if flaws[key] == nil then flaws[key] = flaw_of(the_plan, job) or false end
     if flaws[key] and wanted(job) then return flaws[key] end
   end
+end
+
+-- A model that thinks unless it is told not to, whatever was meant to be measured.
+local function thinking(job, env)
+  local model, work = job.server.model, job.workload
+  local told = work.body.chat_template_kwargs
+  if not work.chat or type(told) == "table" and told.enable_thinking ~= nil then return nil end
+  local found = checkpoint.read(model.path, env)
+  if not (found and checkpoint.thinks(found.template)) then return nil end
+  return ("model '%s' thinks before it answers, by its chat template: --body "
+    .. "'chat_template_kwargs={\"enable_thinking\":false}', or body in its entry of the models file, settles it")
+    :format(model.name)
+end
+
+---What should be known of a plan before it runs, though nothing speaks against it.
+---@param the_plan specbench.plan
+---@return string[] lines
+function preflight.notes(the_plan)
+  local lines, seen = {}, {}
+  for _, job in ipairs(the_plan.jobs) do
+    local model = job.server.model.name
+    if not seen[model] then
+      seen[model] = true
+      lines[#lines + 1] = thinking(job, job.server.model.env)
+    end
+  end
+  return lines
 end
 
 return preflight

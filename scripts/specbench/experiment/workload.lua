@@ -75,15 +75,24 @@ local function read_limits(spec, cell)
   return list
 end
 
+-- What the models file and the command line put into requests, instead of what the round does.
+local function put_body(self, body)
+  if not next(body) then return end
+  self.body = tables.merged(self.body, body)
+  if body.temperature ~= nil then self.temperature, self.body.temperature = body.temperature, nil end
+end
+
 ---Checks what a round's workload(c) returned and fills in the defaults.
 ---@param spec table
 ---@param cell specbench.coordinates
----@param options { prompts_per_stream: integer?, salt: boolean?, describe: string? }? describe: the cell, for messages
+---@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, body: table? }? describe: the cell,
+---  for messages; body: fields that go before the round's own
 ---@return specbench.workload
 function workload.new(spec, cell, options)
   if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
   local self = {}
   for name, value in pairs(spec) do self[name] = value end
+  put_body(self, options and options.body or {})
   -- 0 on an axis: none, as in a grid that has both closed and open loops
   if self.concurrency == nil and cell.concurrency ~= 0 then self.concurrency = cell.concurrency end
   if self.rate == nil and cell.rate ~= 0 then self.rate = cell.rate end
@@ -240,6 +249,31 @@ function workload.warm_up(self, engine, model, count, tag)
   for i = 1, count do
     local text = ("Warm-up %s, number %d: name a few colours and say where one sees them."):format(tag, i)
     list[i] = (request(self, engine, model, { text = text, id = i - 1, tokens = 24 }, { max_tokens = 16 }, 0))
+  end
+  return list
+end
+
+local WARM_TOKENS = 32 -- of an answer: enough for the batch to fill and to empty
+local WORDS = { "oak", "river", "seven", "cloud", "paper", "north", "green", "stone", "window", "song", "lamp" }
+
+---Requests that bring a server to as many streams as the workload has, with prompts as long as its own. Their words are
+---made up: a server that learns from answers must not meet the measured ones before.
+---@param self specbench.workload
+---@param engine table
+---@param model string
+---@param tag string
+---@return table[] requests twice as many as streams
+function workload.warm_streams(self, engine, model, tag)
+  local list, items = {}, self.prompts.items
+  for i = 1, 2 * workload.streams(self) do
+    local index = (i - 1) % #items + 1
+    local random = rng.new(("warm/%s/%d"):format(tag, i))
+    local words = { ("Warm-up %s, stream %d:"):format(tag, i) }
+    local tokens = items[index].tokens or #items[index].text // 4
+    for w = 2, math.max(8, tokens - 16) do words[w] = WORDS[random:int(1, #WORDS)] end
+    local limit = math.min(WARM_TOKENS, self.limit_list[index].max_tokens)
+    list[i] = (request(self, engine, model, { text = table.concat(words, " "), id = i - 1, tokens = tokens },
+      { max_tokens = limit, min_tokens = math.min(limit, self.limit_list[index].min_tokens or 0) }, 0))
   end
   return list
 end

@@ -4,7 +4,16 @@ local flags = require "specbench.analysis.flags"
 
 local caveats = {
   DRAINED = "*", -- behind the number of a drained cell in pictures
+  LOSSY = "~", -- behind the number of one whose answers may not be the target's own
 }
+
+---A speed-up as it is shown: one that other answers paid for says so.
+---@param cell table
+---@param text string
+---@return string
+function caveats.marked(cell, text)
+  return cell.lossy and text .. " (lossy)" or text
+end
 
 ---@param cell table
 ---@return boolean
@@ -74,6 +83,12 @@ function caveats.footer(cells, has_drained)
   local _, repeats = range(cells, function(cell) return cell.repetition end)
   words[#words + 1] = repeats == 1 and "one run" or ("up to %d repeats"):format(repeats)
   add(is_synthetic, "synthetic prompts")
+  for _, cell in ipairs(cells) do
+    if cell.lossy then
+      words[#words + 1] = caveats.LOSSY .. " lossy: answers may not be the target's"
+      break
+    end
+  end
   if has_drained then words[#words + 1] = caveats.DRAINED .. " mostly ramp-up and drain" end
   return words
 end
@@ -101,6 +116,14 @@ function caveats.lines(cells)
   end
   add(count(cells, is_synthetic), "synthetic prompts: made-up text with the token lengths of the reference's data "
     .. "(--datasets DIR takes the real files)")
+  local reasons, known = {}, {}
+  for _, cell in ipairs(cells) do
+    if cell.lossy and not known[cell.lossy] then reasons[#reasons + 1] = cell.lossy end
+    if cell.lossy then known[cell.lossy] = (known[cell.lossy] or 0) + 1 end
+  end
+  for _, reason in ipairs(reasons) do
+    add(known[reason], "lossy, their speed-ups are no lossless method's: " .. reason)
+  end
   local late = count(cells, function(cell) return cell.certificate and cell.certificate.client_ok == false end)
   if late > 0 then
     lines[#lines + 1] = ("in %d of %d cells the client itself was late (certificate.reasons in cell.json): do not "

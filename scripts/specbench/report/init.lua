@@ -10,6 +10,8 @@ local heatmap = require "specbench.report.heatmap"
 local maps = require "specbench.report.maps"
 local maxima = require "specbench.report.maxima"
 local reference = require "specbench.report.reference"
+local likeness = require "specbench.analysis.likeness"
+local match = require "specbench.experiment.match"
 local keys = require "specbench.results.keys"
 local repeats = require "specbench.analysis.repeats"
 local settings_table = require "specbench.report.settings_table"
@@ -150,7 +152,9 @@ function report.write(store, options)
   local flagged = flags.of(cells)
   assert(fs.write(store:path "flags.jsonl", flags.lines(flagged, about)))
   if not options.quiet then
-    out:write(flags.text(flagged, about), failures.text(failed))
+    out:write(likeness.text(likeness.of(cells, index), about.match), flags.text(flagged, about), failures.text(failed))
+    local mode = match.line(about.match)
+    if mode then out:write("Note: ", mode, "\n") end
     if options.baseline then
       out:write(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
         .. "speculation\n"):format(options.baseline))

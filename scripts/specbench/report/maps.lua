@@ -69,10 +69,11 @@ local function drawable(map, layout, about)
       local place = map.places[y .. ":" .. x]
       if place and #place.samples > 0 then
         values[y][x] = geometric_mean(place.samples)
-        marks[y][x] = place.drained and caveats.DRAINED or nil
+        local mark = (place.drained and caveats.DRAINED or "") .. (place.lossy and caveats.LOSSY or "")
+        marks[y][x] = mark ~= "" and mark or nil
         has_drained = has_drained or place.drained
       end
-      local why = place and place.reason
+      local why = place and (place.reason or place.lossy and "lossy: " .. place.lossy)
       if is_mixed and place and place.simulated then why = why and why .. "; simulated" or "simulated" end
       notes[y][x] = why
     end
@@ -114,6 +115,7 @@ function maps.collect(cells, index, about)
       if ratios and ratios.total_throughput then
         table.insert(place.samples, ratios.total_throughput)
         place.drained = place.drained or caveats.drained(cell, base)
+        place.lossy = place.lossy or cell.lossy
         map.says_something = true
       else
         place.reason = base

@@ -66,7 +66,7 @@ function maxima.text(rows, entries, about)
     local line = {}
     for j, name in ipairs(axes) do line[j] = tostring(row.cell.coordinates[name]) end
     if is_mixed then line[#line + 1] = caveats.engine(row.cell) end
-    line[#line + 1] = ("%.2f"):format(row.speedup_ratio)
+    line[#line + 1] = caveats.marked(row.cell, ("%.2f"):format(row.speedup_ratio))
     if held_out then line[#line + 1] = row.held_out_ratio and ("%.2f"):format(row.held_out_ratio) or "" end
     listed[i] = line
   end

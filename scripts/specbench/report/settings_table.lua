@@ -1,5 +1,6 @@
 -- What each setting of a server does, by the prompts' kind: a table, JSON lines and a picture.
 
+local caveats = require "specbench.report.caveats"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local plot = require "specbench.report.plot"
@@ -83,7 +84,7 @@ local function collect(cells, index, about)
         local key = setting .. "\31" .. kind.name
         local row = rows[key]
         if not row then
-          row = { setting = setting, kind = kind.name, samples = {} }
+          row = { setting = setting, kind = kind.name, lossy = cell.lossy, samples = {} }
           rows[key] = row
           order[#order + 1] = row
         end
@@ -110,7 +111,7 @@ end
 
 local keys = {
   "setting", "kind", "repeats", "plain_output_throughput", "output_throughput", "plain_ttft_ms", "ttft_ms",
-  "plain_tpot_ms", "tpot_ms", "acceptance", "speedup", "throughput_speedup",
+  "plain_tpot_ms", "tpot_ms", "acceptance", "speedup", "throughput_speedup", "lossy",
 }
 
 local figure = text_table.figure
@@ -125,7 +126,8 @@ local function text(rows, title, note)
       row.kind == ALL and row.setting or "", row.kind, figure(row.plain_output_throughput, "%.1f"),
       figure(row.output_throughput, "%.1f"), figure(row.plain_ttft_ms, "%.0f"), figure(row.ttft_ms, "%.0f"),
       figure(row.plain_tpot_ms, "%.2f"), figure(row.tpot_ms, "%.2f"), figure(row.acceptance, "%.2f"),
-      figure(row.speedup, "%.2f"), row.throughput_speedup and figure(row.throughput_speedup, "%.2f x") or "",
+      caveats.marked(row, figure(row.speedup, "%.2f")),
+      row.throughput_speedup and figure(row.throughput_speedup, "%.2f x") or "",
     }
   end
   return "Settings of the server" .. note .. " (speed-up: time a request takes a token, plain / speculative; "

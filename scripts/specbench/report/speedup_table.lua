@@ -76,7 +76,8 @@ local function row_of(entry, axes, extras)
   row[#row + 1] = verdict.text(entry.speedups.paired)
   row[#row + 1] = verdict.text(entry.speedups.total_throughput)
   if extras.goodput then row[#row + 1] = goodput.text(entry.goodput) end
-  for _, cell in ipairs { factors(entry), same_answers(entry), verdict_of(entry, extras), entry.reason or "" } do
+  local judged = caveats.marked(entry.cell, verdict_of(entry, extras))
+  for _, cell in ipairs { factors(entry), same_answers(entry), judged, entry.reason or "" } do
     row[#row + 1] = cell
   end
   return row
@@ -188,7 +189,7 @@ end
 local keys = {
   "round", "coordinates", "repeats", "starts", "verdict", "scope", "reason", "p", "adjusted_p", "plain", "speedups",
   "factors", "lossless",
-  "drift", "acceptance", "goodput",
+  "drift", "acceptance", "goodput", "lossy",
 }
 
 ---@param entries specbench.verdict.entry[]
@@ -202,7 +203,7 @@ function speedup_table.lines(entries, about)
       verdict = entry.verdict, scope = entry.scope, reason = entry.reason, p = entry.p,
       adjusted_p = entry.adjusted_p, plain = entry.plain, speedups = entry.speedups,
       factors = entry.decomposition, lossless = entry.lossless, drift = entry.drift,
-      acceptance = entry.acceptance, goodput = entry.goodput,
+      acceptance = entry.acceptance, goodput = entry.goodput, lossy = entry.cell.lossy,
     }, keys)
   end
   return table.concat(lines, "\n") .. "\n"

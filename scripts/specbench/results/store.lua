@@ -83,8 +83,9 @@ end
 
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
----@param about { round: string, title: string?, axes: table[], report: table?, baselines: table?, fresh: boolean? }
----  what round.json says of the round; fresh: what is in the folder is moved aside first
+---@param about { round: string, title: string?, axes: table[], report: table?, baselines: table?, match: string?,
+---  fresh: boolean? } what round.json says of the round; match: what its comparisons hold equal; fresh: what
+---  is in the folder is moved aside first
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about)
@@ -105,13 +106,18 @@ function store.create(folder, about)
     return nil, ("%s holds results of %s, not of %s: give another folder with --out")
       :format(folder, previous.round, about.round)
   end
+  local mode, earlier = about.match or "deployed", previous and previous.match or "deployed"
+  if previous and earlier ~= mode and not about.fresh then
+    return nil, ("%s was measured with --match %s, not %s: give another folder with --out"):format(folder, earlier,
+      mode)
+  end
   if previous and about.fresh then
     ok, message = self:set_aside()
     if not ok then return nil, message end
     previous = nil
   end
   self.about = { format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
-    report = about.report, baselines = about.baselines }
+    report = about.report, baselines = about.baselines, match = about.match }
   for _, part in ipairs { "cells", "reruns", "failed", "logs", "unfinished" } do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end

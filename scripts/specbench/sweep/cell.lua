@@ -13,9 +13,12 @@ local http = require "specbench.http"
 local profiler = require "specbench.engine.profiler"
 local provenance = require "specbench.sweep.provenance"
 local secrets = require "specbench.base.secrets"
+local task = require "specbench.task"
 local workload = require "specbench.experiment.workload"
 
 local cell = {}
+
+local RESET_TRIES, RESET_PAUSE = 10, 0.2 -- seconds between two tries to empty a cache that is in use
 
 -- Causes and their numbers, the most frequent first, on one line.
 local function summarise(failures)
@@ -44,10 +47,11 @@ local function describe(job, server)
     format = 1, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
     seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
     baseline = job.baseline, quick = job.quick, virtual = job.identity.virtual,
+    lossy = base.lossy(job.engine, job.server),
     engine = {
       name = job.engine.name, file = job.engine.file, chunk_is_step = job.engine.capabilities.chunk_is_step,
       version = server.version, written_for = server.written_for,
-      version_trouble = server.version_trouble, argv = secrets.argv(server.argv),
+      version_trouble = server.version_trouble, effective = server.effective, argv = secrets.argv(server.argv),
       url = server.url and secrets.url(server.url), gpus = server.gpus, ready_seconds = server.ready_seconds,
     },
     dataset = job.workload.prompts.source, machine = provenance.machine(), clock_scale = job.clock_scale or 1,
@@ -57,16 +61,22 @@ end
 
 -- What keeps the server from answering out of what it kept of earlier cells; and what went wrong with it.
 local function empty_cache(job, server)
-  if job.workload.salt then return "salted" end
-  if not job.server.prefix_caching then return job.engine.capabilities.spawn and "off" or "not known" end
-  local reset = job.engine.prefix_cache_reset
-  if not (reset and job.engine.capabilities.prefix_cache_reset) then return "kept" end
-  local response, message = http.request { url = server.url .. reset.path, method = "POST", body = "", timeout = 60 }
-  if not response then return "kept", message end
-  if response.status ~= 200 then
-    return "kept", ("%s answered HTTP status %d"):format(reset.path, response.status)
+  local engine, reset = job.engine, job.engine.prefix_cache_reset
+  local can_reset = reset and engine.capabilities.prefix_cache_reset
+  local learns = can_reset and engine.learns and engine.learns[job.server.method]
+  local kept = job.workload.salt and "salted" or nil
+  if not kept and not job.server.prefix_caching then kept = engine.capabilities.spawn and "off" or "not known" end
+  if kept and not learns then return kept end
+  if not can_reset then return "kept" end
+  local trouble
+  for _ = 1, RESET_TRIES do -- what answered the warm-up may not be done with it yet
+    local response, message = http.request { url = server.url .. reset.path, method = "POST", body = "", timeout = 60 }
+    if response and response.status == 200 then return kept or "reset" end
+    trouble = message or ("%s answered HTTP status %d"):format(reset.path, response.status)
+    if not response then break end
+    task.sleep(RESET_PAUSE)
   end
-  return "reset"
+  return kept or "kept", trouble
 end
 
 -- A rate is one of the server's time, which a simulator may run faster. The cell's deadline, from `begun` on, is one
@@ -83,6 +93,30 @@ local function run_load(job, server, begun, requests, on_progress, keep_text)
     id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale, on_progress = on_progress,
     io_threads = job.io_threads,
   }
+end
+
+-- The first cell with so many streams on a server finds kernels that were never compiled for such a batch: a load that
+-- is not measured finds them before.
+local function warm_streams(job, server, begun)
+  local streams = workload.streams(job.workload)
+  server.warmed = server.warmed or {}
+  if job.warmup == 0 or not job.engine.warms_up or server.warmed[streams] then return end
+  server.warmed[streams] = true
+  run_load(job, server, begun, workload.warm_streams(job.workload, job.engine, server.model, job.id))
+end
+
+-- What its log got since it had `from` bytes.
+local function log_since(server, from)
+  local file = server.log and io.open(server.log, "rb")
+  if not file then return "" end
+  local _ <close> = file
+  file:seek("set", from)
+  return file:read "a" or ""
+end
+
+local function log_size(server)
+  local stat = server.log and fs.stat(server.log)
+  return stat and stat.size or 0
 end
 
 -- A cell whose load never came; others that start with it need not wait for it.
@@ -109,6 +143,7 @@ function cell.measure(job, server, on_progress, at_load)
   if job.warmup > 0 then
     run_load(job, server, begun, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
   end
+  warm_streams(job, server, begun)
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local answers, trouble = conversation.answers(job, function(turn, answered)
     local asked = workload.requests(job.workload, job.engine, model, job.seed, answered, turn)
@@ -122,11 +157,13 @@ function cell.measure(job, server, on_progress, at_load)
   local before = acceptance.read(job.engine, server)
   if at_load then at_load() end
   trouble = profiler.begin(job, server)
+  local logged = log_size(server)
   local loaded = clock.now()
   local run, itself = run_load(job, server, begun, requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
   result.profile_trouble = trouble or profiler.finish(job, server)
   local after = acceptance.read(job.engine, server)
+  result.compilations = job.engine.compilations and job.engine.compilations(log_since(server, logged))
 
   result.slo, result.metrics = job.slo, run:metrics(job.slo)
   result.certificate = certificate.judge(run, itself, result.metrics, job.clock_scale or 1)

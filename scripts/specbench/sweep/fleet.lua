@@ -32,6 +32,21 @@ local function ask_version(engine, s)
   end
 end
 
+-- How the server really runs, as far as it or its log tells.
+local function ask_effective(engine, s)
+  local ways = engine.effective
+  if not ways then return nil end
+  local found
+  if ways.path then
+    local response = http.get(s.url .. ways.path)
+    local answer = response and json.decode(response.body)
+    found = type(answer) == "table" and ways.info(answer)
+  elseif s.log then
+    found = ways.log((fs.read(s.log) or ""):sub((s.log_start or 0) + 1))
+  end
+  return found and next(found) and found or nil
+end
+
 -- A server that is another version than its command line was written for may have understood it otherwise.
 local function check_version(self, job, s)
   s.written_for = job.engine_version.known
@@ -94,6 +109,7 @@ local function start(self, key)
   s.profile_folder = folder
   s.version = ask_version(engine, s)
   check_version(self, slot.job, s)
+  s.effective = ask_effective(engine, s)
 end
 
 ---@param session specbench.session

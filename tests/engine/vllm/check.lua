@@ -5,10 +5,10 @@
 
 local bench = require "specbench"
 local acceptance = require "specbench.sweep.acceptance"
-local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local fs = require "sb.fs"
-local workload = require "specbench.experiment.workload"
+
+local real = dofile(require("sb.environment").home .. "/tests/engine/real.lua")
 
 local MODELS, OUT = arg[1], arg[2]
 local CONCURRENCY, REQUESTS, TOKENS, K = 8, 480, 128, 3
@@ -45,25 +45,6 @@ local function description(m)
   }
 end
 
-local function gpu_memory_mib()
-  local pipe = assert(io.popen "nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits")
-  local text = pipe:read "a"
-  pipe:close()
-  return tonumber(text:match "%d+") or -1
-end
-
--- Processes of a server that are still there: by the name that only its own command lines carry.
-local function left_behind()
-  local count = 0
-  for _, name in ipairs(fs.list "/proc") do
-    if name:match "^%d+$" then
-      local line = fs.read(("/proc/%s/cmdline"):format(name)) or ""
-      if line:find "vllm.entrypoints" or line:find "VLLM::" then count = count + 1 end
-    end
-  end
-  return count
-end
-
 -- A prompt of the first token ids, three times over, and nothing else to be written.
 local function alphabet_body(size)
   if not size then return nil end
@@ -74,53 +55,19 @@ local function alphabet_body(size)
 end
 
 local function requests_of(m, server, tokens, count)
-  local work = workload.new({
-    prompts = assert(data.prompts { dataset = "random", tokens = 200, count = count, seed = 7 }), chat = false,
-    limits = function() return { max_tokens = tokens, ignore_eos = true } end, concurrency = CONCURRENCY,
-    body = alphabet_body(m.alphabet),
-  }, {})
-  return workload.requests(work, vllm, vllm.served_name(server), 12345)
-end
-
--- The bytes of one short streamed answer, as a recording for the parsers' tests.
-local function record_stream(s, m, server)
-  local request = requests_of(m, server, 12, 1)[1]
-  local stream <close> = assert(bench.http.stream {
-    url = s.url .. "/v1/completions", body = request.body, headers = { "Content-Type: application/json" }, timeout = 60,
-  })
-  local pieces = {}
-  for piece in function() return stream:read() end do pieces[#pieces + 1] = piece end
-  assert(fs.write(("%s/vllm_%s.txt"):format(OUT, m.name), table.concat(pieces)))
-  local page = assert(bench.http.get(s.url .. "/metrics")).body
-  local lines = {}
-  for line in page:gmatch "[^\n]+" do
-    if line:find "spec_decode" or line:find "generation_tokens_total" then lines[#lines + 1] = line end
-  end
-  assert(fs.write(("%s/vllm_%s_metrics.txt"):format(OUT, m.name), table.concat(lines, "\n") .. "\n"))
-end
-
-local function compare_usage(run)
-  local wrong, chunks, tokens, sources = 0, 0, 0, {}
-  for i = 1, #run do
-    local request = run:request(i)
-    local sum = 0
-    for _, chunk in ipairs(request.chunks) do sum = sum + chunk.tokens end
-    if sum ~= request.completion_tokens or sum ~= TOKENS then wrong = wrong + 1 end
-    chunks, tokens = chunks + #request.chunks, tokens + sum
-    sources[request.token_source] = true
-  end
-  return wrong, tokens / chunks, next(sources)
+  return real.requests(vllm, server, { tokens = tokens, count = count, concurrency = CONCURRENCY,
+    body = alphabet_body(m.alphabet) })
 end
 
 local function check(m)
   local server = description(m)
   assert(engines.check(server, vllm))
-  local idle = gpu_memory_mib()
+  local idle = real.gpu_memory_mib()
   local command = vllm.command(setmetatable({ host = "{host}", port = "{port}" }, { __index = server }))
   local s <close> = assert(bench.server.start {
     argv = command.argv, env = command.env, log = ("%s/%s.log"):format(OUT, m.name), timeout = 400, grace = 20,
   })
-  local loaded = gpu_memory_mib()
+  local loaded = real.gpu_memory_mib()
   bench.load { server = s, path = "/v1/completions", requests = requests_of(m, server, 32, 16),
     concurrency = CONCURRENCY }
   local before = assert(acceptance.read(vllm, s))
@@ -128,14 +75,18 @@ local function check(m)
     concurrency = CONCURRENCY }
   local found = acceptance.between(vllm, before, assert(acceptance.read(vllm, s)), server)
   local metrics = run:metrics()
-  local wrong, per_chunk, source = compare_usage(run)
-  if not m.label then record_stream(s, m, server) end
+  local wrong, per_chunk, source = real.compare_usage(run, TOKENS)
+  if not m.label then
+    real.record(s, requests_of(m, server, 12, 1)[1], ("%s/vllm_%s"):format(OUT, m.name), "spec_decode",
+      "generation_tokens_total")
+  end
   s:stop()
   local result = {
     method = m.label or m.name, ready_seconds = s.ready_seconds, completed = metrics.completed, failed = metrics.failed,
     tpot_ms = metrics["tpot_ms.mean"], output_throughput = metrics.output_throughput, tokens_per_chunk = per_chunk,
-    token_source = source, requests_whose_tokens_differ_from_usage = wrong, processes_left = left_behind(),
-    gpu_mib_idle = idle, gpu_mib_loaded = loaded, gpu_mib_after = gpu_memory_mib(),
+    token_source = source, requests_whose_tokens_differ_from_usage = wrong,
+    processes_left = real.left_behind("vllm%.entrypoints", "VLLM::"),
+    gpu_mib_idle = idle, gpu_mib_loaded = loaded, gpu_mib_after = real.gpu_memory_mib(),
   }
   if m.acceptance and found then
     result.acceptance, result.pinned, result.worst_relative_error = found.per_position, m.acceptance, 0
