@@ -18,7 +18,7 @@ after_each(function() w:remove() end)
 local function up(...)
   local server = assert(proc.start {
     argv = { environment.executable, "sim", "--profile", "qwen2.5-7b", "--model", "qwen2.5-7b", "--speed", "100",
-      "--port", tostring(port), ... },
+      "--port", tostring(port), ... }, -- of an option that stands twice the last counts
   })
   w:eventually("the server", function() return http.request { url = url .. "/health" } end)
   return server
@@ -60,5 +60,40 @@ describe("a server that is up", function()
     assert.is_nil(cells.draft.acceptance)
     assert.truthy(cells.draft.acceptance_unknown:find("name its dialect", 1, true))
     assert.equal(8 * 4, cells.draft.metrics.total_output_tokens)
+  end)
+
+  it("must have been restarted between two methods, by its counters or by the user's word", function()
+    local _ <close> = up("--k", "0")
+    assert.equal(0, run("external:vllm", "none").status)
+    local result = run("external:vllm", "draft")
+    assert.equal(3, result.status)
+    assert.truthy(result.err:find(("the server at %s was last measured as method none, and neither its version nor its "
+      .. "counters show that it was restarted since: restart it for method draft, or say --restarted"):format(url), 1,
+      true), result.err)
+    assert.equal(2, w:count "cells")
+    assert.equal(0, run("external:vllm", "none").status) -- the same method again is nothing to object to
+    result = run("external:vllm", "draft --restarted")
+    assert.equal(0, result.status, result.err)
+    assert.equal(4, w:count "cells")
+  end)
+
+  it("is asked for the one model that it has, and says so", function()
+    local _ <close> = up("--k", "0", "--model", "theirs")
+    local result = run("external:vllm", "none")
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("serves the model 'theirs' alone: it is asked for, not 'qwen2.5-7b'", 1, true))
+    result = run("external:vllm", "none --fresh --model qwen2.5-7b=theirs")
+    assert.equal(0, result.status, result.err)
+    assert.is_nil(result.err:find("alone", 1, true), result.err)
+  end)
+
+  it("is asked for running usage in plain OpenAI's dialect too, where it grants it", function()
+    local _ <close> = up("--k", "0")
+    local result = run("external", "none --set concurrency=1")
+    assert.equal(0, result.status, result.err)
+    assert.is_nil(result.err:find("usage at an answer's end only", 1, true), result.err)
+    local id = next(w:cells "cells")
+    local shown = w:run("show results/cells/" .. id)
+    assert.truthy(shown.out:find("continuous_usage", 1, true), shown.out:sub(1, 600))
   end)
 end)

@@ -210,6 +210,7 @@
 ---@field effective? specbench.engine.asks_effective how a server that is up really runs: `log(text)`, or `path` and `info(answer)`
 ---@field compilations? fun(text: string): integer kernels compiled late, by what the log got meanwhile
 ---@field warms_up? boolean it compiles kernels when a batch size comes first; default: no
+---@field running_usage? boolean a server is asked, before its first cell, whether it tells usage as it goes; where it does, `limits.running_usage` says so to `request`; default: no
 ---@field learns? table<string, boolean> methods that keep what answers said for later requests, until they are told to forget at `prefix_cache_reset.path`; default: none
 ---@field since? specbench.engine.since `methods`, `keys`: the first version that has them
 ---@field served? specbench.engine.served `from`, `before`: versions whose command lines it writes; `instead`: the engine for others

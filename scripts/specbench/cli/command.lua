@@ -45,8 +45,11 @@ local groups = {
       help = "version of the engine that is started, whose command lines differ; else its program is asked" },
     { long = "models", arg = "FILE", env = "SPECBENCH_MODELS",
       help = "Lua file: model name -> path, or {path, python, binary, version, env, engine_args, url}" },
-    { long = "model", arg = "NAME=PATH", repeated = true, help = "where a model of the round is" },
+    { long = "model", arg = "NAME=PATH", repeated = true,
+      help = "where a model of the round is; of a server that is up: the model to ask for" },
     { long = "url", arg = "URL", help = "the server that is up (engine external)" },
+    { long = "restarted", type = "flag",
+      help = "the server at --url was restarted for this method, though nothing that it tells shows it" },
     { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
     { long = "at-once", arg = "N", type = "int", min = 1, help = "servers up at once at most, when repeats of "
       .. "baseline and method alternate (what --gpus holds; 1: one server after another)" },

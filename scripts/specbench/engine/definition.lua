@@ -195,6 +195,8 @@ return shape.record {
     { "compilations", shape.func("text", "integer", "fun(text: string): integer"),
       "kernels compiled late, by what the log got meanwhile" },
     { "warms_up", boolean, "it compiles kernels when a batch size comes first", otherwise = "no" },
+    { "running_usage", boolean, "a server is asked, before its first cell, whether it tells usage as it goes; where it "
+      .. "does, `limits.running_usage` says so to `request`", otherwise = "no" },
     { "learns", shape.map(boolean), "methods that keep what answers said for later requests, until they are told to "
       .. "forget at `prefix_cache_reset.path`", otherwise = "none" },
     { "since", since, "`methods`, `keys`: the first version that has them" },

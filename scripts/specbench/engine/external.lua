@@ -29,7 +29,9 @@ local function request(body, limits)
   body.max_tokens = limits.max_tokens or body.max_tokens
   local dropped = limits.min_tokens or limits.ignore_eos or body.min_tokens or body.ignore_eos
   body.min_tokens, body.ignore_eos = nil, nil
-  if body.stream then body.stream_options = { include_usage = true } end
+  if body.stream then
+    body.stream_options = { include_usage = true, continuous_usage_stats = limits.running_usage or nil }
+  end
   return body, {}, dropped and NOT_OPENAI or nil
 end
 
@@ -58,6 +60,7 @@ local external = complete {
   end,
   ready = { path = "/v1/models", timeout_s = 30 },
   warms_up = true,
+  running_usage = true,
   version = { paths = { "/version" }, field = "version" },
   metrics = { path = "/metrics", names = {} },
 }
@@ -66,7 +69,7 @@ local external = complete {
 ---@return specbench.engine
 function external.with_dialect(engine)
   local copy = base.copy(engine)
-  copy.own_unsupported = nil
+  copy.own_unsupported, copy.twin = nil, nil -- how it is started is not ours to say
   copy.capabilities.spawn = false
   copy.capabilities.prefix_cache_reset = false
   copy.description = "a server that already runs and speaks " .. engine.name .. "'s dialect"

@@ -80,6 +80,7 @@ end
 ---@field file string? the models file
 ---@field in_file string[] the names that it has
 ---@field set string[] names that settings of the command line have
+---@field set_path table<string, string> what they say
 local Models = {}
 Models.__index = Models
 
@@ -88,7 +89,7 @@ Models.__index = Models
 ---@return string? message
 ---@return string? code "usage" where a setting of the command line is malformed
 function models.load(options)
-  local self = setmetatable({ entries = {}, in_file = {}, set = {} }, Models)
+  local self = setmetatable({ entries = {}, in_file = {}, set = {}, set_path = {} }, Models)
   local file = options.models or os.getenv "SPECBENCH_MODELS"
   self.file = file
   if file then
@@ -114,6 +115,7 @@ function models.load(options)
     if not name then return nil, ("--model '%s' is not NAME=PATH"):format(setting), "usage" end
     self.entries[name] = self.entries[name] or {}
     self.entries[name].path = path
+    self.set_path[name] = path
     table.insert(self.set, name)
   end
   return self
@@ -154,7 +156,11 @@ function Models:resolve(name, engine)
   resolved.version = nil -- of the engine: no part of what a model is
   -- what they say is part of the server's description and of the requests
   resolved.quantization, resolved.speculative, resolved.body = nil, nil, nil
-  if engine.capabilities.spawn then resolved.url = nil end -- nothing of such a server
+  if engine.capabilities.spawn then
+    resolved.url = nil -- nothing of such a server
+  elseif self.set_path[name] then
+    resolved.served_name = self.set_path[name] -- what is to be asked for
+  end
   return resolved
 end
 

@@ -153,8 +153,8 @@ end
 
 ---@param r specbench.round
 ---@param options table of the command line: engine, engine_version, models, model, url, speed, seed, repeats,
----  no_text, gpus, profile, salt, prompts_per_stream, at_once, match, starts, rule (that decides the repeats), worth (of
----  schedule.sessions)
+---  no_text, gpus, profile, salt, prompts_per_stream, at_once, match, starts, rule (that decides the repeats), worth
+---  (of schedule.sessions)
 ---@return specbench.plan
 function plan.new(r, options)
   local known, message, code = models.load(options)

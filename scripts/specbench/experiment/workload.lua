@@ -197,7 +197,7 @@ local function request(self, engine, model, prompt, limits, seed, turn, answers)
   for name, value in pairs(self.body) do body[name] = value end
   local changed, extra, note = engine.request(body, {
     max_tokens = limits.max_tokens, min_tokens = limits.min_tokens, ignore_eos = limits.ignore_eos,
-    prompt_tokens = prompt.tokens, task = self.task,
+    prompt_tokens = prompt.tokens, task = self.task, running_usage = self.running_usage,
   })
   local max_tokens = math.tointeger(body.max_tokens)
   local headers = {}

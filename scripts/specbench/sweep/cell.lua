@@ -140,6 +140,7 @@ function cell.measure(job, server, on_progress, at_load)
   local result = describe(job, server)
   local begun = clock.now()
   local model = server.model
+  job.workload.running_usage = server.tells_usage
   if job.warmup > 0 then
     run_load(job, server, begun, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
   end
@@ -163,6 +164,7 @@ function cell.measure(job, server, on_progress, at_load)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
   result.profile_trouble = trouble or profiler.finish(job, server)
   local after = acceptance.read(job.engine, server)
+  result.engine.snapshot = server.snapshot and server.snapshot()
   result.compilations = job.engine.compilations and job.engine.compilations(log_since(server, logged))
 
   result.slo, result.metrics = job.slo, run:metrics(job.slo)

@@ -7,9 +7,12 @@ local http = require "specbench.http"
 local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local server = require "specbench.server"
+local stranger = require "specbench.sweep.stranger"
 local task = require "specbench.task"
+local secrets = require "specbench.base.secrets"
 local versions = require "specbench.engine.version"
 local virtual = require "specbench.virtual"
+local workload = require "specbench.experiment.workload"
 
 local fleet = {}
 
@@ -97,17 +100,42 @@ local function bring_up(self, slot, argv, env, url)
   return s
 end
 
+-- What is to be known of somebody else's server before its first cell; returns why it cannot be measured.
+local function meet(self, job, s)
+  local engine = self.plan.engine
+  local model, word = stranger.model(s.url, engine.served_name(job.server))
+  if not model then return word end
+  if word then self.warn(word) end
+  s.model = model
+  s.snapshot = function() return stranger.snapshot(s.url, engine.metrics.path, s.version) end
+  local objection = not self.options.restarted
+    and stranger.objection(self.store:cells(), s.url, job.server, s.snapshot())
+  if objection then return objection end
+  if engine.running_usage then
+    s.tells_usage = stranger.tells_usage(s.url, workload.path(job.workload), model)
+    if not s.tells_usage then
+      self.warn(("the server at %s tells usage at an answer's end only: times between tokens are those between chunks")
+        :format(secrets.url(s.url)))
+    end
+  end
+end
+
 -- From the moment it is up a server is the fleet's, so that it ends with it whatever fails here.
 local function start(self, key)
   local slot, engine = self.slots[key], self.plan.engine
   local argv, env, url, config = plan.command(self.plan, slot.job, slot.gpus)
   local folder = complete(self, slot.job, slot.number, argv, env, config)
   local s, message = bring_up(self, slot, argv, env, url)
+  if s and not engine.capabilities.spawn then
+    s.version = ask_version(engine, s)
+    message = meet(self, slot.job, s)
+    if message then s = nil end
+  end
   self.up[key], self.lost[key] = s, message
   if not s then return end
-  s.model = engine.served_name(slot.job.server)
+  s.model = s.model or engine.served_name(slot.job.server)
   s.profile_folder = folder
-  s.version = ask_version(engine, s)
+  s.version = s.version or ask_version(engine, s)
   check_version(self, slot.job, s)
   s.effective = ask_effective(engine, s)
 end

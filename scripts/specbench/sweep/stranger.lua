@@ -1,0 +1,115 @@
+-- A server that somebody else runs: whether it is another one than was measured before, which model it serves, and
+-- whether it tells usage as it goes.
+
+local http = require "specbench.http"
+local json = require "specbench.base.json"
+local prom = require "sb.prom"
+local secrets = require "specbench.base.secrets"
+
+local stranger = {}
+
+local STARTED = "process_start_time_seconds"
+
+---@class specbench.stranger.snapshot
+---@field version string?
+---@field started number? as Unix time
+---@field counters table<string, number> sums over labels
+
+---What would show that the server at a URL was started anew.
+---@param url string
+---@param path string of its counters
+---@param version string?
+---@return specbench.stranger.snapshot
+function stranger.snapshot(url, path, version)
+  local page = http.get(url .. path)
+  local snapshot = { version = version, counters = {} }
+  for key, value in pairs(page and prom.parse(page.body) or {}) do
+    local name = key:match "^[^{]+"
+    if name == STARTED then snapshot.started = value end
+    if name:find "_total$" then snapshot.counters[name] = (snapshot.counters[name] or 0) + value end
+  end
+  return snapshot
+end
+
+-- Counters only grow, so one that is smaller or gone belongs to another process.
+local function differs(before, now)
+  if before.version and now.version and before.version ~= now.version then return true end
+  if before.started and now.started then return before.started ~= now.started end
+  for name, value in pairs(before.counters or {}) do
+    if not now.counters[name] or now.counters[name] < value then return true end
+  end
+  return false
+end
+
+---Why a server cannot be taken for what a job wants: it was measured as something else, and nothing shows that it was
+---restarted since.
+---@param cells table[] of the results folder
+---@param url string
+---@param server table the job's resolved description
+---@param now specbench.stranger.snapshot
+---@return string? objection
+function stranger.objection(cells, url, server, now)
+  local wanted, shown, last = json.encode(secrets.server(server)), secrets.url(url), nil
+  for _, cell in ipairs(cells) do
+    local here = cell.engine.url == shown
+    if here and (not last or cell.started_unix > last.started_unix) then last = cell end
+  end
+  if not last or json.encode(last.identity.server) == wanted then return nil end
+  if last.engine.snapshot and differs(last.engine.snapshot, now) then return nil end
+  return ("the server at %s was last measured as method %s, and neither its version nor its counters show that it was "
+    .. "restarted since: restart it for method %s, or say --restarted if it was"):format(shown,
+    last.identity.server.method or "none", server.method or "none")
+end
+
+---The model to ask for: the one that is wanted, or the only one that is there.
+---@param url string
+---@param wanted string
+---@return string? model
+---@return string? word what to say: another one is taken; or, without a model, why there is none
+function stranger.model(url, wanted)
+  local response = http.get(url .. "/v1/models")
+  local answer = response and json.decode(response.body)
+  local list = type(answer) == "table" and type(answer.data) == "table" and answer.data or {}
+  local names = {}
+  for _, model in ipairs(list) do
+    if type(model) == "table" and type(model.id) == "string" then names[#names + 1] = model.id end
+    if names[#names] == wanted then return wanted end
+  end
+  if #names == 0 then return wanted end
+  if #names == 1 then
+    return names[1], ("the server at %s serves the model '%s' alone: it is asked for, not '%s' (--model NAME=%s says "
+      .. "so)"):format(secrets.url(url), names[1], wanted, names[1])
+  end
+  return nil, ("the server has no model '%s'; it has %s: --model NAME=ONE of these"):format(wanted,
+    table.concat(names, ", "))
+end
+
+---Whether streamed answers carry usage before their end, if that is asked for.
+---@param url string
+---@param path string of the endpoint
+---@param model string
+---@return boolean
+function stranger.tells_usage(url, path, model)
+  local body = {
+    model = model, max_tokens = 4, stream = true,
+    stream_options = { include_usage = true, continuous_usage_stats = true },
+  }
+  if path:find "chat" then
+    body.messages = { { role = "user", content = "Name three colours." } }
+  else
+    body.prompt = "Three colours are"
+  end
+  local headers = { "Content-Type: application/json" }
+  headers[#headers + 1] = http.authorization()
+  local response = http.request { url = url .. path, method = "POST", headers = headers, body = json.encode(body),
+    timeout = 60 }
+  if not response or response.status ~= 200 then return false end
+  for data in response.body:gmatch "data: ([^\r\n]+)" do
+    local event = json.decode(data)
+    local usage = type(event) == "table" and event.usage
+    if type(usage) == "table" and type(event.choices) == "table" and #event.choices > 0 then return true end
+  end
+  return false
+end
+
+return stranger
