@@ -11,14 +11,16 @@
 local bench = require "specbench"
 local data = require "specbench.dataset"
 
--- folder: the name in the results; gpus: tensor parallelism (64 heads do not divide by 3, so 72B takes 4)
+-- folder: the name in the results; gpus: tensor parallelism. 72B takes 2 GPUs of 141 GB: its 64 heads do not divide by
+-- 3, and the draft's 14 not by 4 (on four smaller ones, another draft: qwen2.5-1.5b has 12). The int4 checkpoints are
+-- AWQ's, on vLLM's fast kernel; `quantization` in a models file takes others (gptq_marlin, or "auto").
 local models = {
   ["qwen2.5-7b"]       = { folder = "7B" },
-  ["qwen2.5-7b-int4"]  = { folder = "7B-int4", quantization = "awq" },
+  ["qwen2.5-7b-int4"]  = { folder = "7B-int4", quantization = "awq_marlin" },
   ["qwen2.5-14b"]      = { folder = "14B" },
-  ["qwen2.5-14b-int4"] = { folder = "14B-int4", quantization = "awq" },
-  ["qwen2.5-72b"]      = { folder = "72B", gpus = 4 },
-  ["qwen2.5-72b-int4"] = { folder = "72B-int4", quantization = "awq" },
+  ["qwen2.5-14b-int4"] = { folder = "14B-int4", quantization = "awq_marlin" },
+  ["qwen2.5-72b"]      = { folder = "72B", gpus = 2 },
+  ["qwen2.5-72b-int4"] = { folder = "72B-int4", quantization = "awq_marlin" },
 }
 
 local tasks = {

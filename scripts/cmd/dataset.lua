@@ -8,7 +8,7 @@ local ACTIONS = { "list", "fetch", "verify", "import", "show" }
 local self = {
   name = "dataset",
   summary = "List, fetch, verify, import and show the data that prompts are made of",
-  usage = "list | fetch [NAME]... | verify [DIR] | import DIR | show NAME [OPTION]...",
+  usage = "list | fetch [NAME]... | verify [DIR] | import DIR|FILE | show NAME [OPTION]...",
   description = "Rounds use synthetic text of the published lengths unless --datasets names a folder with the "
     .. "published files. --datasets cache is the cache folder, $XDG_CACHE_HOME/specbench or ~/.cache/specbench, "
     .. "which fetch and import fill.\n\n"
@@ -16,7 +16,8 @@ local self = {
     .. "fetch: downloads files (of a dataset, one file, or all) into the cache and checks their sha256. What was "
     .. "interrupted goes on where it stopped. Proxies are taken from https_proxy.\n\n"
     .. "verify: checks every published file in DIR, or in the cache.\n\n"
-    .. "import: copies the published files that are in DIR, in their folders or side by side, into the cache.\n\n"
+    .. "import: copies the published files that are in DIR, in their folders or side by side, into the cache; "
+    .. "or your own copy of SPEED-Bench, one JSONL file whose placeholders are filled in.\n\n"
     .. "show: some prompts as a load with the same --datasets would send them, with their tokens and source.",
   positionals = {
     { name = "ACTION", choices = ACTIONS, help = "list, fetch, verify, import or show" },
@@ -92,7 +93,8 @@ end
 
 function actions.import(options, names)
   if not names[1] then
-    command.fail("dataset: import what? specbench dataset import DIR, the folder that has the files", 2)
+    command.fail("dataset: import what? specbench dataset import DIR, the folder that has the files, or your own "
+      .. "SPEED-Bench file", 2)
   end
   local ok, message = require("specbench.dataset.batch").import(manifest_of(options), names[1], cache_folder())
   if message then command.fail("dataset: " .. message) end

@@ -278,7 +278,7 @@ describe("a models file", function()
   it("with an unknown field names the known ones", function()
     check("return { ['qwen2.5-7b'] = { pth = '/x' } }\n",
       "models.lua: 'qwen2.5-7b': unknown key 'pth' (did you mean 'path'?)",
-      "known: binary, engine_args, env, path")
+      "known: binary, body, engine_args, env, path")
   end)
 
   it("with a field of a wrong kind says what it must be", function()

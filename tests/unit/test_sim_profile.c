@@ -20,7 +20,7 @@
 
 static const char *const shipped[] = {
   "qwen2.5-7b", "qwen2.5-7b-int4", "qwen2.5-14b", "qwen2.5-14b-int4", "qwen2.5-72b", "qwen2.5-72b-int4",
-  "llama-3-8b", "vicuna-7b",
+  "llama-3-8b", "vicuna-7b", "llama-3.1-8b", "qwen3-8b", "qwen3-30b-a3b",
 };
 
 static sb_sim_profile profile;

@@ -5,6 +5,7 @@ local fs = require "sb.fs"
 local byte_bar = require "specbench.dataset.byte_bar"
 local cache = require "specbench.dataset.cache"
 local fetch = require "specbench.dataset.fetch"
+local speed_bench = require "specbench.dataset.speed_bench"
 
 local batch = {}
 
@@ -107,6 +108,19 @@ function batch.verify(manifest, folder)
   return wrong == 0 and right > 0
 end
 
+-- A file that nobody publishes whole: the user's own copy of SPEED-Bench.
+local function import_own(from, folder)
+  local rows, message = speed_bench.read(from)
+  if not rows then return nil, message end
+  local to = ("%s/%s"):format(folder, speed_bench.FILE)
+  local ok
+  ok, message = fs.mkdir(to:match "^(.*)/")
+  if ok then ok, message = cache.copy(from, to) end
+  if not ok then return nil, message end
+  say("imported  %s (%d rows)", speed_bench.FILE, #rows)
+  return true
+end
+
 ---@param manifest table
 ---@param from string the user's folder
 ---@param folder string the cache
@@ -114,6 +128,7 @@ end
 ---@return string? message of that
 function batch.import(manifest, from, folder)
   local found = fs.stat(from)
+  if found and found.type == "file" then return import_own(from, folder) end
   if not (found and found.type == "folder") then return nil, from .. ": no such folder" end
   local counts = { imported = 0, there = 0, absent = 0, wrong = 0, failed = 0 }
   for _, entry in ipairs(manifest.files) do

@@ -75,7 +75,11 @@ function cache.check(path, entry)
   return true
 end
 
-local function copy(from, to)
+---Copies a file, whole or not at all.
+---@param from string
+---@param to string
+---@return true? ok, string? message
+function cache.copy(from, to)
   local source <close> = assert(io.open(from, "rb"))
   local part = to .. ".part"
   local out, message = io.open(part, "wb")
@@ -110,7 +114,7 @@ function cache.import(entry, from, folder)
     local same, message = cache.check(path, entry)
     if same then
       local ok, reason = fs.mkdir(target:match "^(.*)/")
-      if ok then ok, reason = copy(path, target) end
+      if ok then ok, reason = cache.copy(path, target) end
       if ok then return "imported" end
       return "failed", reason
     end

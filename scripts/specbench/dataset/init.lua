@@ -28,6 +28,7 @@ local data = { length_label = profile.length }
 local LOADERS = {
   sharegpt = require "specbench.dataset.sharegpt",
   spec_bench = require "specbench.dataset.spec_bench",
+  speed_bench = require "specbench.dataset.speed_bench",
   cnn_dailymail_news = cnn.news,
   cnn_dailymail_highlights = cnn.highlights,
   cnn_merged = cnn.merged,
@@ -67,7 +68,7 @@ data.options = shape.record {
     { "turn", positive, "spec_bench: which turn of its conversations is the prompt. What has none is left out",
       otherwise = "1" },
     { "tokens", positive, "sonnet and random: length of each prompt" },
-    { "path", word, "jsonl, sharegpt: a file of yours; folder: a folder of .txt files" },
+    { "path", word, "jsonl, sharegpt, speed_bench: a file of yours; folder: a folder of .txt files" },
     { "field", word, "jsonl: where the prompt is", otherwise = '`"prompt"`' },
     { "tokens_field", word, "jsonl: where the prompt's token count is" },
     { "folder", word, "where the real data files are", otherwise = "`--datasets`; without it synthetic text" },
@@ -125,7 +126,7 @@ local function read_options(options)
     request.subset = request.subset or tables.contains(loader.subsets, "all") and "all" or nil
     if not request.subset then
       return nil, ("%s needs a subset: one of %s"):format(name, table.concat(loader.subsets, ", "))
-    elseif not tables.contains(loader.subsets, request.subset) then
+    elseif not (loader.any_subset or tables.contains(loader.subsets, request.subset)) then
       return nil, unknown.message("subset of " .. name, request.subset, loader.subsets)
     end
   elseif request.subset then
@@ -264,6 +265,14 @@ local defaults = {}
 ---@param options { folder: string?, tokenizer: string?, tokenizer_engine: string? }
 function data.use(options)
   defaults = options
+end
+
+---Whether prompts of a dataset that is the user's own to bring can be had: its file is where --datasets says.
+---@param dataset string
+---@return boolean
+function data.is_there(dataset)
+  local loader = LOADERS[dataset]
+  return loader ~= nil and (not loader.is_there or loader.is_there(defaults.folder))
 end
 
 -- The cells of a grid ask for the same prompts many times over.

@@ -48,7 +48,7 @@ local function parse_setting(self, setting)
 end
 
 ---Option --set AXIS=V1,V2: the axis takes these values, also beyond what --quick left. Numbers may be new; words
----must be known to the round.
+---must be known to the round, unless the axis is open.
 ---@param settings string[]
 function grid.set(self, settings)
   for _, setting in ipairs(settings) do
@@ -57,7 +57,7 @@ function grid.set(self, settings)
     for _, value in ipairs(axis.declared) do known[value] = true end
     for i, word in ipairs(words) do
       local value = convert(axis, word)
-      if not known[value] and not math.type(value) then
+      if not known[value] and not math.type(value) and not axis.open then
         fail("axis '%s' has no value '%s'%s; it has: %s", axis.name, word, hint(word, spelled(axis.declared)),
           table.concat(spelled(axis.declared), ", "))
       end

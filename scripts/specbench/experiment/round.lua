@@ -14,7 +14,7 @@ local fail, hint = refusal.raise, unknown.hint
 local function read_axes(spec)
   local axes = {}
   for i, entry in ipairs(spec) do
-    axes[i] = { name = entry[1], values = entry[2], declared = entry[2] }
+    axes[i] = { name = entry[1], values = entry[2], declared = entry[2], open = entry.open }
   end
   return axes
 end

@@ -23,6 +23,7 @@ local axis = shape.record {
   fields = {
     { 1, text, "its name", needed = true },
     { 2, shape.list(value, { least = 1, must = "a list of values, at least one" }), "its values", needed = true },
+    { "open", shape.boolean(), "`--set` takes words too that the round does not list", otherwise = "no" },
   },
 }
 
@@ -61,8 +62,8 @@ return shape.record {
     { "axes", shape.list(axis, {
       least = 1, must = 'a list of { "NAME", { values... } }, outermost first',
       page = 'list of `{ "NAME", { value, ... } }`',
-    }), "the grid, outermost axis first. The order is the order of measuring, except that cells of one server stand "
-      .. "together", needed = true, flaw = function(axes)
+    }), "the grid, outermost axis first; with `open = true` in an axis `--set` takes words that it does not list. The "
+      .. "order is the order of measuring, except that cells of one server stand together", needed = true, flaw = function(axes)
       local seen = {}
       for _, entry in ipairs(axes) do
         if seen[entry[1]] then return ("'%s' stands there twice"):format(entry[1]) end
