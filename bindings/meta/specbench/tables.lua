@@ -43,6 +43,7 @@
 ---@class specbench.axis
 ---@field [1] string its name
 ---@field [2] (string|number|boolean)[] its values
+---@field open? boolean `--set` takes words too that the round does not list; default: no
 
 ---Which maps are drawn.
 ---@class specbench.heatmap_fields
@@ -77,7 +78,7 @@
 ---@class specbench.round_fields
 ---@field name string names the results folder and belongs to each cell's identity
 ---@field title? string stands over heatmaps; default: the name
----@field axes specbench.axis[] the grid, outermost axis first. The order is the order of measuring, except that cells of one server stand together
+---@field axes specbench.axis[] the grid, outermost axis first; with `open = true` in an axis `--set` takes words that it does not list. The order is the order of measuring, except that cells of one server stand together
 ---@field where? fun(c: specbench.coordinates): boolean false leaves the combination out
 ---@field reduce? fun(c: specbench.coordinates): table<string, any>? values for axes that mean nothing to this cell (`k` without speculation), so that it stands in the grid once
 ---@field baseline? table<string, string|number|boolean> changes that lead from a cell to the cell it is compared with; values that the axis has, or `reduce` gives

@@ -63,7 +63,8 @@ return shape.record {
       least = 1, must = 'a list of { "NAME", { values... } }, outermost first',
       page = 'list of `{ "NAME", { value, ... } }`',
     }), "the grid, outermost axis first; with `open = true` in an axis `--set` takes words that it does not list. The "
-      .. "order is the order of measuring, except that cells of one server stand together", needed = true, flaw = function(axes)
+      .. "order is the order of measuring, except that cells of one server stand together",
+      needed = true, flaw = function(axes)
       local seen = {}
       for _, entry in ipairs(axes) do
         if seen[entry[1]] then return ("'%s' stands there twice"):format(entry[1]) end

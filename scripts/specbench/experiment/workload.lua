@@ -4,6 +4,7 @@ local blame = require "specbench.base.blame"
 local fields = require "specbench.experiment.workload_shape"
 local json = require "specbench.base.json"
 local rng = require "sb.rng"
+local tables = require "specbench.base.tables"
 
 local workload = {}
 
