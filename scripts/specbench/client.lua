@@ -33,7 +33,9 @@ client.options = shape.record {
       must = "a server or a URL", page = "server or URL", cats = "specbench.server|string",
       kinds = { string = true, table = true },
       test = function(value) return type(value) == "string" or type(value.url) == "string" end,
-    }, "who is asked", needed = true },
+    }, "who is asked", needed = true, flaw = function(value)
+      return type(value) == "string" and http.flaw(value) or nil
+    end },
     { "requests", shape.list(request_shape), "sent in this order; each `{ body, prompt_id?, headers?, max_tokens? }`",
       needed = true },
     { "concurrency", shape.integer { from = 1 }, "requests in flight at most",

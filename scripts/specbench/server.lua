@@ -198,6 +198,8 @@ end
 ---@param url string "http://HOST:PORT", with or without a path behind it
 ---@return specbench.server
 function server.external(url)
+  local flaw = type(url) ~= "string" and "must be a URL, not a " .. type(url) or http.flaw(url)
+  if flaw then error("server.external: " .. flaw, 2) end
   return setmetatable({ url = url:gsub("/+$", ""), argv = {}, external = true, ready_seconds = 0 }, Server)
 end
 

@@ -37,6 +37,7 @@ describe("bench.load", function()
     wrong({ arrivals = "poison" },
       "arrivals = 'poison': must be one of \"poisson\", \"constant\", \"gamma\" (did you mean 'poisson'?)")
     wrong({ server = {} }, "server = a table: must be a server or a URL")
+    wrong({ server = "127.0.0.1:80" }, "server: '127.0.0.1:80' is not http://HOST:PORT or https://HOST:PORT")
   end)
 
   it("looks into the requests", function()
@@ -77,6 +78,15 @@ describe("bench.server.start", function()
       env = { N = 5 }, log = log, ready = { log = "n is 5" } })
     assert.truthy(s.ready_seconds)
     os.remove(log)
+  end)
+end)
+
+describe("bench.server.external", function()
+  it("refuses what is no URL", function()
+    assert.equal("server.external: 'localhost' is not http://HOST:PORT or https://HOST:PORT",
+      refused(function() bench.server.external "localhost" end))
+    assert.equal("server.external: must be a URL, not a nil", refused(function() bench.server.external() end))
+    assert.equal("http://h:1", bench.server.external("http://h:1/").url)
   end)
 end)
 

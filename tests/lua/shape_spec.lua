@@ -139,6 +139,7 @@ describe("a shape", function()
     local given = { name = "n", kind = "constant" }
     assert.same({ name = "n", kind = "constant", count = 3 }, thing:read(given))
     assert.is_nil(given.count)
+    assert.equal("integer", math.type(thing:read({ name = "n", count = 4.0 }).count))
   end)
 
   it("raises a line without a place in a file, or with that of whom the level names", function()

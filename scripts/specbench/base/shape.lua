@@ -24,6 +24,7 @@ local shape = {}
 ---@field cats string the same in LuaCATS
 ---@field kinds table<string, boolean> what Lua's type() says of such values
 ---@field test (fun(value: any): boolean)?
+---@field convert (fun(value: any): any)? what read() makes of a sound value
 local Shape = {}
 Shape.__index = Shape
 
@@ -103,7 +104,7 @@ function shape.integer(options)
   local words, within = range(options or {})
   return kind_of_value {
     must = "a whole number" .. words, many = "whole numbers" .. words, page = "integer" .. words, cats = "integer",
-    kinds = { number = true },
+    kinds = { number = true }, convert = math.tointeger,
     test = function(value) return math.tointeger(value) ~= nil and within(value) end,
   }
 end
@@ -347,7 +348,7 @@ function Record:check(value, level)
   return value
 end
 
----Checks, and fills in the defaults.
+---Checks, fills in the defaults, and makes integers of whole numbers (4.0).
 ---@param value any
 ---@param level integer? see check
 ---@return table copy
@@ -357,7 +358,8 @@ function Record:read(value, level)
   for _, field in ipairs(self.fields) do
     local item = value[field[1]]
     if item == nil then item = field.default end
-    copy[field[1]] = item
+    local convert = item ~= nil and field[2].convert
+    copy[field[1]] = convert and convert(item) or item
   end
   return copy
 end

@@ -285,7 +285,7 @@ function data.prompts(options)
   local flaw = data.options:flaws(options)[1]
   if flaw then return nil, flaw end
   local filled = {}
-  for _, layer in ipairs { defaults, options } do
+  for _, layer in ipairs { defaults, data.options:read(options) } do
     for key, value in pairs(layer) do filled[key] = value end
   end
   local name = json.encode(filled)

@@ -71,7 +71,7 @@ local function read_limits(spec, cell)
     local limits = blame.call(function() return ("limits(prompt %d of %s)"):format(i, cell) end, spec.limits, prompt)
     local flaw = fields.limits:flaws(limits)[1]
     if flaw then error(("%s (prompt %d)"):format(flaw, i), 0) end
-    list[i] = limits
+    list[i] = fields.limits:read(limits)
   end
   return list
 end
