@@ -123,6 +123,22 @@ static int moderate(lua_State *L)
   return 2;
 }
 
+/* widen(interval, variance of its mean, dof, level?) */
+static int widen(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  sb_interval given = { .count = (size_t)sbl_opt_integer_field(L, 1, "count", 1, 1, INT32_MAX),
+                        .mean = number_field(L, 1, "mean"), .sd = number_field(L, 1, "sd"),
+                        .dof = number_field(L, 1, "dof") };
+  double variance = luaL_checknumber(L, 2), dof = luaL_checknumber(L, 3), level = check_level(L, 4);
+  luaL_argcheck(L, variance >= 0.0, 2, "a variance is not negative");
+  luaL_argcheck(L, dof > 0.0, 3, "degrees of freedom are more than none");
+  sb_interval result;
+  sb_interval_widen(&given, variance, dof, level, &result);
+  push_interval(L, &result);
+  return 1;
+}
+
 /* adjust(p) -> the same array's values after Benjamini and Hochberg */
 static int adjust(lua_State *L)
 {
@@ -201,17 +217,16 @@ static void set_bounds(lua_State *L, const char *name, const sb_bounds *bounds)
   lua_setfield(L, -2, name);
 }
 
-/* within_run({ { baseline, method }, ... }, seed, level?) */
-static int within_run(lua_State *L)
+/* The pairs of a list { { baseline, method }, ... } at `index`, in a userdata that is pushed. *scales, if wanted: both
+ * sides' clock scales. release_pairs undoes it. */
+static sb_pairs *check_pairs(lua_State *L, int index, size_t *count, double (**scales)[2])
 {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  uint64_t seed = (uint64_t)luaL_checkinteger(L, 2);
-  double level = check_level(L, 3);
-  size_t count = (size_t)lua_rawlen(L, 1);
-  const sb_run **runs = lua_newuserdatauv(L, (2 * count + 1) * sizeof *runs, 0);
-  for (size_t i = 0; i < count; i++) {
-    if (lua_rawgeti(L, 1, (lua_Integer)i + 1) != LUA_TTABLE)
-      return luaL_error(L, "item %d must be { baseline, method }", (int)i + 1);
+  luaL_checktype(L, index, LUA_TTABLE);
+  *count = (size_t)lua_rawlen(L, index);
+  const sb_run **runs = lua_newuserdatauv(L, (2 * *count + 1) * sizeof *runs, 0);
+  for (size_t i = 0; i < *count; i++) {
+    if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TTABLE)
+      luaL_error(L, "item %d must be { baseline, method }", (int)i + 1);
     for (int side = 0; side < 2; side++) {
       lua_rawgeti(L, -1, side + 1);
       runs[2 * i + (size_t)side] = sbl_check_run(L, -1);
@@ -219,17 +234,52 @@ static int within_run(lua_State *L)
     }
     lua_pop(L, 1);
   }
-  sb_pairs *pairs = lua_newuserdatauv(L, (count + 1) * sizeof *pairs, 0);
-  double(*scales)[2] = lua_newuserdatauv(L, (count + 1) * sizeof *scales, 0);
-  for (size_t i = 0; i < count; i++) {
+  if (scales)
+    *scales = lua_newuserdatauv(L, (*count + 1) * sizeof **scales, 0);
+  sb_pairs *pairs = lua_newuserdatauv(L, (*count + 1) * sizeof *pairs, 0);
+  for (size_t i = 0; i < *count; i++) {
     sb_pairs_make(runs[2 * i], runs[2 * i + 1], &pairs[i]);
-    scales[i][0] = runs[2 * i]->clock_scale;
-    scales[i][1] = runs[2 * i + 1]->clock_scale;
+    for (size_t side = 0; scales && side < 2; side++)
+      (*scales)[i][side] = runs[2 * i + side]->clock_scale;
   }
-  sb_withinrun bounds;
-  sb_withinrun_compute(pairs, count, (const double(*)[2])scales, level, seed, &bounds);
+  return pairs;
+}
+
+static void release_pairs(sb_pairs *pairs, size_t count)
+{
   for (size_t i = 0; i < count; i++)
     sb_pairs_deinit(&pairs[i]);
+}
+
+/* between_prompts({ { baseline, method }, ... }) -> { prompts, variance }, or nil where these are not the same ones */
+static int between_prompts(lua_State *L)
+{
+  size_t count;
+  sb_pairs *pairs = check_pairs(L, 1, &count, NULL);
+  sb_prompt_spread spread;
+  bool same = sb_pairs_spread(pairs, count, &spread);
+  release_pairs(pairs, count);
+  if (!same) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 2);
+  set_count(L, "prompts", spread.prompts);
+  sbl_set_number(L, "variance", spread.variance);
+  return 1;
+}
+
+/* within_run({ { baseline, method }, ... }, seed, level?) */
+static int within_run(lua_State *L)
+{
+  uint64_t seed = (uint64_t)luaL_checkinteger(L, 2);
+  double level = check_level(L, 3);
+  double(*scales)[2];
+  size_t count;
+  sb_pairs *pairs = check_pairs(L, 1, &count, &scales);
+  sb_withinrun bounds;
+  sb_withinrun_compute(pairs, count, (const double(*)[2])scales, level, seed, &bounds);
+  release_pairs(pairs, count);
   lua_createtable(L, 0, 4);
 #define SB_SET(name) set_bounds(L, #name, &bounds.name);
   SB_SPEEDUPS(SB_SET)
@@ -282,9 +332,11 @@ static int decompose(lua_State *L)
 int sbl_open_stats(lua_State *L)
 {
   static const luaL_Reg functions[] = { { "interval", interval },       { "moderate", moderate },
+                                        { "widen", widen },
                                         { "adjust", adjust },
                                         { "verdict", verdict },         { "judge", judge },
                                         { "pair", pair },               { "within_run", within_run },
+                                        { "between_prompts", between_prompts },
                                         { "decode_side", decode_side }, { "decompose", decompose },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);

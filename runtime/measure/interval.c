@@ -39,6 +39,14 @@ void sb_interval_t(const double *values, size_t count, double level, sb_interval
   sb_interval_least(values, count, SB_MIN_REPEATS, level, interval);
 }
 
+void sb_interval_widen(const sb_interval *interval, double variance, double dof, double level,
+                       sb_interval *wider)
+{
+  double n = (double)interval->count, own = interval->sd * interval->sd / n, total = own + variance;
+  double joined = total > 0.0 ? total * total / (own * own / interval->dof + variance * variance / dof) : dof;
+  sb_interval_of(interval->count, interval->mean, sqrt(total * n), joined, level, wider);
+}
+
 sb_verdict sb_interval_verdict(const sb_interval *interval, double adjusted_p, double tie, double alpha)
 {
   if (isnan(interval->low) || isnan(interval->high))

@@ -26,6 +26,11 @@ void sb_interval_least(const double *values, size_t count, size_t least, double 
 /* The same from a standard deviation that is known with `dof` degrees of freedom, wherever it comes from. */
 void sb_interval_of(size_t count, double mean, double sd, double dof, double level, sb_interval *interval);
 
+/* The interval of a mean that has a further, independent source of error: `variance` of the mean, known with `dof`
+ * degrees of freedom (Satterthwaite's rule joins the two). */
+void sb_interval_widen(const sb_interval *interval, double variance, double dof, double level,
+                       sb_interval *wider);
+
 typedef enum sb_verdict {
   SB_VERDICT_NONE, /* too few repeats, or the figure is absent */
   SB_VERDICT_FASTER,

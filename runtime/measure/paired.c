@@ -87,3 +87,46 @@ double sb_pairs_log_ratio(const sb_pairs *pairs)
     sum += pairs->items[i].log_ratio;
   return sum / (double)pairs->count;
 }
+
+static bool same_prompts(const sb_pairs *a, const sb_pairs *b)
+{
+  if (a->count != b->count)
+    return false;
+  for (size_t i = 0; i < a->count; i++)
+    if (a->items[i].baseline->prompt_id != b->items[i].baseline->prompt_id)
+      return false;
+  return true;
+}
+
+bool sb_pairs_spread(const sb_pairs *repeats, size_t count, sb_prompt_spread *spread)
+{
+  *spread = (sb_prompt_spread){ .prompts = count ? repeats[0].count : 0, .variance = NAN };
+  for (size_t r = 0; r < count; r++)
+    if (!same_prompts(&repeats[0], &repeats[r]) || repeats[r].timed < repeats[r].count)
+      return false;
+  if (spread->prompts < 2)
+    return count > 0;
+  double n = (double)spread->prompts, all = 0.0, between = 0.0, within = 0.0;
+  double *means = sb_alloc(spread->prompts * sizeof *means);
+  for (size_t i = 0; i < spread->prompts; i++) {
+    means[i] = 0.0;
+    for (size_t r = 0; r < count; r++)
+      means[i] += repeats[r].items[i].log_ratio / (double)count;
+    all += means[i] / n;
+  }
+  /* a repeat's own level moves all of its prompts and says nothing of how they differ */
+  for (size_t r = 0; r < count; r++) {
+    double level = sb_pairs_log_ratio(&repeats[r]) - all;
+    for (size_t i = 0; i < spread->prompts; i++) {
+      double rest = repeats[r].items[i].log_ratio - level - means[i];
+      within += rest * rest;
+    }
+  }
+  for (size_t i = 0; i < spread->prompts; i++)
+    between += (means[i] - all) * (means[i] - all) / (n - 1.0);
+  free(means);
+  if (count > 1)
+    between -= within / ((n - 1.0) * ((double)count - 1.0)) / (double)count;
+  spread->variance = fmax(between, 0.0);
+  return true;
+}

@@ -234,6 +234,30 @@ describe("verdict", function()
     near(math.exp(stats.interval({ math.log(2), 0 }, nil, 2).high), entry.speedups.paired.high, 1e-3)
   end)
 
+  it("says that repeats of the same prompts speak of these only, and gives the population's interval", function()
+    local times = { [1] = { 0.70, 0.72, 0.74 } }
+    local entry = judge(times)[1] -- the world's cells all have the same prompts
+    local paired = entry.speedups.paired
+    assert.equal("these only", entry.prompts.scope)
+    assert.equal(8, entry.prompts.count)
+    near(0, entry.prompts.variance) -- and a ratio that is the same for each of them
+    near(paired.low, paired.population.low)
+    local store, cells, index = world(times)
+    for _, cell in ipairs(cells) do
+      cell.identity.workload.prompts = "p" .. cell.repetition
+      cell.dataset = { kind = "synthetic" }
+    end
+    entry = verdict.judge(store, cells, index)[1]
+    assert.is_nil(entry.prompts) -- other texts under the same numbers
+    assert.is_nil(entry.speedups.paired.population)
+    for _, cell in ipairs(cells) do cell.dataset = { kind = "file" } end
+    entry = verdict.judge(store, cells, index)[1]
+    assert.equal("these only", entry.prompts.scope) -- the same numbers of a file are the same prompts in another order
+    local text = speedup_table.text({ entry }, { axes = {} })
+    assert.truthy(text:find("any such prompts", 1, true), text)
+    assert.truthy(text:find("intervals and verdicts speak of these only", 1, true), text)
+  end)
+
   it("says `within one start` where all repeats had one, on either side", function()
     local store, cells, index = world { [1] = { 0.70, 0.72, 0.74 } }
     for _, cell in ipairs(cells) do

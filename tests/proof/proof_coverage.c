@@ -18,31 +18,41 @@ enum { EXPERIMENTS = 2000, ADAPTIVE = 8000, CAP = 20 };
 static sb_sim_profile profile;
 static int32_t task;
 
-/* One repeat: its own prompts, both sides on them, each run with noise of its own. */
-static void run_repeat(uint64_t seed, double noise_sd, double method_scale, sb_run *runs[2])
+/* One repeat: both sides on prompts of its own, or on those of the set `prompt_set`, each run with noise of its own. */
+static void run_repeat(uint64_t seed, uint64_t prompt_set, double noise_sd, double method_scale,
+                       sb_run *runs[2])
 {
   static proof_prompts prompts;
-  proof_draw_prompts(&prompts, PROMPTS, 250.0, 64.0, 0.4, proof_seed(seed, 0, 0));
+  proof_draw_prompts(&prompts, PROMPTS, 250.0, 64.0, 0.4, prompt_set ? prompt_set : proof_seed(seed, 0, 0));
   for (int side = 0; side < 2; side++) {
-    proof_cell cell = { .profile = &profile, .k = side ? K : 0, .concurrency = CONCURRENCY, .task = task,
-                        .prompts = &prompts, .seed = proof_seed(seed, 1, 0),
+    proof_cell cell = { .profile = &profile,
+                        .k = side ? K : 0,
+                        .concurrency = CONCURRENCY,
+                        .task = task,
+                        .prompts = &prompts,
+                        .seed = proof_seed(seed, 1, 0),
                         .time_scale = proof_run_noise(noise_sd, proof_seed(seed, 2, (uint64_t)side)) };
     cell.time_scale *= side ? method_scale : 1.0;
     runs[side] = proof_run(&cell, NULL);
   }
 }
 
-static double repeat(uint64_t seed, double noise_sd, double method_scale)
+static double paired_of(sb_run *runs[2])
 {
-  sb_run *runs[2];
   sb_pairs pairs;
-  run_repeat(seed, noise_sd, method_scale, runs);
   sb_pairs_make(runs[0], runs[1], &pairs);
   double value = sb_pairs_log_ratio(&pairs);
   sb_pairs_deinit(&pairs);
   sb_run_free(runs[0]);
   sb_run_free(runs[1]);
   return value;
+}
+
+static double repeat(uint64_t seed, double noise_sd, double method_scale)
+{
+  sb_run *runs[2];
+  run_repeat(seed, 0, noise_sd, method_scale, runs);
+  return paired_of(runs);
 }
 
 /* The estimand: the expectation of one repeat's value, over as many prompts as TRUTH_CELLS hold. */
@@ -81,6 +91,38 @@ static void prove_fixed(double truth, size_t repeats)
   proof_check(name, covered / EXPERIMENTS, 0.935, 0.965);
 }
 
+/* Where every repeat sends the same prompts, and what is asked is what any such prompts would give. */
+static void prove_population(double truth, size_t repeats, double noise)
+{
+  double covered = 0.0, these_only = 0.0;
+  for (uint64_t e = 0; e < EXPERIMENTS; e++) {
+    sb_run *runs[CAP][2];
+    sb_pairs pairs[CAP];
+    double values[CAP];
+    for (uint64_t r = 0; r < repeats; r++) {
+      run_repeat(proof_seed(4000 + repeats, e, r), proof_seed(5000, repeats, e), noise, 1.0, runs[r]);
+      sb_pairs_make(runs[r][0], runs[r][1], &pairs[r]);
+      values[r] = sb_pairs_log_ratio(&pairs[r]);
+    }
+    sb_interval interval, wider;
+    sb_prompt_spread spread;
+    sb_interval_t(values, repeats, 0.95, &interval);
+    sb_pairs_spread(pairs, repeats, &spread);
+    sb_interval_widen(&interval, spread.variance / PROMPTS, PROMPTS - 1.0, 0.95, &wider);
+    these_only += holds(&interval, truth);
+    covered += holds(&wider, truth);
+    for (size_t r = 0; r < repeats; r++) {
+      sb_pairs_deinit(&pairs[r]);
+      sb_run_free(runs[r][0]);
+      sb_run_free(runs[r][1]);
+    }
+  }
+  char name[120];
+  snprintf(name, sizeof name, "any such prompts, %zu repeats of the same, noise %.1f %% (these only %.3f)",
+           repeats, 100.0 * noise, these_only / EXPERIMENTS);
+  proof_check(name, covered / EXPERIMENTS, 0.935, 0.97);
+}
+
 static void prove_adaptive(double truth, const sb_stopping *rule, const char *words, double ratio)
 {
   double scale = exp(truth) / ratio, target = log(ratio);
@@ -110,7 +152,7 @@ static void show_within_run(double truth)
     sb_pairs pairs;
     sb_withinrun bounds;
     const double scales[1][2] = { { 1.0, 1.0 } };
-    run_repeat(proof_seed(3000, e, 0), RUN_NOISE, 1.0, runs);
+    run_repeat(proof_seed(3000, e, 0), 0, RUN_NOISE, 1.0, runs);
     sb_pairs_make(runs[0], runs[1], &pairs);
     sb_withinrun_compute(&pairs, 1, scales, 0.95, e, &bounds);
     covered += bounds.paired.low <= truth && truth <= bounds.paired.high;
@@ -130,6 +172,10 @@ int main(void)
   const size_t repeats[] = { 3, 5, 10 };
   for (int i = 0; i < 3; i++)
     prove_fixed(truth, repeats[i]);
+  for (int i = 0; i < 3; i++) {
+    prove_population(truth, repeats[i], RUN_NOISE);
+    prove_population(truth, repeats[i], RUN_NOISE / 4.0);
+  }
   const double widths[] = { 0.03, 0.05 }, ratios[] = { 1.0, 1.01, 1.03, 1.06, 1.25 };
   for (int i = 0; i < 2; i++) {
     char words[40];

@@ -40,6 +40,14 @@ function stats.interval(values, level, least) end
 ---@return sb.Moderation found
 function stats.moderate(cells, level, least) end
 
+--- The interval of a mean that has a further, independent source of error.
+---@param interval sb.Interval one that has bounds
+---@param variance number of the mean, by that source
+---@param dof number degrees of freedom that it is known with
+---@param level? number default 0.95
+---@return sb.Interval
+function stats.widen(interval, variance, dof, level) end
+
 --- Benjamini and Hochberg over a grid; false stands for an absent one, and stays.
 ---@param p (number|false)[]
 ---@return (number|false)[] adjusted a new array
@@ -78,6 +86,12 @@ function stats.pair(baseline, method) end
 ---@param level? number default 0.95
 ---@return { total_throughput: sb.Bounds, output_throughput: sb.Bounds, decode: sb.Bounds, paired: sb.Bounds }
 function stats.within_run(runs, seed, level) end
+
+--- How far prompts differ in their log ratios, from repeats that all sent the same ones.
+---@param runs { [1]: sb.Run, [2]: sb.Run }[] baseline, method; one a repeat
+---@return { prompts: integer, variance: number? }? spread between prompts, the repeats' noise taken off; nil where the
+---  repeats' prompts are not the same, by their ids, or not all are timed
+function stats.between_prompts(runs) end
 
 ---@class sb.DecodeSide
 ---@field tokens_per_step number

@@ -25,6 +25,8 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 ---@field low number?
 ---@field high number?
 ---@field kind "starts"|"within one start"|"within-run only"|nil what the interval stands on and speaks of
+---@field population { low: number, high: number }? of `paired`, where every repeat sent the same prompts: for any such
+---  prompts, where low and high speak of these
 ---@field plain { low: number, high: number }? Student's t of this cell alone, where the interval borrows from the grid
 
 ---@class specbench.verdict.entry
@@ -40,7 +42,9 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 ---@field plain { verdict: string, p: number, adjusted_p: number }? the same by each cell's own t
 ---@field problem string? why a repeat has no `paired`
 ---@field reason string? why there is no speed-up, or no verdict
----@field halves { odd: number, even: number }? total_throughput's ratio by odd and even starts, or repeats of one
+---@field prompts { scope: "these only", count: integer, variance: number }? where every repeat sent the same ones
+---@field halves { odd: number, even: number, of: "starts"|"repeats" }? total_throughput's ratio by odd and even starts,
+---  or repeats where all share one
 ---@field lossless { compared: integer, identical: integer, first: integer?, median: integer? }?
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
@@ -137,12 +141,35 @@ local function fill_speedups(entry, repeats)
   end
 end
 
+-- The prompts, where every repeat sent the same ones: then nothing that repeats show tells how other prompts would do.
+-- Prompts that are made up have the numbers of their places, whatever their texts.
+local function same_prompts(repeats)
+  if #repeats < MIN_REPEATS then return nil end
+  local runs, same_texts, are_made_up = {}, true, false
+  for i, one in ipairs(repeats) do
+    if not one.runs then return nil end
+    runs[i] = one.runs
+    same_texts = same_texts and one.cell.identity.workload.prompts == repeats[1].cell.identity.workload.prompts
+    are_made_up = are_made_up or (one.cell.dataset or {}).kind == "synthetic"
+  end
+  local spread = (same_texts or not are_made_up) and stats.between_prompts(runs) or nil
+  return spread and spread.variance and { scope = "these only", count = spread.prompts, variance = spread.variance }
+end
+
+-- What any prompts like these would give: the interval with the draw of prompts in it.
+local function population_of(prompts, interval)
+  local wider = stats.widen(interval, prompts.variance / prompts.count, prompts.count - 1)
+  return { low = math.exp(wider.low), high = math.exp(wider.high) }
+end
+
 local function set_interval(entry, name, cell, interval, plain)
   local figure = entry.speedups[name]
   if name == "paired" then entry.interval, entry.plain_interval = interval, plain end
   if not interval.low then return end
+  entry.starts = cell.starts
   figure.ratio, figure.kind = ratio_of(entry.all, name, interval.mean), cell.kind
   figure.low, figure.high = math.exp(interval.low), math.exp(interval.high)
+  if name == "paired" and entry.prompts then figure.population = population_of(entry.prompts, interval) end
   if plain then figure.plain = { low = math.exp(plain.low), high = math.exp(plain.high) } end
 end
 
@@ -160,7 +187,6 @@ local function fill_intervals(entries, rule)
     local moderation, starts = intervals.fill(cells)
     if name == "paired" then found, spread = moderation, starts end
     for i, cell in ipairs(cells) do
-      owners[i].starts = cell.starts
       if rule then
         set_interval(owners[i], name, cell, stats.judge(rule, cell.logs).interval)
       else
@@ -174,15 +200,15 @@ end
 -- The odd starts' and the even ones' mean of the figure that maxima are chosen by; those of repeats where all share
 -- one start.
 local function halves_of(repeats)
-  local halves = { {}, {} }
-  for number, block in ipairs((intervals.blocks(repeats))) do
+  local halves, blocks, starts = { {}, {} }, intervals.blocks(repeats)
+  for number, block in ipairs(blocks) do
     for _, i in ipairs(block.repeats) do
       local ratio = repeats[i].ratios.total_throughput
       if ratio then table.insert(halves[2 - number % 2], math.log(ratio)) end
     end
   end
   if #halves[1] == 0 or #halves[2] == 0 then return nil end
-  return { odd = means_of(halves[1]), even = means_of(halves[2]) }
+  return { odd = means_of(halves[1]), even = means_of(halves[2]), of = starts > 1 and "starts" or "repeats" }
 end
 
 -- What a stopping rule had to leave open.
@@ -223,6 +249,7 @@ local function measure_entry(group, store)
     return entry
   end
   fill_speedups(entry, group.repeats)
+  entry.prompts = same_prompts(group.repeats)
   entry.halves = halves_of(group.repeats)
   entry.decomposition = decompose(group.repeats)
   entry.lossless = audit(group.repeats, store)
@@ -281,14 +308,22 @@ local function bound(value)
   return text == "1.00" and ("%.3f"):format(value) or text
 end
 
+---"[1.33, 1.41]"
+---@param bounds { low: number, high: number }
+---@return string
+function verdict.reach(bounds)
+  return ("[%s, %s]"):format(bound(bounds.low), bound(bounds.high))
+end
+
 ---"1.37 [1.33, 1.41]"; a within-run interval stands in round brackets.
 ---@param figure specbench.verdict.figure?
 ---@return string
 function verdict.text(figure)
   if not figure then return "-" end
   if not figure.low then return ("%.2f"):format(figure.ratio) end
-  local form = figure.kind and figure.kind ~= verdict.WITHIN_RUN and "%.2f [%s, %s]" or "%.2f (%s, %s)"
-  return form:format(figure.ratio, bound(figure.low), bound(figure.high))
+  local reach = verdict.reach(figure)
+  if not figure.kind or figure.kind == verdict.WITHIN_RUN then reach = reach:gsub("%[", "("):gsub("%]", ")") end
+  return ("%.2f %s"):format(figure.ratio, reach)
 end
 
 return verdict

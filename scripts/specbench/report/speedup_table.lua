@@ -64,6 +64,7 @@ local function extras_of(entries)
   local extras = { scope = common_scope(entries) }
   for _, entry in ipairs(entries) do
     extras.goodput = extras.goodput or entry.goodput ~= nil
+    extras.population = extras.population or (entry.speedups.paired or {}).population ~= nil
     extras.engine = extras.engine or entry.cell.engine.name ~= entries[1].cell.engine.name
   end
   return extras
@@ -73,7 +74,9 @@ local function row_of(entry, axes, extras)
   local row = {}
   for i, name in ipairs(axes) do row[i] = tostring(entry.coordinates[name]) end
   if extras.engine then row[#row + 1] = caveats.engine(entry.cell) end
-  row[#row + 1] = verdict.text(entry.speedups.paired)
+  local paired = entry.speedups.paired
+  row[#row + 1] = verdict.text(paired)
+  if extras.population then row[#row + 1] = paired and paired.population and verdict.reach(paired.population) or "" end
   row[#row + 1] = verdict.text(entry.speedups.total_throughput)
   if extras.goodput then row[#row + 1] = goodput.text(entry.goodput) end
   local judged = caveats.marked(entry.cell, verdict_of(entry, extras))
@@ -141,6 +144,10 @@ local function legend(entries, extras, options)
     lines[#lines + 1] = "within one start: all repeats shared one start of their servers, so neither interval nor "
       .. "verdict knows what another start would change (--starts)"
   end
+  if extras.population then
+    lines[#lines + 1] = "every repeat sent the same prompts: intervals and verdicts speak of these only; `any such "
+      .. "prompts` is `paired`'s interval with the differences between prompts in it"
+  end
   lines[#lines + 1] = spread_line(options.spread)
   if seen[verdict.WITHIN_RUN] then
     lines[#lines + 1] = "( ): 95 % interval within-run only (too narrow: prompts of one run share its drift)"
@@ -178,6 +185,7 @@ function speedup_table.text(entries, about, options)
   local function add(title) columns[#columns + 1] = { title = title } end
   if extras.engine then add "engine" end
   add "paired"
+  if extras.population then add "any such prompts" end
   add "total throughput"
   if extras.goodput then add "goodput" end
   local title = extras.scope == intervals.WITHIN and "verdict " .. extras.scope or "verdict"
@@ -187,7 +195,8 @@ function speedup_table.text(entries, about, options)
 end
 
 local keys = {
-  "round", "coordinates", "repeats", "starts", "verdict", "scope", "reason", "p", "adjusted_p", "plain", "speedups",
+  "round", "coordinates", "repeats", "starts", "verdict", "scope", "reason", "p", "adjusted_p", "plain", "prompts",
+  "speedups",
   "factors", "lossless",
   "drift", "acceptance", "goodput", "lossy",
 }
@@ -201,7 +210,8 @@ function speedup_table.lines(entries, about)
     lines[i] = json.encode({
       round = about.round, coordinates = entry.coordinates, repeats = entry.repeats, starts = entry.starts,
       verdict = entry.verdict, scope = entry.scope, reason = entry.reason, p = entry.p,
-      adjusted_p = entry.adjusted_p, plain = entry.plain, speedups = entry.speedups,
+      adjusted_p = entry.adjusted_p, plain = entry.plain, prompts = entry.prompts,
+      speedups = entry.speedups,
       factors = entry.decomposition, lossless = entry.lossless, drift = entry.drift,
       acceptance = entry.acceptance, goodput = entry.goodput, lossy = entry.cell.lossy,
     }, keys)
