@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "measure/acceptance.h"
 #include "measure/metrics.h"
+#include "measure/tail.h"
 #include "store/records.h"
 
 /* sb.measure: runs (the records of one load) and the figures computed from them. */
@@ -101,6 +102,52 @@ static int percentile(lua_State *L)
     lua_pushnil(L);
   else
     lua_pushnumber(L, value);
+  return 1;
+}
+
+static void set_tail(lua_State *L, const char *name, sb_samples *samples, const sb_tail *bounds)
+{
+  lua_createtable(L, 0, 2);
+  if (!isnan(bounds->low))
+    sbl_set_number(L, "low", sb_samples_percentile(samples, bounds->low));
+  if (!isnan(bounds->high))
+    sbl_set_number(L, "high", sb_samples_percentile(samples, bounds->high));
+  lua_setfield(L, -2, name);
+}
+
+/* run:tail(percent, level?) */
+static int tail(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  double percent = luaL_checknumber(L, 2), level = luaL_optnumber(L, 3, 0.95);
+  luaL_argcheck(L, percent > 0 && percent < 100, 2, "a percentile lies between 0 and 100");
+  luaL_argcheck(L, level > 0 && level < 1, 3, "a level lies between 0 and 1");
+  sb_latencies latencies = { 0 };
+  sb_latencies_gather(&latencies, run);
+  uint64_t requests = latencies.e2el_ms.total, needs = sb_tail_needs(percent);
+  sb_tail bounds = sb_tail_bounds(percent, requests, level);
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, (lua_Integer)requests);
+  lua_setfield(L, -2, "requests");
+  lua_pushinteger(L, (lua_Integer)needs);
+  lua_setfield(L, -2, "needs");
+  lua_pushboolean(L, requests >= needs);
+  lua_setfield(L, -2, "carried");
+  lua_createtable(L, 0, 8);
+#define SB_SET(name) set_tail(L, #name, &latencies.name, &bounds);
+  SB_LATENCIES(SB_SET)
+#undef SB_SET
+  lua_setfield(L, -2, "bounds");
+  sb_latencies_deinit(&latencies);
+  return 1;
+}
+
+/* tail_needs(percent) */
+static int tail_needs(lua_State *L)
+{
+  double percent = luaL_checknumber(L, 1);
+  luaL_argcheck(L, percent > 0 && percent < 100, 1, "a percentile lies between 0 and 100");
+  lua_pushinteger(L, (lua_Integer)sb_tail_needs(percent));
   return 1;
 }
 
@@ -332,6 +379,7 @@ int sbl_open_measure(lua_State *L)
 {
   static const luaL_Reg methods[] = { { "metrics", metrics },
                                       { "percentile", percentile },
+                                      { "tail", tail },
                                       { "request", request },
                                       { "text", text },
                                       { "failures", failures },
@@ -343,7 +391,7 @@ int sbl_open_measure(lua_State *L)
                                       { "__len", length },
                                       { "__gc", free_run },
                                       { NULL, NULL } };
-  static const luaL_Reg functions[] = { { "decode", decode }, { "check", check }, { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "decode", decode }, { "check", check }, { "tail_needs", tail_needs }, { NULL, NULL } };
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);
   return 1;

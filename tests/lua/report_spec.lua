@@ -196,3 +196,41 @@ describe("an interval's text", function()
     assert.equal("0.97 (0.95, 0.998)", verdict.text { ratio = 0.97, low = 0.95, high = 0.998 })
   end)
 end)
+
+describe("the table of maxima", function()
+  local maxima = require "specbench.report.maxima"
+
+  -- ratio: over all repeats; odd, even: over the halves
+  local function entry_of(k, ratio, odd, even)
+    return {
+      speedups = { total_throughput = { ratio = ratio } }, coordinates = { k = k, task = "qa" },
+      halves = { odd = odd, even = even, of = "starts" },
+      cell = {
+        engine = { name = "vllm" }, coordinates = { k = k, task = "qa" }, reference = { method = "sps", folder = "qa",
+          num_spec_tokens = k },
+        identity = { workload = { concurrency = 8 } },
+      },
+    }
+  end
+  local about = { axes = { { name = "k" }, { name = "task" } }, report = {} }
+
+  it("names the places whose held out figures it gives, which may be others than the row's own", function()
+    local entries = { entry_of(1, 1.5, 1.8, 1.2), entry_of(2, 1.55, 1.5, 1.6), entry_of(3, 1.45, 1.2, 1.75) }
+    local rows = maxima.of(entries)
+    assert.equal(2, rows[1].num_spec_tokens)
+    -- the odd starts choose k = 1, which the even ones measure at 1.2; these choose k = 3, measured at 1.2
+    assert.is_true(math.abs(rows[1].held_out_ratio - 1.2) < 1e-12)
+    local line = json.decode(maxima.lines(rows, about))
+    assert.same({ 1, 3 }, { line.held_out_places[1].num_spec_tokens, line.held_out_places[2].num_spec_tokens })
+    assert.same({ "odd starts", "even starts" },
+      { line.held_out_places[1].chosen_on, line.held_out_places[2].chosen_on })
+    assert.truthy(maxima.text(rows, entries, about):find("1.55%s+1.20%s+k=1; k=3"))
+  end)
+
+  it("says so where both halves choose the row's own place", function()
+    local entries = { entry_of(1, 1.5, 1.4, 1.6), entry_of(2, 1.1, 1.1, 1.1) }
+    local rows = maxima.of(entries)
+    assert.is_true(math.abs(rows[1].held_out_ratio - math.sqrt(1.4 * 1.6)) < 1e-12)
+    assert.truthy(maxima.text(rows, entries, about):find("1.50%s+1.50%s+here"))
+  end)
+end)

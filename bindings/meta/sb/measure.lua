@@ -59,6 +59,10 @@ function measure.decode(bytes) end
 ---@return true? ok, string? message, string? code "parse"
 function measure.check(bytes) end
 
+---@param percent number between 0 and 100
+---@return integer requests that carry this percentile, see sb.Tail
+function measure.tail_needs(percent) end
+
 --- The figures by name ("output_throughput", "ttft_ms.p99"); those that the records cannot tell are absent.
 ---@param slo? sb.Slo what counts for goodput
 ---@return table<string, number|integer|boolean>
@@ -68,6 +72,19 @@ function Run:metrics(slo) end
 ---@param percent number 0..100
 ---@return number? milliseconds nil where there is no sample
 function Run:percentile(latency, percent) end
+
+---@class sb.Tail
+---@field requests integer that the percentile comes from
+---@field needs integer so many would carry it: MLPerf's rule, 99 % confidence (662 for the 99th)
+---@field carried boolean
+---@field bounds table<string, { low: number?, high: number? }> by latency, milliseconds: where the true percentile
+---  lies; absent where no value of so few bounds it on that side. Gaps of one answer hang together and count as one
+
+--- What the sample can say of a percentile far out.
+---@param percent number between 0 and 100
+---@param level? number default 0.95
+---@return sb.Tail
+function Run:tail(percent, level) end
 
 ---@param i integer from 1
 ---@return sb.Request

@@ -1,6 +1,7 @@
 -- What a reader must know of cells before believing their numbers: simulated time, made-up prompts, a late client.
 
 local flags = require "specbench.analysis.flags"
+local measure = require "sb.measure"
 
 local caveats = {
   DRAINED = "*", -- behind the number of a drained cell in pictures
@@ -123,6 +124,16 @@ function caveats.lines(cells)
   end
   for _, reason in ipairs(reasons) do
     add(known[reason], "lossy, their speed-ups are no lossless method's: " .. reason)
+  end
+  local needed = measure.tail_needs(99)
+  local short = {}
+  for _, cell in ipairs(cells) do
+    if (cell.metrics.completed or math.huge) < needed then short[#short + 1] = cell end
+  end
+  if #short > 0 then
+    add(#short, ("a 99th percentile rests on %s requests, too few to carry it (%d do, at 99 %% confidence): quote it "
+      .. "with its interval (`tails` in cell.json)"):format(
+      range(short, function(cell) return cell.metrics.completed end), needed))
   end
   local late = count(cells, function(cell) return cell.certificate and cell.certificate.client_ok == false end)
   if late > 0 then

@@ -168,6 +168,7 @@ function cell.measure(job, server, on_progress, at_load)
   result.compilations = job.engine.compilations and job.engine.compilations(log_since(server, logged))
 
   result.slo, result.metrics = job.slo, run:metrics(job.slo)
+  result.tails = { p95 = run:tail(95), p99 = run:tail(99) }
   result.certificate = certificate.judge(run, itself, result.metrics, job.clock_scale or 1)
   local unknown
   result.acceptance, unknown = acceptance.between(job.engine, before, after, job.server)
