@@ -31,8 +31,11 @@ end
 
 local cache = { runs = {}, order = {} }
 
--- A second measurement of a cell has its id, but other records.
-local function run_of(store, cell)
+---A cell's records, kept for a while. A second measurement of a cell has its id, but other records.
+---@param store specbench.store
+---@param cell table
+---@return specbench.run?
+function repeats.run(store, cell)
   local key = ("%s\31%s\31%s"):format(store.folder, cell.id, cell.rerun and "again" or "")
   if cache.runs[key] == nil then
     cache.runs[key] = store:run(cell.id) or false
@@ -64,7 +67,7 @@ function repeats.pair(group, index, store)
       group.reason = group.reason or base
     else
       local one = { cell = cell, base = base, ratios = ratios }
-      local before, after = run_of(store, base), run_of(store, cell)
+      local before, after = repeats.run(store, base), repeats.run(store, cell)
       if before and after then
         one.runs, one.pairs = { before, after }, stats.pair(before, after)
         one.problem = problem_of(one.pairs)

@@ -2,10 +2,10 @@
 -- `paired`, why it is so, and whether the answers were the same.
 
 local acceptance = require "specbench.analysis.acceptance"
-local divergence = require "specbench.analysis.divergence"
 local engines = require "specbench.engine"
 local goodput = require "specbench.analysis.goodput"
 local intervals = require "specbench.analysis.intervals"
+local lossless = require "specbench.analysis.lossless"
 local repeated = require "specbench.analysis.repeats"
 local stats = require "sb.stats"
 
@@ -45,7 +45,7 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 ---@field prompts { scope: "these only", count: integer, variance: number }? where every repeat sent the same ones
 ---@field halves { odd: number, even: number, of: "starts"|"repeats" }? total_throughput's ratio by odd and even starts,
 ---  or repeats where all share one
----@field lossless { compared: integer, identical: integer, first: integer?, median: integer? }?
+---@field lossless specbench.lossless?
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
 ---@field goodput specbench.goodput? where objectives were set
@@ -88,22 +88,6 @@ local function decompose(repeats)
   for name, list in pairs(logs) do result[name] = means_of(list) end
   result.unexplained = result.measured / result.product
   return result
-end
-
--- The share of identical answers; where they differ, after how many characters.
-local function audit(repeats, store)
-  local compared, identical, positions = 0, 0, {}
-  for _, one in ipairs(repeats) do
-    if not one.pairs or one.cell.identity.workload.temperature ~= 0 then return nil end
-    compared, identical = compared + one.pairs.count, identical + one.pairs.identical
-    if one.pairs.identical < one.pairs.count then
-      local found = divergence.between(store:output_path(one.base.id), store:output_path(one.cell.id))
-      table.move(found or {}, 1, #(found or {}), #positions + 1, positions)
-    end
-  end
-  table.sort(positions)
-  return { compared = compared, identical = identical, first = positions[1],
-    median = positions[(#positions + 1) // 2] }
 end
 
 local function logs_of(repeats, name)
@@ -239,7 +223,7 @@ local function reason_of(entry, rule)
   end
 end
 
-local function measure_entry(group, store)
+local function measure_entry(group, store, baselines)
   local entry = {
     cell = group.cells[1], coordinates = group.cells[1].coordinates, repeats = #group.repeats, speedups = {},
     logs = {}, all = group.repeats,
@@ -252,7 +236,7 @@ local function measure_entry(group, store)
   entry.prompts = same_prompts(group.repeats)
   entry.halves = halves_of(group.repeats)
   entry.decomposition = decompose(group.repeats)
-  entry.lossless = audit(group.repeats, store)
+  entry.lossless = lossless.of(group.repeats, store, baselines)
   entry.acceptance = acceptance.of(group.cells)
   entry.goodput = goodput.of(group.repeats)
   return entry
@@ -282,10 +266,10 @@ end
 ---  moderated the cells whose intervals are of a kind; how far starts differ
 function verdict.judge(store, cells, index, options)
   local rule = options and options.rule
-  local entries = {}
+  local entries, baselines = {}, lossless.baselines(cells)
   for i, group in ipairs(repeated.groups(cells)) do
     repeated.pair(group, index, store)
-    entries[i] = measure_entry(group, store)
+    entries[i] = measure_entry(group, store, baselines)
     for _, one in ipairs(group.repeats) do entries[i].problem = entries[i].problem or one.problem end
     repeated.release(group)
   end

@@ -35,10 +35,16 @@ local function factors(entry)
   return ("%.2f x %.2f x %.2f"):format(why.tokens, why.step, why.rest)
 end
 
+-- "20 % @37": so many are identical; half of the others have parted after 37 characters.
+local function share(of)
+  local text = ("%.0f %%"):format(math.floor(100 * of.identical / of.compared))
+  return of.median and ("%s @%d"):format(text, of.median) or text
+end
+
 local function same_answers(entry)
   local audit = entry.lossless
   if not audit or audit.compared == 0 then return "" end
-  return ("%.0f %%"):format(math.floor(100 * audit.identical / audit.compared))
+  return audit.plain and ("%s (plain %s)"):format(share(audit), share(audit.plain)) or share(audit)
 end
 
 -- What all verdicts speak of, where that is one thing.
@@ -132,6 +138,9 @@ local function legend(entries, extras, options)
     if figure and figure.kind then seen[figure.kind] = true end
     seen.factors = seen.factors or entry.decomposition
     seen.verdict = seen.verdict or entry.verdict
+    local audit = entry.lossless
+    seen.parted = seen.parted or audit and audit.identical < audit.compared
+    seen.plain = seen.plain or audit and audit.plain_of
   end
   if seen[intervals.STARTS] or seen[intervals.WITHIN] then
     local form = "[ ]: 95 %% interval over %s%s; verdicts on `paired`, tie within %g %%, false discovery rate %g %%"
@@ -158,6 +167,11 @@ local function legend(entries, extras, options)
   end
   if extras.goodput then
     lines[#lines + 1] = "goodput: ratio (requests a second within --slo, plain -> method)"
+  end
+  if seen.parted then
+    lines[#lines + 1] = "same answers: share that is the baseline's to the letter; @: characters after which half of "
+      .. "the others have parted" .. (seen.plain and "; plain: the baseline against its own " .. seen.plain
+      .. ", and only what exceeds that is the method's" or "")
   end
   if seen.factors then
     lines[#lines + 1] = "factors of the output throughput's ratio: tokens a step x step time x time outside decoding"
