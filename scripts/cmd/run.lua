@@ -93,6 +93,13 @@ local function end_left(the_store)
   command.warn { message }
 end
 
+-- What each place of the grid is to hold from now on.
+local function planned_by(the_plan)
+  local planned = {}
+  for _, job in ipairs(the_plan.jobs) do planned[job.key] = job.id end
+  return planned
+end
+
 function self.run(options, positionals)
   provenance.begin()
   local r = command.load_round(positionals[1], options)
@@ -106,7 +113,7 @@ function self.run(options, positionals)
   if flaw then command.fail(flaw) end
   local the_store <close>, message = store.create(folder, {
     round = r.name, title = r.title, axes = the_plan.round.axes, report = r.report, fresh = options.fresh,
-    baselines = r.baselines, match = options.match,
+    baselines = r.baselines, match = options.match, engine = the_plan.engine.name, planned = planned_by(the_plan),
   })
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)

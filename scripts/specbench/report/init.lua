@@ -12,6 +12,7 @@ local maxima = require "specbench.report.maxima"
 local reference = require "specbench.report.reference"
 local likeness = require "specbench.analysis.likeness"
 local match = require "specbench.experiment.match"
+local older = require "specbench.analysis.older"
 local keys = require "specbench.results.keys"
 local repeats = require "specbench.analysis.repeats"
 local settings_table = require "specbench.report.settings_table"
@@ -97,6 +98,18 @@ local function closing(store, has_tables, has_speedups)
     #parts > 0 and (" (%s)"):format(table.concat(parts, ", ")) or "")
 end
 
+-- The speed-ups of what was measured before the round changed, for themselves.
+local function older_table(store, before, options)
+  if #before == 0 then return "" end
+  sort_cells(before, store.about)
+  local index = speedup.index(before)
+  index.any_model = options.baseline ~= nil
+  local entries, judged = verdict.judge(store, speedup.current(before, index), index, {})
+  if #entries == 0 then return "" end
+  return "Before the round changed: " .. speedup_table.text(entries, store.about,
+    { moderation = judged.moderation, spread = judged.spread }) .. "\n"
+end
+
 ---Writes the tables, the pictures and max_speedup.jsonl, and prints the heatmaps.
 ---@param store specbench.store
 ---@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string? }
@@ -110,6 +123,8 @@ function report.write(store, options)
     out:write(("%s holds no finished cell yet\n"):format(store.folder), failures.text(failed))
     return #failed == 0
   end
+  local before
+  cells, before = older.split(cells, about)
   sort_cells(cells, about)
   if options.baseline then rebase(cells, about, options.baseline) end
   local index = speedup.index(cells)
@@ -153,6 +168,7 @@ function report.write(store, options)
   assert(fs.write(store:path "flags.jsonl", flags.lines(flagged, about)))
   if not options.quiet then
     out:write(likeness.text(likeness.of(cells, index), about.match), flags.text(flagged, about), failures.text(failed))
+    out:write(older_table(store, before, options), older.text(cells, before), older.versions(cells))
     local mode = match.line(about.match)
     if mode then out:write("Note: ", mode, "\n") end
     if options.baseline then

@@ -13,6 +13,7 @@
 local fs = require "sb.fs"
 local damage = require "specbench.results.damage"
 local json = require "specbench.base.json"
+local tables = require "specbench.base.tables"
 
 local store = {}
 
@@ -84,8 +85,9 @@ end
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
 ---@param about { round: string, title: string?, axes: table[], report: table?, baselines: table?, match: string?,
----  fresh: boolean? } what round.json says of the round; match: what its comparisons hold equal; fresh: what
----  is in the folder is moved aside first
+---  engine: string?, planned: table<string, string>?, fresh: boolean? } what round.json says of the round; match: what
+---  its comparisons hold equal; engine, planned: of the run, the id of each cell's key that it plans; fresh: what is in
+---  the folder is moved aside first
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about)
@@ -117,7 +119,8 @@ function store.create(folder, about)
     previous = nil
   end
   self.about = { format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
-    report = about.report, baselines = about.baselines, match = about.match }
+    report = about.report, baselines = about.baselines, match = about.match,
+    engine = about.engine, planned = about.planned and tables.merged(previous and previous.planned, about.planned) }
   for _, part in ipairs { "cells", "reruns", "failed", "logs", "unfinished" } do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
