@@ -52,7 +52,7 @@ local self = {
 
 local function manifest_of(options)
   if not options.manifest then return require("specbench.dataset.file").manifest() end
-  local chunk, message = loadfile(options.manifest)
+  local chunk, message = loadfile(options.manifest, "t")
   if not chunk then command.fail(message) end
   return chunk()
 end

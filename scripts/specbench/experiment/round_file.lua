@@ -25,7 +25,7 @@ end
 ---@return string? message
 ---@return "script"|"broken"|nil trouble
 function round_file.read(path)
-  local chunk, message = loadfile(path)
+  local chunk, message = loadfile(path, "t")
   if not chunk then return nil, message, "broken" end
   loading = path
   local trouble = "broken"
