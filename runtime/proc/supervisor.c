@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "proc/cgroup.h"
 #include "proc/process_tree.h"
 #include "proc/tree.h"
 
@@ -33,6 +34,7 @@ typedef struct supervisor {
   int kill_again_ms;
   int64_t grace_ms;
   sb_tree_mark mark;
+  sb_tree_group group;
   char line[64];      /* the unfinished line read from the control socket */
   size_t line_size;
 } supervisor;
@@ -54,7 +56,7 @@ __attribute__((format(printf, 2, 3))) static void report(supervisor *s, const ch
 }
 
 /* In the child between fork and exec. */
-__attribute__((noreturn)) static void become_server(pid_t parent, char **command, int error_pipe)
+__attribute__((noreturn)) static void become_server(pid_t parent, const char *group, char **command, int error_pipe)
 {
   sigset_t none;
   for (int number = 1; number < NSIG; number++)
@@ -66,6 +68,8 @@ __attribute__((noreturn)) static void become_server(pid_t parent, char **command
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
     _exit(127);
+  if (*group)
+    sb_cgroup_enter(group);
   execvp(command[0], command);
   int error = errno;
   if (write(error_pipe, &error, sizeof error) != sizeof error)
@@ -94,7 +98,7 @@ static bool start_server(supervisor *s, char **command)
     return false;
   }
   if (s->server == 0)
-    become_server(self, command, error_pipe[1]);
+    become_server(self, s->group.path, command, error_pipe[1]);
   close(error_pipe[1]);
   ssize_t n;
   do
@@ -123,7 +127,7 @@ static bool mark_tree(supervisor *s, const char *folder, const char *program)
   sb_strbuf_printf(&marks, "%s%s%s", outer ? outer : "", outer ? ":" : "", s->mark.text);
   setenv(SB_TREE_VARIABLE, marks.data, 1);
   sb_strbuf_deinit(&marks);
-  if (*folder && sb_tree_note(folder, &s->mark, program, &err)) {
+  if (*folder && sb_tree_note(folder, &s->mark, program, &s->group, &err)) {
     report(s, "failed %d cannot start '%.200s': %s", err.sys_errno, program, err.text);
     return false;
   }
@@ -274,7 +278,7 @@ int sb_supervisor_main(int argc, char **argv)
   if (mark_tree(&s, argv[3], argv[4]) && start_server(&s, argv + 4))
     supervise(&s);
   if (*argv[3])
-    sb_tree_strike(argv[3], &s.mark);
+    sb_tree_strike(argv[3], &s.mark, &s.group);
   report(&s, "ended");
   return 0;
 }

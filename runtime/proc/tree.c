@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "proc/cgroup.h"
 #include "proc/process_tree.h"
 
 /* The first line of a file in /proc, or what a link there points to, cut to the space. */
@@ -94,14 +95,37 @@ size_t sb_tree_members(const sb_tree_mark *mark, pid_t **pids)
   return found;
 }
 
-static size_t list_members(const void *mark, pid_t **pids)
+static size_t list_marked(const void *mark, pid_t **pids)
 {
   return sb_tree_members(mark, pids);
 }
 
 size_t sb_tree_kill(const sb_tree_mark *mark)
 {
-  return sb_processes_kill(list_members, mark);
+  return sb_processes_kill(list_marked, mark);
+}
+
+typedef struct tree {
+  const sb_tree_mark *mark;
+  const sb_tree_group *group;
+} tree;
+
+/* Who carries the mark or is in the group. */
+static size_t list_tree(const void *of, pid_t **pids)
+{
+  const tree *t = of;
+  pid_t *grouped;
+  size_t count = sb_tree_members(t->mark, pids), marked = count, others = sb_cgroup_members(t->group->path, &grouped);
+  *pids = sb_realloc(*pids, (count + others) * sizeof **pids);
+  for (size_t i = 0; i < others; i++) {
+    bool known = false;
+    for (size_t k = 0; k < marked; k++)
+      known = known || (*pids)[k] == grouped[i];
+    if (!known)
+      (*pids)[count++] = grouped[i];
+  }
+  free(grouped);
+  return count;
 }
 
 static void path_of(char *path, size_t size, const char *folder, const char *mark)
@@ -109,51 +133,82 @@ static void path_of(char *path, size_t size, const char *folder, const char *mar
   snprintf(path, size, "%s/%s", folder, mark);
 }
 
-int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_err *err)
+static void name_group(char *name, size_t size, const sb_tree_mark *mark)
 {
-  char path[PATH_MAX], host[HOST_NAME_MAX + 1] = "";
+  snprintf(name, size, "specbench-%s", mark->text);
+}
+
+int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_tree_group *group, sb_err *err)
+{
+  char path[PATH_MAX], name[sizeof mark->text + 16], host[HOST_NAME_MAX + 1] = "";
   path_of(path, sizeof path, folder, mark->text);
   gethostname(host, sizeof host - 1);
+  name_group(name, sizeof name, mark);
+  if (!sb_cgroup_make(name, group->path, sizeof group->path))
+    group->path[0] = '\0';
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  int rc = fd < 0 || dprintf(fd, "host %s\nprogram %s\n", host, program) < 0
+  int rc = fd < 0 || dprintf(fd, "host %s\ngroup %s\nprogram %s\n", host, group->path, program) < 0
            ? sb_err_sys(err, errno, "cannot note a server in '%s'", folder) : SB_OK;
   if (fd >= 0)
     close(fd);
   return rc;
 }
 
-void sb_tree_strike(const char *folder, const sb_tree_mark *mark)
+void sb_tree_strike(const char *folder, const sb_tree_mark *mark, const sb_tree_group *group)
 {
   char path[PATH_MAX];
   path_of(path, sizeof path, folder, mark->text);
   unlink(path);
+  if (group->path[0])
+    sb_cgroup_remove(group->path);
 }
 
-static void read_host(const char *path, char *host, size_t size)
+/* What stands behind a word at the beginning of a line of the note; "" where it does not. */
+static void read_field(const char *path, const char *word, char *value, size_t size)
 {
-  char line[sizeof "host " + HOST_NAME_MAX];
-  host[0] = '\0';
-  if (read_word(path, line, sizeof line) && !strncmp(line, "host ", 5))
-    snprintf(host, size, "%.*s", (int)size - 1, line + 5);
+  char line[sizeof(sb_tree_group) + 16];
+  FILE *file = fopen(path, "re");
+  value[0] = '\0';
+  while (file && fgets(line, sizeof line, file)) {
+    line[strcspn(line, "\n")] = '\0';
+    if (!strncmp(line, word, strlen(word)))
+      snprintf(value, size, "%.*s", (int)size - 1, line + strlen(word));
+  }
+  if (file)
+    fclose(file);
+}
+
+/* A note may be anybody's: only a group that bears the tree's name is its group. */
+static void read_group(const char *folder, const sb_tree_mark *mark, sb_tree_group *group)
+{
+  char path[PATH_MAX], name[sizeof mark->text + 16];
+  path_of(path, sizeof path, folder, mark->text);
+  name_group(name, sizeof name, mark);
+  read_field(path, "group ", group->path, sizeof group->path);
+  if (!sb_cgroup_is(group->path, name))
+    group->path[0] = '\0';
 }
 
 /* The mark is one of this machine's, since its last start: pid and start follow its place. */
 static void end_tree(const char *folder, const sb_tree_mark *mark, pid_t supervisor, sb_tree_left *left)
 {
   sb_tree_mark living;
+  sb_tree_group group;
   pid_t *pids;
   if (sb_tree_mark_of(supervisor, &living) && !strcmp(living.text, mark->text)) {
     left->running++;
     left->pid = supervisor;
     return;
   }
-  left->ended += sb_tree_kill(mark);
-  size_t count = sb_tree_members(mark, &pids);
+  read_group(folder, mark, &group);
+  const tree of = { mark, &group };
+  left->ended += sb_processes_kill(list_tree, &of);
+  size_t count = list_tree(&of, &pids);
   if (count) {
     left->running += count;
     left->pid = pids[0];
   } else {
-    sb_tree_strike(folder, mark);
+    sb_tree_strike(folder, mark, &group);
   }
   free(pids);
 }
@@ -173,9 +228,9 @@ static void consider(const char *folder, const char *name, const char *place, co
     return;
   }
   path_of(path, sizeof path, folder, name);
-  read_host(path, host, sizeof host);
+  read_field(path, "host ", host, sizeof host);
   if (!strcmp(host, self) && strncmp(name, place, strcspn(place, "."))) /* it was started again since then */
-    sb_tree_strike(folder, &mark);
+    unlink(path);
   else if (host[0])
     snprintf(left->elsewhere, sizeof left->elsewhere, "%s", host);
 }

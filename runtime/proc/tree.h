@@ -9,8 +9,8 @@
 
 /* What a supervisor and the server below it are known by when both specbench and the supervisor were killed. Every
  * process of the tree carries the supervisor's mark in its environment (SB_TREE_VARIABLE; marks of trees within trees
- * are joined by ':'), and a file named like the mark lies in a folder on disk while the tree lives. A process that
- * clears its environment is not found. Linux. */
+ * are joined by ':'), and a file named like the mark lies in a folder on disk while the tree lives. Where a control
+ * group can be had the tree is in one as well; where not, a process that clears its environment is not found. Linux. */
 
 #define SB_TREE_VARIABLE "SPECBENCH_TREE"
 
@@ -28,9 +28,17 @@ size_t sb_tree_members(const sb_tree_mark *mark, pid_t **pids);
 /* SIGKILL to all of them, as sb_processes_kill says. */
 size_t sb_tree_kill(const sb_tree_mark *mark);
 
-/* Notes the tree in the folder, which is there, and strikes it out. `program` is for whoever looks. */
-int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_err *err);
-void sb_tree_strike(const char *folder, const sb_tree_mark *mark);
+/* Path of a tree's control group; "": it has none. */
+typedef struct sb_tree_group {
+  char path[4200];
+} sb_tree_group;
+
+/* Notes the tree in the folder, which is there, and makes its group, which the server is to enter (cgroup.h).
+ * `program` is for whoever looks. */
+int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_tree_group *group, sb_err *err);
+
+/* Nothing is left of it. */
+void sb_tree_strike(const char *folder, const sb_tree_mark *mark, const sb_tree_group *group);
 
 /* What a folder's notes come to. */
 typedef struct sb_tree_left {

@@ -180,7 +180,7 @@ function server.end_left(folder)
   while true do
     local left, message = proc.end_trees(folder)
     if not left then return nil, message end
-    ended = ended + left.ended
+    ended = math.max(ended, left.ended) -- who has not quite gone yet is killed once more
     if left.running == 0 then
       return ended, left.elsewhere and ("servers of an earlier run may still be up on %s: there, `specbench cleanup` "
         .. "ends them"):format(left.elsewhere) or nil
