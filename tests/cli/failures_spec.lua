@@ -219,7 +219,7 @@ describe("a server that hangs", function()
     w:write("grid.lua", (w.round():gsub("chunk_timeout", "stop_timeout = 0, chunk_timeout")))
     local result = w:run_grid ""
     assert.equal(1, result.status)
-    has(result.err, "field 'stop_timeout' must be a number of seconds above 0, not 0")
+    has(result.err, "round: stop_timeout = 0: must be a number above 0")
   end)
 end)
 

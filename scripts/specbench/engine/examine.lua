@@ -15,8 +15,11 @@ examine.sample = {
   disable_by_batch_size = 8, k_by_batch_size = { { 1, 7, 3 }, { 8, 64, 0 } }, acceptance = 2, dtype = "bfloat16",
   quantization = "awq", tensor_parallel = 2, gpu_memory_utilization = 0.9, max_model_len = 4096, max_num_seqs = 64,
   seed = 1, chunked_prefill = true, prefix_caching = true, async_scheduling = true, scheduler_delay_factor = 0.5,
-  multi_step = 8, profile = "nsys", extra_args = { "--flag" }, env = { NAME = "value" },
+  multi_step = 8, speculative = { flag = 1 }, profile = "nsys", extra_args = { "--flag" }, env = { NAME = "value" },
 }
+-- Keys that others read: the plan, or who compares like with like.
+examine.elsewhere = { profile = true, draft = true, prefix_caching = true, pinned = true }
+
 -- What a plan adds.
 local GIVEN = { port = 8000, host = "127.0.0.1", gpus = { 0, 1 } }
 
@@ -77,7 +80,7 @@ local function unread(engine, read)
   for _, field in ipairs(description.shape.fields) do
     local key = field[1]
     local told = read[key] or engine.without[key] or engine.ignores[key]
-    if not told and key ~= "profile" and key ~= "draft" and key ~= "prefix_caching" then list[#list + 1] = key end
+    if not told and not examine.elsewhere[key] then list[#list + 1] = key end
   end
   return list
 end
