@@ -219,6 +219,30 @@ describe("repeats of a baseline and its method", function()
     for _, job in ipairs(ruled.jobs) do assert.equal(job.repetition, job.start) end
   end)
 
+  it("have the baseline first in every repeat where methods need what it answered", function()
+    local list, the_plan = sessions_of { repeats = 2, lengths = "replay" }
+    assert.equal("A/1/1 k3/1/1 A/2/1 k3/2/1 A/1/2 k3/1/2 A/2/2 k3/2/2", list[1].cells)
+    assert.truthy(plan_text.order_lines(the_plan)[1]:find("A B, A B (whose answers take over A's lengths)", 1, true))
+    assert.same({
+      "1: A/1/1 A/2/1 A/1/2 A/2/2", "1: k3/1/1 k3/2/1 k3/1/2 k3/2/2",
+    }, (by_start { repeats = 2, lengths = "replay", at_once = 1 }))
+    assert.same({
+      "1: A/1/1 A/2/1", "1: k3/1/1 k3/2/1", "2: A/1/2 A/2/2", "2: k3/1/2 k3/2/2",
+    }, (by_start { repeats = 2, starts = 2, lengths = "replay", at_once = 1 }))
+  end)
+
+  it("are other cells where lengths are replayed or fixed, but not by which lengths", function()
+    local function ids(options)
+      local list, _, the_plan = {}, sessions_of(options)
+      for i, job in ipairs(the_plan.jobs) do list[i] = job.id end
+      table.sort(list)
+      return list
+    end
+    assert.same(ids {}, ids { lengths = "free" })
+    assert.not_same(ids {}, ids { lengths = "fixed" })
+    assert.not_same(ids {}, ids { lengths = "replay" })
+  end)
+
   it("refuse starts that they cannot have", function()
     local function refusal(options)
       local ok, e = pcall(sessions_of, options)

@@ -258,6 +258,38 @@ describe("verdict", function()
     assert.truthy(text:find("intervals and verdicts speak of these only", 1, true), text)
   end)
 
+  it("withholds a verdict on answers of another length, and gives the ratio that theirs would have", function()
+    local store, cells, index = world { [1] = { 0.8, 0.8, 0.8 }, [4] = { 0.8, 0.8, 0.8 }, [8] = { 0.8, 0.8, 0.8 } }
+    for _, cell in ipairs(cells) do
+      local at = cell.coordinates
+      local shorter = at.method == "none" and 1 or at.concurrency == 8 and 0.96 or 0.9
+      cell.metrics.total_output_tokens = 1000 * shorter
+    end
+    local by_concurrency = {}
+    for _, entry in ipairs(verdict.judge(store, cells, index)) do
+      by_concurrency[entry.coordinates.concurrency] = entry
+    end
+    local apart = by_concurrency[4]
+    near(0.9, apart.lengths.ratio)
+    assert.is_nil(apart.verdict)
+    assert.is_nil(apart.adjusted_p)
+    assert.truthy(apart.reason:find("answers are 0.90 times as long: no verdict (--lengths replay), standardised", 1,
+      true), apart.reason)
+    -- less prefill of others would have been in the way of longer answers
+    assert.is_true(apart.lengths.standardised >= apart.speedups.paired.ratio)
+    assert.equal("faster", by_concurrency[1].verdict) -- a stream that is alone stalls nobody
+    assert.equal("faster", by_concurrency[8].verdict) -- near enough
+  end)
+
+  it("compares no cell with a baseline whose answers' lengths were not those replayed", function()
+    local store, cells, index = world { [1] = { 0.8 } }
+    for _, cell in ipairs(cells) do cell.lengths = { mode = "replay", sha256 = "a" } end
+    assert.is_nil(verdict.judge(store, cells, index)[1].reason:find("lengths", 1, true))
+    cells[2].lengths = { mode = "replay", sha256 = "b" }
+    assert.equal("the baseline's answers had other lengths than those that were replayed",
+      verdict.judge(store, cells, index)[1].reason)
+  end)
+
   it("says `within one start` where all repeats had one, on either side", function()
     local store, cells, index = world { [1] = { 0.70, 0.72, 0.74 } }
     for _, cell in ipairs(cells) do

@@ -62,6 +62,9 @@ local function mismatch(cell, base, any_model)
     return "the baseline had other prompts or limits"
   end
   if cell.answers_sha256 ~= base.answers_sha256 then return "the baseline's conversations had other answers" end
+  if (cell.lengths or {}).sha256 ~= (base.lengths or {}).sha256 then
+    return "the baseline's answers had other lengths than those that were replayed"
+  end
   if mine.engine ~= other.engine then return ("the baseline ran on %s"):format(other.engine) end
   if versions.same(cell.engine and cell.engine.version, base.engine and base.engine.version) == false then
     return ("the baseline ran on %s %s, this cell on %s"):format(other.engine, base.engine.version, cell.engine.version)

@@ -2,9 +2,10 @@
 -- `paired`, why it is so, and whether the answers were the same.
 
 local acceptance = require "specbench.analysis.acceptance"
-local engines = require "specbench.engine"
+local factors = require "specbench.analysis.factors"
 local goodput = require "specbench.analysis.goodput"
 local intervals = require "specbench.analysis.intervals"
+local lengths = require "specbench.analysis.lengths"
 local lossless = require "specbench.analysis.lossless"
 local repeated = require "specbench.analysis.repeats"
 local stats = require "sb.stats"
@@ -46,49 +47,11 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 ---@field halves { odd: number, even: number, of: "starts"|"repeats" }? total_throughput's ratio by odd and even starts,
 ---  or repeats where all share one
 ---@field lossless specbench.lossless?
+---@field lengths specbench.lengths?
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
 ---@field goodput specbench.goodput? where objectives were set
 ---@field acceptance { rate: number?, counters: table?, timelines: table? }?
-
-local function means_of(logs)
-  local sum = 0
-  for _, value in ipairs(logs) do sum = sum + value end
-  return math.exp(sum / #logs)
-end
-
--- Of all steps, where the server says what it accepted request by request; else by the engine's counters, which
--- leave out steps without a draft. One without speculation.
-local function tokens_per_step(cell)
-  if (cell.identity.server.method or "none") == "none" then return 1 end
-  return cell.metrics.tokens_per_step or cell.acceptance and cell.acceptance.mean_length
-end
-
--- Several steps on one plan come in one chunk. Cells of earlier versions do not say what their engine does.
-local function chunk_is_step(cell)
-  local told = cell.engine.chunk_is_step
-  if told == nil then told = engines.load(cell.engine.name).capabilities.chunk_is_step end
-  return told and (cell.identity.server.multi_step or 1) == 1
-end
-
--- The three factors, each the geometric mean over repeats.
-local function decompose(repeats)
-  local logs = { tokens = {}, step = {}, rest = {}, product = {}, measured = {} }
-  for _, one in ipairs(repeats) do
-    local tokens, base_tokens = tokens_per_step(one.cell), tokens_per_step(one.base)
-    local measured = one.ratios.output_throughput
-    if not (tokens and base_tokens and measured and one.runs) then return nil end
-    local before = stats.decode_side(one.runs[1], base_tokens, chunk_is_step(one.base))
-    local after = stats.decode_side(one.runs[2], tokens, chunk_is_step(one.cell))
-    if not before or not after then return nil end
-    local factors = stats.decompose(before, after, measured)
-    for name, list in pairs(logs) do list[#list + 1] = math.log(factors[name]) end
-  end
-  local result = {}
-  for name, list in pairs(logs) do result[name] = means_of(list) end
-  result.unexplained = result.measured / result.product
-  return result
-end
 
 local function logs_of(repeats, name)
   local logs = {}
@@ -112,7 +75,7 @@ local function fill_speedups(entry, repeats)
   for _, name in ipairs(verdict.names) do
     local logs = logs_of(repeats, name)
     if #logs == #repeats then
-      local figure, bounds = { ratio = ratio_of(repeats, name, math.log(means_of(logs))) }, within and within[name]
+      local figure, bounds = { ratio = ratio_of(repeats, name, math.log(factors.mean(logs))) }, within and within[name]
       if bounds and bounds.low then
         -- the bootstrap's figure is not the cell's to the last digit: its reach is put around the cell's
         figure.low = figure.ratio * math.exp(bounds.low - bounds.value)
@@ -192,7 +155,7 @@ local function halves_of(repeats)
     end
   end
   if #halves[1] == 0 or #halves[2] == 0 then return nil end
-  return { odd = means_of(halves[1]), even = means_of(halves[2]), of = starts > 1 and "starts" or "repeats" }
+  return { odd = factors.mean(halves[1]), even = factors.mean(halves[2]), of = starts > 1 and "starts" or "repeats" }
 end
 
 -- What a stopping rule had to leave open.
@@ -211,6 +174,8 @@ local function reason_of(entry, rule)
     return ("%d repeat%s: no verdict below %d (--repeats)"):format(entry.repeats, entry.repeats == 1 and "" or "s",
       MIN_REPEATS)
   end
+  local objection = lengths.objection(entry)
+  if objection then return objection end
   if not entry.verdict then return "the stopping rule's first look is not due yet" end
   if entry.verdict == "undecided" and entry.p and entry.p <= verdict.FALSE_DISCOVERY_RATE then
     return "not significant among so many cells"
@@ -234,8 +199,9 @@ local function measure_entry(group, store, baselines)
   end
   fill_speedups(entry, group.repeats)
   entry.prompts = same_prompts(group.repeats)
+  entry.lengths = lengths.of(group.repeats)
   entry.halves = halves_of(group.repeats)
-  entry.decomposition = decompose(group.repeats)
+  entry.decomposition = factors.of(group.repeats)
   entry.lossless = lossless.of(group.repeats, store, baselines)
   entry.acceptance = acceptance.of(group.cells)
   entry.goodput = goodput.of(group.repeats)
@@ -245,10 +211,12 @@ end
 -- Verdicts by the intervals in `field`, adjusted over the whole grid.
 local function judge_grid(entries, field)
   local p, results = {}, {}
-  for i, entry in ipairs(entries) do p[i] = entry[field] and entry[field].p or false end
+  for i, entry in ipairs(entries) do
+    p[i] = entry[field] and not lengths.objection(entry) and entry[field].p or false
+  end
   for i, adjusted in ipairs(stats.adjust(p)) do
     local interval = entries[i][field]
-    if interval and interval.low then
+    if interval and interval.low and not lengths.objection(entries[i]) then
       results[i] = { p = p[i] or nil, adjusted_p = adjusted or nil,
         verdict = stats.verdict(interval, adjusted or nil, verdict.TIE, verdict.FALSE_DISCOVERY_RATE) }
     end

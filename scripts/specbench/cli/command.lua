@@ -83,6 +83,9 @@ local groups = {
   },
   measure = {
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
+    { long = "lengths", arg = "MODE", type = "choice", choices = { "free", "fixed", "replay" }, default = "free",
+      help = "how long answers get: free, as the model ends them; fixed, each as long as its limit (ignore_eos); "
+        .. "replay, methods' as long as the baseline's own, which goes first" },
     { long = "until", arg = "RULE", help = "repeat each cell until its interval suffices: ci=3% (half width), or "
       .. "decided; intervals stay honest under the looking" },
     { long = "cap", arg = "N", type = "int", min = 3, max = 20, help = "with --until: repeats at most (10)" },

@@ -94,6 +94,14 @@ local function set_starts(batches, starts, options)
   end
 end
 
+-- Lengths can be replayed only where a baseline is measured before its methods are.
+local function check_replay(self, r)
+  if not self.base_first then return end
+  local why = not r.baseline and "the round names no baseline"
+    or r.together and "the round loads its servers at the same moment, so that no baseline goes first"
+  if why then error({ exit = 2, message = "--lengths replay: " .. why }, 0) end
+end
+
 local STARTS = 3 -- fewer tell next to nothing of how far starts differ
 local STARTS_SHARE = 0.1 -- of a run's time, which further starts may add without being asked for
 
@@ -118,7 +126,7 @@ local function choose_starts(self, batches, options)
   for _, batch in ipairs(batches) do seconds = seconds + plan.cost(batch) end
   for i, starts in ipairs { 1, wanted } do
     set_starts(batches, starts, options)
-    count[i] = #schedule.sessions(batches, the_pool)
+    count[i] = #schedule.sessions(batches, the_pool, { base_first = self.base_first })
   end
   local start = estimate.server_start(self.engine)
   local added, total = (count[2] - count[1]) * start, seconds + count[1] * start
@@ -149,12 +157,13 @@ end
 ---@field streams integer the largest concurrency
 ---@field longest integer tokens of the longest prompt and answer together, as far as they are known
 ---@field seconds number expected wall time, server starts included
+---@field base_first boolean a baseline goes first in every repeat: its answers' lengths are replayed
 ---@field rule sb.Stopping? that decides the number of repeats
 
 ---@param r specbench.round
 ---@param options table of the command line: engine, engine_version, models, model, url, speed, seed, repeats,
----  no_text, gpus, profile, salt, prompts_per_stream, at_once, match, starts, rule (that decides the repeats), worth
----  (of schedule.sessions)
+---  no_text, gpus, profile, salt, prompts_per_stream, lengths, at_once, match, starts, rule (that decides the repeats),
+---  worth (of schedule.sessions)
 ---@return specbench.plan
 function plan.new(r, options)
   local known, message, code = models.load(options)
@@ -165,8 +174,9 @@ function plan.new(r, options)
   local self = {
     round = r, engine = engine, models = known, batches = {}, jobs = {}, refused = {},
     starts = 0, seconds = 0, streams = 1, longest = 1, rule = options.rule,
-    virtual = options.virtual,
+    virtual = options.virtual, base_first = options.lengths == "replay",
   }
+  check_replay(self, r)
   local kept, all = {}, batches_of(self, options)
   drop_unused_baselines(all)
   for _, batch in ipairs(all) do
@@ -184,7 +194,9 @@ function plan.new(r, options)
   self.starts_each, added, total = choose_starts(self, kept, options)
   self.starts_cost = added and { added = added, total = total } or nil
   set_starts(kept, self.starts_each, options)
-  self.sessions = schedule.sessions(kept, pool.new(self.engine, options), options.worth)
+  self.sessions = schedule.sessions(kept, pool.new(self.engine, options), {
+    worth = options.worth, base_first = self.base_first,
+  })
   for _, session in ipairs(self.sessions) do
     self.starts = self.starts + #session.slots
     self.seconds = self.seconds + estimate.server_start(self.engine)

@@ -39,10 +39,13 @@ function plan_text.order_lines(self)
   for _ in pairs(servers) do count = count + 1 end
   local lines = {}
   if sessions.interleaved then
-    lines[1] = ("Repeats: cells of baseline and methods in turn, A B, B A, A B ..., on %d servers kept up at once")
-      :format(most.interleaved)
+    lines[1] = ("Repeats: cells of baseline and methods in turn, %s ..., on %d servers kept up at once"):format(
+      self.base_first and "A B, A B (whose answers take over A's lengths)" or "A B, B A, A B", most.interleaved)
   end
-  if sessions["before and after"] and self.starts_each > 1 then
+  if sessions["before and after"] and self.base_first then
+    lines[#lines + 1] = "Repeats: not all servers fit at once: the baseline's cells before its methods', whose answers "
+      .. "take over their lengths (--gpus, --at-once: let them alternate)"
+  elseif sessions["before and after"] and self.starts_each > 1 then
     lines[#lines + 1] = "Repeats: not all servers fit at once: in every start one after another, the baseline first in "
       .. "odd starts and last in even ones (--gpus, --at-once: let them alternate)"
   elseif sessions["before and after"] then

@@ -1,7 +1,8 @@
 -- The order of a run: which servers are up together, and which cells they measure one after another.
 --
 -- A family is a server of baselines and the servers whose cells are compared with it. With repeats, the baseline
--- goes first in odd repeats and last in even ones, whatever else the order is, so that steady drift cancels:
+-- goes first in odd repeats and last in even ones, whatever else the order is, so that steady drift cancels (unless
+-- methods need what the baseline answered: then it goes first in all):
 --
 --   all fit at once   repeat 1: A M1 M2, repeat 2: M2 M1 A, repeat 3: A M1 M2 ..., place by place of the grid
 --   they do not       A's odd repeats, M1's odd and even ones, M2's odd and even ones, A's even repeats
@@ -101,7 +102,7 @@ local function in_order(family, members, halves)
     if halves and is_even(a) ~= is_even(b) then return is_even(b) end
     if a.repetition ~= b.repetition then return a.repetition < b.repetition end
     if family.rows[a.row] ~= family.rows[b.row] then return family.rows[a.row] < family.rows[b.row] end
-    if rank(a) ~= rank(b) then return (rank(a) < rank(b)) ~= is_even(a) end
+    if rank(a) ~= rank(b) then return (rank(a) < rank(b)) ~= (is_even(a) and not family.base_first) end
     return a.index < b.index
   end)
   return members
@@ -201,17 +202,17 @@ local function add_repeated(sessions, family, pool)
         local takes = set[member.server] or member.server == base and wanted and wanted(member)
         if takes and member.start == start then members[#members + 1] = member end
       end
-      local halves = order == "before and after" and #starts == 1
+      local halves = order == "before and after" and #starts == 1 and not family.base_first
       if #members > 0 then sessions[#sessions + 1] = session_of(family, members, order, pool, halves) end
     end
     if not base or #methods == 0 then
       for _, server in ipairs(family.servers) do add({ server }, "one after another") end
     elseif #waves == 1 and is_beside(waves[1]) then
       add(methods, "interleaved", all)
-    elseif #starts == 1 then
+    elseif #starts == 1 and not family.base_first then
       add_halves(add, waves, is_beside)
     else
-      add_start(add, waves, is_beside, start)
+      add_start(add, waves, is_beside, family.base_first and 1 or start)
     end
   end
 end
@@ -232,13 +233,16 @@ end
 ---@param batches specbench.batch[] in the grid's order, repeat after repeat; a batch's slots name its servers
 ---@param pool { fits: (fun(jobs: specbench.job[]): boolean), share: fun(jobs: specbench.job[]): integer[][] } fits:
 ---  whether these jobs' servers may be up at once; share: the GPUs of each
----@param worth (fun(job: specbench.job): number)? what a further repeat is worth: the most worthy come first
+---@param options { worth: (fun(job: specbench.job): number)?, base_first: boolean? }? worth: what a further repeat is
+---  worth: the most worthy come first; base_first: a baseline's cells always come before those compared with them
 ---@return specbench.session[]
-function schedule.sessions(batches, pool, worth)
+function schedule.sessions(batches, pool, options)
+  options = options or {}
   local sessions, families = {}, families_of(batches)
   for i, family in ipairs(families) do
     family.number = i
-    rank_rows(family, worth)
+    family.base_first = options.base_first
+    rank_rows(family, options.worth)
   end
   table.sort(families, function(a, b)
     if a.worth ~= b.worth then return a.worth > b.worth end

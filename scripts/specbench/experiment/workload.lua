@@ -23,6 +23,7 @@ local COPY_IDS = 1000000
 ---@field chat boolean default true: /v1/chat/completions, else /v1/completions
 ---@field concurrency integer? closed loop; rate: open loop, requests a second
 ---@field group (fun(prompt: table): string)? prompts' kinds, of which the cell keeps figures of their own
+---@field lengths "fixed"|"replay"|nil how long answers get; nil: as the model ends them, within the limits
 ---@field salt boolean? every prompt begins with a number of its own, so that no prefix cache serves it
 
 local function salted(prompt, name)
@@ -83,11 +84,16 @@ local function put_body(self, body)
   if body.temperature ~= nil then self.temperature, self.body.temperature = body.temperature, nil end
 end
 
+local function exactly(tokens, ignore_eos)
+  return { max_tokens = tokens, min_tokens = tokens, ignore_eos = ignore_eos }
+end
+
 ---Checks what a round's workload(c) returned and fills in the defaults.
 ---@param spec table
 ---@param cell specbench.coordinates
----@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, body: table? }? describe: the cell,
----  for messages; body: fields that go before the round's own
+---@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, body: table?, lengths: string? }?
+---  describe: the cell, for messages; body: fields that go before the round's own; lengths: "free", "fixed" (every
+---  answer as long as its limit) or "replay" (see sweep/replay)
 ---@return specbench.workload
 function workload.new(spec, cell, options)
   if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
@@ -111,6 +117,10 @@ function workload.new(spec, cell, options)
     error("workload: a later turn of a conversation needs the chat endpoint, not chat = false", 0)
   end
   self.limit_list = read_limits(self, options.describe or "a cell")
+  self.lengths = options.lengths ~= "free" and options.lengths or nil
+  if self.lengths == "fixed" then
+    for i, limit in ipairs(self.limit_list) do self.limit_list[i] = exactly(limit.max_tokens, true) end
+  end
   return self
 end
 
@@ -144,6 +154,8 @@ function workload.identity(self)
     temperature = self.temperature, chat = self.chat, concurrency = self.concurrency, rate = self.rate,
     arrivals = self.rate and self.arrivals or nil, burstiness = self.rate and self.burstiness or nil,
     body = next(self.body) and self.body or nil, task = self.task, salt = self.salt,
+    -- fixed lengths stand in the limits; replayed ones are another cell's doing and have a hash of their own
+    lengths = self.lengths == "replay" and "replay" or nil,
   }
 end
 
@@ -221,9 +233,10 @@ end
 ---@param seed integer of the cell: every request's own is derived from it
 ---@param answers string[][]? of each prompt, to the turns before
 ---@param turn integer?
+---@param lengths integer[]? tokens that each answer must have
 ---@return table[] requests for specbench.client
 ---@return string? note what the engine could not be asked for
-function workload.requests(self, engine, model, seed, answers, turn)
+function workload.requests(self, engine, model, seed, answers, turn, lengths)
   turn = turn or workload.earlier_turns(self) + 1
   local list, note = {}, nil
   local cell = self.salt and json.encode(workload.identity(self))
@@ -231,8 +244,9 @@ function workload.requests(self, engine, model, seed, answers, turn)
     local missed
     -- alike in a cell and its baseline, so that both send the same texts
     if cell then prompt = salted(prompt, ("%s/%d/%d"):format(cell, seed, i)) end
-    list[i], missed = request(self, engine, model, prompt, self.limit_list[i], request_seed(seed, i), turn,
-      answers and answers[i])
+    local limits = self.limit_list[i]
+    if lengths then limits = exactly(lengths[i], limits.ignore_eos) end
+    list[i], missed = request(self, engine, model, prompt, limits, request_seed(seed, i), turn, answers and answers[i])
     note = note or missed
   end
   return list, note

@@ -211,7 +211,7 @@ end
 local keys = {
   "round", "coordinates", "repeats", "starts", "verdict", "scope", "reason", "p", "adjusted_p", "plain", "prompts",
   "speedups",
-  "factors", "lossless",
+  "factors", "lossless", "lengths",
   "drift", "acceptance", "goodput", "lossy",
 }
 
@@ -226,7 +226,7 @@ function speedup_table.lines(entries, about)
       verdict = entry.verdict, scope = entry.scope, reason = entry.reason, p = entry.p,
       adjusted_p = entry.adjusted_p, plain = entry.plain, prompts = entry.prompts,
       speedups = entry.speedups,
-      factors = entry.decomposition, lossless = entry.lossless, drift = entry.drift,
+      factors = entry.decomposition, lossless = entry.lossless, lengths = entry.lengths, drift = entry.drift,
       acceptance = entry.acceptance, goodput = entry.goodput, lossy = entry.cell.lossy,
     }, keys)
   end

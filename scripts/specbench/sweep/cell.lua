@@ -12,6 +12,7 @@ local groups = require "specbench.sweep.groups"
 local http = require "specbench.http"
 local profiler = require "specbench.engine.profiler"
 local provenance = require "specbench.sweep.provenance"
+local replay = require "specbench.sweep.replay"
 local secrets = require "specbench.base.secrets"
 local task = require "specbench.task"
 local workload = require "specbench.experiment.workload"
@@ -151,9 +152,11 @@ function cell.measure(job, server, on_progress, at_load)
     return (run_load(job, server, begun, asked, nil, true))
   end)
   local warm = clock.now()
+  trouble = trouble or job.replay_trouble
   if trouble then return abandon(result, server, trouble, (warm - begun) / 1e9, at_load) end
   local requests
-  requests, result.note = workload.requests(job.workload, job.engine, model, job.seed, answers)
+  requests, result.note = workload.requests(job.workload, job.engine, model, job.seed, answers, nil,
+    job.replayed and job.replayed.list)
   result.answers_sha256 = answers and fs.sha256(json.encode(answers))
   local before = acceptance.read(job.engine, server)
   if at_load then at_load() end
@@ -167,6 +170,12 @@ function cell.measure(job, server, on_progress, at_load)
   result.engine.snapshot = server.snapshot and server.snapshot()
   result.compilations = job.engine.compilations and job.engine.compilations(log_since(server, logged))
 
+  if job.workload.lengths then
+    -- a baseline's are those that its methods' answers will have
+    local lengths, unknown = job.replayed, nil
+    if job.workload.lengths == "replay" and not lengths then lengths, unknown = replay.of_run(run) end
+    result.lengths = { mode = job.workload.lengths, sha256 = lengths and lengths.sha256, unknown = unknown }
+  end
   result.slo, result.metrics = job.slo, run:metrics(job.slo)
   result.tails = { p95 = run:tail(95), p99 = run:tail(99) }
   result.certificate = certificate.judge(run, itself, result.metrics, job.clock_scale or 1)

@@ -9,6 +9,7 @@ local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local profiler = require "specbench.engine.profiler"
 local progress = require "specbench.sweep.progress"
+local replay = require "specbench.sweep.replay"
 local task = require "specbench.task"
 local tables = require "specbench.base.tables"
 
@@ -72,6 +73,7 @@ local function measure_batch(self, servers, batch, order)
   self.position = self.position + 1
   task.each(batch, function(i, job)
     job.conversations = self.store:path "conversations"
+    job.replayed, job.replay_trouble = replay.of(job, self.guard.cells, self.store)
     local s = servers.up[batch.slots[i]]
     local result, more = cell.measure(job, s, i == 1 and function(p)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
