@@ -30,9 +30,10 @@ local manifest = {
 
 ---@class specbench.dataset.file
 ---@field file string path below the datasets folder
----@field sha256 string of the whole file
----@field bytes integer
----@field rows integer
+---@field sha256 string? of the whole file
+---@field blob string? git's id of it, where its sha256 is not known
+---@field bytes integer? nil where it is not known
+---@field rows integer? nil where it is not known
 ---@field dataset string name for specbench.dataset's prompts{}
 ---@field subset string?
 ---@field fields string[] of each row
@@ -57,6 +58,10 @@ manifest.files = {
     sha256 = "3dc589bd3a7f00351f38283ee66e5b8d55438b774c35a87cd3c4686f5b3428ec",
     bytes = 2187752, rows = 256, dataset = "cnn_dailymail_news", subset = "2k",
     fields = NEWS, licence = CNN },
+  { file = "CNN-DailyMail-News/cnn_dailymail_4k.jsonl", blob = "8cb8cae59d5ec18abf31f13615c755754aabf11c",
+    dataset = "cnn_dailymail_news", subset = "4k", fields = NEWS, licence = CNN },
+  { file = "CNN-DailyMail-News/cnn_dailymail_8k.jsonl", blob = "12c68c118465c4f95529b96b7deb1b5825ded98d",
+    dataset = "cnn_dailymail_news", subset = "8k", fields = NEWS, licence = CNN },
   { file = "CNN-DailyMail-HighLights/cnn_dailymail_highlights_0.25k.jsonl",
     sha256 = "f19e355c6fb377da27c03b32e4468cf979d22ad607dbe8de18193376aa5369d6",
     bytes = 715882, rows = 2730, dataset = "cnn_dailymail_highlights", subset = "0.25k",

@@ -1,5 +1,6 @@
 local environment = require "sb.environment"
 local fs = require "sb.fs"
+local cache = require "specbench.dataset.cache"
 local data = require "specbench.dataset"
 local json = require "specbench.base.json"
 local text = require "specbench.dataset.text"
@@ -262,15 +263,17 @@ describe("the reference's files", function()
 
   with_files("are those of the manifest", function()
     local manifest = dofile(environment.home .. "/datasets/manifest.lua")
-    assert.equal(26, #manifest.files)
+    assert.equal(28, #manifest.files)
     for _, entry in ipairs(manifest.files) do
-      assert.equal(entry.bytes, fs.stat(folder .. "/" .. entry.file).size)
-      assert.equal(entry.sha256, fs.sha256_file(folder .. "/" .. entry.file))
+      local path = folder .. "/" .. entry.file
       assert.equal(manifest.base .. entry.file, entry.url)
-      local set = prompts { dataset = entry.dataset, subset = entry.subset, folder = folder,
-        count = 20, tokens = 100 }
-      assert.equal(entry.sha256, set.source.sha256)
-      assert.equal(entry.rows, set.source.rows)
+      if entry.sha256 or fs.stat(path) then -- the 4k and 8k reports are known by git's id alone and may be missing
+        assert.is_true(cache.check(path, entry))
+        local set = prompts { dataset = entry.dataset, subset = entry.subset, folder = folder,
+          count = 20, tokens = 100 }
+        if entry.sha256 then assert.equal(entry.sha256, set.source.sha256) end
+        if entry.rows then assert.equal(entry.rows, set.source.rows) end
+      end
     end
   end)
 end)

@@ -20,7 +20,7 @@ end
 
 local function new_bar(entries)
   local total = 0
-  for _, entry in ipairs(entries) do total = total + entry.bytes end
+  for _, entry in ipairs(entries) do total = total + (entry.bytes or 0) end
   local is_tty, width = fs.is_terminal(io.stderr)
   return byte_bar.new {
     out = io.stderr, is_tty = is_tty, width = width, total = total,
@@ -37,7 +37,7 @@ local function explain_by_hand(manifest, entries, from, options)
     local entry = entries[i]
     local path = cache.path(options.folder, entry)
     if not cache.check(path, entry) then
-      io.stderr:write(("  %s\n    from %s\n    sha256 %s\n"):format(path, fetch.url(entry, options.base), entry.sha256))
+      io.stderr:write(("  %s\n    from %s\n    %s\n"):format(path, fetch.url(entry, options.base), cache.mark(entry)))
     end
   end
 end
@@ -62,7 +62,7 @@ function batch.fetch(manifest, entries, options)
   for i, entry in ipairs(entries) do
     bar:file(entry.file)
     local outcome, reason, kind = fetch.file(entry, options)
-    bar:file_done(entry.bytes)
+    bar:file_done(entry.bytes or 0)
     bar:clear()
     if outcome then
       say("%s  %s", outcome == "there" and "is there" or "fetched ", entry.file)

@@ -2,6 +2,7 @@
 -- it serves as --datasets: --datasets cache.
 
 local fs = require "sb.fs"
+local git_blob = require "specbench.base.git_blob"
 local unknown = require "specbench.base.unknown"
 
 local cache = {}
@@ -45,7 +46,7 @@ function cache.begun(path)
   return part and part.size or 0
 end
 
----What a folder has of a file, by its size alone.
+---What a folder has of a file, by its size alone; one whose size is not known is there.
 ---@param folder string
 ---@param entry specbench.dataset.file
 ---@return "there"|"wrong"|"begun"|"absent" state
@@ -53,9 +54,16 @@ end
 function cache.state(folder, entry)
   local path = cache.path(folder, entry)
   local found = fs.stat(path)
-  if found then return found.size == entry.bytes and "there" or "wrong", found.size end
+  if found then return (not entry.bytes or found.size == entry.bytes) and "there" or "wrong", found.size end
   local begun = cache.begun(path)
   return begun > 0 and "begun" or "absent", begun
+end
+
+---What a file is known by.
+---@param entry specbench.dataset.file
+---@return string such as "sha256 6e64..."
+function cache.mark(entry)
+  return entry.sha256 and "sha256 " .. entry.sha256 or "git blob " .. entry.blob
 end
 
 ---Whether a file is the published one.
@@ -66,12 +74,15 @@ function cache.check(path, entry)
   local found = fs.stat(path)
   if not found then return nil, "not there" end
   if found.type ~= "file" then return nil, "not a file" end
-  if found.size ~= entry.bytes then
+  if entry.bytes and found.size ~= entry.bytes then
     return nil, ("%d bytes, but the published file has %d"):format(found.size, entry.bytes)
   end
-  local sum, message = fs.sha256_file(path)
-  if not sum then return nil, message end
-  if sum ~= entry.sha256 then return nil, ("its sha256 is %s, the published file's %s"):format(sum, entry.sha256) end
+  local name, id_of = "sha256", fs.sha256_file
+  if not entry.sha256 then name, id_of = "git blob id", git_blob.id end
+  local id, message = id_of(path)
+  if not id then return nil, message end
+  local published = entry.sha256 or entry.blob
+  if id ~= published then return nil, ("its %s is %s, the published file's %s"):format(name, id, published) end
   return true
 end
 

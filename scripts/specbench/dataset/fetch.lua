@@ -29,8 +29,9 @@ local function failure(kind, format, ...)
 end
 
 local function no_room(part, reason, missing)
-  return failure("disk", "%s: %s. %.1f MB more are needed: make room, or set XDG_CACHE_HOME to a folder with "
-    .. "room; the same command goes on from here", part, tostring(reason):match "[^:]*$":gsub("^ ", ""), missing / 1e6)
+  return failure("disk", "%s: %s. %s needed: make room, or set XDG_CACHE_HOME to a folder with "
+    .. "room; the same command goes on from here", part, (tostring(reason):match "[^:]*$":gsub("^ ", "")),
+    missing and ("%.1f MB more are"):format(missing / 1e6) or "More is")
 end
 
 local function bad_status(url, status, part)
@@ -52,7 +53,7 @@ end
 local function begin(url, part, status, begun, size)
   if status ~= 200 and status ~= 206 then return nil, begun, bad_status(url, status, part) end
   local file, reason = io.open(part, status == 206 and "ab" or "wb")
-  if not file then return nil, begun, no_room(part, reason, size - begun) end
+  if not file then return nil, begun, no_room(part, reason, size and size - begun) end
   return file, status == 206 and begun or 0
 end
 
@@ -60,13 +61,14 @@ end
 local function incomplete(url, status, have, size, why, part)
   if status == 0 then return failure("unreachable", "%s: %s", url, why) end
   if status ~= 200 and status ~= 206 then return bad_status(url, status, part) end
-  return failure("cut", "%s: the connection ended after %d of %d bytes (%s): the same command goes on from there",
-    url, have, size, why or "without an error")
+  return failure("cut", "%s: the connection ended after %d%s bytes (%s): the same command goes on from there",
+    url, have, size and " of " .. size or "", why or "without an error")
 end
 
--- Receives what is missing; a failure where it did not all come.
+-- Receives what is missing; a failure where it did not all come. Of a file whose size is not known, all has come
+-- where nothing says otherwise: its checksum tells.
 local function receive(entry, part, begun, options)
-  local url = fetch.url(entry, options.base)
+  local url, size = fetch.url(entry, options.base), entry.bytes
   local stream <close>, message = http.stream {
     url = url, chunk_timeout = options.timeout or SILENCE_S,
     headers = begun > 0 and { ("Range: bytes=%d-"):format(begun) } or nil,
@@ -76,25 +78,26 @@ local function receive(entry, part, begun, options)
   local piece, why
   repeat
     piece, why = stream:read()
-    if piece and not file then file, have, problem = begin(url, part, stream:status(), begun, entry.bytes) end
+    if piece and not file then file, have, problem = begin(url, part, stream:status(), begun, size) end
     if piece and not problem then
       local written, reason = file:write(piece)
-      if not written then problem = no_room(part, reason, entry.bytes - have) end
+      if not written then problem = no_room(part, reason, size and size - have) end
       have = have + #piece
-      if have > entry.bytes then
+      if size and have > size then
         os.remove(part)
-        problem = failure("wrong", "%s: longer than the %d bytes that were published: not the same file", url,
-          entry.bytes)
+        problem = failure("wrong", "%s: longer than the %d bytes that were published: not the same file", url, size)
       end
       if options.progress then options.progress(have) end
     end
   until not piece or problem
   if file then
     local closed, reason = file:close()
-    if not closed and not problem then problem = no_room(part, reason, entry.bytes - have) end
+    if not closed and not problem then problem = no_room(part, reason, size and size - have) end
   end
   if problem then return problem end
-  if have < entry.bytes then return incomplete(url, stream:status(), have, entry.bytes, why, part) end
+  if size and have < size or not size and (why or not file) then
+    return incomplete(url, stream:status(), have, size, why, part)
+  end
 end
 
 ---@param entry specbench.dataset.file
@@ -108,11 +111,11 @@ function fetch.file(entry, options)
   local made, message = fs.mkdir(path:match "^(.*)/")
   if not made then return nil, message, "disk" end
   local part, begun = path .. ".part", cache.begun(path)
-  if begun > entry.bytes then
+  if entry.bytes and begun > entry.bytes then
     os.remove(part)
     begun = 0
   end
-  if begun < entry.bytes then
+  if not entry.bytes or begun < entry.bytes then
     local problem = receive(entry, part, begun, options)
     if problem then return nil, problem.message, problem.kind end
   end

@@ -7,16 +7,17 @@ local listing = {}
 
 local SHOWN_COLUMNS = 240 -- of a prompt's text
 
----@param bytes integer
+---@param bytes integer?
 ---@return string
 local function size_text(bytes)
+  if not bytes then return "not known" end
   return bytes < 1e6 and ("%.0f kB"):format(bytes / 1e3) or ("%.1f MB"):format(bytes / 1e6)
 end
 
 local function state_text(folder, entry)
   local state, bytes = cache.state(folder, entry)
   if state == "there" then return "yes" end
-  if state == "begun" then return ("%d%%"):format(100 * bytes // entry.bytes) end
+  if state == "begun" then return entry.bytes and ("%d%%"):format(100 * bytes // entry.bytes) or "begun" end
   return state == "wrong" and "wrong size" or "no"
 end
 
@@ -29,8 +30,8 @@ function listing.render(manifest, entries, folder)
   local rows, licences, datasets, bytes, there = {}, {}, {}, 0, 0
   for i, entry in ipairs(entries) do
     local cached = state_text(folder, entry)
-    rows[i] = { entry.dataset, entry.subset, entry.rows, size_text(entry.bytes), cached, entry.file }
-    bytes, there = bytes + entry.bytes, there + (cached == "yes" and 1 or 0)
+    rows[i] = { entry.dataset, entry.subset, entry.rows or "not known", size_text(entry.bytes), cached, entry.file }
+    bytes, there = bytes + (entry.bytes or 0), there + (cached == "yes" and 1 or 0)
     if not licences[entry.dataset] then
       datasets[#datasets + 1], licences[entry.dataset] = { entry.dataset, entry.licence }, true
     end
