@@ -71,7 +71,9 @@ static int metrics(lua_State *L)
   sb_run *run = check_run(L);
   sb_slo slo = { -1, -1, -1 };
   if (!lua_isnoneornil(L, 2)) {
+    static const char *const known[] = { "ttft", "tpot", "e2el", NULL };
     luaL_checktype(L, 2, LUA_TTABLE);
+    sbl_only_fields(L, 2, known, "ttft, tpot, e2el");
     slo.ttft_ms = sbl_opt_number_field(L, 2, "ttft", -1);
     slo.tpot_ms = sbl_opt_number_field(L, 2, "tpot", -1);
     slo.e2el_ms = sbl_opt_number_field(L, 2, "e2el", -1);

@@ -154,6 +154,22 @@ bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallbac
   return value;
 }
 
+static bool is_among(const char *word, const char *const list[])
+{
+  while (*list && strcmp(*list, word) != 0)
+    list++;
+  return *list != NULL;
+}
+
+void sbl_only_fields(lua_State *L, int index, const char *const known[], const char *list)
+{
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+    if (!key || !is_among(key, known))
+      luaL_error(L, "unknown key '%s'; known: %s", key ? key : luaL_typename(L, -2), list);
+  }
+}
+
 void sbl_set_number(lua_State *L, const char *field, double value)
 {
   if (isnan(value))

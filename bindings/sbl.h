@@ -52,6 +52,10 @@ int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_
                               int64_t high);
 bool sbl_opt_bool_field(lua_State *L, int index, const char *field, bool fallback);
 
+/* Raises an error that names the key where the table at `index` (an absolute one) has one that is none of `known`,
+ * which ends with NULL and stands in the message as `list`. */
+void sbl_only_fields(lua_State *L, int index, const char *const known[], const char *list);
+
 /* Sets a field of the table on top of the stack; a figure that is not known (NaN) leaves it absent. */
 void sbl_set_number(lua_State *L, const char *field, double value);
 

@@ -228,6 +228,12 @@ describe("a load", function()
     assert.equal(figures["ttft_ms.median"], run:percentile("ttft_ms", 50))
     assert.is_nil(run:metrics().request_goodput)
     assert.is_true(run:metrics({ e2el = 1e9 }).request_goodput > 0)
+    for message, slo in pairs { ["unknown key 'tttft'; known: ttft, tpot, e2el"] = { tttft = 1 },
+      ["unknown key 'number'; known:"] = { 200 } } do
+      local ok, raised = pcall(run.metrics, run, slo)
+      assert.is_false(ok)
+      assert.truthy(raised:find(message, 1, true), raised)
+    end
     assert.has_error(function() run:percentile("no_such", 50) end)
     local tail = run:tail(99)
     assert.same({ 4, 662, false }, { tail.requests, tail.needs, tail.carried })
