@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/handles.h"
 #include "base/strbuf.h"
 #include "load/urgency.h"
 #include "measure/samples.h"
@@ -14,7 +15,7 @@ struct sb_lag {
   const sb_http *http;
   sb_timer timer;
   uv_check_t after_batch;
-  int open_handles;
+  sb_handles handles;
   int64_t due;
   int64_t batch_start, batch_end;   /* the batch before the one in hand */
   int64_t wall_start, cpu_start;
@@ -54,6 +55,13 @@ static void on_after_batch(uv_check_t *check)
   }
 }
 
+static void destroy(void *context)
+{
+  sb_lag *lag = context;
+  sb_samples_deinit(&lag->samples);
+  free(lag);
+}
+
 sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err)
 {
   sb_lag *lag = sb_calloc(1, sizeof *lag);
@@ -64,7 +72,7 @@ sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err)
   }
   uv_check_init(loop, &lag->after_batch);
   lag->timer.data = lag->after_batch.data = lag;
-  lag->open_handles = 2;
+  lag->handles = sb_handles_of(lag, 2, destroy);
   uv_check_start(&lag->after_batch, on_after_batch);
   lag->real_time = sb_urgency_is_real_time();
   lag->wall_start = sb_clock_now();
@@ -102,29 +110,12 @@ void sb_lag_summarise(sb_lag *lag, sb_lag_summary *summary)
   };
 }
 
-static void release(sb_lag *lag)
-{
-  if (--lag->open_handles)
-    return;
-  sb_samples_deinit(&lag->samples);
-  free(lag);
-}
-
-static void on_check_closed(uv_handle_t *handle)
-{
-  release(handle->data);
-}
-
-static void on_timer_closed(sb_timer *timer)
-{
-  release(timer->data);
-}
-
 void sb_lag_free(sb_lag *lag)
 {
   if (!lag)
     return;
   sb_lag_stop(lag);
-  uv_close((uv_handle_t *)&lag->after_batch, on_check_closed);
-  sb_timer_close(&lag->timer, on_timer_closed);
+  sb_handles_close(&lag->handles, (uv_handle_t *)&lag->after_batch);
+  sb_timer_close(&lag->timer, &lag->handles);
+  sb_handles_drop(&lag->handles);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/handles.h"
 #include "base/strbuf.h"
 #include "load/urgency.h"
 #include "net/timer.h"
@@ -26,7 +27,7 @@ struct sb_shard {
   void *context;
   const char **headers;    /* scratch: a request's headers */
   size_t common_headers, header_capacity;
-  int open_handles;
+  sb_handles handles;
   bool sending;            /* a slot that ends meanwhile is filled by the loop that sends, not on top of it */
   bool urgent;             /* between sb_urgency_begin and _end */
   bool ended;              /* complete or cancelled */
@@ -191,8 +192,9 @@ static void on_stream_end(sb_stream *stream)
   send_ready(shard);
 }
 
-static void release(sb_shard *shard)
+static void destroy(void *context)
 {
+  sb_shard *shard = context;
   for (uint32_t i = 0; i < shard->slots; i++)
     sb_stream_deinit(&shard->streams[i]);
   free(shard->streams);
@@ -229,14 +231,14 @@ sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint
   for (size_t i = 0; i < shard->common_headers; i++)
     shard->headers[i] = common[i];
   if (sb_timer_init(&shard->timer, loop, on_planned_time, err)) {
-    release(shard);
+    destroy(shard);
     return NULL;
   }
   shard->timer.data = shard;
   uv_idle_init(loop, &shard->end);
   sb_watch_init(&shard->watch, loop, &plan->patience, shard->streams, shard->slots, on_given_up, shard);
   shard->end.data = shard;
-  shard->open_handles = 3;
+  shard->handles = sb_handles_of(shard, 3, destroy);
   return shard;
 }
 
@@ -260,28 +262,13 @@ void sb_shard_cancel(sb_shard *shard)
   finish(shard);
 }
 
-static void drop_handle(sb_shard *shard)
-{
-  if (--shard->open_handles == 0)
-    release(shard);
-}
-
-static void on_end_closed(uv_handle_t *handle)
-{
-  drop_handle(handle->data);
-}
-
-static void on_timer_closed(sb_timer *timer)
-{
-  drop_handle(timer->data);
-}
-
 void sb_shard_free(sb_shard *shard)
 {
   if (!shard)
     return;
   sb_lag_free(shard->lag);
-  uv_close((uv_handle_t *)&shard->end, on_end_closed);
-  uv_close((uv_handle_t *)&shard->watch.timer, on_end_closed);
-  sb_timer_close(&shard->timer, on_timer_closed);
+  sb_handles_close(&shard->handles, (uv_handle_t *)&shard->end);
+  sb_handles_close(&shard->handles, (uv_handle_t *)&shard->watch.timer);
+  sb_timer_close(&shard->timer, &shard->handles);
+  sb_handles_drop(&shard->handles);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/handles.h"
 #include "base/strbuf.h"
 #include "net/dial.h"
 
@@ -34,7 +35,7 @@ struct sb_connections {
   int64_t now;              /* stamp of the batch of readinesses being handled */
   int64_t batch_start;      /* its first stamp; 0 between batches */
   int stamped;              /* how many of that batch were handled; 0: not stamped yet */
-  int open_handles;         /* libuv handles not yet closed; the last one frees */
+  sb_handles handles;
   char buffer[RECEIVE_BUFFER];
 };
 
@@ -50,23 +51,12 @@ struct sb_connection {
   bool bare, reused, wants_write;
 };
 
-static void drop_handle(sb_connections *all)
-{
-  if (--all->open_handles == 0)
-    free(all);
-}
-
-static void on_handle_closed(uv_handle_t *handle)
-{
-  drop_handle(handle->data);
-}
-
 static void on_connection_closed(uv_handle_t *handle)
 {
   sb_connection *c = handle->data;
   sb_connections *all = c->owner;
   free(c);
-  drop_handle(all);
+  sb_handles_drop(&all->handles);
 }
 
 /* All that the kernel reports ready at one moment carries one time, read when the first of it is handled:
@@ -201,7 +191,7 @@ static void on_dialled(void *context, const char *error)
     if (!uv_poll_init_socket(c->owner->loop, &c->poll, socket)) {
       c->socket = socket;
       c->poll.data = c;
-      c->owner->open_handles++;
+      sb_handles_add(&c->owner->handles);
       watch(c, false);
       events->on_open(user, NULL);
       return;
@@ -228,7 +218,7 @@ sb_connections *sb_connections_new(uv_loop_t *loop, const sb_connection_events *
   all->dialer = dialer;
   uv_prepare_init(loop, &all->before_wait);
   all->before_wait.data = all;
-  all->open_handles = 1;
+  all->handles = sb_handles_of(all, 1, free);
   uv_prepare_start(&all->before_wait, on_before_wait);
   uv_unref((uv_handle_t *)&all->before_wait); /* it alone keeps no loop alive */
   return all;
@@ -248,7 +238,8 @@ void sb_connections_free(sb_connections *all)
     free(o);
   }
   sb_dialer_free(all->dialer);
-  uv_close((uv_handle_t *)&all->before_wait, on_handle_closed);
+  sb_handles_close(&all->handles, (uv_handle_t *)&all->before_wait);
+  sb_handles_drop(&all->handles);
 }
 
 /* The connection of the pool that was used last. */

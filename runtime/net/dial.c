@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/handles.h"
 #include "base/strbuf.h"
 #include "net/proxy.h"
 
@@ -29,8 +30,7 @@ struct sb_dialer {
   CURLSH *share;     /* names and TLS sessions, for all exchanges */
   sb_dial *kept;
   int kept_count;
-  int open_handles;  /* libuv handles not yet closed; the last one frees */
-  bool closing;
+  sb_handles handles; /* of all exchanges */
   curl_socket_t taking; /* the socket that libcurl must not close */
   sb_strbuf no_proxy;
 };
@@ -53,18 +53,12 @@ typedef struct poll_context {
   curl_socket_t socket;
 } poll_context;
 
-static void drop_handle(sb_dialer *dialer)
-{
-  if (--dialer->open_handles == 0 && dialer->closing)
-    free(dialer);
-}
-
 static void on_timer_closed(uv_handle_t *handle)
 {
   exchange *x = handle->data;
   sb_dialer *dialer = x->dialer;
   free(x);
-  drop_handle(dialer);
+  sb_handles_drop(&dialer->handles);
 }
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -72,7 +66,7 @@ static void on_poll_closed(uv_handle_t *handle)
   poll_context *context = handle->data;
   sb_dialer *dialer = context->dialer; /* the exchange may be gone by now */
   free(context);
-  drop_handle(dialer);
+  sb_handles_drop(&dialer->handles);
 }
 
 /* libcurl tells a socket that it could not open like a server that is not there, and a file that it could not read
@@ -172,7 +166,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *user
       return -1;
     }
     context->poll.data = context;
-    x->dialer->open_handles++;
+    sb_handles_add(&x->dialer->handles);
     curl_multi_assign(x->multi, socket, context);
   }
   int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
@@ -196,7 +190,7 @@ static exchange *open_exchange(sb_dialer *dialer)
   x->multi = multi;
   uv_timer_init(dialer->loop, &x->timer);
   x->timer.data = x;
-  dialer->open_handles++;
+  sb_handles_add(&dialer->handles);
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, x);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -236,6 +230,7 @@ sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err)
   sb_dialer *dialer = sb_calloc(1, sizeof *dialer);
   dialer->loop = loop;
   dialer->taking = CURL_SOCKET_BAD;
+  dialer->handles = sb_handles_of(dialer, 0, free);
   dialer->share = curl_share_init();
   dialer->shared = dialer->share ? open_exchange(dialer) : NULL;
   if (!dialer->shared) {
@@ -254,7 +249,6 @@ void sb_dialer_free(sb_dialer *dialer)
 {
   if (!dialer)
     return;
-  dialer->closing = true;
   while (dialer->kept) {
     sb_dial *dial = dialer->kept;
     dialer->kept = dial->next;
@@ -264,6 +258,7 @@ void sb_dialer_free(sb_dialer *dialer)
   close_exchange(dialer->shared);
   curl_share_cleanup(dialer->share);
   sb_strbuf_deinit(&dialer->no_proxy);
+  sb_handles_drop(&dialer->handles);
 }
 
 bool sb_dialer_is_bare(const char *origin)

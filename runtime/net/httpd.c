@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/handles.h"
 #include "base/strbuf.h"
 
 enum {
@@ -21,7 +22,7 @@ struct sb_httpd {
   sb_httpd_conn *first;
   size_t backlog;
   int port;
-  int handles; /* listener and connections not yet closed: the last one frees */
+  sb_handles handles;
   bool closing;
   char read_buffer[64 * 1024];
 };
@@ -68,12 +69,6 @@ static const char *status_text(int status)
   }
 }
 
-static void release(sb_httpd *server)
-{
-  if (--server->handles == 0 && server->closing)
-    free(server);
-}
-
 static void on_conn_closed(uv_handle_t *handle)
 {
   sb_httpd_conn *conn = handle->data;
@@ -84,7 +79,7 @@ static void on_conn_closed(uv_handle_t *handle)
   sb_strbuf_deinit(&conn->out);
   sb_strbuf_deinit(&conn->sending);
   free(conn);
-  release(server);
+  sb_handles_drop(&server->handles);
 }
 
 void sb_httpd_drop(sb_httpd_conn *conn)
@@ -111,11 +106,6 @@ static void lost(sb_httpd_conn *conn)
   sb_httpd_drop(conn);
 }
 
-static void on_listener_closed(uv_handle_t *handle)
-{
-  release(handle->data);
-}
-
 sb_httpd *sb_httpd_new(uv_loop_t *loop, const sb_httpd_handler *handler)
 {
   sb_httpd *server = sb_calloc(1, sizeof *server);
@@ -123,7 +113,7 @@ sb_httpd *sb_httpd_new(uv_loop_t *loop, const sb_httpd_handler *handler)
   server->handler = *handler;
   uv_tcp_init(loop, &server->listener);
   server->listener.data = server;
-  server->handles = 1;
+  server->handles = sb_handles_of(server, 1, free);
   return server;
 }
 
@@ -134,7 +124,8 @@ void sb_httpd_free(sb_httpd *server)
   server->closing = true;
   while (server->first)
     sb_httpd_drop(server->first);
-  uv_close((uv_handle_t *)&server->listener, on_listener_closed);
+  sb_handles_close(&server->handles, (uv_handle_t *)&server->listener);
+  sb_handles_drop(&server->handles);
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -343,7 +334,7 @@ static void on_connection(uv_stream_t *listener, int status)
   conn->server = server;
   uv_tcp_init(server->loop, &conn->tcp);
   conn->tcp.data = conn;
-  server->handles++;
+  sb_handles_add(&server->handles);
   conn->next = server->first;
   if (server->first)
     server->first->prev = conn;

@@ -53,12 +53,11 @@ static void on_poll_closed(uv_handle_t *handle)
 {
   sb_timer *timer = handle->data;
   close(timer->fd);
-  if (timer->on_closed)
-    timer->on_closed(timer);
+  sb_handles_drop(timer->handles);
 }
 
-void sb_timer_close(sb_timer *timer, void (*on_closed)(sb_timer *timer))
+void sb_timer_close(sb_timer *timer, sb_handles *handles)
 {
-  timer->on_closed = on_closed;
+  timer->handles = handles;
   uv_close((uv_handle_t *)&timer->poll, on_poll_closed);
 }

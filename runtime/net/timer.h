@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "base/handles.h"
 
 /* A one-shot timer at an absolute CLOCK_MONOTONIC time, exact to the kernel's high-resolution timers (libuv's
  * own are whole milliseconds): a timerfd on the loop. Embedded; initialise once, close once. */
@@ -13,8 +14,8 @@ typedef struct sb_timer {
   uv_poll_t poll;
   int fd;
   void (*on_time)(struct sb_timer *timer);
-  void (*on_closed)(struct sb_timer *timer); /* NULL: nobody waits for it */
-  void *data;                                /* the owner's */
+  sb_handles *handles; /* of its owner; set when it is closed */
+  void *data;          /* the owner's */
 } sb_timer;
 
 int sb_timer_init(sb_timer *timer, uv_loop_t *loop, void (*on_time)(sb_timer *timer), sb_err *err);
@@ -23,7 +24,7 @@ int sb_timer_init(sb_timer *timer, uv_loop_t *loop, void (*on_time)(sb_timer *ti
 void sb_timer_at(sb_timer *timer, int64_t at_ns);
 void sb_timer_stop(sb_timer *timer);
 
-/* The memory may go once on_closed was called. */
-void sb_timer_close(sb_timer *timer, void (*on_closed)(sb_timer *timer));
+/* It is one of its owner's handles: its memory may go with them. */
+void sb_timer_close(sb_timer *timer, sb_handles *handles);
 
 #endif

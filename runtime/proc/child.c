@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/handles.h"
 #include "base/strbuf.h"
 #include "proc/process_tree.h"
 #include "proc/supervisor.h"
@@ -29,27 +30,21 @@ struct sb_child {
   bool start_reported, exit_reported, end_reported;
   bool supervisor_gone, control_closed;
   bool freed;
-  int open_handles;
+  sb_handles handles;
 };
 
-static void destroy(sb_child *child)
+static void destroy(void *context)
 {
+  sb_child *child = context;
   sb_strbuf_deinit(&child->input);
   free(child->name);
   free(child);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
-{
-  sb_child *child = handle->data;
-  if (--child->open_handles == 0 && child->freed)
-    destroy(child);
-}
-
 static void close_handles(sb_child *child)
 {
-  uv_close((uv_handle_t *)&child->supervisor, on_handle_closed);
-  uv_close((uv_handle_t *)&child->control, on_handle_closed);
+  sb_handles_close(&child->handles, (uv_handle_t *)&child->supervisor);
+  sb_handles_close(&child->handles, (uv_handle_t *)&child->control);
 }
 
 static void tell_started(sb_child *child, pid_t pid)
@@ -220,7 +215,7 @@ static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *optio
   int rc = uv_spawn(loop, &child->supervisor, &spawn_options);
   free(argv);
   child->supervisor.data = child->control.data = child;
-  child->open_handles = 2;
+  child->handles = sb_handles_of(child, 2, destroy);
   return rc;
 }
 
@@ -269,6 +264,7 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
     sb_err_sys(err, -rc, "cannot start the supervisor '%s' of '%s'", exe, options->argv[0]);
     child->freed = true;
     close_handles(child);
+    sb_handles_drop(&child->handles);
     return NULL;
   }
   child->supervisor_pid = child->supervisor.pid;
@@ -311,6 +307,5 @@ void sb_child_free(sb_child *child)
   child->options.on_failed = NULL;
   child->options.on_exit = NULL;
   child->options.on_ended = NULL;
-  if (child->open_handles == 0)
-    destroy(child);
+  sb_handles_drop(&child->handles);
 }

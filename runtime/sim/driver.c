@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/handles.h"
 #include "base/strbuf.h"
 #include "net/timer.h"
 #include "sim/pacer.h"
@@ -17,7 +18,7 @@ struct sb_sim_driver {
   sb_timer timer;
   uv_check_t after_io;
   uv_idle_t flood;       /* active while there is work under flood */
-  int handles;
+  sb_handles handles;
   bool advancing;        /* the engine calls back: it must not be advanced again from there */
   bool submitted;        /* since the last advance */
 };
@@ -131,28 +132,12 @@ sb_sim_driver *sb_sim_driver_new(uv_loop_t *loop, const sb_sim_driver_config *co
     d->engine = sb_sim_engine_new(&config->engine);
   d->start = sb_clock_now();
   d->armed = INT64_MAX;
-  d->handles = 3;
+  d->handles = sb_handles_of(d, 3, free);
   uv_check_init(loop, &d->after_io);
   uv_idle_init(loop, &d->flood);
   d->timer.data = d->after_io.data = d->flood.data = d;
   uv_check_start(&d->after_io, on_after_io);
   return d;
-}
-
-static void release(sb_sim_driver *d)
-{
-  if (--d->handles == 0)
-    free(d);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-  release(handle->data);
-}
-
-static void on_timer_closed(sb_timer *timer)
-{
-  release(timer->data);
 }
 
 void sb_sim_driver_free(sb_sim_driver *d)
@@ -163,9 +148,10 @@ void sb_sim_driver_free(sb_sim_driver *d)
   sb_sim_pacer_free(d->pacer);
   d->engine = NULL;
   d->pacer = NULL;
-  sb_timer_close(&d->timer, on_timer_closed);
-  uv_close((uv_handle_t *)&d->after_io, on_closed);
-  uv_close((uv_handle_t *)&d->flood, on_closed);
+  sb_timer_close(&d->timer, &d->handles);
+  sb_handles_close(&d->handles, (uv_handle_t *)&d->after_io);
+  sb_handles_close(&d->handles, (uv_handle_t *)&d->flood);
+  sb_handles_drop(&d->handles);
 }
 
 int sb_sim_driver_submit(sb_sim_driver *d, const sb_sim_request *request)
