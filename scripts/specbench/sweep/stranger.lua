@@ -9,6 +9,7 @@ local secrets = require "specbench.base.secrets"
 local stranger = {}
 
 local STARTED = "process_start_time_seconds"
+local ASKED_TOKENS = 16 -- more than one piece, whatever the speculation
 
 ---@class specbench.stranger.snapshot
 ---@field version string?
@@ -84,14 +85,14 @@ function stranger.model(url, wanted)
     table.concat(names, ", "))
 end
 
----Whether streamed answers carry usage before their end, if that is asked for.
+---Whether streamed answers carry usage before their last piece, if that is asked for.
 ---@param url string
 ---@param path string of the endpoint
 ---@param model string
 ---@return boolean
 function stranger.tells_usage(url, path, model)
   local body = {
-    model = model, max_tokens = 4, stream = true,
+    model = model, max_tokens = ASKED_TOKENS, stream = true,
     stream_options = { include_usage = true, continuous_usage_stats = true },
   }
   if path:find "chat" then
@@ -104,10 +105,13 @@ function stranger.tells_usage(url, path, model)
   local response = http.request { url = url .. path, method = "POST", headers = headers, body = json.encode(body),
     timeout = 60 }
   if not response or response.status ~= 200 then return false end
+  local told = false
   for data in response.body:gmatch "data: ([^\r\n]+)" do
     local event = json.decode(data)
-    local usage = type(event) == "table" and event.usage
-    if type(usage) == "table" and type(event.choices) == "table" and #event.choices > 0 then return true end
+    if type(event) == "table" and type(event.choices) == "table" and #event.choices > 0 then
+      if told then return true end
+      told = type(event.usage) == "table"
+    end
   end
   return false
 end
