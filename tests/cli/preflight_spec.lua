@@ -114,6 +114,25 @@ describe("a model that thinks by default", function()
   end)
 end)
 
+describe("a context that is too small for a prompt and its answer", function()
+  it("is pointed out, with the tokens of both", function()
+    checkpoint("target", { vocab_size = 8, max_position_embeddings = 8 })
+    checkpoint("draft", { vocab_size = 8, max_position_embeddings = 4 })
+    round()
+    models()
+    local plan = w:run("plan grid.lua " .. VERSION).out
+    local note = plan:match "Note: model 'qwen2.5%-7b': the longest prompt and its answer together are about (%d+) "
+    local has = assert(math.tointeger(note), plan)
+    assert.equal(1, select(2, plan:gsub("its context holds 8", "")), plan)
+    checkpoint("target", { vocab_size = 8, max_position_embeddings = has })
+    plan = w:run("plan grid.lua " .. VERSION).out
+    assert.is_nil(plan:find("model 'qwen2.5-7b'", 1, true), plan)
+    assert.equal(1, select(2, plan:gsub("model 'qwen2.5%-0.5b': the longest .* holds 4", "")), plan)
+    checkpoint("draft", { vocab_size = 8, max_position_embeddings = has })
+    assert.is_nil(w:run("plan grid.lua " .. VERSION).out:find("its context holds", 1, true))
+  end)
+end)
+
 describe("fields of requests", function()
   it("come from the command line, before the models file's, before the round's, and make other cells", function()
     w:write("grid.lua", (w.round():gsub("limits =", 'body = { top_p = 0.5, top_k = 1 }, %0')))

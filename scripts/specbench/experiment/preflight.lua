@@ -7,6 +7,7 @@ local fit = require "specbench.experiment.fit"
 local plan = require "specbench.experiment.plan"
 local profiler = require "specbench.engine.profiler"
 local program = require "specbench.base.program"
+local workload = require "specbench.experiment.workload"
 
 local preflight = {}
 
@@ -70,18 +71,37 @@ local function thinking(job, env)
     :format(model.name)
 end
 
+-- Prompts' lengths are told in one tokenizer's tokens, so this is no reason to refuse the plan.
+local function too_long(server, most)
+  local function said(model, room, consequence)
+    if not room or most <= room then return nil end
+    return ("model '%s': the longest prompt and its answer together are about %d tokens, and its context holds %d: %s")
+      :format(model.name, most, room, consequence)
+  end
+  local target = checkpoint.read(server.model.path, server.model.env)
+  local word = said(server.model, server.max_model_len or target and target.positions, "engines refuse such requests")
+  if word or not (base.speculates(server) and server.draft) then return word end
+  local draft = checkpoint.read(server.draft.path, server.model.env)
+  return said(server.draft, draft and draft.positions, "as a draft it is of no use beyond that")
+end
+
 ---What should be known of a plan before it runs, though nothing speaks against it.
 ---@param the_plan specbench.plan
 ---@return string[] lines
 function preflight.notes(the_plan)
-  local lines, seen = {}, {}
-  for _, job in ipairs(the_plan.jobs) do
-    local model = job.server.model.name
-    if not seen[model] then
-      seen[model] = true
-      lines[#lines + 1] = thinking(job, job.server.model.env)
-    end
+  local lines, seen, servers, most = {}, {}, {}, {}
+  local function add(word)
+    if word and not seen[word] then lines[#lines + 1] = word end
+    if word then seen[word] = true end
   end
+  for _, job in ipairs(the_plan.jobs) do
+    local model, key = job.server.model.name, job.server_key
+    if not seen[model] then add(thinking(job, job.server.model.env)) end
+    seen[model] = true
+    if not most[key] then servers[#servers + 1] = job end
+    most[key] = math.max(most[key] or 0, workload.longest(job.workload))
+  end
+  for _, job in ipairs(servers) do add(too_long(job.server, most[job.server_key])) end
   return lines
 end
 
