@@ -74,7 +74,7 @@ describe("a server", function()
   it("whose profile the simulator does not have says which it has", function()
     w:write("grid.lua", (w.round():gsub('model = "qwen2.5%-7b"', 'model = "qwen2.5-9b"')))
     hopeless("", "the simulator has no profile 'qwen2.5-9b' (did you mean 'qwen2.5-7b'?)",
-      "it has llama-3-8b, qwen2.5-14b", "--model qwen2.5-9b=FILE.json")
+      "it has llama-3-8b, ", "qwen2.5-14b, ", "--model qwen2.5-9b=FILE.json")
   end)
 
   it("whose profiler cannot be run says so before any is started", function()
