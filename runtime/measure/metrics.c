@@ -280,8 +280,12 @@ static void put(tally *t, sb_metrics *m)
   m->mean_concurrency = t->flight.mean;
   m->max_concurrency = t->flight.most;
   m->tokens_per_chunk = ratio((double)t->chunk_tokens, (double)t->token_chunks);
-  m->decode_tpot_ms = ratio(t->decode_ms, t->decode_gaps);
+  m->decode_tpot_ms = known(t->output_unknown == 0, ratio(t->decode_ms, t->decode_gaps));
   put_acceptance(t, m);
+  if (t->output_unknown > 0) { /* a time per token of some answers would pass for that of all */
+    sb_samples_deinit(&t->latencies.tpot_ms);
+    sb_samples_deinit(&t->latencies.ref_tpot_ms);
+  }
   summarise(&t->latencies, m);
 }
 

@@ -61,11 +61,8 @@ describe("the API key", function()
   end)
 
   it("goes to the server, the one of the file first", function()
-    w:start(home .. "/tests/cli/header_server.py", { program = "python3" })
-    local url = w:eventually("the server's address", function()
-      return (w:read "stdout" or ""):match "(http://%S+)\n"
-    end)
-    local run = "run grid.lua --engine external --only method=none --only concurrency=1 --out results --url " .. url
+    local run = "run grid.lua --engine external --only method=none --only concurrency=1 --out results --url "
+      .. w:stub {}
     local result = w:run(run, { env = keys })
     assert.equal(0, result.status, result.err)
     assert.equal("Bearer sk-from-file", w:read "authorization")

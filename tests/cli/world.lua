@@ -12,6 +12,7 @@
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
+local json = require "specbench.base.json"
 local task = require "sb.task"
 
 local PATIENCE_S = 60 -- for what takes a moment; far beyond what a slow machine needs
@@ -173,6 +174,20 @@ function World:start(arguments, options)
   self:eventually("specbench to start", function() return self:read "pid" end)
   self.background = tonumber(self:read "pid")
   return self.background
+end
+
+---Starts stub_server.py, which answers as it is told; once it is up, another call tells it anew.
+---@param answers table see there
+---@return string url
+function World:stub(answers)
+  self:write("stub.json", json.encode(answers))
+  if not self.stub_url then
+    self:start(environment.home .. "/tests/cli/stub_server.py", { program = "python3" })
+    self.stub_url = self:eventually("the server's address", function()
+      return (self:read "stdout" or ""):match "(http://%S+)\n"
+    end)
+  end
+  return self.stub_url
 end
 
 ---@param signal string "INT"

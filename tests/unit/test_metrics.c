@@ -214,7 +214,9 @@ static void unknown_counts_are_absent_and_said_so(void **state)
   assert_true(isnan(m.total_token_throughput) && isnan(m.request_goodput) && isnan(m.tokens_per_step));
   fixture_near(m.acceptance_rate, 0.5);
   fixture_near(m.request_throughput, 3 / 0.181);
-  fixture_near(m.tpot_ms.count, 1);
+  assert_true(isnan(m.tpot_ms.mean) && isnan(m.ref_tpot_ms.mean) && isnan(m.decode_tpot_ms));
+  fixture_near(m.tpot_ms.count, 0);
+  fixture_near(m.ttft_ms.count, 3);
   sb_metrics_compute(run, &by_ttft, &m);
   fixture_near(m.request_goodput, 2 / 0.181);
   sb_run_free(run);

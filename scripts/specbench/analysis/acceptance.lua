@@ -14,7 +14,7 @@ end
 ---@return string? reason nil where both agree, or where only one of them tells
 function acceptance.disagreement(cell)
   local counted, seen, k = cell.acceptance, cell.acceptance_seen, cell.identity.server and cell.identity.server.k
-  if not (counted and counted.accepted_tokens and k) then return nil end
+  if not (counted and counted.accepted_tokens and k and cell.metrics.completed) then return nil end
   if counted.source == "log" then return nil end -- written every few seconds: it begins and ends at other moments
   local room = hidden(cell, k)
   if seen then
@@ -58,8 +58,10 @@ function acceptance.of(cells)
   local counted, seen, accepted, drafted = {}, {}, 0, 0
   for _, cell in ipairs(cells) do
     counted[#counted + 1], seen[#seen + 1] = cell.acceptance, cell.acceptance_seen
-    accepted = accepted + (cell.acceptance and cell.acceptance.accepted_tokens or 0)
-    drafted = drafted + (cell.acceptance and cell.acceptance.draft_tokens or 0)
+    local told = cell.acceptance
+    if told and told.accepted_tokens and told.draft_tokens then
+      accepted, drafted = accepted + told.accepted_tokens, drafted + told.draft_tokens
+    end
   end
   if #counted == 0 and #seen == 0 then return nil end
   return { rate = drafted > 0 and accepted / drafted or nil, counters = pooled(counted, "drafts"),

@@ -5,6 +5,7 @@ local acceptance = require "specbench.analysis.acceptance"
 local anomaly = require "specbench.analysis.anomaly"
 local json = require "specbench.base.json"
 local speedup = require "specbench.analysis.speedup"
+local text_table = require "specbench.base.text_table"
 
 local flags = {}
 
@@ -29,7 +30,8 @@ function flags.drain(cell)
   local m, work = cell.metrics, cell.identity.workload
   if m.drain ~= nil then
     if not m.drain then return nil end
-    return ("the target concurrency was in flight for %.0f %% of the run"):format(100 * (m.steady_share or 0))
+    return ("the target concurrency was in flight for %s of the run"):format(
+      m.steady_share and ("%.0f %%"):format(100 * m.steady_share) or "less than half")
   end
   if work.rate or not work.concurrency or not m.requests then return nil end
   if m.requests >= PROMPTS_A_STREAM * work.concurrency then return nil end
@@ -54,8 +56,9 @@ end
 
 -- Both results of a cell that was measured once more, and why it was.
 local function told_twice(cell)
-  return ("%.4g tokens/s, then %.4g, which counts, for the first looked wrong: %s"):format(
-    speedup.total_token_throughput(cell.first), speedup.total_token_throughput(cell), cell.rerun.reason)
+  local figure, throughput = text_table.figure, speedup.total_token_throughput
+  return ("%s tokens/s, then %s, which counts, for the first looked wrong: %s"):format(
+    figure(throughput(cell.first), "%.4g"), figure(throughput(cell), "%.4g"), cell.rerun.reason)
 end
 
 ---Cells whose result may be a mishap of the measurement: what a sweep measures once more.

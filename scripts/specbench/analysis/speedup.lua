@@ -6,13 +6,38 @@ local versions = require "specbench.engine.version"
 
 local speedup = {}
 
+---Those that the data tell, else the server's count.
+---@param cell table
+---@return integer? tokens of all prompts
+function speedup.input_tokens(cell)
+  local told = cell.input_tokens
+  return told and told > 0 and told or cell.metrics.total_input_tokens -- older cells have 0 for what is not known
+end
+
+-- What keeps a cell from having any throughput: nothing but prompts would be left to compare.
+local function untold_output(cell)
+  local m = cell.metrics
+  if not m.total_output_tokens then
+    local unknown = m.output_tokens_unknown
+    return ("the server did not tell the tokens of %s"):format(
+      unknown and m.completed and ("%d of %d answers"):format(unknown, m.completed) or "its answers")
+  end
+  if not (m.duration and m.duration > 0) then return "no answer took any time" end
+end
+
+---@param cell table
+---@return string? reason why its total token throughput is not known; nil where it is
+function speedup.untold(cell)
+  return untold_output(cell)
+    or not speedup.input_tokens(cell) and "neither the data nor the server told the tokens of its prompts" or nil
+end
+
 ---Input and output tokens / duration.
 ---@param cell table
----@return number tokens/s
+---@return number? tokens/s nil where it cannot be known
 function speedup.total_token_throughput(cell)
-  local m = cell.metrics
-  local input = cell.input_tokens > 0 and cell.input_tokens or m.total_input_tokens or 0
-  return (input + (m.total_output_tokens or 0)) / m.duration
+  if speedup.untold(cell) then return nil end
+  return (speedup.input_tokens(cell) + cell.metrics.total_output_tokens) / cell.metrics.duration
 end
 
 ---The speed of decoding: TPOT is a time, so it is turned over.
@@ -74,9 +99,15 @@ local function mismatch(cell, base, any_model)
   if is_other and not any_model then
     return ("the baseline is another model (%s)"):format(base_model.path or base_model.name)
   end
-  if cell.clock_scale ~= base.clock_scale then return "the baseline's clock was scaled differently" end
+  if (cell.clock_scale or 1) ~= (base.clock_scale or 1) then return "the baseline's clock was scaled differently" end
   local flag = other_flag(mine.server, other.server)
   if flag and not (flag == "model" and any_model) then return ("the baseline's server had another %s"):format(flag) end
+end
+
+-- The same question of a cell and of its baseline.
+local function either(ask, cell, base)
+  local other = ask(base)
+  return ask(cell) or other and "of its baseline: " .. other
 end
 
 ---@class specbench.speedup.index
@@ -117,7 +148,7 @@ function speedup.of(index, cell)
   if cell.baseline == cell.key then return nil, "it is the baseline" end
   local base = index.by_key[cell.baseline]
   if not base then return nil, "its baseline was not measured" end
-  local reason = mismatch(cell, base, index.any_model)
+  local reason = mismatch(cell, base, index.any_model) or either(untold_output, cell, base)
   if reason then return nil, reason end
   local ratios = {}
   for name, figure in pairs(figures) do
@@ -125,6 +156,13 @@ function speedup.of(index, cell)
     ratios[name] = mine and other and other > 0 and mine / other or nil
   end
   return ratios, base
+end
+
+---@param index specbench.speedup.index
+---@param cell table one with ratios
+---@return string? reason why total throughput is not among them; nil where it is
+function speedup.untold_ratio(index, cell)
+  return either(speedup.untold, cell, index.by_key[cell.baseline])
 end
 
 return speedup

@@ -32,6 +32,7 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 
 ---@class specbench.verdict.entry
 ---@field cell table the first repeat's
+---@field cells table[] every repeat's
 ---@field coordinates table
 ---@field repeats integer
 ---@field starts integer? of the servers that they were spread over
@@ -190,8 +191,8 @@ end
 
 local function measure_entry(group, store, baselines)
   local entry = {
-    cell = group.cells[1], coordinates = group.cells[1].coordinates, repeats = #group.repeats, speedups = {},
-    logs = {}, all = group.repeats,
+    cell = group.cells[1], cells = group.cells, coordinates = group.cells[1].coordinates, repeats = #group.repeats,
+    speedups = {}, logs = {}, all = group.repeats,
   }
   if #group.repeats == 0 then
     entry.reason = group.reason

@@ -41,4 +41,17 @@ function tables.set_of(names)
   return set
 end
 
+---Sorts what was counted: the most frequent first, those seen as often by name.
+---@generic T: { count: integer }
+---@param list T[]
+---@param name string field that holds an item's name
+---@return T[] list the same
+function tables.most_frequent_first(list, name)
+  table.sort(list, function(a, b)
+    if a.count ~= b.count then return a.count > b.count end
+    return a[name] < b[name]
+  end)
+  return list
+end
+
 return tables

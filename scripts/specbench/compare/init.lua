@@ -17,6 +17,7 @@ local MIN_REPEATS = 3
 ---@field repeats { [1]: integer, [2]: integer } of A and of B
 ---@field ratios table<string, specbench.verdict.figure> B / A; kind is "repeats" where there is an interval
 ---@field why string? why there is none
+---@field untold string? why a side has no throughput
 ---@field other_work boolean prompts, limits or load differ
 ---@field other_clock boolean
 ---@field simulated boolean of either side
@@ -163,6 +164,9 @@ local function row_of(a, b)
     row.why = ("fewer than %d repeats on both sides"):format(MIN_REPEATS)
   end
   for _, name in ipairs(compare.names) do row.ratios[name] = ratio_of(a, b, name, not row.why and shared or nil) end
+  for _, cell in ipairs { a, b } do
+    for _, point in pairs(cell.points) do row.untold = row.untold or point.untold end
+  end
   local function simulated(point) return point.simulated end
   local function late(point) return point.late end
   row.simulated, row.late = any(a, simulated) or any(b, simulated), any(a, late) or any(b, late)

@@ -18,6 +18,7 @@ local compare_input = {}
 ---@field per_request boolean its requests were kept
 ---@field simulated boolean?
 ---@field late boolean? the client says of itself that it was late
+---@field untold string? why it has no throughput
 ---@field workload string? what was asked, where it is known
 ---@field clock_scale number
 
@@ -66,7 +67,7 @@ local function folder_side(path, kind, the_store)
         repetition = cell.repetition, order = cell.started, per_request = kind == "results",
         figures = cell_figures(cell, other.kind == "results"), clock_scale = cell.clock_scale,
         workload = json.encode(cell.identity.workload), simulated = is_simulated(cell),
-        late = cell.certificate and cell.certificate.client_ok == false,
+        late = cell.certificate and cell.certificate.client_ok == false, untold = speedup.untold(cell),
       }
     end
     return points

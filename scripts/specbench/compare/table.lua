@@ -37,9 +37,10 @@ local function geometric_mean(rows, name)
 end
 
 local function notes(result)
-  local lines, counts, other_work, other_clock, simulated, late = {}, {}, 0, 0, 0, 0
+  local lines, counts, untold, other_work, other_clock, simulated, late = {}, {}, {}, 0, 0, 0, 0
   for _, row in ipairs(result.rows) do
     if row.why then counts[row.why] = (counts[row.why] or 0) + 1 end
+    if row.untold then untold[row.untold] = (untold[row.untold] or 0) + 1 end
     if row.other_work then other_work = other_work + 1 end
     if row.other_clock then other_clock = other_clock + 1 end
     if row.simulated then simulated = simulated + 1 end
@@ -47,6 +48,9 @@ local function notes(result)
   end
   for _, why in ipairs(tables.keys(counts)) do
     lines[#lines + 1] = ("No interval, the ratio alone, in %d of %d cells: %s"):format(counts[why], #result.rows, why)
+  end
+  for _, why in ipairs(tables.keys(untold)) do
+    lines[#lines + 1] = ("No throughput in %d of %d cells: %s"):format(untold[why], #result.rows, why)
   end
   if other_work > 0 then
     lines[#lines + 1] = ("Note: in %d cells prompts, limits or load differ between the two sides"):format(other_work)
@@ -110,11 +114,11 @@ end
 ---@return string JSON lines: the joined cells, then those of one side
 function compare_table.lines(result)
   local lines = {}
-  local keys = { "coordinates", "repeats", "ratios", "no_interval", "other_work", "simulated", "late",
-    "slower", "only_in" }
+  local keys = { "coordinates", "repeats", "ratios", "no_interval", "no_throughput", "other_work", "simulated",
+    "late", "slower", "only_in" }
   for _, row in ipairs(result.rows) do
     lines[#lines + 1] = json.encode({ coordinates = row.coordinates, repeats = json.array { table.unpack(row.repeats) },
-      ratios = row.ratios, no_interval = row.why,
+      ratios = row.ratios, no_interval = row.why, no_throughput = row.untold,
       other_work = row.other_work, simulated = row.simulated, late = row.late, slower = row.slower }, keys)
   end
   for i, letter in ipairs { "A", "B" } do

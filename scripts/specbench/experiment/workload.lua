@@ -315,4 +315,13 @@ function workload.tokens(self)
   return input, output
 end
 
+---@param self specbench.workload
+---@return integer? tokens of all prompts; nil where the data do not tell those of each
+function workload.input_tokens(self)
+  for _, prompt in ipairs(self.prompts.items) do
+    if not prompt.tokens then return nil end
+  end
+  return (workload.tokens(self))
+end
+
 return workload

@@ -106,7 +106,7 @@ function caveats.lines(cells)
   local clocks, order = {}, {}
   for _, cell in ipairs(cells) do
     if caveats.is_simulated(cell) then
-      local clock = cell.virtual and "in virtual time" or ("clock x%g"):format(cell.clock_scale)
+      local clock = cell.virtual and "in virtual time" or ("clock x%g"):format(cell.clock_scale or 1)
       if not clocks[clock] then order[#order + 1] = clock end
       clocks[clock] = (clocks[clock] or 0) + 1
     end

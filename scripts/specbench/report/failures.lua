@@ -2,6 +2,7 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local tables = require "specbench.base.tables"
 
 local failures = {}
 
@@ -42,8 +43,7 @@ function failures.of(store, cells)
     same.count = same.count + 1
     if cause < same.cause then same.cause = cause end
   end
-  table.sort(causes, function(a, b) return a.count ~= b.count and a.count > b.count or a.cause < b.cause end)
-  return causes
+  return tables.most_frequent_first(causes, "cause")
 end
 
 ---@param causes { cause: string, count: integer }[]

@@ -54,17 +54,28 @@ local function rebase(cells, about, name)
 end
 
 -- Cells without a speed-up, method by method, with the reason.
-local function missing_lines(entries)
+local function missing_lines(entries, index)
   local counts, order = {}, {}
+  local function count(what, entry, reason)
+    local method = entry.coordinates.method
+    local line = ("No %s for %%d cells%s: %s\n"):format(what, method and " of " .. tostring(method) or "", reason)
+    if not counts[line] then order[#order + 1] = line end
+    counts[line] = (counts[line] or 0) + 1
+  end
   for _, entry in ipairs(entries) do
     if entry.repeats == 0 then
-      local method = entry.coordinates.method
-      local line = (method and (" of %s: %s"):format(method, entry.reason) or ": " .. entry.reason)
-      if not counts[line] then order[#order + 1] = line end
-      counts[line] = (counts[line] or 0) + 1
+      count("speed-up", entry, entry.reason)
+    elseif not entry.speedups.total_throughput then
+      for _, cell in ipairs(entry.cells) do
+        local reason = speedup.of(index, cell) and speedup.untold_ratio(index, cell)
+        if reason then
+          count("ratio of total throughput", entry, reason)
+          break
+        end
+      end
     end
   end
-  for i, line in ipairs(order) do order[i] = ("No speed-up for %d cells%s\n"):format(counts[line], line) end
+  for i, line in ipairs(order) do order[i] = line:gsub("%%d", counts[line], 1) end
   return table.concat(order)
 end
 
@@ -157,7 +168,8 @@ function report.write(store, options)
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then
     out:write(speedup_table.text(entries, about, { rule = rule, has_maps = #list > 0,
-      moderation = judged.moderation, spread = judged.spread }), missing_lines(entries), drift.text(drifted), "\n")
+      moderation = judged.moderation, spread = judged.spread }), missing_lines(entries, index), drift.text(drifted),
+      "\n")
   end
   if layout then
     local rows = maxima.of(entries)

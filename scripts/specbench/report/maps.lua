@@ -118,7 +118,7 @@ function maps.collect(cells, index, about)
         place.lossy = place.lossy or cell.lossy
         map.says_something = true
       else
-        place.reason = base
+        place.reason = ratios and speedup.untold_ratio(index, cell) or base
       end
     end
   end

@@ -1,6 +1,7 @@
 -- The reference system's tables: one row a cell, 32 keys in its order, spelled as Python spells them.
 
 local json = require "specbench.base.json"
+local speedup = require "specbench.analysis.speedup"
 
 local reference = {}
 
@@ -21,23 +22,27 @@ local latencies = { ttft = "ref_ttft_ms", tpot = "ref_tpot_ms", itl = "ref_itl_m
 function reference.row(cell)
   local m, about = cell.metrics, cell.reference
   local work = cell.identity.workload
-  local input = cell.input_tokens > 0 and cell.input_tokens or m.total_input_tokens
-  local output = m.total_output_tokens or 0
-  local duration = m.ref_duration or m.duration
+  local input, output, seconds = speedup.input_tokens(cell), m.total_output_tokens, m.ref_duration or m.duration
+  local function rate(amount)
+    return amount and seconds and seconds > 0 and amount / seconds or nil
+  end
   local row = {
     date = cell.date, backend = work.chat and "openai-chat" or "openai",
     model_id = cell.identity.server.model.path, tokenizer_id = cell.identity.server.model.path, task = about.task,
     subtask = about.subtask, NUM_SPEC_TOKENS = about.num_spec_tokens or -1, best_of = 1, num_prompts = m.requests,
     request_rate = work.rate and work.rate + 0.0 or "inf", burstiness = (work.burstiness or 1) + 0.0,
-    max_concurrency = work.concurrency or json.null, duration = duration + 0.0, completed = m.completed,
-    total_input_tokens = input, total_output_tokens = output, request_throughput = m.completed / duration,
-    ["request_goodput:"] = json.null, output_throughput = output / duration,
-    total_token_throughput = (input + output) / duration,
+    max_concurrency = work.concurrency, duration = seconds and seconds + 0.0, completed = m.completed,
+    total_input_tokens = input, total_output_tokens = output, request_throughput = rate(m.completed),
+    output_throughput = rate(output), total_token_throughput = rate(input and output and input + output),
   }
   for short, long in pairs(latencies) do
     for _, figure in ipairs { "mean", "median", "std", "p99" } do
-      row[("%s_%s_ms"):format(figure, short)] = (m[("%s.%s"):format(long, figure)] or 0) + 0.0
+      local value = m[("%s.%s"):format(long, figure)]
+      row[("%s_%s_ms"):format(figure, short)] = value and value + 0.0
     end
+  end
+  for _, key in ipairs(reference.row_keys) do
+    if row[key] == nil then row[key] = json.null end -- unknown, or never told, as goodput is
   end
   return row
 end

@@ -37,14 +37,16 @@ end
 local function whole(cell)
   local m, latency, tokens = cell.metrics, 0, 0
   for _, kind in ipairs(cell.groups) do
-    if kind.latency_per_token_ms then
+    if kind.latency_per_token_ms and kind.output_tokens then
       latency, tokens = latency + kind.latency_per_token_ms * kind.output_tokens, tokens + kind.output_tokens
+    elseif kind.requests ~= 0 then
+      latency = 0 / 0 -- of a kind that is not known
     end
   end
   return {
     name = ALL, output_throughput = m.output_throughput, ttft_ms = m["ttft_ms.mean"],
     tpot_ms = m.decode_tpot_ms, acceptance = cell.acceptance and cell.acceptance.rate,
-    latency_per_token_ms = tokens > 0 and latency / tokens or nil,
+    latency_per_token_ms = tokens > 0 and latency == latency and latency / tokens or nil,
   }
 end
 
@@ -84,10 +86,11 @@ local function collect(cells, index, about)
         local key = setting .. "\31" .. kind.name
         local row = rows[key]
         if not row then
-          row = { setting = setting, kind = kind.name, lossy = cell.lossy, samples = {} }
+          row = { setting = setting, kind = kind.name, lossy = cell.lossy, samples = {}, repeats = 0 }
           rows[key] = row
           order[#order + 1] = row
         end
+        row.repeats = row.repeats + 1
         local other = plain[kind.name] or {}
         for _, name in ipairs(figures) do
           add(row, "plain_" .. name, other[name])
@@ -102,7 +105,6 @@ local function collect(cells, index, about)
     end
   end
   for _, row in ipairs(order) do
-    row.repeats = row.samples.output_throughput and #row.samples.output_throughput or 0
     for name, samples in pairs(row.samples) do row[name] = mean(samples) end
     row.samples = nil
   end

@@ -14,6 +14,7 @@ local profiler = require "specbench.engine.profiler"
 local provenance = require "specbench.sweep.provenance"
 local replay = require "specbench.sweep.replay"
 local secrets = require "specbench.base.secrets"
+local tables = require "specbench.base.tables"
 local task = require "specbench.task"
 local workload = require "specbench.experiment.workload"
 
@@ -25,7 +26,7 @@ local RESET_TRIES, RESET_PAUSE = 10, 0.2 -- seconds between two tries to empty a
 local function summarise(failures)
   local causes = {}
   for cause, count in pairs(failures) do causes[#causes + 1] = { cause = cause, count = count } end
-  table.sort(causes, function(a, b) return a.count ~= b.count and a.count > b.count or a.cause < b.cause end)
+  tables.most_frequent_first(causes, "cause")
   local words = {}
   for i = 1, math.min(#causes, 3) do words[i] = ("%d x %s"):format(causes[i].count, causes[i].cause) end
   return table.concat(words, "; ")
@@ -184,7 +185,7 @@ function cell.measure(job, server, on_progress, at_load)
   result.acceptance_unknown = base.speculates(job.server) and unknown or nil
   result.acceptance_seen = acceptance.seen(job.engine, run, job.server)
   result.load_seconds = load_seconds
-  result.input_tokens = workload.tokens(job.workload)
+  result.input_tokens = workload.input_tokens(job.workload)
   result.groups = groups.figures(run, job.workload, job.clock_scale)
   result.status = result.metrics.failed == 0 and not result.cache_trouble and "ok" or "failed"
   local breakdown

@@ -13,31 +13,37 @@ local function add(kind, request)
       last = chunk.t
     end
   end
-  if request.outcome ~= "ok" or not first or not request.tokens then return end
+  if request.outcome ~= "ok" then return end
+  kind.tokens_known = kind.tokens_known and request.tokens ~= nil
+  kind.prompts_known = kind.prompts_known and request.prompt_tokens ~= nil
+  if not first then return end
   kind.requests = kind.requests + 1
-  kind.tokens = kind.tokens + request.tokens
   kind.prompt_tokens = kind.prompt_tokens + (request.prompt_tokens or 0)
   kind.ttft = kind.ttft + first - request.t_send
   kind.latency = kind.latency + last - request.t_send
   kind.decode = kind.decode + last - first
-  kind.steps = kind.steps + request.tokens - 1
+  if request.tokens then
+    kind.tokens, kind.steps = kind.tokens + request.tokens, kind.steps + request.tokens - 1
+  end
   kind.from = math.min(kind.from, request.t_send)
   kind.to = math.max(kind.to, last)
-  if request.draft_tokens then
+  if request.draft_tokens and request.accepted_tokens then
     kind.drafted = (kind.drafted or 0) + request.draft_tokens
-    kind.accepted = (kind.accepted or 0) + (request.accepted_tokens or 0)
+    kind.accepted = (kind.accepted or 0) + request.accepted_tokens
   end
 end
 
 local function figures(kind, scale)
   local ms, n = scale / 1e6, kind.requests
   local span = n > 0 and (kind.to - kind.from) * scale / 1e9 or 0
+  local tokens = kind.tokens_known and kind.tokens or nil
   return {
-    name = kind.name, requests = n, output_tokens = kind.tokens, prompt_tokens = kind.prompt_tokens,
-    span = span, output_throughput = span > 0 and kind.tokens / span or nil,
+    name = kind.name, requests = n, output_tokens = tokens,
+    prompt_tokens = kind.prompts_known and kind.prompt_tokens or nil,
+    span = span, output_throughput = tokens and span > 0 and tokens / span or nil,
     ttft_ms = n > 0 and kind.ttft * ms / n or nil,
-    tpot_ms = kind.steps > 0 and kind.decode * ms / kind.steps or nil,
-    latency_per_token_ms = kind.tokens > 0 and kind.latency * ms / kind.tokens or nil,
+    tpot_ms = tokens and kind.steps > 0 and kind.decode * ms / kind.steps or nil,
+    latency_per_token_ms = tokens and tokens > 0 and kind.latency * ms / tokens or nil,
     acceptance = kind.drafted and kind.drafted > 0 and kind.accepted / kind.drafted or nil,
   }
 end
@@ -45,7 +51,8 @@ end
 ---Per kind, in the order of first appearance: `requests` that ended well, their `output_tokens`, `prompt_tokens`,
 ---mean `ttft_ms`, `tpot_ms` weighted by tokens, `latency_per_token_ms` (sum of latencies / sum of tokens), `span` s
 ---from the first one sent to the last one's end, `output_throughput` over it (other kinds may run beside them), and
----`acceptance` (accepted / draft tokens) where the server tells it request by request.
+---`acceptance` (accepted / draft tokens) where the server tells it request by request. Where the tokens of one are
+---not known, figures that rest on them are absent.
 ---@param run specbench.run
 ---@param work specbench.workload
 ---@param scale number? of the server's clock
@@ -57,7 +64,7 @@ function groups.figures(run, work, scale)
     local name = work.group(prompt)
     if not by_name[name] then
       by_name[name] = { name = name, requests = 0, tokens = 0, prompt_tokens = 0, latency = 0, ttft = 0, decode = 0,
-        steps = 0, from = math.maxinteger, to = math.mininteger }
+        steps = 0, from = math.maxinteger, to = math.mininteger, tokens_known = true, prompts_known = true }
       list[#list + 1] = by_name[name]
     end
     add(by_name[name], run:request(i))

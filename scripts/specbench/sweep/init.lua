@@ -10,8 +10,10 @@ local plan = require "specbench.experiment.plan"
 local profiler = require "specbench.engine.profiler"
 local progress = require "specbench.sweep.progress"
 local replay = require "specbench.sweep.replay"
+local speedup = require "specbench.analysis.speedup"
 local task = require "specbench.task"
 local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
 
 local sweep = {}
 
@@ -33,14 +35,16 @@ local function line_of(job, result)
     return ("FAILED %s: %s"):format(job.description, result.error)
   end
   local m = result.metrics
-  local words = { ("%s: %.1f tokens/s, TTFT %.0f ms, TPOT %.2f ms"):format(job.description, m.output_throughput,
-    m["ttft_ms.mean"] or 0, m["tpot_ms.mean"] or 0) }
+  local figure = text_table.figure
+  local words = { ("%s: %s tokens/s, TTFT %s ms, TPOT %s ms"):format(job.description,
+    figure(m.output_throughput, "%.1f"), figure(m["ttft_ms.mean"], "%.0f"), figure(m["tpot_ms.mean"], "%.2f")) }
   local function add(format, value)
     if value then words[#words + 1] = format:format(value) end
   end
   add("acceptance %.2f", result.acceptance and result.acceptance.rate)
   add("goodput %.3g requests/s", m.request_goodput)
   add("steady for %.0f %% of the run", m.steady_share and 100 * m.steady_share)
+  add("no throughput: %s", speedup.untold(result))
   return table.concat(words, ", ")
 end
 

@@ -1,0 +1,77 @@
+"""An OpenAI server that answers as the file `stub.json` in its folder says, for what no simulator would do.
+Prints its address.
+
+    {"*": {"usage": false}, "3": {"status": 500, "body": "no"}, "models": {"guarded": true}}
+
+"3" is the third completion since the server began (1 is a round's warm-up), "*" every other one. Of a completion:
+`status` and `body` (an answer that is no stream), `text` (the one token's), `usage` (false: none is told),
+`events` (data of events in place of the usual ones), `header` (a further header's value). Of /v1/models:
+`guarded` (401 without a key). {key} in any of them is the request's own bearer key. The last request's
+Authorization header is written to the file `authorization`.
+"""
+
+import http.server
+import itertools
+import json
+import threading
+
+NUMBERS, LOCK = itertools.count(1), threading.Lock()
+
+
+def stub():
+    try:
+        with open("stub.json", encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {}
+
+
+def usual_events(want):
+    yield json.dumps({"choices": [{"index": 0, "delta": {"content": want.get("text", "Yes")}}]})
+    yield json.dumps({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+    if want.get("usage", True):
+        yield json.dumps({"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 1}})
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, content_type, text, header=None):
+        key = self.headers.get("Authorization", "none").removeprefix("Bearer ")
+        body = text.replace("{key}", key).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        if header:
+            self.send_header("X-Note", header.replace("{key}", key))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/v1/models" and stub().get("models", {}).get("guarded"):
+            if "Authorization" not in self.headers:
+                self.answer(401, "application/json", '{"error": "no key was given"}')
+                return
+        self.answer(200, "application/json", '{"object": "list", "data": [{"id": "qwen2.5-7b"}]}')
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with LOCK:
+            number = next(NUMBERS)
+            with open("authorization", "w", encoding="ascii") as file:
+                file.write(self.headers.get("Authorization", "none"))
+        wanted = stub()
+        want = wanted.get(str(number), wanted.get("*", {}))
+        if "body" in want:
+            self.answer(want.get("status", 200), "application/json", want["body"], want.get("header"))
+            return
+        events = itertools.chain(want.get("events") or usual_events(want), ["[DONE]"])
+        self.answer(200, "text/event-stream", "".join(f"data: {data}\n\n" for data in events), want.get("header"))
+
+    def log_message(self, *_):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(f"http://127.0.0.1:{server.server_port}", flush=True)
+server.serve_forever()
