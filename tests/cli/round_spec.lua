@@ -46,8 +46,22 @@ describe("a round's file", function()
     w:write("grid.lua", changed(w.round(), { "return { max_tokens = 8 }", "return { max_tokens = 8 + nil }" }))
     refused(w:run_grid "", 1, "grid.lua:17: limits(prompt 1 of method=none concurrency=1): attempt to perform",
       "stack traceback:")
-    w:write("grid.lua", changed(w.round(), { "chunk_timeout", "where = function(c) return c.x.y end, chunk_timeout" }))
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout",
+      "where = function(c) return c.method.x.y end, chunk_timeout" }))
     refused(w:run_grid "", 1, "grid.lua:6: where(method=none, concurrency=1): attempt to index", "stack traceback:")
+  end)
+
+  it("cannot relabel a cell, nor read what it has not", function()
+    w:write("grid.lua", changed(w.round(), { "local speculates =", 'c.method = "none"; local speculates =' }))
+    refused_in_a_line(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): a cell's 'method' is to be "
+      .. "read, not changed")
+    w:write("grid.lua", changed(w.round(), { "seed = c.seed", "seed = rawset(c, 'method', 'x') and c.seed" }))
+    local planned = w:run "plan grid.lua --models models.lua"
+    assert.equal(0, planned.status, planned.err)
+    assert.is_nil(planned.out:find("method=x", 1, true))
+    w:write("grid.lua", changed(w.round(), { 'c.method == "draft"', 'c.methd == "draft"' }))
+    refused_in_a_line(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): a cell has no 'methd' "
+      .. "(did you mean 'method'?); it has: method, concurrency, quick, prompts, seed, repetition, baseline")
   end)
 
   it("that raises what is no text is told all the same", function()

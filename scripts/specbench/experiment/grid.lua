@@ -5,6 +5,7 @@ local keys = require "specbench.results.keys"
 local refusal = require "specbench.experiment.refusal"
 local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
+local view = require "specbench.experiment.view"
 
 local grid = {}
 
@@ -135,8 +136,8 @@ end
 ---@param cell specbench.coordinates
 ---@return any
 function grid.ask(self, name, cell)
-  return blame.call(function() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end, self[name],
-    cell)
+  local function label() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end
+  return blame.call(label, self[name], view.of(cell, self.axes, label))
 end
 
 -- What the round says of axes that mean nothing to this cell, so that it stands in the grid once.
