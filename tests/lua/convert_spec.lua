@@ -114,6 +114,18 @@ describe("convert medusa", function()
     check_heads(path)
   end)
 
+  it("writes to a pipe without replacing it", function()
+    local pipe = folder .. "/pipe"
+    assert(os.execute(("mkfifo '%s' && { cat '%s' >'%s/read' & }"):format(pipe, pipe, folder)))
+    assert(medusa.convert(fixtures .. "medusa_lm_head.pt", pipe))
+    assert.equal("other", fs.stat(pipe).type)
+    for _ = 1, 500 do
+      if fs.stat(folder .. "/read").size > 2000 then break end
+      require("sb.task").sleep(0.01)
+    end
+    check_heads(folder .. "/read")
+  end)
+
   it("reads the very file that its maker makes", function()
     local path = make ""
     if not path then return pending "python3 is not installed" end
@@ -208,6 +220,39 @@ describe("convert medusa refuses", function()
     assert.truthy(refused(folder .. "/old"):find("not a zip archive, so not what torch.save has written", 1, true))
     assert.truthy(refused(folder .. "/nowhere.pt"):find("nowhere.pt: No such file", 1, true))
     assert.truthy(refused(folder):find("not a file", 1, true))
+  end)
+
+  -- A zip archive of stored entries.
+  local function archive(entries)
+    local body, list = {}, {}
+    local at = 0
+    for name, bytes in pairs(entries) do
+      local sizes = ("<I4I4I4I2I2"):pack(0, #bytes, #bytes, #name, 0)
+      body[#body + 1] = ("<c4I2I2I2I2I2"):pack("PK\3\4", 20, 0, 0, 0, 0) .. sizes .. name .. bytes
+      list[#list + 1] = ("<c4I2I2I2I2I2I2"):pack("PK\1\2", 20, 20, 0, 0, 0, 0) .. sizes
+        .. ("<I2I2I2I4I4"):pack(0, 0, 0, 0, at) .. name
+      at = at + #body[#body]
+    end
+    local directory = table.concat(list)
+    return table.concat(body) .. directory
+      .. ("<c4I2I2I2I2I4I4I2"):pack("PK\5\6", 0, 0, #list, #list, #directory, at, 0)
+  end
+
+  it("a function with millions of arguments", function()
+    local none = ("N"):rep(2000000)
+    assert(fs.write(folder .. "/many.pt", archive {
+      ["m/data.pkl"] = "\x80\2ctorch._utils\n_rebuild_tensor_v2\n(" .. none .. "tR.",
+    }))
+    assert.truthy(refused(folder .. "/many.pt"):find("a function is given 2000000 arguments", 1, true))
+  end)
+
+  it("a list of entries that fills a sparse file", function()
+    local path, size = folder .. "/sparse.pt", 3 << 30
+    local file = assert(io.open(path, "wb"))
+    file:seek("set", size)
+    file:write(("<c4I2I2I2I2I4I4I2"):pack("PK\5\6", 0, 0, 1, 1, size, 0, 0))
+    file:close()
+    assert.truthy(refused(path):find("its list of entries has 3221225472 bytes", 1, true))
   end)
 
   it("any file that was cut, wherever it was cut", function()

@@ -20,6 +20,7 @@ local Dict = {}
 Dict.__index = Dict
 local List = {}
 List.__index = List
+local MOST_ARGUMENTS = 100 -- of a function; those that build a tensor take seven at most
 local MARK = {}
 
 ---@return table dict empty
@@ -188,6 +189,7 @@ local opcodes = {
     local arguments, f = r:pop(), r:pop()
     if type(f) ~= "function" then r:refuse "what is called is no function" end
     if not pickle.is_list(arguments) then r:refuse "a function's arguments are no tuple" end
+    if arguments.n > MOST_ARGUMENTS then r:refuse("a function is given %d arguments", arguments.n) end
     r:push(f(function(...) r:refuse(...) end, table.unpack(arguments, 1, arguments.n)))
   end,
   ["Q"] = function(r) r:push(r.load(function(...) r:refuse(...) end, r:pop())) end,

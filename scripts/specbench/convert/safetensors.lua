@@ -2,6 +2,7 @@
 -- data_offsets of each tensor, padded with spaces to 8 bytes), then the tensors' bytes without gaps.
 -- Format: the README of github.com/huggingface/safetensors.
 
+local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local refuse = require("specbench.convert.refusal").refuse
 
@@ -41,7 +42,8 @@ local function write_all(out, path, tensors, read)
   end
 end
 
----Writes a file as a whole: until it is complete it is PATH.part. A piece at a time is in memory.
+---Writes a file as a whole: until it is complete it is PATH.part. A piece at a time is in memory. What is no regular
+---file (a pipe, a device) is written to, never replaced.
 ---@param path string
 ---@param tensors specbench.convert.tensor[] with names of their own; put in the order of the file
 ---@param read fun(offset: integer, size: integer): string
@@ -50,12 +52,18 @@ function safetensors.write(path, tensors, read)
     if WIDTH[a.dtype] ~= WIDTH[b.dtype] then return WIDTH[a.dtype] > WIDTH[b.dtype] end
     return a.name < b.name
   end)
-  local part = path .. ".part"
+  local found = fs.stat(path)
+  local is_special = found ~= nil and found.type == "other"
+  local part = is_special and path or path .. ".part"
   local out, message = io.open(part, "wb")
   if not out then refuse("%s", message) end
   local ok, problem = pcall(write_all, out, part, tensors, read)
   local closed, reason = out:close()
   if ok and not closed then ok, problem = pcall(refuse, "%s: %s", part, reason) end
+  if is_special then
+    if not ok then error(problem, 0) end
+    return
+  end
   if ok then
     ok, reason = os.rename(part, path)
     if not ok then ok, problem = pcall(refuse, "%s", reason) end

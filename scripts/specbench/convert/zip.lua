@@ -15,6 +15,7 @@ Archive.__index = Archive
 
 local END_SIZE, LONGEST_COMMENT, LOCATOR_SIZE = 22, 65535, 20
 local NO_16, NO_32 = 0xFFFF, 0xFFFFFFFF -- "see the zip64 field"
+local LARGEST_DIRECTORY = 64 << 20 -- bytes held at once; a checkpoint's thousands of entries take a megabyte
 local ENCRYPTED = 1 -- bit of an entry's flags
 local ZIP64_FIELD = 1
 
@@ -78,6 +79,7 @@ local function find_directory(self)
   if count < 0 or size < 0 or offset < 0 or offset > end_offset or size > end_offset - offset then
     self:refuse("the zip archive's list of entries lies outside the file: it is cut off or damaged")
   end
+  if size > LARGEST_DIRECTORY then self:refuse("its list of entries has %d bytes: no checkpoint's is as long", size) end
   return offset, size, count
 end
 
