@@ -51,6 +51,31 @@ describe("a round's file", function()
     refused(w:run_grid "", 1, "grid.lua:6: where(method=none, concurrency=1): attempt to index", "stack traceback:")
   end)
 
+  it("with an axis of tables, a name that is a path, or what is no JSON in a body is told in a line", function()
+    local deep = "local d = {}; d.d = d; return { body = d,\n      prompts"
+    local cases = {
+      { "{ 1, 2 } } }", "{ 1, {} } } }", "axes: 'concurrency': value 2 is a table: must be a string, a number" },
+      { "{ 1, 2 } } }", "{ print } } }", "axes: 'concurrency': value 1 is a function" },
+      { 'name = "grid"', 'name = "../../evil"', "name = '../../evil': must have no slash" },
+      { 'name = "grid"', 'name = ".."', "name = '..': must not begin with a dot" },
+      { 'name = "grid"', 'name = "a\\27[2J"', "name = 'a?[2J': must have no slash" },
+      { "limits =", "body = { f = print }, limits =", "workload.body: a function cannot be written as JSON" },
+      { "return {\n      prompts", deep, "workload.body: a value is nested deeper" },
+      { "limits =", "body = { 1 }, limits =", "workload.body: its keys must be strings: a number is there" },
+      { "limits =", "body = { x = { [1.5] = 2 } }, limits =", "workload.body: an object's keys must be strings" },
+      { "max_tokens = 8", "max_tokens = math.random(1 << 30)", "workload.limits: another answer each time" },
+      { "max_tokens = 8", "max_tokens = 8, min_tokens = {}", "workload.limits: min_tokens must be a whole number" },
+      { "max_tokens = 8", "max_tokens = 8, ignore_eos = 1", "workload.limits: ignore_eos must be true or false" },
+      { "server =", 'reference = function() return { method = "../..", folder = "x" } end, server =',
+        "reference.method = '../..': must have no slash" },
+      { "server =", "reference = function() return 3 end, server =", "reference(c) must return a table" },
+    }
+    for _, case in ipairs(cases) do
+      w:write("grid.lua", changed(w.round(), { case[1], case[2] }))
+      refused_in_a_line(w:run_grid "", 1, case[3])
+    end
+  end)
+
   it("cannot relabel a cell, nor read what it has not", function()
     w:write("grid.lua", changed(w.round(), { "local speculates =", 'c.method = "none"; local speculates =' }))
     refused_in_a_line(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): a cell's 'method' is to be "

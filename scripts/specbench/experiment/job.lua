@@ -6,6 +6,7 @@ local base = require "specbench.engine.base"
 local deadlines = require "specbench.experiment.deadlines"
 local engines = require "specbench.engine"
 local estimate = require "specbench.experiment.estimate"
+local file_name = require "specbench.base.file_name"
 local grid = require "specbench.experiment.grid"
 local keys = require "specbench.results.keys"
 local profiler = require "specbench.engine.profiler"
@@ -92,6 +93,20 @@ local function needs_salt(engine, server, options)
   return server.prefix_caching and not engine.capabilities.prefix_cache_reset or false
 end
 
+-- Where the reference's tables have this cell: two of its words are folders there.
+local function reference_of(r, cell)
+  local about = r.reference and grid.ask(r, "reference", cell) or nil
+  if not about then return nil end
+  blame.check(r.file or r.name, function()
+    if type(about) ~= "table" then error("reference(c) must return a table, not a " .. type(about), 0) end
+    for _, field in ipairs { "method", "folder" } do
+      local flaw = file_name.flaw(about[field])
+      if flaw then error(("reference.%s = '%s': %s"):format(field, tostring(about[field]), flaw), 0) end
+    end
+  end)
+  return about
+end
+
 ---@param r specbench.round
 ---@param cell specbench.coordinates
 ---@param engine specbench.engine
@@ -123,7 +138,7 @@ function job.of(r, cell, engine, known, options)
       cell = cost, wave = cost * workload.streams(work) / #work.prompts.items, start = engine.ready.timeout_s,
     }),
     io_threads = options.io_threads,
-    clock_scale = clock_scale(engine, options), reference = r.reference and grid.ask(r, "reference", cell) or nil,
+    clock_scale = clock_scale(engine, options), reference = reference_of(r, cell),
     key = keys.of(r, cell, nil, cell.repetition),
     baseline = keys.baseline(r, cell, cell.repetition),
     cost = cost,

@@ -1,5 +1,6 @@
 -- A round: what its author writes, checked. What it measures is experiment/grid's to say.
 
+local file_name = require "specbench.base.file_name"
 local grid = require "specbench.experiment.grid"
 local refusal = require "specbench.experiment.refusal"
 local round_shape = require "specbench.experiment.round_shape"
@@ -80,6 +81,8 @@ end
 function round.new(spec)
   local flaw = round_shape:flaws(spec)[1]
   if flaw then fail("%s", flaw) end
+  flaw = file_name.flaw(spec.name)
+  if flaw then fail("name = '%s': %s: it names the results' folder", spec.name:gsub("%c", "?"), flaw) end
   local self = { is_round = true }
   for name, value in pairs(spec) do self[name] = value end
   self.axes = read_axes(spec.axes)

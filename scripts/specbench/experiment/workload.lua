@@ -88,6 +88,32 @@ local function exactly(tokens, ignore_eos)
   return { max_tokens = tokens, min_tokens = tokens, ignore_eos = ignore_eos }
 end
 
+local function limit_text(limit)
+  return ("%d/%d/%s"):format(limit.max_tokens, limit.min_tokens or 0, tostring(limit.ignore_eos or false))
+end
+
+-- They are part of what a cell is: drawn anew each time, they would be another cell on every run.
+local function check_limits(self, describe)
+  for i, again in ipairs(read_limits(self, describe)) do
+    local first, second = limit_text(self.limit_list[i]), limit_text(again)
+    if first ~= second then
+      error(("workload.limits: another answer each time it is asked (prompt %d: %s, then %s): derive it from the "
+        .. "prompt or from c.seed"):format(i, first, second), 0)
+    end
+  end
+end
+
+-- What a request takes beside the usual fields must be JSON.
+local function check_body(body)
+  for name in pairs(body) do
+    if type(name) ~= "string" then
+      error(("workload.body: its keys must be strings: a %s is there"):format(type(name)), 0)
+    end
+  end
+  local ok, message = pcall(json.encode, body)
+  if not ok then error("workload.body: " .. message, 0) end
+end
+
 ---Checks what a round's workload(c) returned and fills in the defaults.
 ---@param spec table
 ---@param cell specbench.coordinates
@@ -117,6 +143,8 @@ function workload.new(spec, cell, options)
     error("workload: a later turn of a conversation needs the chat endpoint, not chat = false", 0)
   end
   self.limit_list = read_limits(self, options.describe or "a cell")
+  check_limits(self, options.describe or "a cell")
+  check_body(self.body)
   self.lengths = options.lengths ~= "free" and options.lengths or nil
   if self.lengths == "fixed" then
     for i, limit in ipairs(self.limit_list) do self.limit_list[i] = exactly(limit.max_tokens, true) end
@@ -147,7 +175,7 @@ end
 function workload.identity(self)
   local limits = {}
   for i, limit in ipairs(self.limit_list) do
-    limits[i] = ("%d/%d/%s"):format(limit.max_tokens, limit.min_tokens or 0, tostring(limit.ignore_eos or false))
+    limits[i] = limit_text(limit)
   end
   return {
     prompts = prompts_hash(self.prompts), limits = rng.hash(table.concat(limits, ",")), count = #self.prompts.items,
