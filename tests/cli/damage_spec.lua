@@ -1,7 +1,9 @@
 -- Cells that a full disk, a broken copy or an editor damaged are measured again, and nothing of them is deleted.
 
+local find_damage = require("specbench.results.damage").find
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local sealed = require "specbench.results.sealed"
 
 local w
 
@@ -90,7 +92,8 @@ describe("a damaged cell", function()
     end
     local cell = json.decode(fs.read(second .. "/cell.json"))
     cell.rerun = { flag = "stall", reason = "it stood still" }
-    assert(fs.write(second .. "/cell.json", json.encode(cell)))
+    cell.checksum = nil
+    assert(fs.write(second .. "/cell.json", sealed.encode(cell)))
     assert.equal("", w:run("report results --no-pictures").err)
     assert(fs.write(second .. "/records.bin", ""))
     local reported = w:run "report results --no-pictures"
@@ -99,6 +102,79 @@ describe("a damaged cell", function()
     has(again.err, ("moved to results/damaged/%s-1"):format(id))
     assert.equal("", w:read(("results/damaged/%s-1/records.bin"):format(id)))
     assert.is_nil(fs.stat(second))
+  end)
+
+  local function found()
+    local list = find_damage(w.folder .. "/results")
+    return #list, list[1] and list[1].reason
+  end
+
+  it("is told wherever one byte of it was changed", function()
+    assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
+    local place = ("%s/results/cells/%s/"):format(w.folder, (next(w:cells "cells")))
+    for name, step in pairs { ["cell.json"] = 13, ["records.bin"] = 31, ["outputs.jsonl.gz"] = 17 } do
+      local whole = assert(fs.read(place .. name))
+      for at = 1, #whole - 1, step do
+        local file <close> = assert(io.open(place .. name, "wb"))
+        file:write(whole:sub(1, at - 1), string.char(whole:byte(at) ~ 2), whole:sub(at + 1))
+        file:close()
+        local count, reason = found()
+        assert.equal(1, count, ("%s: byte %d"):format(name, at))
+        assert.is_nil(reason and reason:find "[%c]")
+      end
+      assert(fs.write(place .. name, whole))
+    end
+    assert.equal(0, (found()))
+  end)
+
+  it("is told where its files are another's, and where a figure of an older one is not its records'", function()
+    assert.equal(0, w:run_grid("--only method=none").status)
+    local ids = {}
+    for id in pairs(w:cells "cells") do ids[#ids + 1] = w.folder .. "/results/cells/" .. id end
+    local whole = assert(fs.read(ids[1] .. "/records.bin"))
+    assert(fs.write(ids[1] .. "/records.bin", assert(fs.read(ids[2] .. "/records.bin"))))
+    local count, reason = found()
+    assert.equal(1, count)
+    has(reason, "records.bin: it is not the file that was written with cell.json")
+    assert(fs.write(ids[1] .. "/records.bin", whole))
+
+    -- as older programs wrote it: no checksum; readable, unless its figures are not those of its records
+    local cell = json.decode(fs.read(ids[1] .. "/cell.json"))
+    cell.checksum, cell.files = nil, nil
+    assert(fs.write(ids[1] .. "/cell.json", json.encode(cell)))
+    assert.equal(0, (found()))
+    for _, name in ipairs { "requests", "completed", "duration", "total_output_tokens" } do
+      local value = cell.metrics[name]
+      cell.metrics[name] = math.type(value) == "integer" and value + 1 or value * 1.001
+      assert(fs.write(ids[1] .. "/cell.json", json.encode(cell)))
+      count, reason = found()
+      assert.equal(1, count, name)
+      has(reason, ("cell.json: its %s is "):format(name), "its records give")
+      cell.metrics[name] = value
+    end
+    cell.identity.seed = 1
+    assert(fs.write(ids[1] .. "/cell.json", sealed.encode(cell)))
+    has(select(2, found()), "its id does not follow from its identity")
+  end)
+
+  it("that holds a pipe or a folder in a file's place hangs nothing", function()
+    assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
+    local id = next(w:cells "cells")
+    for attempt, name in ipairs { "cell.json", "records.bin", "outputs.jsonl.gz" } do
+      local path = ("%s/results/cells/%s/%s"):format(w.folder, id, name)
+      assert(os.execute(("rm '%s' && mkfifo '%s'"):format(path, path)))
+      local reported = w:run "report results --no-pictures"
+      assert.equal(0, reported.status, reported.err)
+      has(reported.err, ("cell %s is left out"):format(id), name .. " is no regular file")
+      local again = w:run_grid "--only method=none --only concurrency=1"
+      assert.equal(0, again.status, again.err)
+      has(again.err, ("moved to results/damaged/%s-%d"):format(id, attempt), "1 measured")
+      assert.equal("other", fs.stat(("%s/results/damaged/%s-%d/%s"):format(w.folder, id, attempt, name)).type)
+    end
+    assert(os.execute(("rm '%s/results/round.json' && mkfifo '%s/results/round.json'"):format(w.folder, w.folder)))
+    local reported = w:run "report results"
+    assert.equal(1, reported.status)
+    has(reported.err, "round.json is no regular file")
   end)
 
   it("that is the only one leaves an empty report", function()

@@ -1,3 +1,5 @@
+local fs = require "sb.fs"
+
 local w
 
 before_each(function()
@@ -10,6 +12,10 @@ local function refused(result, ...)
   assert.equal(1, result.status, result.err)
   for _, text in ipairs { ... } do assert.truthy(result.err:find(text, 1, true), result.err) end
   assert.equal(1, select(2, result.err:gsub("\n", "\n")), result.err)
+end
+
+local function has(text, ...)
+  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
 end
 
 describe("a results folder", function()
@@ -37,10 +43,54 @@ describe("a results folder", function()
     assert.same({}, w:servers())
   end)
 
-  it("with a broken round.json is refused", function()
+  it("with a broken round.json goes on, and keeps what was there", function()
     assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
     w:write("results/round.json", "{")
-    refused(w:run_grid "", "results/round.json is not JSON")
+    refused(w:run "report results", "results is no results folder", "results/round.json is not JSON")
+    w:write("other.lua", w.round { name = "other" })
+    refused(w:run "run other.lua --models models.lua --speed 200 --out results", "results holds results of grid")
+    assert.equal("{", w:read "results/round.json")
+    local result = w:run_grid "--only method=none --only concurrency=1"
+    assert.equal(0, result.status, result.err)
+    has(result.err, "Warning: round.json is moved to results/damaged/round.json-1 and made anew: ",
+      "nothing to do: all 1 cells are done already")
+    assert.equal("{", w:read "results/damaged/round.json-1")
+    assert.equal(0, w:run("report results --no-pictures").status)
+  end)
+
+  it("that a full disk or a kill left without round.json is taken up, wherever it was cut", function()
+    local parts = { "lock", "cells", "reruns", "failed", "logs", "unfinished", "round.json.77.tmp" }
+    for cut = 1, #parts do
+      fs.remove(w.folder .. "/results")
+      assert(fs.mkdir(w.folder .. "/results"))
+      for i = 1, cut do
+        if parts[i]:find "^%l+$" and i > 1 then
+          assert(fs.mkdir(w.folder .. "/results/" .. parts[i]))
+        else
+          w:write("results/" .. parts[i], "")
+        end
+      end
+      local result = w:run_grid "--only method=none --only concurrency=1"
+      assert.equal(0, result.status, result.err)
+      assert.equal(1, w:count "cells")
+    end
+    assert(fs.remove(w.folder .. "/results/round.json"))
+    local again = w:run_grid "--only method=none --only concurrency=1"
+    assert.equal(0, again.status, again.err)
+    has(again.err, "nothing to do: all 1 cells are done already")
+    w:write("other.lua", w.round { name = "other" })
+    assert(fs.remove(w.folder .. "/results/round.json"))
+    refused(w:run "run other.lua --models models.lua --speed 200 --out results", "results holds results of grid")
+  end)
+
+  it("of somebody else's is not taken for one that was cut", function()
+    assert(fs.mkdir(w.folder .. "/results/unfinished"))
+    w:write("results/unfinished/poem", "mine")
+    refused(w:run_grid "", "results is not empty and holds no results")
+    w:write("results/lock", "")
+    w:write("results/poem", "mine too")
+    refused(w:run_grid "", "results is not empty and holds no results")
+    assert.equal("mine", w:read "results/unfinished/poem")
   end)
 
   it("that another run holds is refused before a server starts", function()
@@ -152,7 +202,6 @@ describe("a finished run", function()
     local before = w:cells "cells"
     local fresh = w:run_grid "--only method=none --fresh"
     assert.equal(0, fresh.status, fresh.err)
-    local fs = require "sb.fs"
     local aside
     for _, name in ipairs(fs.list(w.folder .. "/results")) do aside = name:match "^before%-.*" or aside end
     for id, text in pairs(before) do

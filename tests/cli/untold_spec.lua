@@ -108,7 +108,9 @@ describe("failures of several kinds in one cell", function()
         number = number + 1
         assert(fs.mkdir(("%s/failed/%d-1"):format(w.folder, number)))
         w:write(("failed/%d-1/cell.json"):format(number), json.encode {
-          key = tostring(number), started = "2026", error = "cause " .. ("x"):rep(kind),
+          id = tostring(number), key = tostring(number), started = "2026", error = "cause " .. ("x"):rep(kind),
+          repetition = 1, status = "failed", coordinates = {}, engine = { name = "sim" },
+          identity = { server = { model = { name = "m" } }, workload = { count = 4 } },
         })
       end
     end

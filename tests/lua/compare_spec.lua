@@ -39,9 +39,10 @@ local function results(name, cells)
       local id = ("%d-%d"):format(i, r)
       write(("%s/cells/%s/records.bin"):format(name, id), NO_REQUESTS)
       write(("%s/cells/%s/cell.json"):format(name, id), {
-        id = id, coordinates = cell.at, repetition = r, started = "2026", clock_scale = 1, input_tokens = 10000,
-        engine = cell.more and cell.more.engine, certificate = cell.more and cell.more.certificate,
-        reference = cell.reference, identity = { workload = cell.workload or { prompts = "p" } },
+        id = id, key = id, coordinates = cell.at, repetition = r, started = "2026", status = "ok", clock_scale = 1,
+        input_tokens = 10000, engine = cell.more and cell.more.engine or { name = "vllm" },
+        certificate = cell.more and cell.more.certificate, reference = cell.reference,
+        identity = { server = { model = { name = "m" } }, workload = cell.workload or { prompts = "p" } },
         metrics = {
           duration = 10 / speed, total_output_tokens = 2000, output_throughput = 200 * speed,
           ["ttft_ms.mean"] = 50 / speed, ["tpot_ms.mean"] = 10 / speed,

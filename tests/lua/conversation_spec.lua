@@ -130,6 +130,31 @@ describe("the answers in between", function()
     end)
   end)
 
+  it("that were cut, changed or are of another workload are moved aside and asked for anew", function()
+    fixture.with_folder({ [FILE] = ROWS }, function(path)
+      local the_job, aside = job(fixture.prompts(options(path))), {}
+      function the_job.set_aside(file, reason)
+        aside[#aside + 1] = reason
+        assert(os.rename(file, folder .. "/aside-" .. #aside))
+      end
+      local function ask() return run_of { "a", "b" } end
+      assert.same({ { "a" }, { "b" } }, conversation.answers(the_job, ask))
+      local file = folder .. "/" .. fs.list(folder)[1]
+      local whole = fs.read(file)
+      local harmed = { "", whole:sub(1, #whole // 2), (whole:gsub('"a"', '"A"')), "[]", '{"answers": 3}', "[[1], [2]]",
+        '[["a", "x"], ["b"]]', "null", "3" }
+      for i, text in ipairs(harmed) do
+        assert(fs.write(file, text))
+        assert.same({ { "a" }, { "b" } }, conversation.answers(the_job, ask), text)
+        assert.equal(i, #aside)
+        assert.equal(text, fs.read(folder .. "/aside-" .. i))
+        assert.equal(whole, fs.read(file))
+      end
+      assert(fs.write(file, '[["old"], ["list"]]'))
+      assert.same({ { "old" }, { "list" } }, conversation.answers(the_job, ask))
+    end)
+  end)
+
   it("that do not come fail, and are not kept", function()
     fixture.with_folder({ [FILE] = ROWS }, function(path)
       local answers, message = conversation.answers(job(fixture.prompts(options(path))), function()

@@ -10,7 +10,7 @@ local function cells(slow, changes)
       id = "id" .. concurrency, key = "key" .. concurrency, started = "2026",
       coordinates = { concurrency = concurrency },
       repetition = 1, engine = { name = "sim" }, prefix_cache = "off", input_tokens = 0, clock_scale = 1,
-      metrics = { duration = 1, total_output_tokens = slow[concurrency] or 100 * concurrency },
+      metrics = { duration = 1, total_input_tokens = 0, total_output_tokens = slow[concurrency] or 100 * concurrency },
     }
     for name, value in pairs(changes or {}) do cell[name] = value end
     list[i] = cell

@@ -1,7 +1,7 @@
 -- Cells that failed and were not measured since, with their causes.
 
+local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
-local json = require "specbench.base.json"
 local tables = require "specbench.base.tables"
 
 local failures = {}
@@ -13,8 +13,7 @@ local function last_attempts(store, cells)
   local done, last = {}, {}
   for _, cell in ipairs(cells) do done[cell.key] = true end
   for _, name in ipairs(fs.list(store.folder .. "/failed") or {}) do
-    local text = fs.read(("%s/failed/%s/cell.json"):format(store.folder, name))
-    local cell = text and json.decode(text)
+    local cell = damage.cell(("%s/failed/%s"):format(store.folder, name))
     local attempt = tonumber(name:match "%-(%d+)$") or 0
     if cell and not done[cell.key] then
       local old = last[cell.key]

@@ -1,27 +1,74 @@
--- Which cells of a results folder can no longer be read whole: a full disk, a copy that broke off, an editor.
+-- Which cells of a results folder are not what this program wrote: a full disk, a copy that broke off, an editor, a
+-- file from elsewhere. What a checksum cannot vouch for, in cells older than checksums, is counted again.
 
+local cell_shape = require "specbench.results.cell_shape"
 local fs = require "sb.fs"
-local json = require "specbench.base.json"
+local identity = require "specbench.results.identity"
 local measure = require "sb.measure"
+local sealed = require "specbench.results.sealed"
 
 local damage = {}
 
-local function fault_of_cell(path, id)
-  local text, message = fs.read(path)
-  if not text then return message end
-  local cell
-  cell, message = json.decode(text)
-  if cell == nil then return ("%s is not JSON: %s"):format(path, message) end
-  if type(cell) ~= "table" or cell.id ~= id then return ("%s is not about cell %s"):format(path, id) end
+-- Figures of old cells that every version counts alike from the records.
+local RECOUNTED = { "requests", "completed", "failed", "duration", "total_output_tokens" }
+
+-- The cell that a cell.json holds, with the file's text where a checksum vouches for it; or nil and what is wrong.
+local function read_cell(path, id)
+  local cell, message, text = sealed.read(path)
+  if not cell then return nil, message end
+  if id and cell.id ~= id then return nil, ("%s is not about cell %s"):format(path, id) end
+  local flaw = cell_shape.flaw(cell) or cell.files and not text and "its checksum is missing"
+  if flaw then return nil, ("%s: %s"):format(path, flaw) end
+  return cell, nil, text
 end
 
--- The checksum tells without decoding, which would take a large folder seconds.
-local function fault_of_records(path)
-  local bytes, message = fs.read(path)
+---A cell of any folder.
+---@param place string its folder
+---@return table? cell nil where it cannot be trusted
+---@return string? message
+function damage.cell(place)
+  local cell, message = read_cell(place .. "/cell.json")
+  return cell, message
+end
+
+-- The checksum of the records tells without decoding, which would take a large folder seconds.
+local function fault_of_old(place, cell)
+  local path = place .. "/records.bin"
+  local bytes, message = sealed.bytes(path)
   if not bytes then return message end
-  local sound
-  sound, message = measure.check(bytes)
-  return not sound and ("%s: %s"):format(path, message) or nil
+  local run
+  run, message = measure.decode(bytes)
+  if not run then return ("%s: %s"):format(path, message) end
+  if #run == 0 then return nil end
+  local figures = run:metrics()
+  for _, name in ipairs(RECOUNTED) do
+    local told, counted = cell.metrics[name], figures[name]
+    if told and counted and math.abs(told - counted) > 1e-9 * math.abs(counted) then
+      return ("%s/cell.json: its %s is %s, its records give %s"):format(place, name, told, counted)
+    end
+  end
+end
+
+local function fault_of_files(place, files)
+  for name, sum in pairs(files) do
+    local path = ("%s/%s"):format(place, name)
+    local bytes, message = sealed.bytes(path)
+    if not bytes then return message end
+    if fs.sha256(bytes) ~= sum then
+      local sound, why = true, nil
+      if name == "records.bin" then sound, why = measure.check(bytes) end
+      return ("%s: %s"):format(path, not sound and why or "it is not the file that was written with cell.json")
+    end
+  end
+end
+
+local function fault_of(place, id)
+  local cell, message, text = read_cell(place .. "/cell.json", id)
+  if not cell then return message end
+  if not text then return fault_of_old(place, cell) end
+  if not identity.explains(text, id) then return place .. "/cell.json: its id does not follow from its identity" end
+  return not (cell.files and cell.files["records.bin"]) and place .. "/cell.json: it names no records"
+    or fault_of_files(place, cell.files)
 end
 
 ---@class specbench.damage
@@ -35,8 +82,7 @@ function damage.find(folder)
   local list = {}
   for _, part in ipairs { "cells", "reruns" } do
     for _, id in ipairs(fs.list(folder .. "/" .. part) or {}) do
-      local place = ("%s/%s/%s"):format(folder, part, id)
-      local reason = fault_of_cell(place .. "/cell.json", id) or fault_of_records(place .. "/records.bin")
+      local reason = fault_of(("%s/%s/%s"):format(folder, part, id), id)
       if reason then list[#list + 1] = { part = part, id = id, reason = reason } end
     end
   end

@@ -11,8 +11,10 @@
 --   logs/                       the servers' logs
 
 local fs = require "sb.fs"
+local cell_shape = require "specbench.results.cell_shape"
 local damage = require "specbench.results.damage"
-local json = require "specbench.base.json"
+local identity = require "specbench.results.identity"
+local sealed = require "specbench.results.sealed"
 local tables = require "specbench.base.tables"
 
 local store = {}
@@ -28,13 +30,14 @@ local FORMAT = 1
 local Store = {}
 Store.__index = Store
 
-local function read_json(path)
-  local text, message = fs.read(path)
-  if not text then return nil, message end
-  local value
-  value, message = json.decode(text)
-  if value == nil then return nil, ("%s is not JSON: %s"):format(path, message) end
-  return value
+-- What round.json says, or nil and what is wrong with it.
+local function read_about(folder)
+  local path = folder .. "/round.json"
+  local about, message = sealed.read(path)
+  if not about then return nil, message end
+  local flaw = cell_shape.round_flaw(about)
+  if flaw then return nil, ("%s: %s"):format(path, flaw) end
+  return about
 end
 
 ---Opens a results folder for reading. Damaged cells are left out as if they were not there.
@@ -42,7 +45,7 @@ end
 ---@return specbench.store? store
 ---@return string? message
 function store.open(folder)
-  local about, message = read_json(folder .. "/round.json")
+  local about, message = read_about(folder)
   if not about then
     return nil, ("%s is no results folder (%s)"):format(folder, message)
   end
@@ -74,12 +77,28 @@ local function merge_axes(previous, about)
   return merged
 end
 
--- Anything but the lock of a run that was killed before it wrote more.
+local PARTS = { "cells", "reruns", "failed", "logs", "unfinished" }
+-- What else may lie there before round.json does, or when it is lost.
+local OWN = { "lock", "damaged", "conversations", "profiles", "pictures", "auto_test_results", "round.json",
+  "speedups.jsonl", "flags.jsonl", "settings.jsonl", "until.json" }
+
+-- Anything but what a run leaves that ended before it wrote more: the lock is the first thing that one makes.
 local function holds_other_things(folder)
-  for _, name in ipairs(fs.list(folder) or {}) do
-    if name ~= "lock" then return true end
+  local names = fs.list(folder) or {}
+  for _, name in ipairs(names) do
+    local is_own = tables.contains(PARTS, name) or tables.contains(OWN, name) or name:find "^round%.json%.%d+%.tmp$"
+      or name:find "^before%-%d+%-%d+$"
+    if not is_own then return true end
   end
-  return false
+  return #names > 0 and not fs.stat(folder .. "/lock")
+end
+
+-- The round of the cells, where round.json cannot tell it; nil where there is none that could.
+local function round_of_cells(folder)
+  for _, id in ipairs(fs.list(folder .. "/cells") or {}) do
+    local cell = damage.cell(("%s/cells/%s"):format(folder, id))
+    if cell and cell.round then return cell.round end
+  end
 end
 
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
@@ -99,14 +118,16 @@ function store.create(folder, about)
   if ok then lock, message = fs.lock(folder .. "/lock") end
   if not lock then return nil, message .. ": give another folder with --out" end
   local self = setmetatable({ folder = folder, lock = lock, warnings = {}, damaged = {} }, Store)
-  local previous
-  if fs.stat(folder .. "/round.json") then
-    previous, message = read_json(folder .. "/round.json")
-    if not previous then return nil, message .. ": give another folder with --out" end
-  end
-  if previous and previous.round ~= about.round then
+  local previous, flaw
+  if fs.stat(folder .. "/round.json") then previous, flaw = read_about(folder) end
+  local holds = previous and previous.round or round_of_cells(folder)
+  if holds and holds ~= about.round then
     return nil, ("%s holds results of %s, not of %s: give another folder with --out")
-      :format(folder, previous.round, about.round)
+      :format(folder, holds, about.round)
+  end
+  if flaw then
+    self.warnings[1], message = self:set_file_aside("round.json", flaw)
+    if message then return nil, message end
   end
   local mode, earlier = about.match or "deployed", previous and previous.match or "deployed"
   if previous and earlier ~= mode and not about.fresh then
@@ -121,14 +142,14 @@ function store.create(folder, about)
   self.about = { format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
     report = about.report, baselines = about.baselines, match = about.match,
     engine = about.engine, planned = about.planned and tables.merged(previous and previous.planned, about.planned) }
-  for _, part in ipairs { "cells", "reruns", "failed", "logs", "unfinished" } do
+  for _, part in ipairs(PARTS) do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
   end
   ok, message = self:set_damaged_aside()
   if not ok then return nil, message end
   fs.remove(folder .. "/unfinished") -- what a killed run left
-  ok, message = fs.write(folder .. "/round.json", json.encode(self.about) .. "\n")
+  ok, message = fs.write(folder .. "/round.json", sealed.encode(self.about))
   if not ok then return nil, message end
   return self
 end
@@ -165,6 +186,19 @@ function Store:set_damaged_aside()
   return true
 end
 
+---Moves a file that cannot be trusted to damaged/, where it does no harm and is not lost.
+---@param name string in the folder
+---@param reason string
+---@return string? line what was done, for whoever runs this
+---@return string? message
+function Store:set_file_aside(name, reason)
+  local ok, message = fs.mkdir(self.folder .. "/damaged")
+  local target = next_attempt(self, "damaged", name:match "[^/]*$")
+  if ok then ok, message = os.rename(("%s/%s"):format(self.folder, name), target) end
+  if not ok then return nil, message end
+  return ("%s is moved to %s and made anew: %s"):format(name, target, reason)
+end
+
 function Store:close()
   if self.lock then self.lock:close() end
 end
@@ -199,9 +233,15 @@ function Store:write(cell, run, outputs)
   local work = ("%s/unfinished/%s"):format(self.folder, cell.id)
   fs.remove(work)
   local ok, message = fs.mkdir(work)
-  if ok then ok, message = fs.put(work .. "/cell.json", json.encode(cell) .. "\n") end
-  if ok and run then ok, message = fs.put(work .. "/records.bin", run:encode()) end
-  if ok and outputs then ok, message = fs.put(work .. "/outputs.jsonl.gz", fs.gzip(outputs)) end
+  local files = {}
+  local function put(name, bytes)
+    files[name] = fs.sha256(bytes)
+    if ok then ok, message = fs.put(("%s/%s"):format(work, name), bytes) end
+  end
+  if run then put("records.bin", run:encode()) end
+  if outputs then put("outputs.jsonl.gz", fs.gzip(outputs)) end
+  cell.files = next(files) and files
+  if ok then ok, message = fs.put(work .. "/cell.json", sealed.encode(cell)) end
   if not ok then return nil, message end
   local target = ("%s/%s/%s"):format(self.folder, cell.rerun and "reruns" or "cells", cell.id)
   if cell.status ~= "ok" then target = next_attempt(self, "failed", cell.id) end
@@ -210,8 +250,8 @@ function Store:write(cell, run, outputs)
 end
 
 local function read_cell(self, kind, id)
-  local cell, message = read_json(("%s/%s/%s/cell.json"):format(self.folder, kind, id))
-  if not cell then error(message, 0) end
+  local cell, message = damage.cell(("%s/%s/%s"):format(self.folder, kind, id))
+  if not cell then error({ exit = 1, message = message }, 0) end
   return cell
 end
 
@@ -236,7 +276,7 @@ end
 ---@return specbench.run? run
 ---@return string? message
 function Store:run(id)
-  local bytes, message = fs.read(counting(self, id) .. "/records.bin")
+  local bytes, message = sealed.bytes(counting(self, id) .. "/records.bin")
   if not bytes then return nil, message end
   return require("sb.measure").decode(bytes)
 end
@@ -266,11 +306,6 @@ function Store:path(relative)
   return path
 end
 
----The id of a cell: a hash of all that makes it what it is.
----@param identity table
----@return string
-function store.id(identity)
-  return fs.sha256(json.encode(identity)):sub(1, 20)
-end
+store.id = identity.id
 
 return store

@@ -4,6 +4,7 @@
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local rng = require "sb.rng"
+local sealed = require "specbench.results.sealed"
 local workload = require "specbench.experiment.workload"
 
 local conversation = {}
@@ -32,7 +33,28 @@ local function hold(work, ask)
   return json.array(answers)
 end
 
----@param job specbench.job
+-- Answers as they were kept: one a prompt and earlier turn.
+local function is_whole(answers, work)
+  if type(answers) ~= "table" or #answers ~= #work.prompts.items then return false end
+  for _, turns in ipairs(answers) do
+    if type(turns) ~= "table" or #turns ~= workload.earlier_turns(work) then return false end
+    for _, text in ipairs(turns) do
+      if type(text) ~= "string" then return false end
+    end
+  end
+  return true
+end
+
+-- What was kept at a path; nil where nothing was, or nothing that can be used: that is moved aside, and asked for anew.
+local function kept_at(path, job)
+  if not fs.stat(path) then return nil end
+  local value, message = sealed.read(path)
+  local answers = value and (value.answers or value) -- before there were checksums, the list alone
+  if is_whole(answers, job.workload) then return answers end
+  job.set_aside(path, message or path .. " does not hold the answers of this workload")
+end
+
+---@param job specbench.job with set_aside, fun(path: string, reason: string), for what cannot be used
 ---@param ask fun(turn: integer, answers: string[][]): specbench.run sends one turn of all prompts
 ---@return string[][]? answers of each prompt, one an earlier turn; nil where there is none, or with a message
 ---@return string? message
@@ -43,15 +65,15 @@ function conversation.answers(job, ask)
   identity.concurrency, identity.rate, identity.arrivals, identity.burstiness = nil, nil, nil, nil
   local name = rng.hash(json.encode { identity, job.identity.server.model, job.engine.name, job.seed }):sub(1, 16)
   local path = ("%s/%s.json"):format(job.conversations, name)
-  local kept = fs.read(path)
-  if kept then return json.decode(kept) end
+  local kept = kept_at(path, job)
+  if kept then return kept end
   local answers, message = hold(work, ask)
   if not answers then return nil, message end
   -- a server beside this one may have been quicker
-  kept = fs.read(path)
-  if kept then return json.decode(kept) end
+  kept = kept_at(path, job)
+  if kept then return kept end
   assert(fs.mkdir(job.conversations))
-  assert(fs.write(path, json.encode(answers)))
+  assert(fs.write(path, sealed.encode { answers = answers }))
   return answers
 end
 

@@ -30,7 +30,11 @@ local function finish_cell(self, result, run, outputs)
   if result.status == "ok" then self.guard:add(result) end
 end
 
-local function line_of(job, result)
+---What a run says of a cell that it has measured.
+---@param job specbench.job
+---@param result table the cell
+---@return string
+function sweep.line(job, result)
   if result.status ~= "ok" then
     return ("FAILED %s: %s"):format(job.description, result.error)
   end
@@ -45,6 +49,7 @@ local function line_of(job, result)
   add("goodput %.3g requests/s", m.request_goodput)
   add("steady for %.0f %% of the run", m.steady_share and 100 * m.steady_share)
   add("no throughput: %s", speedup.untold(result))
+  for _, trouble in ipairs(result.troubles or {}) do words[#words + 1] = trouble end
   return table.concat(words, ", ")
 end
 
@@ -78,6 +83,9 @@ local function measure_batch(self, servers, batch, order)
   task.each(batch, function(i, job)
     job.conversations = self.store:path "conversations"
     job.replayed, job.replay_trouble = replay.of(job, self.guard.cells, self.store)
+    function job.set_aside(path, reason)
+      self.warn(assert(self.store:set_file_aside("conversations/" .. path:match "[^/]*$", reason)))
+    end
     local s = servers.up[batch.slots[i]]
     local result, more = cell.measure(job, s, i == 1 and function(p)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
@@ -96,7 +104,7 @@ local function keep(self, results)
   for _, r in ipairs(results) do
     if not self.store:has(r.job.id) then
       finish_cell(self, r.cell, r.more.run, r.more.outputs)
-      self.bar:update { done = self.done, finished = line_of(r.job, r.cell) }
+      self.bar:update { done = self.done, finished = sweep.line(r.job, r.cell) }
     end
   end
 end
@@ -163,7 +171,7 @@ local function measure_again(self, servers, session)
         if flag then
           r.cell.rerun = { flag = flag.flag, reason = flag.reason }
           finish_cell(self, r.cell, r.more.run, r.more.outputs)
-          self.bar:line(("once more (%s): %s"):format(flag.reason, line_of(r.job, r.cell)))
+          self.bar:line(("once more (%s): %s"):format(flag.reason, sweep.line(r.job, r.cell)))
         end
       end
       bury(servers, batch, results)

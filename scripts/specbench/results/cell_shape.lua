@@ -1,0 +1,136 @@
+-- What the fields of a cell.json and a round.json are, as far as anything here reads them: a file from elsewhere may
+-- hold anything, and is checked once, where it is read.
+
+local file_name = require "specbench.base.file_name"
+
+local cell_shape = {}
+
+local kinds = {
+  string = { "a string", function(value) return type(value) == "string" end },
+  number = { "a number", function(value)
+    return type(value) == "number" and value == value and math.abs(value) < math.huge
+  end },
+  integer = { "a whole number", math.tointeger },
+  count = { "a whole number from 0 on", function(value) return math.type(value) == "integer" and value >= 0 end },
+  boolean = { "true or false", function(value) return type(value) == "boolean" end },
+  scalar = { "a string, a number or a boolean", function(value)
+    return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value == value
+  end },
+  name = { "the name of a file", function(value) return not file_name.flaw(value) end },
+  knob = { "an axis and its usual value", function(value)
+    return type(value) == "table" and type(value[1]) == "string" and type(value[2]) ~= "table"
+  end },
+  table = { "an object or a list", function(value) return type(value) == "table" end },
+  strings_or_true = { "an object or true", function(value) return type(value) == "table" or value == true end },
+}
+
+-- A field's rule: a kind's name, with "!" where the field must be there; a table of fields; or { list_of = rule },
+-- { map_of = rule, and rules of its own for some names }.
+local server = {
+  model = { name = "scalar!", path = "scalar", url = "string", ["!"] = true }, method = "string", k = "number",
+  multi_step = "number", ["!"] = true,
+}
+
+local function counts(rules, ...)
+  for _, name in ipairs { ... } do rules[name] = "count" end
+  return rules
+end
+
+local acceptance = {
+  drafts = "count", draft_tokens = "count", accepted_tokens = "count", steps = "count",
+  rate = "number", mean_length = "number",
+  per_position = { list_of = "number" }, source = "string", note = "string",
+}
+
+local cell = {
+  id = "string!", key = "string!", round = "string", repetition = "integer!", started = "string!", status = "string!",
+  coordinates = { map_of = "scalar", ["!"] = true }, baseline = "string", seed = "number", quick = "boolean",
+  engine = { name = "string!", version = "string", written_for = "string", version_trouble = "string", url = "string",
+    ready_seconds = "number", chunk_is_step = "boolean", argv = { list_of = "scalar" } },
+  identity = {
+    engine = "string", server = server, ["!"] = true,
+    workload = { rate = "number", concurrency = "number", temperature = "number", count = "number", chat = "boolean",
+      burstiness = "number", task = "string", ["!"] = true },
+  },
+  metrics = counts({ map_of = "number", drain = "boolean" }, "requests", "completed", "failed", "total_input_tokens",
+    "total_output_tokens", "input_tokens_unknown", "output_tokens_unknown", "token_mismatches"),
+  slo = { map_of = "number" }, input_tokens = "number", clock_scale = "number",
+  started_unix = "number", date = "string", load_seconds = "number", error = "string", note = "string",
+  reference = { method = "name!", folder = "name!", task = "scalar", subtask = "scalar", context = "scalar",
+    num_spec_tokens = "number", labels = { map_of = "scalar" } },
+  dataset = { kind = "string" }, machine = "table", acceptance = acceptance, acceptance_seen = acceptance,
+  acceptance_unknown = "string", prefix_cache = "string", answers_sha256 = "string", cache_trouble = "string",
+  certificate = { client_ok = "boolean", reasons = { list_of = "string" } }, schedule = { order = "string" },
+  rerun = { reason = "string!", flag = "string" }, files = { map_of = "string" },
+  groups = { list_of = { name = "scalar!", requests = "number", output_tokens = "number", prompt_tokens = "number",
+    output_throughput = "number", ttft_ms = "number", tpot_ms = "number", latency_per_token_ms = "number",
+    acceptance = "number", span = "number" } },
+}
+cell.engine["!"] = true
+
+local about = {
+  round = "string!", title = "string", match = "string", baselines = { map_of = "strings_or_true" },
+  axes = { list_of = { name = "string!", values = { list_of = "scalar", ["!"] = true } }, ["!"] = true },
+  report = {
+    heatmap = { x = "string!", y = "string!", per = { list_of = "string", ["!"] = true }, x_title = "string",
+      y_title = "string", label_title = "string" },
+    settings = { groups_title = "string", knobs = { list_of = "knob", ["!"] = true } },
+    maximum_keys = { list_of = "string" },
+  },
+}
+
+local check
+
+local function check_value(value, rule, place)
+  if type(rule) == "table" then
+    if type(value) ~= "table" then return ("%s must be an object or a list, not a %s"):format(place, type(value)) end
+    return check(value, rule, place)
+  end
+  local kind = kinds[rule:gsub("!", "")]
+  if not kind[2](value) then
+    local shown = type(value) == "table" and "a table" or tostring(value):sub(1, 40)
+    return ("%s must be %s, not %s"):format(place, kind[1], (shown:gsub("%c", "?")))
+  end
+end
+
+local function check_each(values, rules, place)
+  local count, is_list = 0, rules.list_of ~= nil
+  for name, value in pairs(values) do
+    count = count + 1
+    if is_list ~= (math.type(name) == "integer") then
+      return ("%s must be %s"):format(place, is_list and "a list" or "an object")
+    end
+    local flaw = check_value(value, rules.list_of or rules[name] or rules.map_of, ("%s.%s"):format(place, name))
+    if flaw then return flaw end
+  end
+  if is_list and count ~= #values then return place .. " must be a list without gaps" end
+end
+
+function check(value, rules, place)
+  if rules.list_of or rules.map_of then return check_each(value, rules, place) end
+  for name, rule in pairs(rules) do
+    if name ~= "!" then
+      local field, inner = value[name], place == "" and name or ("%s.%s"):format(place, name)
+      local needed = type(rule) == "table" and rule["!"] or type(rule) == "string" and rule:find "!"
+      if field == nil and needed then return ("it has no %s"):format(inner) end
+      local flaw = field ~= nil and check_value(field, rule, inner)
+      if flaw then return flaw end
+    end
+  end
+end
+
+---@param value table what a cell.json holds
+---@return string? flaw "metrics.duration must be a number, not x"; nil where there is none
+function cell_shape.flaw(value)
+  local flaw = check(value, cell, "")
+  if flaw then return flaw end
+  if value.status ~= "failed" and not value.metrics then return "it has no metrics" end
+end
+
+---@param value table what a round.json holds
+---@return string? flaw
+function cell_shape.round_flaw(value)
+  return check(value, about, "")
+end
+
+return cell_shape

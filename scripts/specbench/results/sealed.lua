@@ -1,0 +1,48 @@
+-- JSON objects in files that tell whether they are as they were written: the last field is a checksum over the text
+-- before it. What was written before there were checksums has none, and is read all the same.
+
+local fs = require "sb.fs"
+local json = require "specbench.base.json"
+
+local sealed = {}
+
+local LARGEST = 256 << 20 -- bytes; a file of a results folder that is longer was not written by this program
+local SEAL = '^(.*), "checksum": "([^"]*)"}%s*$'
+
+---The bytes of a file that may come from anywhere: a pipe or a device, which might never end, is not read.
+---@param path string
+---@return string? bytes
+---@return string? message
+function sealed.bytes(path)
+  local found = fs.stat(path)
+  if found and found.type ~= "file" then return nil, path .. " is no regular file" end
+  if found and found.size > LARGEST then return nil, ("%s has %d bytes"):format(path, found.size) end
+  return fs.read(path)
+end
+
+---@param value table an object with a field at least, none named checksum
+---@return string text of a file
+function sealed.encode(value)
+  local text = json.encode(value)
+  return ('%s, "checksum": "%s"}\n'):format(text:sub(1, -2), fs.sha256(text))
+end
+
+---@param path string
+---@return table? value without its checksum
+---@return string? message
+---@return string? text the whole file's, where it has a checksum, which agrees
+function sealed.read(path)
+  local text, message = sealed.bytes(path)
+  if not text then return nil, message end
+  local value
+  value, message = json.decode(text)
+  if value == nil then return nil, ("%s is not JSON: %s"):format(path, message) end
+  if type(value) ~= "table" then return nil, ("%s holds no object"):format(path) end
+  local content, sum = text:match(SEAL)
+  if not content then return value end
+  if fs.sha256(content .. "}") ~= sum then return nil, path .. " is damaged (its checksum does not match)" end
+  value.checksum = nil
+  return value, nil, text
+end
+
+return sealed
