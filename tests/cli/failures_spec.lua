@@ -223,6 +223,24 @@ describe("a server that hangs", function()
   end)
 end)
 
+describe("a round's function that fails once the load is over", function()
+  it("does not cost the cell that was measured", function()
+    local group = [[group = function()
+      local started = io.open "started"
+      if not started then return "all" end
+      started:close()
+      error "boom"
+    end, limits =]]
+    w:write("grid.lua", (w.round():gsub("limits =", group)))
+    local result = w:run_grid "--only method=none --only concurrency=1"
+    assert.equal(0, result.status, result.err)
+    has(result.err, "1 measured, 0 done before, 0 failed", ", no figures of groups: grid.lua:", "boom")
+    local cell = json.decode(select(2, next(w:cells "cells")))
+    assert.equal(32, cell.metrics.total_output_tokens)
+    has(cell.troubles[1], "no figures of groups", "boom")
+  end)
+end)
+
 describe("a broken record", function()
   it("is named by specbench show", function()
     assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)

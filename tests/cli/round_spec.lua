@@ -54,20 +54,21 @@ describe("a round's file", function()
   it("with an axis of tables, a name that is a path, or what is no JSON in a body is told in a line", function()
     local deep = "local d = {}; d.d = d; return { body = d,\n      prompts"
     local cases = {
-      { "{ 1, 2 } } }", "{ 1, {} } } }", "axes: 'concurrency': value 2 is a table: must be a string, a number" },
-      { "{ 1, 2 } } }", "{ print } } }", "axes: 'concurrency': value 1 is a function" },
+      { "{ 1, 2 } } }", "{ 1, {} } } }", "round.axes[2]: [2][2] = a table: must be a string, a number or a boolean" },
+      { "{ 1, 2 } } }", "{ print } } }", "round.axes[2]: [2][1] = a function: must be a string, a number" },
       { 'name = "grid"', 'name = "../../evil"', "name = '../../evil': must have no slash" },
       { 'name = "grid"', 'name = ".."', "name = '..': must not begin with a dot" },
       { 'name = "grid"', 'name = "a\\27[2J"', "name = 'a?[2J': must have no slash" },
       { "limits =", "body = { f = print }, limits =", "workload.body: a function cannot be written as JSON" },
       { "return {\n      prompts", deep, "workload.body: a value is nested deeper" },
-      { "limits =", "body = { 1 }, limits =", "workload.body: its keys must be strings: a number is there" },
+      { "limits =", "body = { 1 }, limits =", "workload: body = a table: must be a table of names" },
       { "limits =", "body = { x = { [1.5] = 2 } }, limits =", "workload.body: an object's keys must be strings" },
       { "max_tokens = 8", "max_tokens = math.random(1 << 30)", "workload.limits: another answer each time" },
-      { "max_tokens = 8", "max_tokens = 8, min_tokens = {}", "workload.limits: min_tokens must be a whole number" },
-      { "max_tokens = 8", "max_tokens = 8, ignore_eos = 1", "workload.limits: ignore_eos must be true or false" },
+      { "max_tokens = 8", "max_tokens = 8, min_tokens = {}", "workload.limits: min_tokens = a table: must be a whole" },
+      { "max_tokens = 8", "max_tokens = 8, ignore_eos = 1", "workload.limits: ignore_eos = 1: must be true or false" },
       { "server =", 'reference = function() return { method = "../..", folder = "x" } end, server =',
         "reference.method = '../..': must have no slash" },
+      { "limits =", "group = function() end, limits =", "workload.group: must return a name, not a nil (prompt 1)" },
       { "server =", "reference = function() return 3 end, server =", "reference(c) must return a table" },
     }
     for _, case in ipairs(cases) do

@@ -23,7 +23,10 @@ end
 -- Several steps on one plan come in one chunk. Cells of earlier versions do not say what their engine does.
 local function chunk_is_step(cell)
   local told = cell.engine.chunk_is_step
-  if told == nil then told = engines.load(cell.engine.name).capabilities.chunk_is_step end
+  if told == nil then
+    local known, engine = pcall(engines.load, cell.engine.name) -- results may come from a program that has others
+    told = known and engine.capabilities.chunk_is_step
+  end
   return told and (cell.identity.server.multi_step or 1) == 1
 end
 

@@ -43,10 +43,11 @@ local function measurable(text)
   return utf8.len(text) and text or text:gsub("[\x80-\xFF]", "?")
 end
 
---- Text of a cell or label. Numbers from JSON are floats: 4.0 reads "4".
+--- Text of a cell or label. Numbers from JSON are floats: 4.0 reads "4". What is not there is a dash.
 ---@param value any
 ---@return string
 function text_table.text(value)
+  if value == nil then return "-" end
   if math.type(value) == "float" and value % 1 == 0 and math.abs(value) < 2 ^ 53 then
     return string.format("%d", value)
   end

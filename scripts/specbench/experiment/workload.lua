@@ -103,13 +103,18 @@ local function check_limits(self, describe)
   end
 end
 
--- What a request takes beside the usual fields must be JSON.
-local function check_body(body)
-  for name in pairs(body) do
-    if type(name) ~= "string" then
-      error(("workload.body: its keys must be strings: a %s is there"):format(type(name)), 0)
+-- Called before anything is measured, so that its mistake costs no load.
+local function check_groups(self, describe)
+  for i, prompt in ipairs(self.group and self.prompts.items or {}) do
+    local name = blame.call(function() return ("group(prompt %d of %s)"):format(i, describe) end, self.group, prompt)
+    if type(name) ~= "string" and type(name) ~= "number" then
+      error(("workload.group: must return a name, not a %s (prompt %d)"):format(type(name), i), 0)
     end
   end
+end
+
+-- What a request takes beside the usual fields must be JSON.
+local function check_body(body)
   local ok, message = pcall(json.encode, body)
   if not ok then error("workload.body: " .. message, 0) end
 end
@@ -144,6 +149,7 @@ function workload.new(spec, cell, options)
   end
   self.limit_list = read_limits(self, options.describe or "a cell")
   check_limits(self, options.describe or "a cell")
+  check_groups(self, options.describe or "a cell")
   check_body(self.body)
   self.lengths = options.lengths ~= "free" and options.lengths or nil
   if self.lengths == "fixed" then

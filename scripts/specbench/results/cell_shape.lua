@@ -54,13 +54,14 @@ local cell = {
   },
   metrics = counts({ map_of = "number", drain = "boolean" }, "requests", "completed", "failed", "total_input_tokens",
     "total_output_tokens", "input_tokens_unknown", "output_tokens_unknown", "token_mismatches"),
-  slo = { map_of = "number" }, input_tokens = "number", clock_scale = "number",
+  slo = { map_of = "number" }, input_tokens = "number", clock_scale = "number", virtual = "boolean",
   started_unix = "number", date = "string", load_seconds = "number", error = "string", note = "string",
   reference = { method = "name!", folder = "name!", task = "scalar", subtask = "scalar", context = "scalar",
     num_spec_tokens = "number", labels = { map_of = "scalar" } },
   dataset = { kind = "string" }, machine = "table", acceptance = acceptance, acceptance_seen = acceptance,
   acceptance_unknown = "string", prefix_cache = "string", answers_sha256 = "string", cache_trouble = "string",
-  certificate = { client_ok = "boolean", reasons = { list_of = "string" } }, schedule = { order = "string" },
+  certificate = { client_ok = "boolean", reasons = { list_of = "string" } },
+  schedule = { order = "string", position = "number", start = "count" },
   rerun = { reason = "string!", flag = "string" }, files = { map_of = "string" },
   groups = { list_of = { name = "scalar!", requests = "number", output_tokens = "number", prompt_tokens = "number",
     output_throughput = "number", ttft_ms = "number", tpot_ms = "number", latency_per_token_ms = "number",
@@ -69,8 +70,9 @@ local cell = {
 cell.engine["!"] = true
 
 local about = {
-  round = "string!", title = "string", match = "string", baselines = { map_of = "strings_or_true" },
+  round = "string!", title = "string", match = "string", engine = "string", baselines = { map_of = "strings_or_true" },
   axes = { list_of = { name = "string!", values = { list_of = "scalar", ["!"] = true } }, ["!"] = true },
+  planned = { map_of = "string" },
   report = {
     heatmap = { x = "string!", y = "string!", per = { list_of = "string", ["!"] = true }, x_title = "string",
       y_title = "string", label_title = "string" },

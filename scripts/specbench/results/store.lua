@@ -77,13 +77,21 @@ local function merge_axes(previous, about)
   return merged
 end
 
+-- The round of the cells, where round.json cannot tell it; nil where there is none that could.
+local function round_of_cells(folder)
+  for _, id in ipairs(fs.list(folder .. "/cells") or {}) do
+    local cell = damage.cell(("%s/cells/%s"):format(folder, id))
+    if cell and cell.round then return cell.round end
+  end
+end
+
 local PARTS = { "cells", "reruns", "failed", "logs", "unfinished" }
 -- What else may lie there before round.json does, or when it is lost.
-local OWN = { "lock", "damaged", "conversations", "profiles", "pictures", "auto_test_results", "round.json",
-  "speedups.jsonl", "flags.jsonl", "settings.jsonl", "until.json" }
+local OWN = { "lock", "damaged", "conversations", "profiles", "servers", "round.json", "until.json" }
 
 -- Anything but what a run leaves that ended before it wrote more: the lock is the first thing that one makes.
 local function holds_other_things(folder)
+  if fs.stat(folder .. "/lock") and round_of_cells(folder) then return false end
   local names = fs.list(folder) or {}
   for _, name in ipairs(names) do
     local is_own = tables.contains(PARTS, name) or tables.contains(OWN, name) or name:find "^round%.json%.%d+%.tmp$"
@@ -91,14 +99,6 @@ local function holds_other_things(folder)
     if not is_own then return true end
   end
   return #names > 0 and not fs.stat(folder .. "/lock")
-end
-
--- The round of the cells, where round.json cannot tell it; nil where there is none that could.
-local function round_of_cells(folder)
-  for _, id in ipairs(fs.list(folder .. "/cells") or {}) do
-    local cell = damage.cell(("%s/cells/%s"):format(folder, id))
-    if cell and cell.round then return cell.round end
-  end
 end
 
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().

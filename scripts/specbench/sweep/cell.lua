@@ -121,6 +121,15 @@ local function log_size(server)
   return stat and stat.size or 0
 end
 
+-- A figure that cannot be made does not cost the cell: what was measured is kept, with what is missing and why.
+local function derive(result, what, f, ...)
+  local made = table.pack(pcall(f, ...))
+  if made[1] then return table.unpack(made, 2, made.n) end
+  local e = made[2]
+  result.troubles = result.troubles or json.array {}
+  table.insert(result.troubles, ("no %s: %s"):format(what, type(e) == "table" and e.message or tostring(e)))
+end
+
 -- A cell whose load never came; others that start with it need not wait for it.
 local function abandon(result, server, reason, load_seconds, at_load)
   if at_load then at_load() end
@@ -179,14 +188,16 @@ function cell.measure(job, server, on_progress, at_load)
   end
   result.slo, result.metrics = job.slo, run:metrics(job.slo)
   result.tails = { p95 = run:tail(95), p99 = run:tail(99) }
-  result.certificate = certificate.judge(run, itself, result.metrics, job.clock_scale or 1)
+  result.certificate = derive(result, "certificate", certificate.judge, run, itself, result.metrics,
+    job.clock_scale or 1)
   local unknown
-  result.acceptance, unknown = acceptance.between(job.engine, before, after, job.server)
+  result.acceptance, unknown = derive(result, "acceptance by counters", acceptance.between, job.engine, before, after,
+    job.server)
   result.acceptance_unknown = base.speculates(job.server) and unknown or nil
-  result.acceptance_seen = acceptance.seen(job.engine, run, job.server)
+  result.acceptance_seen = derive(result, "acceptance by answers", acceptance.seen, job.engine, run, job.server)
   result.load_seconds = load_seconds
   result.input_tokens = workload.input_tokens(job.workload)
-  result.groups = groups.figures(run, job.workload, job.clock_scale)
+  result.groups = derive(result, "figures of groups", groups.figures, run, job.workload, job.clock_scale)
   result.status = result.metrics.failed == 0 and not result.cache_trouble and "ok" or "failed"
   local breakdown
   if result.cache_trouble then
