@@ -186,9 +186,11 @@ static int gunzip(lua_State *L)
 static int sha256(lua_State *L)
 {
   char hex[65];
+  sb_err err;
   size_t size;
   const char *data = luaL_checklstring(L, 1, &size);
-  sb_sha256(data, size, hex);
+  if (sb_sha256(data, size, hex, &err))
+    return luaL_error(L, "%s", err.text);
   lua_pushstring(L, hex);
   return 1;
 }

@@ -367,11 +367,13 @@ sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_
   dial->context = context;
   x->running++;
   CURLcode code = configure(dial, origin);
-  if (code == CURLE_OK && curl_multi_add_handle(x->multi, dial->easy) == CURLM_OK) {
+  CURLMcode added = code == CURLE_OK ? curl_multi_add_handle(x->multi, dial->easy) : CURLM_OK;
+  if (code == CURLE_OK && added == CURLM_OK) {
     kick(x);
     return dial;
   }
-  sb_err_set(err, SB_EINVAL, "no connection to %.150s: %s", origin, curl_easy_strerror(code));
+  sb_err_set(err, SB_EINVAL, "no connection to %.150s: %s", origin,
+             code == CURLE_OK ? curl_multi_strerror(added) : curl_easy_strerror(code));
   sb_dial_close(dial);
   return NULL;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <zlib.h>
@@ -54,11 +55,18 @@ static void to_hex(const unsigned char *digest, char hex[65])
     snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }
 
-void sb_sha256(const void *data, size_t size, char hex[65])
+static int no_digest(sb_err *err)
+{
+  return sb_err_set(err, SB_EIO, "libcrypto could not compute a SHA-256");
+}
+
+int sb_sha256(const void *data, size_t size, char hex[65], sb_err *err)
 {
   unsigned char digest[EVP_MAX_MD_SIZE];
-  EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL);
+  if (!EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL))
+    return no_digest(err);
   to_hex(digest, hex);
+  return SB_OK;
 }
 
 int sb_sha256_file(const char *path, char hex[65], sb_err *err)
@@ -67,16 +75,20 @@ int sb_sha256_file(const char *path, char hex[65], sb_err *err)
   if (!file)
     return sb_err_sys(err, errno, "cannot read %s", path);
   EVP_MD_CTX *context = EVP_MD_CTX_new();
-  EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+  bool sound = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
   static unsigned char buffer[CHUNK];
   size_t n;
-  while ((n = fread(buffer, 1, sizeof buffer, file)) > 0)
-    EVP_DigestUpdate(context, buffer, n);
+  while (sound && (n = fread(buffer, 1, sizeof buffer, file)) > 0)
+    sound = EVP_DigestUpdate(context, buffer, n);
   int failed = ferror(file) ? errno : 0;
   fclose(file);
   unsigned char digest[EVP_MAX_MD_SIZE];
-  EVP_DigestFinal_ex(context, digest, NULL);
+  sound = sound && EVP_DigestFinal_ex(context, digest, NULL);
   EVP_MD_CTX_free(context);
+  if (failed)
+    return sb_err_sys(err, failed, "cannot read %s", path);
+  if (!sound)
+    return no_digest(err);
   to_hex(digest, hex);
-  return failed ? sb_err_sys(err, failed, "cannot read %s", path) : SB_OK;
+  return SB_OK;
 }

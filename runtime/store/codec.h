@@ -10,8 +10,8 @@
 int sb_gzip(const void *data, size_t size, sb_strbuf *out, sb_err *err);
 int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err);
 
-/* SHA-256, 64 hexadecimal digits and a terminator. */
-void sb_sha256(const void *data, size_t size, char hex[65]);
+/* SHA-256, 64 hexadecimal digits and a terminator. It fails where libcrypto has no SHA-256 to offer. */
+int sb_sha256(const void *data, size_t size, char hex[65], sb_err *err);
 int sb_sha256_file(const char *path, char hex[65], sb_err *err);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <openssl/evp.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -279,15 +280,68 @@ static void digests_are_sha256(void **state)
   const char *abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   char hex[65];
   sb_err err = { 0 };
-  sb_sha256("abc", 3, hex);
+  assert_int_equal(sb_sha256("abc", 3, hex, &err), 0);
   assert_string_equal(hex, abc);
-  sb_sha256("", 0, hex);
+  assert_int_equal(sb_sha256("", 0, hex, &err), 0);
   assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   sb_file_write(in("abc"), "abc", 3, NULL);
   assert_int_equal(sb_sha256_file(in("abc"), hex, &err), 0);
   assert_string_equal(hex, abc);
   assert_int_equal(sb_sha256_file(in("gone"), hex, &err), SB_EIO);
   assert_int_equal(sb_sha256_file(folder, hex, &err), SB_EIO);
+}
+
+/* In libcrypto's place (store.cmake). */
+static const char *failing = "";
+int __wrap_EVP_Digest(const void *data, size_t size, unsigned char *digest, unsigned *digest_size,
+                      const EVP_MD *type, ENGINE *engine);
+int __real_EVP_Digest(const void *data, size_t size, unsigned char *digest, unsigned *digest_size,
+                      const EVP_MD *type, ENGINE *engine);
+int __wrap_EVP_DigestInit_ex(EVP_MD_CTX *context, const EVP_MD *type, ENGINE *engine);
+int __real_EVP_DigestInit_ex(EVP_MD_CTX *context, const EVP_MD *type, ENGINE *engine);
+int __wrap_EVP_DigestUpdate(EVP_MD_CTX *context, const void *data, size_t size);
+int __real_EVP_DigestUpdate(EVP_MD_CTX *context, const void *data, size_t size);
+int __wrap_EVP_DigestFinal_ex(EVP_MD_CTX *context, unsigned char *digest, unsigned *digest_size);
+int __real_EVP_DigestFinal_ex(EVP_MD_CTX *context, unsigned char *digest, unsigned *digest_size);
+
+int __wrap_EVP_Digest(const void *data, size_t size, unsigned char *digest, unsigned *digest_size,
+                      const EVP_MD *type, ENGINE *engine)
+{
+  return !strcmp(failing, "digest") ? 0 : __real_EVP_Digest(data, size, digest, digest_size, type, engine);
+}
+
+int __wrap_EVP_DigestInit_ex(EVP_MD_CTX *context, const EVP_MD *type, ENGINE *engine)
+{
+  return !strcmp(failing, "init") ? 0 : __real_EVP_DigestInit_ex(context, type, engine);
+}
+
+int __wrap_EVP_DigestUpdate(EVP_MD_CTX *context, const void *data, size_t size)
+{
+  return !strcmp(failing, "update") ? 0 : __real_EVP_DigestUpdate(context, data, size);
+}
+
+int __wrap_EVP_DigestFinal_ex(EVP_MD_CTX *context, unsigned char *digest, unsigned *digest_size)
+{
+  return !strcmp(failing, "final") ? 0 : __real_EVP_DigestFinal_ex(context, digest, digest_size);
+}
+
+static void a_digest_that_fails_is_an_error(void **state)
+{
+  (void)state;
+  char hex[65] = "untouched";
+  sb_err err = { 0 };
+  failing = "digest";
+  assert_int_equal(sb_sha256("abc", 3, hex, &err), SB_EIO);
+  assert_non_null(strstr(err.text, "SHA-256"));
+  sb_file_write(in("abc"), "abc", 3, NULL);
+  static const char *const steps[] = { "init", "update", "final" };
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    failing = steps[i];
+    assert_int_equal(sb_sha256_file(in("abc"), hex, &err), SB_EIO);
+  }
+  assert_string_equal(hex, "untouched");
+  failing = "";
+  assert_int_equal(sb_sha256_file(in("abc"), hex, &err), SB_OK);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
@@ -310,6 +364,7 @@ int main(void)
     TEST(gzip_round_trips),
     TEST(damaged_gzip_is_refused),
     TEST(digests_are_sha256),
+    TEST(a_digest_that_fails_is_an_error),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <curl/curl.h>
 
 #include "base/clock.h"
 #include "http_world.h"
@@ -56,6 +57,32 @@ static void a_lack_of_descriptors_is_not_told_as_a_server_that_is_not_there(void
   assert_int_equal(x.result.code, SB_EIO);
   assert_non_null(strstr(x.error, "no file descriptor is left"));
   assert_non_null(strstr(x.error, "ulimit -n"));
+  sb_strbuf_deinit(&x.body);
+  close_world(&w);
+}
+
+/* In libcurl's place (net.cmake). */
+static CURLMcode refusal = CURLM_OK;
+CURLMcode __wrap_curl_multi_add_handle(CURLM *multi, CURL *easy);
+CURLMcode __real_curl_multi_add_handle(CURLM *multi, CURL *easy);
+
+CURLMcode __wrap_curl_multi_add_handle(CURLM *multi, CURL *easy)
+{
+  return refusal != CURLM_OK ? refusal : __real_curl_multi_add_handle(multi, easy);
+}
+
+static void a_connection_that_libcurl_refuses_says_why(void **state)
+{
+  (void)state;
+  WORLD(OK_HEAD CHUNKED "x");
+  sb_err err = { 0 };
+  refusal = CURLM_OUT_OF_MEMORY;
+  assert_null(sb_http_start(w.http, &(sb_http_call){ .url = http_fixture_url(w.server) }, &err));
+  refusal = CURLM_OK;
+  assert_non_null(strstr(err.text, curl_multi_strerror(CURLM_OUT_OF_MEMORY)));
+  exchange x = { .w = &w };
+  get(&x);
+  assert_body(&x, "x");
   sb_strbuf_deinit(&x.body);
   close_world(&w);
 }
@@ -219,6 +246,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_refused_connection_is_reported_from_the_loop),
     cmocka_unit_test(a_lack_of_descriptors_is_not_told_as_a_server_that_is_not_there),
+    cmocka_unit_test(a_connection_that_libcurl_refuses_says_why),
     cmocka_unit_test(a_connection_that_dies_is_an_error),
     cmocka_unit_test(silence_ends_a_request_but_a_trickle_does_not),
     cmocka_unit_test(a_request_that_takes_too_long_ends_though_bytes_come),
