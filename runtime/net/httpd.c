@@ -332,6 +332,7 @@ static void on_connection(uv_stream_t *listener, int status)
     return;
   sb_httpd_conn *conn = sb_calloc(1, sizeof *conn);
   conn->server = server;
+  sb_httpd_parser_init(&conn->parser);
   uv_tcp_init(server->loop, &conn->tcp);
   conn->tcp.data = conn;
   sb_handles_add(&server->handles);

@@ -30,7 +30,7 @@ typedef struct sb_httpd_header {
   const char *name, *value; /* terminated; the value without the white space around it */
 } sb_httpd_header;
 
-/* Embedded; zero-initialise, or sb_httpd_parser_init. The fields below `body` hold from the end of the head
+/* Embedded; sb_httpd_parser_init before its first use. The fields below `body` hold from the end of the head
  * (state beyond SB_HTTPD_HEAD) until the next reset; the body is whole at SB_HTTPD_COMPLETE. */
 typedef struct sb_httpd_parser {
   sb_httpd_parser_state state;

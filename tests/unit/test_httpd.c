@@ -124,6 +124,22 @@ static void test_answers_pipelined_requests_in_order(void **state)
   sb_strbuf_deinit(&got);
 }
 
+static void test_is_strict_from_the_first_request_on(void **state)
+{
+  server *s = *state;
+  static const char *const texts[] = { "GET / HTTP/1.1\nHost: h\n\n",
+                                       "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\nHost: h\n\n" };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    sb_strbuf got = { 0 };
+    int fd = client(s, texts[i]);
+    expect(s, fd, &got, NULL);
+    assert_non_null(strstr(got.data, "HTTP/1.1 400 "));
+    assert_int_equal(s->requests, i);
+    close(fd);
+    sb_strbuf_deinit(&got);
+  }
+}
+
 static void test_holds_pipelined_requests_back_while_one_is_answered(void **state)
 {
   server *s = *state;
@@ -290,6 +306,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     WITH_SERVER(test_answers_pipelined_requests_in_order),
+    WITH_SERVER(test_is_strict_from_the_first_request_on),
     WITH_SERVER(test_holds_pipelined_requests_back_while_one_is_answered),
     WITH_SERVER(test_says_continue_before_a_body),
     WITH_SERVER(test_closes_after_a_refused_request_and_where_asked_to),
