@@ -5,13 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const level_names[] = { "debug", "info", "warning", "error" };
+static const char *const level_names[] = { "debug", "warning", "error" };
 static sb_log_level threshold = SB_LOG_WARNING;
-
-void sb_log_set_level(sb_log_level level)
-{
-  threshold = level;
-}
 
 void sb_log_init_from_environment(void)
 {

@@ -3,11 +3,11 @@
 
 /* Diagnostics on standard error, one line each: "specbench: warning: ...". Results never go through here. */
 
-typedef enum sb_log_level { SB_LOG_DEBUG, SB_LOG_INFO, SB_LOG_WARNING, SB_LOG_ERROR } sb_log_level;
+typedef enum sb_log_level { SB_LOG_DEBUG, SB_LOG_WARNING, SB_LOG_ERROR } sb_log_level;
 
-/* Lines below this level are dropped. Default SB_LOG_WARNING; SPECBENCH_LOG=debug|info|warning|error sets it.
- * To be called before there are threads. */
-void sb_log_set_level(sb_log_level level);
+/* Lines below this level are dropped. Default SB_LOG_WARNING; SPECBENCH_LOG=debug|warning|error sets it, for
+ * whom sb_log_init_from_environment is called, before there are threads. debug tells what happens to connections
+ * (dial, reuse, retry, close) and to child processes (spawn, signal). */
 void sb_log_init_from_environment(void);
 
 void sb_log(sb_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/handles.h"
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "net/dial.h"
 
@@ -21,8 +23,8 @@ static const int64_t MAX_REST_NS = 110 * SB_NS_PER_S;
 
 /* A server, and the connections to it that rest. */
 typedef struct origin {
-  struct origin *next;
-  sb_connection *idle; /* last used first */
+  LIST_ENTRY(origin) link;
+  LIST_HEAD(, sb_connection) idle; /* last used first */
   char name[];
 } origin;
 
@@ -31,7 +33,7 @@ struct sb_connections {
   const sb_connection_events *events;
   sb_dialer *dialer;
   uv_prepare_t before_wait; /* a new batch of readinesses begins */
-  origin *origins;
+  LIST_HEAD(, origin) origins; /* last used first */
   int64_t now;              /* stamp of the batch of readinesses being handled */
   int64_t batch_start;      /* its first stamp; 0 between batches */
   int stamped;              /* how many of that batch were handled; 0: not stamped yet */
@@ -45,7 +47,7 @@ struct sb_connection {
   origin *origin;
   sb_dial *dial;            /* while connecting; later NULL where the socket is ours alone */
   void *user;               /* NULL: in the pool */
-  sb_connection *next, **link; /* in the pool */
+  LIST_ENTRY(sb_connection) link; /* in the pool */
   int64_t t_idle;
   int socket;               /* -1 while connecting */
   bool bare, reused, wants_write;
@@ -71,32 +73,25 @@ static void on_before_wait(uv_prepare_t *prepare)
 /* The origin of that name, which moves to the front: the next request will most likely go there too. */
 static origin *get_origin(sb_connections *all, const char *name)
 {
-  origin **at = &all->origins;
-  while (*at && strcmp((*at)->name, name) != 0)
-    at = &(*at)->next;
-  origin *o = *at;
+  origin *o;
+  LIST_FOREACH(o, &all->origins, link)
+    if (!strcmp(o->name, name))
+      break;
   if (o) {
-    *at = o->next;
+    LIST_REMOVE(o, link);
   } else {
     size_t size = strlen(name) + 1;
     o = sb_calloc(1, sizeof *o + size);
     memcpy(o->name, name, size);
   }
-  o->next = all->origins;
-  all->origins = o;
+  LIST_INSERT_HEAD(&all->origins, o, link);
   return o;
-}
-
-static void leave_pool(sb_connection *c)
-{
-  *c->link = c->next;
-  if (c->next)
-    c->next->link = c->link;
 }
 
 void sb_connection_close(sb_connection *c)
 {
   bool polled = c->socket >= 0;
+  sb_log(SB_LOG_DEBUG, "close %s (socket %d)", c->origin->name, c->socket);
   if (polled) /* before its number may be another thread's socket */
     uv_close((uv_handle_t *)&c->poll, on_connection_closed);
   if (c->dial)
@@ -117,7 +112,7 @@ static void read_idle(sb_connection *c, bool broken)
   ssize_t n = c->dial ? sb_dial_receive(c->dial, &byte, 1, &error) : recv(c->socket, &byte, 1, MSG_DONTWAIT);
   if (!broken && (c->dial ? n == 0 : n < 0 && (errno == EAGAIN || errno == EINTR)))
     return;
-  leave_pool(c);
+  LIST_REMOVE(c, link);
   sb_connection_close(c);
 }
 
@@ -228,13 +223,14 @@ void sb_connections_free(sb_connections *all)
 {
   if (!all)
     return;
-  while (all->origins) {
-    origin *o = all->origins;
-    for (sb_connection *c = o->idle, *next; c; c = next) {
-      next = c->next;
+  origin *o;
+  while ((o = LIST_FIRST(&all->origins))) {
+    sb_connection *c;
+    while ((c = LIST_FIRST(&o->idle))) {
+      LIST_REMOVE(c, link);
       sb_connection_close(c);
     }
-    all->origins = o->next;
+    LIST_REMOVE(o, link);
     free(o);
   }
   sb_dialer_free(all->dialer);
@@ -245,12 +241,10 @@ void sb_connections_free(sb_connections *all)
 /* The connection of the pool that was used last. */
 static sb_connection *take_idle(origin *o)
 {
-  int64_t now = o->idle ? sb_clock_now() : 0;
+  int64_t now = LIST_EMPTY(&o->idle) ? 0 : sb_clock_now();
   sb_connection *c;
-  while ((c = o->idle)) {
-    o->idle = c->next;
-    if (o->idle)
-      o->idle->link = &o->idle;
+  while ((c = LIST_FIRST(&o->idle))) {
+    LIST_REMOVE(c, link);
     if (now - c->t_idle < MAX_REST_NS)
       return c;
     sb_connection_close(c);
@@ -265,6 +259,7 @@ sb_connection *sb_connections_get(sb_connections *all, const char *name, bool fr
   if (c) {
     c->user = user;
     c->reused = true;
+    sb_log(SB_LOG_DEBUG, "reuse %s (socket %d)", name, c->socket);
     uv_ref((uv_handle_t *)&c->poll);
     return c;
   }
@@ -333,11 +328,7 @@ void sb_connection_release(sb_connection *c)
     watch(c, false);
   c->user = NULL;
   c->t_idle = sb_clock_now();
-  c->next = o->idle;
-  c->link = &o->idle;
-  if (o->idle)
-    o->idle->link = &c->next;
-  o->idle = c;
+  LIST_INSERT_HEAD(&o->idle, c, link);
   uv_unref((uv_handle_t *)&c->poll); /* it alone keeps no loop alive */
 }
 

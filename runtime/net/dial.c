@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/handles.h"
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "net/proxy.h"
 
@@ -28,7 +30,7 @@ struct sb_dialer {
   uv_loop_t *loop;
   exchange *shared;
   CURLSH *share;     /* names and TLS sessions, for all exchanges */
-  sb_dial *kept;
+  SLIST_HEAD(, sb_dial) kept;
   int kept_count;
   sb_handles handles; /* of all exchanges */
   curl_socket_t taking; /* the socket that libcurl must not close */
@@ -38,7 +40,7 @@ struct sb_dialer {
 struct sb_dial {
   exchange *exchange;
   CURL *easy;
-  sb_dial *next;     /* of the kept ones */
+  SLIST_ENTRY(sb_dial) link; /* of the kept ones */
   bool ended;        /* on_end was called */
   sb_dial_end_fn on_end;
   void *context;
@@ -249,9 +251,9 @@ void sb_dialer_free(sb_dialer *dialer)
 {
   if (!dialer)
     return;
-  while (dialer->kept) {
-    sb_dial *dial = dialer->kept;
-    dialer->kept = dial->next;
+  sb_dial *dial;
+  while ((dial = SLIST_FIRST(&dialer->kept))) {
+    SLIST_REMOVE_HEAD(&dialer->kept, link);
     curl_easy_cleanup(dial->easy);
     free(dial);
   }
@@ -270,9 +272,9 @@ bool sb_dialer_is_bare(const char *origin)
 
 static sb_dial *take_dial(sb_dialer *dialer)
 {
-  sb_dial *dial = dialer->kept;
+  sb_dial *dial = SLIST_FIRST(&dialer->kept);
   if (dial) {
-    dialer->kept = dial->next;
+    SLIST_REMOVE_HEAD(&dialer->kept, link);
     dialer->kept_count--;
     CURL *easy = dial->easy;
     curl_easy_reset(easy);
@@ -301,8 +303,7 @@ void sb_dial_close(sb_dial *dial)
     free(dial);
     return;
   }
-  dial->next = dialer->kept;
-  dialer->kept = dial;
+  SLIST_INSERT_HEAD(&dialer->kept, dial, link);
   dialer->kept_count++;
 }
 
@@ -362,6 +363,7 @@ sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_
       close_exchange(x);
     return NULL;
   }
+  sb_log(SB_LOG_DEBUG, "dial %s", origin);
   dial->exchange = x;
   dial->on_end = on_end;
   dial->context = context;

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "net/connection.h"
 #include "net/http1.h"
@@ -24,14 +26,14 @@ struct sb_http {
   uv_timer_t watch;          /* looks for requests that are late */
   int64_t watch_due;         /* when it is to look again */
   sb_connections *connections;
-  sb_http_request *active;   /* doubly linked */
-  sb_http_request *idle;     /* singly linked: their buffers serve the next ones */
+  LIST_HEAD(, sb_http_request) active;
+  LIST_HEAD(, sb_http_request) idle; /* their buffers serve the next ones */
 };
 
 struct sb_http_request {
   sb_http *http;
   sb_connection *connection;
-  sb_http_request *next, **link;
+  LIST_ENTRY(sb_http_request) link; /* in one of the two */
   sb_http_call call;         /* without what the caller may free: URL, headers, method */
   char *origin;
   sb_strbuf head;            /* the request line and headers */
@@ -59,12 +61,9 @@ static void retire(sb_http_request *request, bool reusable)
   request->connection = NULL;
   free(request->origin);
   request->origin = NULL;
-  *request->link = request->next;
-  if (request->next)
-    request->next->link = request->link;
-  request->next = http->idle;
-  http->idle = request;
-  if (!http->active)
+  LIST_REMOVE(request, link);
+  LIST_INSERT_HEAD(&http->idle, request, link);
+  if (LIST_EMPTY(&http->active))
     uv_timer_stop(&http->watch);
 }
 
@@ -179,6 +178,7 @@ static bool retry(sb_http_request *request)
   if (request->retried || request->response.begun || !sb_connection_is_reused(request->connection))
     return false;
   request->retried = true;
+  sb_log(SB_LOG_DEBUG, "retry on a fresh connection to %s", request->origin);
   sb_connection_close(request->connection);
   request->connected = false;
   request->connection = sb_connections_get(request->http->connections, request->origin, true, request, NULL);
@@ -206,13 +206,14 @@ static void on_watch(uv_timer_t *watch)
   sb_http *http = watch->data;
   int64_t now = sb_clock_now(), late = now - http->watch_due;
   http->watch_due = now + WATCH_PERIOD_MS * SB_NS_PER_MS;
+  sb_http_request *r;
   if (late > STILL_NS) {
-    for (sb_http_request *r = http->active; r; r = r->next)
+    LIST_FOREACH(r, &http->active, link)
       r->stood_still += late;
     return;
   }
   /* a report may start or cancel others, so the walk begins again after each; late ones are rare */
-  for (sb_http_request *r = http->active; r;) {
+  for (r = LIST_FIRST(&http->active); r;) {
     const sb_http_call *call = &r->call;
     char text[96];
     if (call->timeout_ns && now - r->stood_still - r->t_start > call->timeout_ns) {
@@ -223,10 +224,10 @@ static void on_watch(uv_timer_t *watch)
       snprintf(text, sizeof text, "no byte for %.3g s (chunk timeout)", (double)call->silence_ns / 1e9);
       report(r, SB_ETIMEOUT, text, 1, false, now);
     } else {
-      r = r->next;
+      r = LIST_NEXT(r, link);
       continue;
     }
-    r = http->active;
+    r = LIST_FIRST(&http->active);
   }
 }
 
@@ -247,11 +248,11 @@ void sb_http_free(sb_http *http)
 {
   if (!http)
     return;
-  while (http->active)
-    retire(http->active, false);
-  while (http->idle) {
-    sb_http_request *request = http->idle;
-    http->idle = request->next;
+  sb_http_request *request;
+  while ((request = LIST_FIRST(&http->active)))
+    retire(request, false);
+  while ((request = LIST_FIRST(&http->idle))) {
+    LIST_REMOVE(request, link);
     sb_strbuf_deinit(&request->head);
     sb_response_deinit(&request->response);
     free(request);
@@ -300,10 +301,10 @@ static int write_head(sb_strbuf *head, const char *method, const sb_url *url, co
 
 static sb_http_request *take_request(sb_http *http)
 {
-  sb_http_request *request = http->idle;
+  sb_http_request *request = LIST_FIRST(&http->idle);
   if (!request)
     return sb_calloc(1, sizeof *request);
-  http->idle = request->next;
+  LIST_REMOVE(request, link);
   sb_strbuf head = request->head;
   sb_response response = request->response;
   *request = (sb_http_request){ .head = head, .response = response };
@@ -336,15 +337,11 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
   url.origin = NULL;
   sb_url_deinit(&url);
 
-  request->next = http->active;
-  request->link = &http->active;
-  if (http->active)
-    http->active->link = &request->next;
-  if (!http->active) {
+  if (LIST_EMPTY(&http->active)) {
     http->watch_due = request->t_start + WATCH_PERIOD_MS * SB_NS_PER_MS;
     uv_timer_start(&http->watch, on_watch, WATCH_PERIOD_MS, WATCH_PERIOD_MS);
   }
-  http->active = request;
+  LIST_INSERT_HEAD(&http->active, request, link);
   if (!request->connection) {
     retire(request, false);
     return NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/handles.h"
 #include "base/strbuf.h"
@@ -19,7 +20,7 @@ struct sb_httpd {
   uv_tcp_t listener;
   uv_loop_t *loop;
   sb_httpd_handler handler;
-  sb_httpd_conn *first;
+  LIST_HEAD(, sb_httpd_conn) conns;
   size_t backlog;
   int port;
   sb_handles handles;
@@ -30,7 +31,7 @@ struct sb_httpd {
 struct sb_httpd_conn {
   uv_tcp_t tcp;
   sb_httpd *server;
-  sb_httpd_conn *prev, *next;
+  LIST_ENTRY(sb_httpd_conn) link;
   void *user;
   sb_httpd_parser parser;
   sb_strbuf in;      /* read but not yet parsed */
@@ -87,12 +88,7 @@ void sb_httpd_drop(sb_httpd_conn *conn)
   if (conn->closing)
     return;
   conn->closing = true;
-  if (conn->prev)
-    conn->prev->next = conn->next;
-  else
-    conn->server->first = conn->next;
-  if (conn->next)
-    conn->next->prev = conn->prev;
+  LIST_REMOVE(conn, link);
   uv_close((uv_handle_t *)&conn->tcp, on_conn_closed);
 }
 
@@ -122,8 +118,8 @@ void sb_httpd_free(sb_httpd *server)
   if (!server)
     return;
   server->closing = true;
-  while (server->first)
-    sb_httpd_drop(server->first);
+  while (!LIST_EMPTY(&server->conns))
+    sb_httpd_drop(LIST_FIRST(&server->conns));
   sb_handles_close(&server->handles, (uv_handle_t *)&server->listener);
   sb_handles_drop(&server->handles);
 }
@@ -336,10 +332,7 @@ static void on_connection(uv_stream_t *listener, int status)
   uv_tcp_init(server->loop, &conn->tcp);
   conn->tcp.data = conn;
   sb_handles_add(&server->handles);
-  conn->next = server->first;
-  if (server->first)
-    server->first->prev = conn;
-  server->first = conn;
+  LIST_INSERT_HEAD(&server->conns, conn, link);
   if (uv_accept(listener, (uv_stream_t *)&conn->tcp) || uv_tcp_nodelay(&conn->tcp, 1) ||
       uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read))
     sb_httpd_drop(conn);

@@ -86,12 +86,6 @@ static bool run_deferred(sb_loop *loop)
   return true;
 }
 
-bool sb_loop_poll(sb_loop *loop)
-{
-  run_deferred(loop);
-  return uv_run(&loop->uv, UV_RUN_NOWAIT) || loop->first;
-}
-
 bool sb_loop_step(sb_loop *loop)
 {
   bool ran = run_deferred(loop);

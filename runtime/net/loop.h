@@ -31,7 +31,4 @@ void sb_loop_undefer(sb_loop *loop, sb_deferred *call); /* takes it back; no eff
  * on for may have come with them. Returns false when nothing is left that could ever happen. */
 bool sb_loop_step(sb_loop *loop);
 
-/* The same without waiting. */
-bool sb_loop_poll(sb_loop *loop);
-
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/handles.h"
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "proc/process_tree.h"
 #include "proc/supervisor.h"
@@ -268,6 +269,7 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
     return NULL;
   }
   child->supervisor_pid = child->supervisor.pid;
+  sb_log(SB_LOG_DEBUG, "spawn %s (supervisor %d)", child->name, (int)child->supervisor_pid);
   if (!sb_tree_mark_of(child->supervisor_pid, &child->mark))
     child->mark.text[0] = '\0';
   uv_read_start((uv_stream_t *)&child->control, on_alloc, on_read);
@@ -281,6 +283,7 @@ void sb_child_stop(sb_child *child, int grace_ms)
 {
   char line[32];
   uv_os_fd_t fd;
+  sb_log(SB_LOG_DEBUG, "signal %s: stop", child->name);
   int size = snprintf(line, sizeof line, "stop %d\n", grace_ms < 0 ? child->options.grace_ms : grace_ms);
   if (!child->control_closed && uv_fileno((uv_handle_t *)&child->control, &fd) == 0
       && send(fd, line, (size_t)size, MSG_NOSIGNAL) < 0)

@@ -1,4 +1,5 @@
 #include "load_fixture.h"
+#include "loop_poll.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,7 +61,7 @@ sb_run *end_load(world *w)
     assert_true(alive || w->ended);
   }
   for (int i = 0; i < 3; i++)
-    sb_loop_poll(w->loop);
+    loop_poll(w->loop);
   assert_int_equal(w->ended, 1);
   sb_load_progress p = sb_load_get_progress(w->load);
   assert_true(p.sent == p.total || sb_load_given_up(w->load));

@@ -310,12 +310,13 @@ static void lines_below_the_threshold_are_dropped(void **state)
   setenv("SPECBENCH_LOG", "error", 1);
   sb_log_init_from_environment();
   assert_int_equal(logged(SB_LOG_WARNING, "quiet", out, sizeof out), 0);
-  sb_log_set_level(SB_LOG_WARNING);
+  setenv("SPECBENCH_LOG", "warning", 1);
+  sb_log_init_from_environment();
   logged(SB_LOG_WARNING, "disk nearly full", out, sizeof out);
   assert_string_equal(out, "specbench: warning: disk nearly full\n");
   setenv("SPECBENCH_LOG", "nonsense", 1);
   sb_log_init_from_environment();
-  assert_int_equal(logged(SB_LOG_INFO, "quiet", out, sizeof out), 0);
+  assert_int_equal(logged(SB_LOG_DEBUG, "quiet", out, sizeof out), 0);
 }
 
 int main(void)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "http_world.h"
+#include "loop_poll.h"
 
 /* Answers, whole and in pieces. */
 
@@ -105,7 +106,7 @@ static void on_done_may_cancel_another_request(void **state)
     ends = x[0].ends + x[1].ends;
   }
   for (int i = 0; i < 20; i++)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   assert_int_equal(x[0].ends + x[1].ends, 1);
   for (int i = 0; i < 2; i++)
     sb_strbuf_deinit(&x[i].body);

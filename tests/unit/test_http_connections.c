@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "http_world.h"
+#include "loop_poll.h"
 
 /* What a request says, and which connection it goes over. */
 
@@ -130,9 +131,9 @@ static void a_resting_connection_that_the_server_closes_is_forgotten(void **stat
   WORLD(LENGTH_1 "a" PAUSE CLOSE, LENGTH_1 "b");
   get_body(&w, "a");
   while (http_fixture_counts(w.server).open)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   for (int i = 0; i < 5; i++)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   get_body(&w, "b");
   assert_server_saw(&w, 2, 2);
   close_world(&w);

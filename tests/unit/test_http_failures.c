@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "http_world.h"
+#include "loop_poll.h"
 
 /* Requests that fail, take too long or are cancelled. */
 
@@ -183,7 +184,7 @@ static void a_loop_that_stood_still_blames_nobody(void **state)
 static void run_until_closed(world *w)
 {
   while (http_fixture_counts(w->server).open)
-    sb_loop_poll(w->loop);
+    loop_poll(w->loop);
 }
 
 static void a_cancelled_request_is_never_heard_of_again(void **state)

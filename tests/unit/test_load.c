@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "load/plan.h"
 #include "load_fixture.h"
+#include "loop_poll.h"
 
 static void a_closed_loop_keeps_exactly_its_concurrency_in_flight(void **state)
 {
@@ -122,11 +123,11 @@ static void cancelling_ends_what_is_in_flight_and_sends_no_more(void **state)
   sb_load_request *list = requests(N);
   begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B });
   while (sb_load_get_progress(w.load).done < 1 || http_fixture_counts(w.server).requests < 1 + B)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   sb_load_cancel(w.load);
   sb_load_cancel(w.load);
   while (http_fixture_counts(w.server).open)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   assert_int_equal(w.ended, 0);
   sb_run *run = sb_load_take_run(w.load);
   int seen[3] = { 0 }; /* complete, in flight, never sent */
@@ -154,7 +155,7 @@ static void cancelling_while_connecting_is_clean(void **state)
   begin_load(&w, (sb_load_options){ .requests = list, .count = 50, .concurrency = 50 });
   sb_load_cancel(w.load);
   for (int i = 0; i < 10; i++)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   assert_int_equal(w.ended, 0);
   free(list);
   close_world(&w); /* the run was not taken: the load frees it */

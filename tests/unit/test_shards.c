@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "load/plan.h"
 #include "load_fixture.h"
+#include "loop_poll.h"
 
 /* A load over several I/O threads: what it does, and that it does what one does. */
 
@@ -76,7 +77,7 @@ static void threads_together_keep_exactly_the_concurrency_in_flight(void **state
   begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B, .io_threads = THREADS });
   uint32_t sent = 0;
   while (!w.ended) {
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
     sb_load_progress p = sb_load_get_progress(w.load);
     assert_true(p.in_flight <= B && p.sent >= sent && p.done <= p.sent);
     sent = p.sent;
@@ -125,7 +126,7 @@ static void a_bounded_open_loop_sends_what_is_due_wherever_a_slot_is_free(void *
   begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = THREADS, .arrivals_ns = arrivals,
                                    .id_prefix = "t", .io_threads = THREADS });
   while (sb_load_get_progress(w.load).done < N - 1)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   assert_int_equal(sb_load_get_progress(w.load).in_flight, 1);
   assert_in_range(http_fixture_counts(w.server).most_at_once, 1, THREADS);
   sb_load_cancel(w.load);
@@ -146,11 +147,11 @@ static void cancelling_ends_every_thread_and_sends_no_more(void **state)
   sb_load_request *list = requests(N);
   begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B, .io_threads = THREADS });
   while (sb_load_get_progress(w.load).done < 1 || http_fixture_counts(w.server).requests < 1 + B)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   sb_load_cancel(w.load);
   sb_load_cancel(w.load);
   while (http_fixture_counts(w.server).open)
-    sb_loop_poll(w.loop);
+    loop_poll(w.loop);
   assert_int_equal(w.ended, 0);
   assert_int_equal(sb_load_get_progress(w.load).in_flight, 0);
   sb_run *run = sb_load_take_run(w.load);
@@ -180,10 +181,10 @@ static void cancelling_is_clean_at_any_moment(void **state)
     w.ended = 0;
     begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = 8, .io_threads = THREADS });
     while (sb_load_get_progress(w.load).done < (uint32_t)(i * N / (TIMES - 1)))
-      sb_loop_poll(w.loop);
+      loop_poll(w.loop);
     sb_load_cancel(w.load);
     for (int turn = 0; turn < 3; turn++)
-      sb_loop_poll(w.loop);
+      loop_poll(w.loop);
     assert_in_range(w.ended, 0, 1); /* the very last ones may have come to their end */
     sb_load_free(w.load); /* the run was not taken: the load frees it */
     w.load = NULL;
