@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/file_limit.h"
 #include "base/log.h"
 #include "interrupt.h"
 #include "net/dial.h"
@@ -29,16 +29,6 @@ typedef struct application {
   sbl_world world;
   sbl_paths paths;
 } application;
-
-/* The shell's limit is often 1024; a load of thousands of streams needs the hard one. */
-static void raise_file_limit(void)
-{
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
 
 static void preload(lua_State *L)
 {
@@ -338,7 +328,7 @@ int main(int argc, char **argv)
   setlocale(LC_CTYPE, "");
   signal(SIGPIPE, SIG_IGN);
   sb_log_init_from_environment();
-  raise_file_limit();
+  sb_file_limit_raise();
   keep_freed_memory();
   uv_replace_allocator(sb_alloc, sb_realloc, sb_calloc, free); /* libuv aborts where it has no memory */
   static application app;

@@ -41,7 +41,6 @@ const char *sb_code_name(sb_code code)
   case SB_EIO: return "io";
   case SB_EPARSE: return "parse";
   case SB_ETIMEOUT: return "timeout";
-  case SB_ECANCELED: return "cancelled";
   case SB_ESTATE: return "state";
   }
   return "unknown";

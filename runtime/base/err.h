@@ -11,8 +11,7 @@ typedef enum sb_code {
   SB_EIO = -3,        /* a file or socket operation failed; sys_errno says which way */
   SB_EPARSE = -4,     /* the input is not what it should be */
   SB_ETIMEOUT = -5,
-  SB_ECANCELED = -6,
-  SB_ESTATE = -7      /* the object is not in a state that allows the call */
+  SB_ESTATE = -6      /* the object is not in a state that allows the call */
 } sb_code;
 
 typedef struct sb_err {

@@ -33,4 +33,13 @@ void *sb_calloc(size_t count, size_t size);
 void *sb_realloc(void *memory, size_t size);
 char *sb_strdup(const char *text);
 
+/* Makes room for one more item in an array: where `count` has reached `capacity`, that doubles, from `first`. */
+#define sb_grow(items, count, capacity, first)                                    \
+  do {                                                                            \
+    if ((count) == (capacity)) {                                                  \
+      (capacity) = (capacity) ? (capacity) * 2 : (first);                         \
+      (items) = sb_realloc((items), (size_t)(capacity) * sizeof *(items));        \
+    }                                                                             \
+  } while (0)
+
 #endif

@@ -72,7 +72,4 @@ typedef struct sb_metric_entry {
  * NULL with capacity 0). */
 size_t sb_metrics_list(const sb_metrics *metrics, sb_metric_entry *out, size_t capacity);
 
-/* The same for the latencies of one request. */
-size_t sb_request_figures_list(const sb_request_figures *figures, sb_metric_entry *out, size_t capacity);
-
 #endif

@@ -14,14 +14,6 @@ void sb_samples_deinit(sb_samples *samples)
   *samples = (sb_samples){ 0 };
 }
 
-static void grow(sb_samples *samples)
-{
-  samples->capacity = samples->capacity ? samples->capacity * 2 : 64;
-  samples->values = sb_realloc(samples->values, samples->capacity * sizeof *samples->values);
-  if (samples->weights)
-    samples->weights = sb_realloc(samples->weights, samples->capacity * sizeof *samples->weights);
-}
-
 /* Most lists never need any: half the memory to write, to sort and to read. */
 static void keep_weights(sb_samples *samples)
 {
@@ -34,8 +26,10 @@ void sb_samples_add_slowly(sb_samples *samples, double value, uint64_t weight)
 {
   if (isnan(value) || weight == 0)
     return;
-  if (samples->count == samples->capacity)
-    grow(samples);
+  size_t weights_capacity = samples->capacity;
+  if (samples->weights)
+    sb_grow(samples->weights, samples->count, weights_capacity, 64);
+  sb_grow(samples->values, samples->count, samples->capacity, 64);
   if (weight != 1 && !samples->weights)
     keep_weights(samples);
   if (samples->weights)

@@ -68,10 +68,7 @@ static process_table read_processes(void)
   while ((entry = readdir(dir))) {
     if (!read_process(dirfd(dir), entry->d_name, &p))
       continue;
-    if (table.count == table.capacity) {
-      table.capacity = table.capacity ? table.capacity * 2 : 256;
-      table.items = sb_realloc(table.items, table.capacity * sizeof *table.items);
-    }
+    sb_grow(table.items, table.count, table.capacity, 256);
     table.items[table.count++] = p;
   }
   closedir(dir);

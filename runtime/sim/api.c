@@ -105,7 +105,7 @@ static int read_prompt(reading *r)
     add_text(r, &text);
     return 0;
   }
-  if (sb_json_peek(&r->json) != SB_JSON_ARRAY || !sb_json_array(&r->json))
+  if (!sb_json_array(&r->json))
     return wrong(r, "prompt", what);
   while (sb_json_item(&r->json)) {
     int64_t id;
@@ -124,7 +124,7 @@ static int read_part(reading *r)
 {
   sb_json_string_t key, text;
   bool found = false;
-  if (sb_json_peek(&r->json) == SB_JSON_OBJECT && sb_json_object(&r->json))
+  if (sb_json_object(&r->json))
     while (sb_json_key(&r->json, &key)) {
       if (!sb_json_is(&key, "text")) {
         sb_json_skip(&r->json);
@@ -161,11 +161,11 @@ static int read_messages(reading *r)
 {
   sb_json_string_t key, role;
   static const char what[] = "a list of objects with role and content";
-  if (sb_json_peek(&r->json) != SB_JSON_ARRAY || !sb_json_array(&r->json))
+  if (!sb_json_array(&r->json))
     return wrong(r, "messages", what);
   while (sb_json_item(&r->json)) {
     bool has_role = false;
-    if (sb_json_peek(&r->json) != SB_JSON_OBJECT || !sb_json_object(&r->json))
+    if (!sb_json_object(&r->json))
       return wrong(r, "messages", what);
     while (sb_json_key(&r->json, &key)) {
       if (sb_json_is(&key, "role")) {
@@ -193,7 +193,7 @@ static int read_stream_options(reading *r)
   if (take_null(r))
     return 0;
   r->has_stream_options = true;
-  if (sb_json_peek(&r->json) != SB_JSON_OBJECT || !sb_json_object(&r->json))
+  if (!sb_json_object(&r->json))
     return wrong(r, "stream_options", "an object");
   while (sb_json_key(&r->json, &key)) {
     int rc = 0;
@@ -245,7 +245,7 @@ static int read_field(reading *r, const sb_json_string_t *key)
 static int read_body(reading *r, int (*field)(reading *, const sb_json_string_t *))
 {
   sb_json_string_t key;
-  if (sb_json_peek(&r->json) != SB_JSON_OBJECT || !sb_json_object(&r->json))
+  if (!sb_json_object(&r->json))
     return fail(r->error, 400, "", "the body is not a JSON object");
   while (sb_json_key(&r->json, &key))
     if (field(r, &key))

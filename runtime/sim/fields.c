@@ -51,7 +51,7 @@ void sb_fields_object(sb_fields *f, sb_fields_member_fn member, void *target)
 {
   if (f->rc != SB_OK)
     return;
-  if (sb_json_peek(&f->json) != SB_JSON_OBJECT || !sb_json_object(&f->json)) {
+  if (!sb_json_object(&f->json)) {
     sb_fields_fail(f, "must be an object { }");
     return;
   }
@@ -80,7 +80,7 @@ double sb_fields_number(sb_fields *f, double low, double high)
 {
   double value = 0.0;
   char what[96];
-  if (sb_json_peek(&f->json) == SB_JSON_NUMBER && sb_json_double(&f->json, &value) &&
+  if (sb_json_double(&f->json, &value) &&
       value >= low && value <= high)
     return value;
   snprintf(what, sizeof what, "must be a number from %g to %g", low, high);
@@ -92,7 +92,7 @@ long long sb_fields_count(sb_fields *f, long long high)
 {
   int64_t value = 0;
   char what[96];
-  if (sb_json_peek(&f->json) == SB_JSON_NUMBER && sb_json_int(&f->json, &value) &&
+  if (sb_json_int(&f->json, &value) &&
       value >= 1 && value <= high)
     return value;
   snprintf(what, sizeof what, "must be a whole number from 1 to %lld", high);
@@ -103,8 +103,7 @@ long long sb_fields_count(sb_fields *f, long long high)
 bool sb_fields_flag(sb_fields *f)
 {
   bool value = false;
-  sb_json_type type = sb_json_peek(&f->json);
-  if ((type != SB_JSON_TRUE && type != SB_JSON_FALSE) || !sb_json_bool(&f->json, &value))
+  if (!sb_json_bool(&f->json, &value))
     sb_fields_fail(f, "must be true or false");
   return value;
 }
@@ -113,7 +112,7 @@ void sb_fields_text(sb_fields *f, char *out, size_t size)
 {
   sb_json_string_t value;
   out[0] = '\0';
-  if (sb_json_peek(&f->json) != SB_JSON_STRING || !sb_json_string(&f->json, &value)) {
+  if (!sb_json_string(&f->json, &value)) {
     sb_fields_fail(f, "must be a string");
     return;
   }
@@ -132,7 +131,7 @@ void sb_fields_text(sb_fields *f, char *out, size_t size)
 int sb_fields_numbers(sb_fields *f, double *out, int size, double low, double high)
 {
   int count = 0;
-  if (sb_json_peek(&f->json) != SB_JSON_ARRAY || !sb_json_array(&f->json)) {
+  if (!sb_json_array(&f->json)) {
     sb_fields_fail(f, "must be an array of numbers");
     return 0;
   }

@@ -12,10 +12,10 @@ enum { MAX_RUNNING = 1 << 20 };
 static bool read_range(sb_json *j, int64_t range[3])
 {
   int count = 0;
-  if (sb_json_peek(j) != SB_JSON_ARRAY || !sb_json_array(j))
+  if (!sb_json_array(j))
     return false;
   while (sb_json_item(j))
-    if (count == 3 || sb_json_peek(j) != SB_JSON_NUMBER || !sb_json_int(j, &range[count++]))
+    if (count == 3 || !sb_json_int(j, &range[count++]))
       return false;
   return count == 3;
 }
@@ -26,7 +26,7 @@ int sb_sim_k_table_parse(sb_sim_k_table *table, const char *text, sb_err *err)
   int64_t range[3], end = 0; /* end: of the range before */
   *table = (sb_sim_k_table){ 0 };
   sb_json_init(&j, text, strlen(text));
-  if (sb_json_peek(&j) == SB_JSON_ARRAY && sb_json_array(&j)) {
+  if (sb_json_array(&j)) {
     while (sb_json_item(&j)) {
       if (table->count == SB_SIM_MAX_K_RANGES)
         return sb_err_set(err, SB_EINVAL, "more than %d ranges", SB_SIM_MAX_K_RANGES);

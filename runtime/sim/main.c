@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <uv.h>
 
+#include "base/file_limit.h"
 #include "base/log.h"
 #include "sim/options.h"
 #include "sim/profile.h"
@@ -47,16 +47,6 @@ static void on_signal(uv_signal_t *handle, int number)
   stop(handle->data);
 }
 
-static void raise_file_limit(void)
-{
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit))
-    sb_log(SB_LOG_WARNING, "the limit of open files stays at its soft value");
-}
-
 static int serve(run *r, sb_err *err)
 {
   uv_loop_t loop;
@@ -95,7 +85,8 @@ int sb_sim_main(int argc, char **argv, const char *profiles_dir)
     sb_sim_options_help();
     return 0;
   }
-  raise_file_limit();
+  if (!sb_file_limit_raise())
+    sb_log(SB_LOG_WARNING, "the limit of open files stays at its soft value");
   signal(SIGPIPE, SIG_IGN);
   rc = sb_sim_setup_profile(&r.profile, &r.options, profiles_dir, &err);
   if (!rc)

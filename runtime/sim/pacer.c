@@ -38,10 +38,7 @@ void sb_sim_pacer_free(sb_sim_pacer *pacer)
 
 void sb_sim_pacer_submit(sb_sim_pacer *pacer, int64_t now, const sb_sim_request *request)
 {
-  if (pacer->count == pacer->capacity) {
-    pacer->capacity = pacer->capacity ? pacer->capacity * 2 : 64;
-    pacer->live = sb_realloc(pacer->live, pacer->capacity * sizeof *pacer->live);
-  }
+  sb_grow(pacer->live, pacer->count, pacer->capacity, 64);
   pacer->live[pacer->count++] =
     (sequence){ .id = request->id, .left = request->output_tokens, .prompt_tokens = request->prompt_tokens };
   if (pacer->counters.running++ == 0)

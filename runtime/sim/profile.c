@@ -292,7 +292,7 @@ static int finish(sb_sim_profile *profile, const char *path, bool found, sb_err 
   return SB_OK;
 }
 
-int sb_sim_profile_load_method(sb_sim_profile *profile, const char *path, const char *method, sb_err *err)
+int sb_sim_profile_load(sb_sim_profile *profile, const char *path, const char *method, sb_err *err)
 {
   memset(profile, 0, sizeof *profile);
   snprintf(profile->tasks[0].name, sizeof profile->tasks[0].name, "default");
@@ -300,11 +300,6 @@ int sb_sim_profile_load_method(sb_sim_profile *profile, const char *path, const 
   loader l = { .profile = profile, .err = err };
   int rc = load_layer(&l, path, method, 0);
   return rc == SB_OK ? finish(profile, path, l.method_found, err) : rc;
-}
-
-int sb_sim_profile_load(sb_sim_profile *profile, const char *path, sb_err *err)
-{
-  return sb_sim_profile_load_method(profile, path, NULL, err);
 }
 
 int sb_sim_profile_task(const sb_sim_profile *profile, const char *name)

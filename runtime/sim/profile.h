@@ -43,11 +43,9 @@ typedef struct sb_sim_profile {
   int task_count;                     /* tasks[0] is "default" */
 } sb_sim_profile;
 
-/* Reads PATH with the file's default method. 0, or a negative code and the reason (file and field). */
-int sb_sim_profile_load(sb_sim_profile *profile, const char *path, sb_err *err);
-
-/* The same with a method of the file by name; NULL: its default_method. */
-int sb_sim_profile_load_method(sb_sim_profile *profile, const char *path, const char *method, sb_err *err);
+/* Reads PATH with a method of the file by name; NULL: its default_method. 0, or a negative code and the reason
+ * (file and field). */
+int sb_sim_profile_load(sb_sim_profile *profile, const char *path, const char *method, sb_err *err);
 
 /* Index of a task by name, upper and lower case alike; 0 ("default") where there is none of that name. */
 int sb_sim_profile_task(const sb_sim_profile *profile, const char *name);

@@ -7,10 +7,7 @@
 
 sb_sim_sequence *sb_sim_sequences_push(sb_sim_sequences *list)
 {
-  if (list->count == list->capacity) {
-    list->capacity = list->capacity ? list->capacity * 2 : 64;
-    list->items = sb_realloc(list->items, list->capacity * sizeof *list->items);
-  }
+  sb_grow(list->items, list->count, list->capacity, 64);
   return &list->items[list->count++];
 }
 

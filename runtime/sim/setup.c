@@ -10,7 +10,7 @@ static int load(sb_sim_profile *profile, const sb_sim_options *options, const ch
   const char *name = options->profile;
   size_t size = strlen(name);
   if (strchr(name, '/') || (size > 5 && !strcmp(name + size - 5, ".json")))
-    return sb_sim_profile_load_method(profile, name, options->method, err);
+    return sb_sim_profile_load(profile, name, options->method, err);
   const char *from_environment = getenv("SPECBENCH_SIM_PROFILES");
   const char *folder = options->profiles_dir ? options->profiles_dir
                        : from_environment ? from_environment : profiles_dir;
@@ -18,7 +18,7 @@ static int load(sb_sim_profile *profile, const sb_sim_options *options, const ch
     return sb_err_set(err, SB_EINVAL, "--profile %s: in which folder? add --profiles DIR", name);
   sb_strbuf path = { 0 };
   sb_strbuf_printf(&path, "%s/%s.json", folder, name);
-  int rc = sb_sim_profile_load_method(profile, path.data, options->method, err);
+  int rc = sb_sim_profile_load(profile, path.data, options->method, err);
   sb_strbuf_deinit(&path);
   return rc;
 }

@@ -47,10 +47,7 @@ void sb_sim_truth_close(sb_sim_truth *truth)
 
 void sb_sim_truth_chunk_add(sb_sim_truth_record *record, int64_t due_ns, int32_t tokens)
 {
-  if (record->count == record->capacity) {
-    record->capacity = record->capacity ? record->capacity * 2 : 128;
-    record->chunks = sb_realloc(record->chunks, record->capacity * sizeof *record->chunks);
-  }
+  sb_grow(record->chunks, record->count, record->capacity, 128);
   record->chunks[record->count++] = (sb_sim_truth_chunk){ .due_ns = due_ns, .tokens = tokens };
 }
 
@@ -66,10 +63,7 @@ void sb_sim_truth_add(sb_sim_truth *truth, sb_sim_truth_record *record, const sb
     free(record->chunks);
     return;
   }
-  if (truth->count == truth->capacity) {
-    truth->capacity = truth->capacity ? truth->capacity * 2 : 64;
-    truth->queue = sb_realloc(truth->queue, truth->capacity * sizeof *truth->queue);
-  }
+  sb_grow(truth->queue, truth->count, truth->capacity, 64);
   truth->queue[truth->count++] = (ended){ *record, *counters };
 }
 

@@ -18,11 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file_limit.h"
 #include "base/strbuf.h"
 
 enum { READ_BYTES = 256 * 1024, LINE_BYTES = 16 * 1024, EVENTS = 512, NUMBER_DIGITS = 8 };
@@ -66,10 +66,7 @@ static void die(const char *what)
 
 static void add(samples *s, double value)
 {
-  if (s->count == s->capacity) {
-    s->capacity = s->capacity ? s->capacity * 2 : 4096;
-    s->values = sb_realloc(s->values, s->capacity * sizeof *s->values);
-  }
+  sb_grow(s->values, s->count, s->capacity, 4096);
   s->values[s->count++] = value;
 }
 
@@ -298,11 +295,7 @@ int main(int argc, char **argv)
 {
   read_options(argc, argv);
   write_request();
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
+  sb_file_limit_raise();
   epoll = epoll_create1(EPOLL_CLOEXEC);
   if (options.times)
     times = sb_calloc((size_t)options.requests * (size_t)options.tokens, sizeof *times);

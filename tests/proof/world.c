@@ -96,7 +96,7 @@ void proof_load_profile(sb_sim_profile *profile, const char *name)
   char path[512];
   sb_err err;
   snprintf(path, sizeof path, "%s/runtime/sim/profiles/%s.json", SB_SOURCE_DIR, name);
-  if (sb_sim_profile_load(profile, path, &err) != SB_OK) {
+  if (sb_sim_profile_load(profile, path, NULL, &err) != SB_OK) {
     fprintf(stderr, "%s\n", err.text);
     exit(1);
   }

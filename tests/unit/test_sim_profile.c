@@ -31,7 +31,7 @@ static int load_shipped(const char *name, const char *method)
   char path[512];
   sb_err err;
   snprintf(path, sizeof path, PROFILES "%s.json", name);
-  int rc = sb_sim_profile_load_method(&profile, path, method, &err);
+  int rc = sb_sim_profile_load(&profile, path, method, &err);
   if (rc != SB_OK)
     print_message("%s\n", err.text);
   return rc;
@@ -54,7 +54,7 @@ static int load_text(const char *text, const char *message)
   sb_err err = { 0 };
   write_file("case.json", text);
   snprintf(path, sizeof path, "%s/case.json", folder);
-  int rc = sb_sim_profile_load(&profile, path, &err);
+  int rc = sb_sim_profile_load(&profile, path, NULL, &err);
   if (rc != SB_OK && (!message || !strstr(err.text, message) || !strstr(err.text, "case.json")))
     fail_msg("unexpected message: %s", err.text);
   return rc;
@@ -123,7 +123,7 @@ static void a_methods_figures_are_read_and_repeat_their_last_position(void **sta
   assert_true(conditional[0] == 0.5 && conditional[1] == 0.25 && conditional[15] == 0.25);
   char path[512];
   snprintf(path, sizeof path, "%s/case.json", folder);
-  assert_int_equal(sb_sim_profile_load_method(&profile, path, "ngram", NULL), SB_OK);
+  assert_int_equal(sb_sim_profile_load(&profile, path, "ngram", NULL), SB_OK);
   assert_true(profile.speculative.alpha == 11.0 && profile.tasks[0].draft_rate == 0.5);
   assert_string_equal(profile.source, "measured ngram: guessed");
 }
@@ -188,7 +188,7 @@ static void mistakes_are_named_with_file_and_field(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     assert_int_equal(load_text(cases[i].text, cases[i].message), SB_EPARSE);
   sb_err err;
-  assert_int_equal(sb_sim_profile_load(&profile, "/nowhere/profile.json", &err), SB_EIO);
+  assert_int_equal(sb_sim_profile_load(&profile, "/nowhere/profile.json", NULL, &err), SB_EIO);
   assert_non_null(strstr(err.text, "/nowhere/profile.json"));
 }
 
