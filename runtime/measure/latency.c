@@ -32,7 +32,7 @@ static void add_reference_gap(sb_latencies *latencies, const sb_span *before, in
 }
 
 void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double clock_scale,
-                       sb_reference_rule rule, sb_arrivals *arrivals, sb_span *span)
+                       sb_reference_rule rule, sb_chunk_arrivals *arrivals, sb_span *span)
 {
   bool per_chunk = sb_token_source_per_chunk(record->token_source);
   *span = (sb_span){ 0 };

@@ -23,15 +23,15 @@ typedef struct sb_latencies {
 void sb_latencies_deinit(sb_latencies *latencies);
 
 /* When chunks came, in nanoseconds since the origin, weighted by their tokens. */
-typedef struct sb_arrivals {
+typedef struct sb_chunk_arrivals {
   sb_samples at;
   int64_t origin_ns;
-} sb_arrivals;
+} sb_chunk_arrivals;
 
 /* Reads a completed request's chunks, once: adds their gaps, and their arrivals where its source tells tokens
  * chunk by chunk (arrivals may be NULL); *span is sb_record_span's. `clock_scale` and `rule` are the run's. */
 void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double clock_scale,
-                       sb_reference_rule rule, sb_arrivals *arrivals, sb_span *span);
+                       sb_reference_rule rule, sb_chunk_arrivals *arrivals, sb_span *span);
 
 /* Adds the latencies of the request as a whole. */
 void sb_latencies_add(sb_latencies *latencies, const sb_request_figures *figures);

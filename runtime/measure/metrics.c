@@ -11,7 +11,7 @@ typedef struct tally {
   const sb_slo *slo;
   sb_flight flight;
   sb_latencies latencies;
-  sb_arrivals arrivals;       /* completed requests' chunks; the origin is the first send */
+  sb_chunk_arrivals arrivals;       /* completed requests' chunks; the origin is the first send */
   bool arrivals_known;        /* every completed request tells its tokens chunk by chunk */
   bool tpot_known;
   int64_t last_token, last_end;
@@ -197,7 +197,7 @@ static void put_steady(tally *t, double seconds, sb_metrics *m)
   m->steady_request_throughput = ratio((double)t->steady_completed, m->steady_duration);
   double tokens = NAN;
   if (t->arrivals_known) {
-    const sb_arrivals *arrivals = &t->arrivals;
+    const sb_chunk_arrivals *arrivals = &t->arrivals;
     double from = (double)(flight->steady_from - arrivals->origin_ns),
            to = (double)(flight->steady_to - arrivals->origin_ns);
     tokens = arrived_between(&arrivals->at, from, to);
