@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "load/plan.h"
+#include "load/arrivals.h"
 #include "measure.h"
 #include "wait.h"
 
@@ -67,7 +67,7 @@ static int read_arrivals(lua_State *L, load_box *box, uint32_t count, sb_err *er
   lua_getfield(L, at, "kind");
   sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
   box->arrivals = sb_calloc(count, sizeof *box->arrivals);
-  return sb_plan_arrivals(kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
+  return sb_arrivals_fill(kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
                           (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count,
                           box->arrivals, err);
 }

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/handles.h"
 #include "base/strbuf.h"
-#include "load/urgency.h"
+#include "load/realtime.h"
 #include "measure/samples.h"
 #include "net/timer.h"
 
@@ -74,7 +74,7 @@ sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err)
   lag->timer.data = lag->after_batch.data = lag;
   lag->handles = sb_handles_of(lag, 2, destroy);
   uv_check_start(&lag->after_batch, on_after_batch);
-  lag->real_time = sb_urgency_is_real_time();
+  lag->real_time = sb_realtime_is_on();
   lag->wall_start = sb_clock_now();
   lag->cpu_start = sb_clock_thread_cpu();
   lag->due = lag->wall_start + SB_LAG_PERIOD_NS;

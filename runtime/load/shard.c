@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/handles.h"
 #include "base/strbuf.h"
-#include "load/urgency.h"
+#include "load/realtime.h"
 #include "net/timer.h"
 
 struct sb_shard {
@@ -29,7 +29,7 @@ struct sb_shard {
   size_t common_headers, header_capacity;
   sb_handles handles;
   bool sending;            /* a slot that ends meanwhile is filled by the loop that sends, not on top of it */
-  bool urgent;             /* between sb_urgency_begin and _end */
+  bool realtime;           /* between sb_realtime_begin and _end */
   bool ended;              /* complete or cancelled */
 };
 
@@ -101,9 +101,9 @@ static void finish(sb_shard *shard)
   shard->report->t_end = sb_clock_now();
   sb_lag_stop(shard->lag);
   sb_lag_summarise(shard->lag, &shard->report->lag);
-  if (shard->urgent)
-    sb_urgency_end();
-  shard->urgent = false;
+  if (shard->realtime)
+    sb_realtime_end();
+  shard->realtime = false;
 }
 
 static void on_end_turn(uv_idle_t *idle)
@@ -244,8 +244,8 @@ sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint
 
 void sb_shard_start(sb_shard *shard)
 {
-  sb_urgency_begin(shard->plan->shards);
-  shard->urgent = true;
+  sb_realtime_begin(shard->plan->shards);
+  shard->realtime = true;
   sb_watch_start(&shard->watch);
   send_ready(shard);
   /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */

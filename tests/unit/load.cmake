@@ -1,4 +1,4 @@
-sb_unit_test(urgency sb_load Threads::Threads)
+sb_unit_test(realtime sb_load Threads::Threads)
 foreach(name stream watch load shards)
   sb_unit_test(${name} sb_load Threads::Threads)
   target_sources(test_${name} PRIVATE http_fixture.c load_fixture.c)

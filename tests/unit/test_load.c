@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "load/plan.h"
+#include "load/arrivals.h"
 #include "load_fixture.h"
 #include "loop_poll.h"
 
@@ -46,7 +46,7 @@ static void an_open_loop_sends_no_request_before_its_time(void **state)
   enum { N = 20 };
   WORLD(SSE_HEAD CHUNKED TEXT("a") STOP DONE);
   int64_t arrivals[N];
-  assert_int_equal(sb_plan_arrivals(SB_ARRIVALS_POISSON, 400, 1, 7, N, arrivals, NULL), 0);
+  assert_int_equal(sb_arrivals_fill(SB_ARRIVALS_POISSON, 400, 1, 7, N, arrivals, NULL), 0);
   sb_load_request *list = requests(N);
   begin_load(&w, (sb_load_options){ .requests = list, .count = N, .arrivals_ns = arrivals });
   sb_run *run = end_load(&w);

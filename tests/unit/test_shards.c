@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/strbuf.h"
-#include "load/plan.h"
+#include "load/arrivals.h"
 #include "load_fixture.h"
 #include "loop_poll.h"
 
@@ -98,7 +98,7 @@ static void an_open_loop_on_threads_sends_no_request_before_its_time(void **stat
   enum { N = 41 };
   WORLD(SSE_HEAD CHUNKED TEXT("a") STOP DONE);
   int64_t arrivals[N];
-  assert_int_equal(sb_plan_arrivals(SB_ARRIVALS_POISSON, 800, 1, 7, N, arrivals, NULL), 0);
+  assert_int_equal(sb_arrivals_fill(SB_ARRIVALS_POISSON, 800, 1, 7, N, arrivals, NULL), 0);
   sb_load_request *list = requests(N);
   begin_load(&w, (sb_load_options){ .requests = list, .count = N, .arrivals_ns = arrivals, .id_prefix = "t",
                                    .io_threads = THREADS });

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "load/urgency.h"
+#include "load/realtime.h"
 
 static bool allowed;
 static uint32_t half; /* of the CPUs */
@@ -37,28 +37,28 @@ static void a_thread_is_urgent_while_any_load_runs(void **state)
   (void)state;
   assert_int_equal(policy(), SCHED_OTHER);
   int during = allowed ? SCHED_FIFO : SCHED_OTHER;
-  assert_false(sb_urgency_is_real_time());
-  sb_urgency_begin(1);
+  assert_false(sb_realtime_is_on());
+  sb_realtime_begin(1);
   assert_int_equal(policy(), during);
-  assert_int_equal(sb_urgency_is_real_time(), allowed);
-  sb_urgency_begin(1);
-  assert_int_equal(sb_urgency_is_real_time(), allowed);
-  sb_urgency_end();
+  assert_int_equal(sb_realtime_is_on(), allowed);
+  sb_realtime_begin(1);
+  assert_int_equal(sb_realtime_is_on(), allowed);
+  sb_realtime_end();
   assert_int_equal(policy(), during);
-  sb_urgency_end();
+  sb_realtime_end();
   assert_int_equal(policy(), SCHED_OTHER);
 }
 
 static void what_is_started_meanwhile_is_not(void **state)
 {
   (void)state;
-  sb_urgency_begin(1);
+  sb_realtime_begin(1);
   pid_t child = fork();
   if (child == 0)
     _exit(policy() == SCHED_OTHER ? 0 : 1);
   int status = -1;
   assert_int_equal(waitpid(child, &status, 0), child);
-  sb_urgency_end();
+  sb_realtime_end();
   assert_int_equal(status, 0);
 }
 
@@ -66,9 +66,9 @@ static void it_can_be_raised_again(void **state)
 {
   (void)state;
   for (int i = 0; i < 3; i++) {
-    sb_urgency_begin(1);
+    sb_realtime_begin(1);
     assert_int_equal(policy(), allowed ? SCHED_FIFO : SCHED_OTHER);
-    sb_urgency_end();
+    sb_realtime_end();
     assert_int_equal(policy(), SCHED_OTHER);
   }
 }
@@ -76,13 +76,13 @@ static void it_can_be_raised_again(void **state)
 static void half_of_the_cpus_are_left_to_others(void **state)
 {
   (void)state;
-  sb_urgency_begin(half);
-  assert_int_equal(sb_urgency_is_real_time(), allowed);
-  sb_urgency_end();
-  sb_urgency_begin(half + 1);
-  assert_false(sb_urgency_is_real_time());
+  sb_realtime_begin(half);
+  assert_int_equal(sb_realtime_is_on(), allowed);
+  sb_realtime_end();
+  sb_realtime_begin(half + 1);
+  assert_false(sb_realtime_is_on());
   assert_int_equal(policy(), SCHED_OTHER);
-  sb_urgency_end();
+  sb_realtime_end();
 }
 
 int main(void)

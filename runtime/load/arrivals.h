@@ -1,5 +1,5 @@
-#ifndef SB_PLAN_H
-#define SB_PLAN_H
+#ifndef SB_ARRIVALS_H
+#define SB_ARRIVALS_H
 
 #include <stdint.h>
 
@@ -14,7 +14,7 @@ typedef enum sb_arrivals { SB_ARRIVALS_CONSTANT, SB_ARRIVALS_POISSON, SB_ARRIVAL
  * have mean 1 / rate (requests a second): equal, exponential, or gamma-distributed with shape `burstiness`
  * and scale 1 / (rate * burstiness): under 1 burstier than Poisson, over 1 more even, 1 is Poisson.
  * SB_EINVAL where rate or burstiness is not a positive number. */
-int sb_plan_arrivals(sb_arrivals kind, double rate, double burstiness, uint64_t seed, uint32_t count,
+int sb_arrivals_fill(sb_arrivals kind, double rate, double burstiness, uint64_t seed, uint32_t count,
                      int64_t *offsets_ns, sb_err *err);
 
 #endif

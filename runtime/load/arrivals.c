@@ -1,10 +1,10 @@
-#include "load/plan.h"
+#include "load/arrivals.h"
 
 #include <math.h>
 
 #include "base/rng.h"
 
-int sb_plan_arrivals(sb_arrivals kind, double rate, double burstiness, uint64_t seed, uint32_t count,
+int sb_arrivals_fill(sb_arrivals kind, double rate, double burstiness, uint64_t seed, uint32_t count,
                      int64_t *offsets_ns, sb_err *err)
 {
   if (!(rate > 0) || !isfinite(rate))

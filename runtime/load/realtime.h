@@ -1,5 +1,5 @@
-#ifndef SB_URGENCY_H
-#define SB_URGENCY_H
+#ifndef SB_REALTIME_H
+#define SB_REALTIME_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,12 +11,12 @@
  * processes: a server that shares them all with urgent threads would be measured starving. */
 
 /* For the calling thread, one of `threads` that drive a load, as often as there are loads on it. */
-void sb_urgency_begin(uint32_t threads);
+void sb_realtime_begin(uint32_t threads);
 
 /* Once for each call of the above, on the same thread; the last one makes it an ordinary thread again. */
-void sb_urgency_end(void);
+void sb_realtime_end(void);
 
 /* Whether the calling thread goes before ordinary ones, whoever gave it that priority. */
-bool sb_urgency_is_real_time(void);
+bool sb_realtime_is_on(void);
 
 #endif

@@ -1,4 +1,4 @@
-#include "load/urgency.h"
+#include "load/realtime.h"
 
 #include <sched.h>
 
@@ -17,7 +17,7 @@ static bool leaves_half(uint32_t threads)
   return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && threads <= (uint32_t)CPU_COUNT(&cpus) / 2;
 }
 
-void sb_urgency_begin(uint32_t threads)
+void sb_realtime_begin(uint32_t threads)
 {
   if (loads++ == 0) {
     struct sched_param urgent = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
@@ -26,7 +26,7 @@ void sb_urgency_begin(uint32_t threads)
   }
 }
 
-void sb_urgency_end(void)
+void sb_realtime_end(void)
 {
   if (--loads == 0 && raised) {
     raised = false;
@@ -35,7 +35,7 @@ void sb_urgency_end(void)
   }
 }
 
-bool sb_urgency_is_real_time(void)
+bool sb_realtime_is_on(void)
 {
   return policy() == SCHED_FIFO;
 }
