@@ -58,10 +58,10 @@ void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double 
     sb_samples_add_weighted(&latencies->itl_burst_ms, 0.0, record->timeline.tokens - span->token_chunks);
 }
 
-void sb_latencies_add(sb_latencies *latencies, const sb_request_figures *figures)
+void sb_latencies_add(sb_latencies *latencies, const sb_request_metrics *metrics)
 {
-#define SB_ADD(name) sb_samples_add(&latencies->name, figures->name);
-  SB_REQUEST_FIGURES(SB_ADD)
+#define SB_ADD(name) sb_samples_add(&latencies->name, metrics->name);
+  SB_REQUEST_METRICS(SB_ADD)
 #undef SB_ADD
 }
 
@@ -72,10 +72,10 @@ void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
     if (record->outcome != SB_OUTCOME_OK)
       continue;
     sb_span span;
-    sb_request_figures figures;
+    sb_request_metrics metrics;
     sb_latencies_read(latencies, record, run->clock_scale, sb_reference_rule_of(run), NULL, &span);
-    sb_request_figures_compute(record, &span, run->clock_scale, sb_reference_rule_of(run), &figures);
-    sb_latencies_add(latencies, &figures);
+    sb_request_metrics_compute(record, &span, run->clock_scale, sb_reference_rule_of(run), &metrics);
+    sb_latencies_add(latencies, &metrics);
   }
 }
 

@@ -7,8 +7,8 @@
 /* The latencies of a run's completed requests, as exact samples in milliseconds (simulated time where the
  * run's clock is scaled): what cells summarise, and what a script asks for further percentiles. */
 
-/* X(field): one sample a request for those of SB_REQUEST_FIGURES, one a gap or token for the rest. */
-#define SB_LATENCIES(X) SB_REQUEST_FIGURES(X) X(itl_chunk_ms) SB_GAPS(X)
+/* X(field): one sample a request for those of SB_REQUEST_METRICS, one a gap or token for the rest. */
+#define SB_LATENCIES(X) SB_REQUEST_METRICS(X) X(itl_chunk_ms) SB_GAPS(X)
 
 /* The other conventions of a gap between chunks. */
 #define SB_GAPS(X) X(itl_token_ms) X(itl_burst_ms) X(ref_itl_ms)
@@ -34,7 +34,7 @@ void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double 
                        sb_reference_rule rule, sb_chunk_arrivals *arrivals, sb_span *span);
 
 /* Adds the latencies of the request as a whole. */
-void sb_latencies_add(sb_latencies *latencies, const sb_request_figures *figures);
+void sb_latencies_add(sb_latencies *latencies, const sb_request_metrics *metrics);
 
 /* All completed requests of a run. */
 void sb_latencies_gather(sb_latencies *latencies, const sb_run *run);

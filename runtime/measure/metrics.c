@@ -3,13 +3,13 @@
 #include <math.h>
 
 #include "base/clock.h"
-#include "measure/flight.h"
+#include "measure/in_flight.h"
 
 /* What one pass over the records gathers. */
 typedef struct tally {
   const sb_run *run;
   const sb_slo *slo;
-  sb_flight flight;
+  sb_in_flight in_flight;
   sb_latencies latencies;
   sb_chunk_arrivals arrivals;       /* completed requests' chunks; the origin is the first send */
   bool arrivals_known;        /* every completed request tells its tokens chunk by chunk */
@@ -28,7 +28,7 @@ typedef struct tally {
 
 static bool in_steady_window(const tally *t, int64_t at)
 {
-  return t->flight.steady_from && at >= t->flight.steady_from && at <= t->flight.steady_to;
+  return t->in_flight.steady_from && at >= t->in_flight.steady_from && at <= t->in_flight.steady_to;
 }
 
 /* Also of records whose file does not tell what was found when they were made. */
@@ -75,29 +75,29 @@ static bool meets(double limit, double value)
   return limit < 0.0 || value <= limit;
 }
 
-static void judge(tally *t, const sb_record *record, const sb_request_figures *figures)
+static void judge(tally *t, const sb_record *record, const sb_request_metrics *metrics)
 {
   int64_t tokens = sb_record_tokens(record);
   if (tokens < 0)
     t->tpot_known = false;
   bool has_gaps = tokens > 1; /* one token has no time per further token to miss the objective with */
-  if (!isnan(figures->ttft_ms) && meets(t->slo->ttft_ms, figures->ttft_ms) &&
-      meets(t->slo->e2el_ms, figures->e2el_ms) && (!has_gaps || meets(t->slo->tpot_ms, figures->tpot_ms)))
+  if (!isnan(metrics->ttft_ms) && meets(t->slo->ttft_ms, metrics->ttft_ms) &&
+      meets(t->slo->e2el_ms, metrics->e2el_ms) && (!has_gaps || meets(t->slo->tpot_ms, metrics->tpot_ms)))
     t->met++;
 }
 
 static void add_completed(tally *t, const sb_record *record, sb_span *span)
 {
-  sb_request_figures figures;
+  sb_request_metrics metrics;
   double scale = t->run->clock_scale;
   sb_reference_rule rule = sb_reference_rule_of(t->run);
   sb_latencies_read(&t->latencies, record, scale, rule, &t->arrivals, span);
-  sb_request_figures_compute(record, span, scale, rule, &figures);
-  sb_latencies_add(&t->latencies, &figures);
+  sb_request_metrics_compute(record, span, scale, rule, &metrics);
+  sb_latencies_add(&t->latencies, &metrics);
   add_tokens(t, record, span);
   if (t->slo)
-    judge(t, record, &figures);
-  if (!isnan(figures.tpot_ms)) {
+    judge(t, record, &metrics);
+  if (!isnan(metrics.tpot_ms)) {
     t->decode_ms += (double)(span->last_token - span->first_token) / 1e6 * scale;
     t->decode_gaps += (double)(sb_record_tokens(record) - 1);
   }
@@ -184,13 +184,13 @@ static double ratio(double value, double by)
 
 static void put_steady(tally *t, double seconds, sb_metrics *m)
 {
-  const sb_flight *flight = &t->flight;
+  const sb_in_flight *in_flight = &t->in_flight;
   m->steady_duration = m->steady_share = m->drain = NAN;
   m->steady_request_throughput = m->steady_output_throughput = m->steady_total_token_throughput = NAN;
   m->steady_longest_gap = NAN;
   if (t->run->concurrency == 0)
     return;
-  double window = (double)(flight->steady_to - flight->steady_from);
+  double window = (double)(in_flight->steady_to - in_flight->steady_from);
   m->steady_duration = window * seconds;
   m->steady_share = ratio(m->steady_duration, m->run_duration);
   m->drain = known(!isnan(m->steady_share), m->steady_share < 0.5);
@@ -198,8 +198,8 @@ static void put_steady(tally *t, double seconds, sb_metrics *m)
   double tokens = NAN;
   if (t->arrivals_known) {
     const sb_chunk_arrivals *arrivals = &t->arrivals;
-    double from = (double)(flight->steady_from - arrivals->origin_ns),
-           to = (double)(flight->steady_to - arrivals->origin_ns);
+    double from = (double)(in_flight->steady_from - arrivals->origin_ns),
+           to = (double)(in_flight->steady_to - arrivals->origin_ns);
     tokens = arrived_between(&arrivals->at, from, to);
     m->steady_longest_gap = known(window > 0.0, longest_gap(&arrivals->at, from, to) * seconds);
   }
@@ -234,7 +234,7 @@ static void summarise(sb_latencies *latencies, sb_metrics *m)
   SB_GAPS(SB_SUMMARISE)
 #undef SB_SUMMARISE
 #define SB_SUMMARISE(name) sb_samples_summary(&latencies->name, &m->name);
-  SB_REQUEST_FIGURES(SB_SUMMARISE)
+  SB_REQUEST_METRICS(SB_SUMMARISE)
 #undef SB_SUMMARISE
 }
 
@@ -277,8 +277,8 @@ static void put(tally *t, sb_metrics *m)
   m->request_goodput = known(judged, ratio((double)t->met, m->duration));
   m->peak_output_throughput = known(t->arrivals_known, peak_tokens(&t->arrivals.at, run->clock_scale));
   put_steady(t, seconds, m);
-  m->mean_concurrency = t->flight.mean;
-  m->max_concurrency = t->flight.most;
+  m->mean_concurrency = t->in_flight.mean;
+  m->max_concurrency = t->in_flight.most;
   m->tokens_per_chunk = ratio((double)t->chunk_tokens, (double)t->token_chunks);
   m->decode_tpot_ms = known(t->output_unknown == 0, ratio(t->decode_ms, t->decode_gaps));
   put_acceptance(t, m);
@@ -292,7 +292,7 @@ static void put(tally *t, sb_metrics *m)
 void sb_metrics_compute(const sb_run *run, const sb_slo *slo, sb_metrics *metrics)
 {
   tally t = { .run = run, .slo = slo, .arrivals_known = true, .tpot_known = true };
-  sb_flight_measure(run, &t.flight);
+  sb_in_flight_measure(run, &t.in_flight);
   gather(&t);
   put(&t, metrics);
   sb_latencies_deinit(&t.latencies);

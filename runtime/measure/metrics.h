@@ -11,7 +11,7 @@
 typedef enum sb_metric_kind { SB_METRIC_REAL, SB_METRIC_INTEGER, SB_METRIC_FLAG } sb_metric_kind;
 
 /* X(field, unit, kind). Seconds are simulated ones where the run's clock is scaled. */
-#define SB_CELL_FIGURES(X)                                     \
+#define SB_CELL_METRICS(X)                                     \
   X(requests, "requests", INTEGER)                             \
   X(completed, "requests", INTEGER)                            \
   X(failed, "requests", INTEGER)                               \
@@ -46,7 +46,7 @@ typedef enum sb_metric_kind { SB_METRIC_REAL, SB_METRIC_INTEGER, SB_METRIC_FLAG 
 
 typedef struct sb_metrics {
 #define SB_FIELD(name, unit, kind) double name;
-  SB_CELL_FIGURES(SB_FIELD)
+  SB_CELL_METRICS(SB_FIELD)
 #undef SB_FIELD
 #define SB_FIELD(name) sb_summary name;
   SB_LATENCIES(SB_FIELD)

@@ -20,7 +20,7 @@ typedef struct place {
   STATISTIC(latency, std, "ms", REAL)           \
   SB_SUMMARY_PERCENTILES(PERCENTILE, latency)
 
-static const place places[] = { SB_CELL_FIGURES(CELL) SB_LATENCIES(LATENCY) };
+static const place places[] = { SB_CELL_METRICS(CELL) SB_LATENCIES(LATENCY) };
 
 size_t sb_metrics_list(const sb_metrics *metrics, sb_metric_entry *out, size_t capacity)
 {

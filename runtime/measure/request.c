@@ -54,20 +54,20 @@ static double between_ms(int64_t from, int64_t to, double clock_scale)
   return from && to ? (double)(to - from) / 1e6 * clock_scale : NAN;
 }
 
-void sb_request_figures_compute(const sb_record *record, const sb_span *span, double clock_scale,
-                                sb_reference_rule rule, sb_request_figures *figures)
+void sb_request_metrics_compute(const sb_record *record, const sb_span *span, double clock_scale,
+                                sb_reference_rule rule, sb_request_metrics *metrics)
 {
   int64_t tokens = sb_record_tokens(record), send = record->t_send;
-  figures->ttft_ms = between_ms(send, span->first_token, clock_scale);
-  figures->send_late_ms = between_ms(record->t_intended, record->t_send, clock_scale);
-  figures->ttft_intended_ms = between_ms(record->t_intended, span->first_token, clock_scale);
-  figures->e2el_ms = between_ms(send, span->last_token, clock_scale);
+  metrics->ttft_ms = between_ms(send, span->first_token, clock_scale);
+  metrics->send_late_ms = between_ms(record->t_intended, record->t_send, clock_scale);
+  metrics->ttft_intended_ms = between_ms(record->t_intended, span->first_token, clock_scale);
+  metrics->e2el_ms = between_ms(send, span->last_token, clock_scale);
   bool known = rule != SB_REFERENCE_UNKNOWN;
   int64_t ref_end = rule == SB_REFERENCE_EVENTS ? end_mark_of(record) : span->last_text;
-  figures->ref_ttft_ms = known ? between_ms(send, span->first_text, clock_scale) : NAN;
+  metrics->ref_ttft_ms = known ? between_ms(send, span->first_text, clock_scale) : NAN;
   double gaps = tokens > 1 ? (double)(tokens - 1) : NAN;
-  figures->tpot_ms = between_ms(span->first_token, span->last_token, clock_scale) / gaps;
-  figures->ref_tpot_ms = (between_ms(send, ref_end, clock_scale) - figures->ref_ttft_ms) / gaps;
+  metrics->tpot_ms = between_ms(span->first_token, span->last_token, clock_scale) / gaps;
+  metrics->ref_tpot_ms = (between_ms(send, ref_end, clock_scale) - metrics->ref_ttft_ms) / gaps;
 }
 
 double sb_record_time_to_token_ms(const sb_record *record, uint64_t m, double clock_scale)

@@ -62,18 +62,18 @@ void sb_others_read(const sb_record *record, sb_others_reader *others);
 int64_t sb_others_before(sb_others_reader *others, uint64_t chunk, int64_t t_ns);
 
 /* X(field): one latency a request, in milliseconds. The ref_ ones follow the reference system's rules. */
-#define SB_REQUEST_FIGURES(X) \
+#define SB_REQUEST_METRICS(X) \
   X(send_late_ms) X(ttft_ms) X(ttft_intended_ms) X(e2el_ms) X(tpot_ms) X(ref_ttft_ms) X(ref_tpot_ms)
 
-typedef struct sb_request_figures {
+typedef struct sb_request_metrics {
 #define SB_FIELD(name) double name;
-  SB_REQUEST_FIGURES(SB_FIELD)
+  SB_REQUEST_METRICS(SB_FIELD)
 #undef SB_FIELD
-} sb_request_figures;
+} sb_request_metrics;
 
 /* Of a request of any outcome; clock_scale and rule are the run's. */
-void sb_request_figures_compute(const sb_record *record, const sb_span *span, double clock_scale,
-                                sb_reference_rule rule, sb_request_figures *figures);
+void sb_request_metrics_compute(const sb_record *record, const sb_span *span, double clock_scale,
+                                sb_reference_rule rule, sb_request_metrics *metrics);
 
 /* Milliseconds from t_send to the arrival of the chunk that holds token number m (from 1); NaN where fewer
  * came or where the source does not tell tokens chunk by chunk. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "measure/order.h"
+#include "measure/select.h"
 
 void sb_samples_deinit(sb_samples *samples)
 {
@@ -50,7 +50,7 @@ bool sb_samples_equal(const sb_samples *a, const sb_samples *b)
 void sb_samples_sort(sb_samples *samples)
 {
   if (!samples->sorted)
-    sb_order_sort(samples->values, samples->weights, samples->count);
+    sb_select_sort(samples->values, samples->weights, samples->count);
   samples->sorted = true;
 }
 
@@ -81,7 +81,7 @@ double sb_samples_percentile(sb_samples *samples, double percent)
   sb_samples_sort(samples);
   place at = place_of(samples, percent);
   double values[2];
-  sb_order_read(samples->values, samples->weights, (uint64_t[]){ at.low, at.high }, 2, values);
+  sb_select_read(samples->values, samples->weights, (uint64_t[]){ at.low, at.high }, 2, values);
   return between(values[0], values[1], at.part);
 }
 
@@ -125,9 +125,9 @@ static void percentiles(sb_samples *samples, const double *percents, double *out
   }
   double values[2 * PERCENTILES];
   if (samples->sorted)
-    sb_order_read(samples->values, samples->weights, ranks, n, values);
+    sb_select_read(samples->values, samples->weights, ranks, n, values);
   else
-    sb_order_select(samples->values, samples->weights, samples->count, ranks, n, values);
+    sb_select_ranks(samples->values, samples->weights, samples->count, ranks, n, values);
   for (size_t i = 0; i < PERCENTILES; i++)
     out[i] = between(values[low[i]], values[high[i]], places[i].part);
 }

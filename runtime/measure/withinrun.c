@@ -14,15 +14,15 @@ enum { INPUT, OUTPUT, LATENCY, DECODING, GAPS, SIDE, PAIRED = 2 * SIDE, COLUMNS 
 static void fill_side(double *side, const sb_record *record, double clock_scale)
 {
   sb_span span;
-  sb_request_figures figures;
+  sb_request_metrics metrics;
   sb_record_span(record, &span);
-  sb_request_figures_compute(record, &span, clock_scale, SB_REFERENCE_UNKNOWN, &figures);
+  sb_request_metrics_compute(record, &span, clock_scale, SB_REFERENCE_UNKNOWN, &metrics);
   int64_t tokens = sb_record_tokens(record);
   side[INPUT] = record->prompt_tokens >= 0 ? (double)record->prompt_tokens : NAN;
   side[OUTPUT] = tokens >= 0 ? (double)tokens : NAN;
-  side[LATENCY] = figures.e2el_ms;
+  side[LATENCY] = metrics.e2el_ms;
   side[GAPS] = tokens > 1 ? (double)(tokens - 1) : 0.0;
-  side[DECODING] = tokens > 1 ? figures.tpot_ms * side[GAPS] : 0.0;
+  side[DECODING] = tokens > 1 ? metrics.tpot_ms * side[GAPS] : 0.0;
 }
 
 static double log_speedup(double baseline, double method)

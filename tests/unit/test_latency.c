@@ -13,18 +13,18 @@
 
 /* Every expectation is worked out by hand from the chunks. */
 
-static void figures_of(const sb_record *record, sb_request_figures *figures)
+static void figures_of(const sb_record *record, sb_request_metrics *figures)
 {
   sb_span span;
   sb_record_span(record, &span);
-  sb_request_figures_compute(record, &span, 1.0, SB_REFERENCE_CHUNKS, figures);
+  sb_request_metrics_compute(record, &span, 1.0, SB_REFERENCE_CHUNKS, figures);
 }
 
 static void a_request_has_its_latencies_by_token_and_by_text(void **state)
 {
   (void)state;
   sb_run *run = fixture_small_run();
-  sb_request_figures f;
+  sb_request_metrics f;
   figures_of(&run->records[0], &f);
   fixture_near(f.ttft_ms, 100);
   fixture_near(f.ttft_intended_ms, 110);
@@ -44,7 +44,7 @@ static void tokens_without_text_come_before_the_first_text(void **state)
   fixture_chunk(r, 30, 1, false);
   fixture_chunk(r, 50, 2, true);
   fixture_chunk(r, 80, 1, false);
-  sb_request_figures f;
+  sb_request_metrics f;
   figures_of(r, &f);
   fixture_near(f.ttft_ms, 30);
   fixture_near(f.ref_ttft_ms, 50);
@@ -61,7 +61,7 @@ static void a_request_without_a_token_or_with_one_has_no_tpot(void **state)
   sb_record *none = fixture_request(run, 0, 0, 90), *one = fixture_request(run, 1, 0, 90);
   fixture_chunk(none, 10, 0, false);
   fixture_chunk(one, 40, 1, true);
-  sb_request_figures f;
+  sb_request_metrics f;
   figures_of(none, &f);
   assert_true(isnan(f.ttft_ms) && isnan(f.e2el_ms) && isnan(f.tpot_ms) && isnan(f.ref_ttft_ms));
   figures_of(one, &f);

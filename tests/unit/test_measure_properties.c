@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "measure/flight.h"
+#include "measure/in_flight.h"
 #include "measure/metrics.h"
 #include "measure_fixture.h"
 
@@ -105,8 +105,8 @@ static void the_window_is_bounded_by_the_first_and_last_full_moment(void **state
   (void)state;
   for (uint64_t seed = 0; seed < 50; seed++) {
     sb_run *run = random_run(seed);
-    sb_flight flight;
-    sb_flight_measure(run, &flight);
+    sb_in_flight flight;
+    sb_in_flight_measure(run, &flight);
     int64_t first = 0, last = 0;
     for (uint32_t i = 0; i < run->count; i++) {
       int64_t send = run->records[i].t_send, end = run->records[i].t_done;

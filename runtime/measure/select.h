@@ -1,5 +1,5 @@
-#ifndef SB_ORDER_H
-#define SB_ORDER_H
+#ifndef SB_SELECT_H
+#define SB_SELECT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -8,12 +8,12 @@
  * rank counts from 0 in the sorted list written out in full; ranks are given in ascending order. */
 
 /* Sorts the values, and their weights along. */
-void sb_order_sort(double *values, uint64_t *weights, size_t count);
+void sb_select_sort(double *values, uint64_t *weights, size_t count);
 
 /* The values at `n` ranks; `values` are sorted. */
-void sb_order_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n, double *out);
+void sb_select_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n, double *out);
 
 /* The same of values in any order, in a fraction of the time that sorting them all takes. May reorder them. */
-void sb_order_select(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n, double *out);
+void sb_select_ranks(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n, double *out);
 
 #endif

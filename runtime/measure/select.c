@@ -1,4 +1,4 @@
-#include "measure/order.h"
+#include "measure/select.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static void begin_buckets(size_t *starts, size_t buckets)
 
 /* Least-significant-digit radix sort: a comparison sort of a cell's 10^5 arrivals takes several times as long.
  * Keys are computed again in each pass: memory for them costs more. */
-void sb_order_sort(double *values, uint64_t *weights, size_t count)
+void sb_select_sort(double *values, uint64_t *weights, size_t count)
 {
   if (count < 2)
     return;
@@ -117,7 +117,7 @@ static void read_sorted(const double *values, const uint64_t *weights, uint64_t 
   }
 }
 
-void sb_order_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n, double *out)
+void sb_select_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n, double *out)
 {
   read_sorted(values, weights, 0, ranks, n, out);
 }
@@ -201,11 +201,11 @@ static void gather(range *in, const double *values, const uint64_t *weights, siz
 }
 
 /* Radix selection: only buckets that hold a rank are looked into; each level narrows the keys by 11 bits. */
-static void select_ranks(double *values, uint64_t *weights, size_t count, uint64_t before, const uint64_t *ranks,
+static void narrow(double *values, uint64_t *weights, size_t count, uint64_t before, const uint64_t *ranks,
                          size_t n, double *out)
 {
   if (count < FEW) {
-    sb_order_sort(values, weights, count);
+    sb_select_sort(values, weights, count);
     read_sorted(values, weights, before, ranks, n, out);
     return;
   }
@@ -224,7 +224,7 @@ static void select_ranks(double *values, uint64_t *weights, size_t count, uint64
     size_t within = ranks_within(before, weight, ranks + r, n - r);
     if (within) {
       size_t start = in->ends[b] - in->counts[b];
-      select_ranks(some + start, weights ? some_weights + start : NULL, in->counts[b], before, ranks + r, within,
+      narrow(some + start, weights ? some_weights + start : NULL, in->counts[b], before, ranks + r, within,
                    out + r);
     }
     before += weight;
@@ -235,7 +235,7 @@ static void select_ranks(double *values, uint64_t *weights, size_t count, uint64
   free(in);
 }
 
-void sb_order_select(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n, double *out)
+void sb_select_ranks(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n, double *out)
 {
-  select_ranks(values, weights, count, 0, ranks, n, out);
+  narrow(values, weights, count, 0, ranks, n, out);
 }

@@ -1,4 +1,4 @@
-#include "measure/flight.h"
+#include "measure/in_flight.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,9 +18,9 @@ static int by_time(const void *a, const void *b)
   return order ? order : x->change - y->change;
 }
 
-void sb_flight_measure(const sb_run *run, sb_flight *flight)
+void sb_in_flight_measure(const sb_run *run, sb_in_flight *in_flight)
 {
-  *flight = (sb_flight){ 0 };
+  *in_flight = (sb_in_flight){ 0 };
   turn *turns = sb_alloc(2 * (size_t)run->count * sizeof *turns);
   size_t count = 0;
   double busy = 0.0;
@@ -38,13 +38,13 @@ void sb_flight_measure(const sb_run *run, sb_flight *flight)
   for (size_t i = 0; i < count; i++) {
     uint32_t before = now;
     now += (uint32_t)turns[i].change;
-    if (now > flight->most)
-      flight->most = now;
-    if (target && now >= target && !flight->steady_from)
-      flight->steady_from = turns[i].t_ns;
+    if (now > in_flight->most)
+      in_flight->most = now;
+    if (target && now >= target && !in_flight->steady_from)
+      in_flight->steady_from = turns[i].t_ns;
     if (target && now < target && before >= target)
-      flight->steady_to = turns[i].t_ns;
+      in_flight->steady_to = turns[i].t_ns;
   }
   free(turns);
-  flight->mean = run->t_end > run->t_start ? busy / (double)(run->t_end - run->t_start) : NAN;
+  in_flight->mean = run->t_end > run->t_start ? busy / (double)(run->t_end - run->t_start) : NAN;
 }
