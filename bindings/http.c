@@ -78,7 +78,7 @@ static bool start(lua_State *L, exchange *x, sb_err *err)
     .headers = headers,
     .max_body = x->stream ? 0 : (uint64_t)sbl_opt_integer_field(L, 1, "max_body", MAX_BODY, 1, INT64_MAX),
     .timeout_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "timeout", 0), "timeout"),
-    .silence_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "chunk_timeout", 0), "chunk_timeout"),
+    .chunk_timeout_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "chunk_timeout", 0), "chunk_timeout"),
     .on_data = on_data,
     .on_done = on_done,
     .context = x,

@@ -50,7 +50,7 @@ struct sb_connection {
   LIST_ENTRY(sb_connection) link; /* in the pool */
   int64_t t_idle;
   int socket;               /* -1 while connecting */
-  bool bare, reused, wants_write;
+  bool plain, reused, wants_write;
 };
 
 static void on_connection_closed(uv_handle_t *handle)
@@ -118,7 +118,7 @@ static void read_idle(sb_connection *c, bool broken)
 
 /* One receive a readiness: what came meanwhile is reported again. Not so once libuv gave the socket up
  * (`broken`): then what came before the end is read at once. */
-static void read_bare(sb_connection *c, bool broken)
+static void read_plain(sb_connection *c, bool broken)
 {
   sb_connections *all = c->owner;
   ssize_t n;
@@ -130,7 +130,7 @@ static void read_bare(sb_connection *c, bool broken)
 }
 
 /* TLS may hold bytes that the kernel no longer reports: on until there is nothing more. */
-static void read_translated(sb_connection *c, bool broken)
+static void read_tls(sb_connection *c, bool broken)
 {
   sb_connections *all = c->owner;
   const char *error;
@@ -163,9 +163,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   if (!(events & UV_READABLE) && status >= 0)
     return;
   if (c->dial)
-    read_translated(c, status < 0);
+    read_tls(c, status < 0);
   else
-    read_bare(c, status < 0);
+    read_plain(c, status < 0);
 }
 
 static void watch(sb_connection *c, bool wants_write)
@@ -180,8 +180,8 @@ static void on_dialled(void *context, const char *error)
   void *user = c->user;
   const sb_connection_events *events = c->owner->events;
   if (!error) {
-    int socket = c->bare ? sb_dial_take_socket(c->dial) : sb_dial_socket(c->dial);
-    if (c->bare)
+    int socket = c->plain ? sb_dial_take_socket(c->dial) : sb_dial_socket(c->dial);
+    if (c->plain)
       c->dial = NULL;
     if (!uv_poll_init_socket(c->owner->loop, &c->poll, socket)) {
       c->socket = socket;
@@ -191,7 +191,7 @@ static void on_dialled(void *context, const char *error)
       events->on_open(user, NULL);
       return;
     }
-    if (c->bare)
+    if (c->plain)
       close(socket);
     error = "the event loop refuses the socket";
   }
@@ -268,7 +268,7 @@ sb_connection *sb_connections_get(sb_connections *all, const char *name, bool fr
   c->origin = o;
   c->user = user;
   c->socket = -1;
-  c->bare = sb_dialer_is_bare(name);
+  c->plain = sb_dialer_is_plain(name);
   c->dial = sb_dial_start(all->dialer, name, on_dialled, c, err);
   if (c->dial)
     return c;
@@ -286,7 +286,7 @@ bool sb_connection_is_reused(const sb_connection *c)
   return c->reused;
 }
 
-static ssize_t send_translated(sb_connection *c, const struct iovec *parts, int count)
+static ssize_t send_tls(sb_connection *c, const struct iovec *parts, int count)
 {
   size_t sent = 0;
   for (int i = 0; i < count; i++) {
@@ -309,7 +309,7 @@ ssize_t sb_connection_send(sb_connection *c, const struct iovec *parts, int coun
     all += parts[i].iov_len;
   ssize_t n;
   if (c->dial) {
-    n = send_translated(c, parts, count);
+    n = send_tls(c, parts, count);
   } else {
     struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
     n = sendmsg(c->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

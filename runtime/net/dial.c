@@ -16,29 +16,29 @@
 /* Easy handles kept for the next dial, and libcurl's smallest buffers: no body passes through them. */
 enum { KEPT_HANDLES = 16, BUFFER = 1024, UPLOAD_BUFFER = 16 * 1024 };
 
-/* A multi handle on the loop. All bare dials share one. A dial that libcurl goes on translating has one of
+/* A multi handle on the loop. All plain dials share one. A dial that libcurl goes on translating has one of
  * its own: libcurl looks for dead connections whenever it makes one, and takes a connection in our hands
  * whose bytes wait to be read, or that is two minutes old, for dead. */
-typedef struct exchange {
+typedef struct sb_multi {
   sb_dialer *dialer;
-  CURLM *multi;      /* NULL once closed */
+  CURLM *handle;     /* NULL once closed */
   uv_timer_t timer;  /* libcurl's timeout; or 0: dials may have ended */
   int running;       /* dials that have not ended */
-} exchange;
+} sb_multi;
 
 struct sb_dialer {
   uv_loop_t *loop;
-  exchange *shared;
-  CURLSH *share;     /* names and TLS sessions, for all exchanges */
+  sb_multi *shared;
+  CURLSH *share;     /* names and TLS sessions, for all multi handles */
   SLIST_HEAD(, sb_dial) kept;
   int kept_count;
-  sb_handles handles; /* of all exchanges */
+  sb_handles handles; /* of all multi handles */
   curl_socket_t taking; /* the socket that libcurl must not close */
   sb_strbuf no_proxy;
 };
 
 struct sb_dial {
-  exchange *exchange;
+  sb_multi *multi;
   CURL *easy;
   SLIST_ENTRY(sb_dial) link; /* of the kept ones */
   bool ended;        /* on_end was called */
@@ -51,22 +51,22 @@ struct sb_dial {
 typedef struct poll_context {
   uv_poll_t poll;
   sb_dialer *dialer;
-  exchange *exchange;
+  sb_multi *multi;
   curl_socket_t socket;
 } poll_context;
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-  exchange *x = handle->data;
-  sb_dialer *dialer = x->dialer;
-  free(x);
+  sb_multi *m = handle->data;
+  sb_dialer *dialer = m->dialer;
+  free(m);
   sb_handles_drop(&dialer->handles);
 }
 
 static void on_poll_closed(uv_handle_t *handle)
 {
   poll_context *context = handle->data;
-  sb_dialer *dialer = context->dialer; /* the exchange may be gone by now */
+  sb_dialer *dialer = context->dialer; /* the multi handle may be gone by now */
   free(context);
   sb_handles_drop(&dialer->handles);
 }
@@ -90,18 +90,18 @@ static const char *describe(const sb_dial *dial, CURLcode code)
 }
 
 /* Reports every dial that has ended. Never called from inside one of libcurl's callbacks. */
-static void collect(exchange *x)
+static void collect(sb_multi *m)
 {
   CURLMsg *message;
   int left;
-  while (x->multi && (message = curl_multi_info_read(x->multi, &left))) {
+  while (m->handle && (message = curl_multi_info_read(m->handle, &left))) {
     if (message->msg != CURLMSG_DONE)
       continue;
     sb_dial *dial;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&dial);
     CURLcode code = message->data.result;
     dial->ended = true;
-    x->running--;
+    m->running--;
     dial->on_end(dial->context, code == CURLE_OK ? NULL : describe(dial, code));
   }
 }
@@ -109,25 +109,25 @@ static void collect(exchange *x)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
   poll_context *context = poll->data;
-  exchange *x = context->exchange;
+  sb_multi *m = context->multi;
   int flags = (status < 0 ? CURL_CSELECT_ERR : 0) | (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
               (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
   int running;
-  curl_multi_socket_action(x->multi, context->socket, flags, &running);
-  collect(x);
+  curl_multi_socket_action(m->handle, context->socket, flags, &running);
+  collect(m);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-  exchange *x = timer->data;
+  sb_multi *m = timer->data;
   long wait_ms = -1;
   int running;
-  curl_multi_socket_action(x->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
   /* libcurl does not repeat a wish that it uttered before this timer was set to 0 in between */
-  curl_multi_timeout(x->multi, &wait_ms);
+  curl_multi_timeout(m->handle, &wait_ms);
   if (wait_ms >= 0)
     uv_timer_start(timer, on_timer, (uint64_t)wait_ms, 0);
-  collect(x);
+  collect(m);
 }
 
 /* libcurl's wish for a timeout. It must not be called back from here, so even 0 goes through the loop; libuv
@@ -135,41 +135,41 @@ static void on_timer(uv_timer_t *timer)
 static int on_curl_timer(CURLM *multi, long timeout_ms, void *user)
 {
   (void)multi;
-  exchange *x = user;
-  if (!x->multi)
+  sb_multi *m = user;
+  if (!m->handle)
     return 0;
   if (timeout_ms < 0)
-    uv_timer_stop(&x->timer);
+    uv_timer_stop(&m->timer);
   else
-    uv_timer_start(&x->timer, on_timer, (uint64_t)timeout_ms, 0);
+    uv_timer_start(&m->timer, on_timer, (uint64_t)timeout_ms, 0);
   return 0;
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *socket_user)
 {
   (void)easy;
-  exchange *x = user;
+  sb_multi *m = user;
   poll_context *context = socket_user;
   if (what == CURL_POLL_REMOVE) {
     if (context) {
-      if (x->multi)
-        curl_multi_assign(x->multi, socket, NULL);
+      if (m->handle)
+        curl_multi_assign(m->handle, socket, NULL);
       uv_close((uv_handle_t *)&context->poll, on_poll_closed);
     }
     return 0;
   }
   if (!context) {
     context = sb_calloc(1, sizeof *context);
-    context->dialer = x->dialer;
-    context->exchange = x;
+    context->dialer = m->dialer;
+    context->multi = m;
     context->socket = socket;
-    if (uv_poll_init_socket(x->dialer->loop, &context->poll, socket)) {
+    if (uv_poll_init_socket(m->dialer->loop, &context->poll, socket)) {
       free(context);
       return -1;
     }
     context->poll.data = context;
-    sb_handles_add(&x->dialer->handles);
-    curl_multi_assign(x->multi, socket, context);
+    sb_handles_add(&m->dialer->handles);
+    curl_multi_assign(m->handle, socket, context);
   }
   int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
   uv_poll_start(&context->poll, events, on_poll);
@@ -182,31 +182,31 @@ static int on_close_socket(void *user, curl_socket_t socket)
   return socket == dialer->taking ? 0 : close(socket);
 }
 
-static exchange *open_exchange(sb_dialer *dialer)
+static sb_multi *open_multi(sb_dialer *dialer)
 {
   CURLM *multi = curl_multi_init();
   if (!multi)
     return NULL;
-  exchange *x = sb_calloc(1, sizeof *x);
-  x->dialer = dialer;
-  x->multi = multi;
-  uv_timer_init(dialer->loop, &x->timer);
-  x->timer.data = x;
+  sb_multi *m = sb_calloc(1, sizeof *m);
+  m->dialer = dialer;
+  m->handle = multi;
+  uv_timer_init(dialer->loop, &m->timer);
+  m->timer.data = m;
   sb_handles_add(&dialer->handles);
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, x);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, m);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, x);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, m);
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 65536L);
-  return x;
+  return m;
 }
 
-static void close_exchange(exchange *x)
+static void close_multi(sb_multi *m)
 {
-  CURLM *multi = x->multi;
-  x->multi = NULL;
+  CURLM *multi = m->handle;
+  m->handle = NULL;
   curl_multi_cleanup(multi);
-  uv_close((uv_handle_t *)&x->timer, on_timer_closed);
+  uv_close((uv_handle_t *)&m->timer, on_timer_closed);
 }
 
 static CURLcode global;
@@ -234,7 +234,7 @@ sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err)
   dialer->taking = CURL_SOCKET_BAD;
   dialer->handles = sb_handles_of(dialer, 0, free);
   dialer->share = curl_share_init();
-  dialer->shared = dialer->share ? open_exchange(dialer) : NULL;
+  dialer->shared = dialer->share ? open_multi(dialer) : NULL;
   if (!dialer->shared) {
     curl_share_cleanup(dialer->share);
     free(dialer);
@@ -257,13 +257,13 @@ void sb_dialer_free(sb_dialer *dialer)
     curl_easy_cleanup(dial->easy);
     free(dial);
   }
-  close_exchange(dialer->shared);
+  close_multi(dialer->shared);
   curl_share_cleanup(dialer->share);
   sb_strbuf_deinit(&dialer->no_proxy);
   sb_handles_drop(&dialer->handles);
 }
 
-bool sb_dialer_is_bare(const char *origin)
+bool sb_dialer_is_plain(const char *origin)
 {
   static const char scheme[] = "http://";
   size_t size = sizeof scheme - 1;
@@ -291,13 +291,13 @@ static sb_dial *take_dial(sb_dialer *dialer)
 
 void sb_dial_close(sb_dial *dial)
 {
-  exchange *x = dial->exchange;
-  sb_dialer *dialer = x->dialer;
+  sb_multi *m = dial->multi;
+  sb_dialer *dialer = m->dialer;
   if (!dial->ended)
-    x->running--;
-  curl_multi_remove_handle(x->multi, dial->easy); /* closes the connection */
-  if (x != dialer->shared)
-    close_exchange(x);
+    m->running--;
+  curl_multi_remove_handle(m->handle, dial->easy); /* closes the connection */
+  if (m != dialer->shared)
+    close_multi(m);
   if (dialer->kept_count == KEPT_HANDLES) {
     curl_easy_cleanup(dial->easy);
     free(dial);
@@ -319,7 +319,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
 static CURLcode configure(sb_dial *dial, const char *origin)
 {
   CURL *easy = dial->easy;
-  sb_dialer *dialer = dial->exchange->dialer;
+  sb_dialer *dialer = dial->multi->dialer;
   curl_easy_setopt(easy, CURLOPT_PRIVATE, dial);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, dial->error);
   curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
@@ -340,38 +340,38 @@ static CURLcode configure(sb_dial *dial, const char *origin)
 }
 
 /* Connects at once instead of in the loop's next turn. What has ended already is reported from there. */
-static void kick(exchange *x)
+static void kick(sb_multi *m)
 {
   int running = 0;
-  curl_multi_socket_action(x->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  if (running < x->running)
-    uv_timer_start(&x->timer, on_timer, 0, 0);
+  curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
+  if (running < m->running)
+    uv_timer_start(&m->timer, on_timer, 0, 0);
 }
 
 sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_end, void *context,
                        sb_err *err)
 {
   sb_dial *dial = take_dial(dialer);
-  exchange *x = sb_dialer_is_bare(origin) ? dialer->shared : open_exchange(dialer);
-  if (!dial || !x) {
+  sb_multi *m = sb_dialer_is_plain(origin) ? dialer->shared : open_multi(dialer);
+  if (!dial || !m) {
     sb_err_set(err, SB_ENOMEM, "libcurl has no handle");
     if (dial) {
       curl_easy_cleanup(dial->easy);
       free(dial);
     }
-    if (x && x != dialer->shared)
-      close_exchange(x);
+    if (m && m != dialer->shared)
+      close_multi(m);
     return NULL;
   }
   sb_log(SB_LOG_DEBUG, "dial %s", origin);
-  dial->exchange = x;
+  dial->multi = m;
   dial->on_end = on_end;
   dial->context = context;
-  x->running++;
+  m->running++;
   CURLcode code = configure(dial, origin);
-  CURLMcode added = code == CURLE_OK ? curl_multi_add_handle(x->multi, dial->easy) : CURLM_OK;
+  CURLMcode added = code == CURLE_OK ? curl_multi_add_handle(m->handle, dial->easy) : CURLM_OK;
   if (code == CURLE_OK && added == CURLM_OK) {
-    kick(x);
+    kick(m);
     return dial;
   }
   sb_err_set(err, SB_EINVAL, "no connection to %.150s: %s", origin,
@@ -389,7 +389,7 @@ int sb_dial_socket(const sb_dial *dial)
 
 int sb_dial_take_socket(sb_dial *dial)
 {
-  sb_dialer *dialer = dial->exchange->dialer;
+  sb_dialer *dialer = dial->multi->dialer;
   int socket = sb_dial_socket(dial);
   dialer->taking = socket;
   sb_dial_close(dial);

@@ -11,7 +11,7 @@
 /* Makes connections by libcurl: names, both address families, TLS with verification, proxies as the usual
  * environment variables say (an HTTP proxy is asked for a tunnel; loopback is never proxied).
  *
- * What libcurl has made is either a bare socket, which is then ours alone, or something it must keep
+ * What libcurl has made is either a plain socket, which is then ours alone, or something it must keep
  * translating (TLS, or a proxy that may be spoken to in TLS), which is sent and received through it. */
 
 typedef struct sb_dialer sb_dialer;
@@ -25,8 +25,8 @@ const char *sb_dialer_library(void);
 /* After every dial was closed. Memory goes in libuv's close callbacks. */
 void sb_dialer_free(sb_dialer *dialer);
 
-/* Whether connections to this origin ("https://host:port") are bare sockets. */
-bool sb_dialer_is_bare(const char *origin);
+/* Whether connections to this origin ("https://host:port") are plain sockets. */
+bool sb_dialer_is_plain(const char *origin);
 
 typedef void (*sb_dial_end_fn)(void *context, const char *error);
 
@@ -38,10 +38,10 @@ sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_
 /* The socket of a dial that succeeded. */
 int sb_dial_socket(const sb_dial *dial);
 
-/* Ends a bare dial that succeeded, and leaves its socket to the caller. */
+/* Ends a plain dial that succeeded, and leaves its socket to the caller. */
 int sb_dial_take_socket(sb_dial *dial);
 
-/* Over a dial that is not bare: bytes moved, 0 where it would block, -1 on an error that *error names.
+/* Over a dial that is not plain: bytes moved, 0 where it would block, -1 on an error that *error names.
  * received also tells of an orderly end: -1 and *error NULL. */
 ssize_t sb_dial_send(sb_dial *dial, const void *data, size_t size, const char **error);
 ssize_t sb_dial_receive(sb_dial *dial, void *data, size_t size, const char **error);

@@ -220,8 +220,8 @@ static void on_watch(uv_timer_t *watch)
       snprintf(text, sizeof text, "not complete after %.3g s (request timeout)",
                (double)call->timeout_ns / 1e9);
       report(r, SB_ETIMEOUT, text, 0, false, now);
-    } else if (call->silence_ns && now - r->stood_still - r->t_last_byte > call->silence_ns) {
-      snprintf(text, sizeof text, "no byte for %.3g s (chunk timeout)", (double)call->silence_ns / 1e9);
+    } else if (call->chunk_timeout_ns && now - r->stood_still - r->t_last_byte > call->chunk_timeout_ns) {
+      snprintf(text, sizeof text, "no byte for %.3g s (chunk timeout)", (double)call->chunk_timeout_ns / 1e9);
       report(r, SB_ETIMEOUT, text, 1, false, now);
     } else {
       r = LIST_NEXT(r, link);
@@ -279,7 +279,7 @@ static int write_head(sb_strbuf *head, const char *method, const sb_url *url, co
   put_header(head, url->target, " HTTP/1.1");
   for (const char *const *h = call->headers; h && *h; h++) {
     const char *colon = strchr(*h, ':');
-    sb_http1_span name = { *h, colon ? (size_t)(colon - *h) : 0 };
+    sb_http1_slice name = { *h, colon ? (size_t)(colon - *h) : 0 };
     if (!name.size || strpbrk(*h, "\r\n"))
       return sb_err_set(err, SB_EINVAL, "a header is one line \"Name: value\", not: %.100s", *h);
     own_host = own_host || sb_http1_is(name, "Host");
@@ -315,7 +315,7 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
 {
   const char *method = call->method ? call->method : call->body ? "POST" : "GET";
   sb_url url;
-  if (!sb_http1_is_token((sb_http1_span){ method, strlen(method) })) {
+  if (!sb_http1_is_token((sb_http1_slice){ method, strlen(method) })) {
     sb_err_set(err, SB_EINVAL, "not an HTTP method: %.100s", method);
     return NULL;
   }

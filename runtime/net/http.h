@@ -20,7 +20,7 @@ typedef struct sb_http_request sb_http_request; /* one request under way */
 
 typedef struct sb_http_result {
   int code;               /* SB_OK, SB_EIO, SB_ETIMEOUT */
-  int silent;             /* SB_ETIMEOUT because no byte came within silence_ns */
+  int silent;             /* SB_ETIMEOUT because no byte came within chunk_timeout_ns */
   int status;             /* HTTP status; 0 where none arrived */
   int connected;          /* the connection stood when it ended */
   int64_t t_send_ns;      /* when its first byte was handed to the kernel, connecting not counted; 0: never.
@@ -39,7 +39,7 @@ typedef struct sb_http_call {
   size_t body_size;
   uint64_t max_body;      /* bytes of the answer's body beyond which it fails; 0: no bound */
   int64_t timeout_ns;     /* of the whole request; 0: none */
-  int64_t silence_ns;     /* longest wait for the next byte (connecting included); 0: none */
+  int64_t chunk_timeout_ns; /* longest wait for the next byte (connecting included); 0: none */
   /* Each stretch of the body as it arrives, with the HTTP status; may be NULL. Must not start or cancel
    * requests. */
   void (*on_data)(void *context, int status, const char *data, size_t size, int64_t t_ns);

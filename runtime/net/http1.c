@@ -24,32 +24,32 @@ static int hex_digit(char c)
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-sb_http1_span sb_http1_trim(sb_http1_span span)
+sb_http1_slice sb_http1_trim(sb_http1_slice slice)
 {
-  while (span.size && is_blank(span.data[0])) {
-    span.data++;
-    span.size--;
+  while (slice.size && is_blank(slice.data[0])) {
+    slice.data++;
+    slice.size--;
   }
-  while (span.size && is_blank(span.data[span.size - 1]))
-    span.size--;
-  return span;
+  while (slice.size && is_blank(slice.data[slice.size - 1]))
+    slice.size--;
+  return slice;
 }
 
-bool sb_http1_is(sb_http1_span span, const char *word)
+bool sb_http1_is(sb_http1_slice slice, const char *word)
 {
-  return span.size == strlen(word) && !strncasecmp(span.data, word, span.size);
+  return slice.size == strlen(word) && !strncasecmp(slice.data, word, slice.size);
 }
 
-bool sb_http1_is_token(sb_http1_span span)
+bool sb_http1_is_token(sb_http1_slice slice)
 {
   static const char others[] = "!#$%&'*+-.^_`|~";
-  for (size_t i = 0; i < span.size; i++) {
-    char c = span.data[i];
+  for (size_t i = 0; i < slice.size; i++) {
+    char c = slice.data[i];
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (!letter && !is_digit(c) && (!c || !strchr(others, c)))
       return false;
   }
-  return span.size > 0;
+  return slice.size > 0;
 }
 
 /* What a field's value may not hold: a zero byte; strictly, any control character but the tabulator. */
@@ -59,20 +59,20 @@ static bool is_forbidden(char c, bool strict)
   return !byte || (strict && ((byte < 0x20 && c != '\t') || byte == 0x7f));
 }
 
-bool sb_http1_field(sb_http1_span line, bool strict, sb_http1_span *name, sb_http1_span *value)
+bool sb_http1_field(sb_http1_slice line, bool strict, sb_http1_slice *name, sb_http1_slice *value)
 {
   const char *colon = memchr(line.data, ':', line.size);
   if (!colon)
     return false;
-  *name = (sb_http1_span){ line.data, (size_t)(colon - line.data) };
-  *value = sb_http1_trim((sb_http1_span){ colon + 1, line.size - name->size - 1 });
+  *name = (sb_http1_slice){ line.data, (size_t)(colon - line.data) };
+  *value = sb_http1_trim((sb_http1_slice){ colon + 1, line.size - name->size - 1 });
   for (size_t i = 0; i < value->size; i++)
     if (is_forbidden(value->data[i], strict))
       return false;
   return sb_http1_is_token(*name);
 }
 
-bool sb_http1_length(sb_http1_span digits, uint64_t *length)
+bool sb_http1_length(sb_http1_slice digits, uint64_t *length)
 {
   uint64_t value = 0;
   for (size_t i = 0; i < digits.size; i++) {
@@ -85,12 +85,12 @@ bool sb_http1_length(sb_http1_span digits, uint64_t *length)
   return digits.size > 0;
 }
 
-void sb_http1_connection_field(sb_http1_persistence *persistence, sb_http1_span list)
+void sb_http1_connection_field(sb_http1_persistence *persistence, sb_http1_slice list)
 {
   while (list.size) {
     const char *comma = memchr(list.data, ',', list.size);
     size_t size = comma ? (size_t)(comma - list.data) : list.size;
-    sb_http1_span option = sb_http1_trim((sb_http1_span){ list.data, size });
+    sb_http1_slice option = sb_http1_trim((sb_http1_slice){ list.data, size });
     persistence->close = persistence->close || sb_http1_is(option, "close");
     persistence->keep = persistence->keep || sb_http1_is(option, "keep-alive");
     size += comma != NULL;
@@ -105,7 +105,7 @@ bool sb_http1_persists(const sb_http1_persistence *persistence, int minor)
 }
 
 sb_http1_line sb_http1_read_line(sb_http1_lines *lines, const char *data, size_t size, size_t *used,
-                                 sb_http1_span *line)
+                                 sb_http1_slice *line)
 {
   if (lines->taken)
     sb_http1_lines_reset(lines);
@@ -118,8 +118,8 @@ sb_http1_line sb_http1_read_line(sb_http1_lines *lines, const char *data, size_t
     sb_strbuf_append(&lines->part, data, length);
   if (!newline)
     return SB_HTTP1_PART;
-  *line = lines->part.size ? (sb_http1_span){ lines->part.data, lines->part.size }
-                           : (sb_http1_span){ data, length };
+  *line = lines->part.size ? (sb_http1_slice){ lines->part.data, lines->part.size }
+                           : (sb_http1_slice){ data, length };
   lines->taken = true;
   bool returns = line->size && line->data[line->size - 1] == '\r';
   line->size -= returns;
@@ -235,16 +235,16 @@ static void frame_byte(sb_http1_chunks *c, char byte)
   }
 }
 
-size_t sb_http1_chunks_feed(sb_http1_chunks *c, const char *bytes, size_t size, sb_http1_span *data)
+size_t sb_http1_chunks_feed(sb_http1_chunks *c, const char *bytes, size_t size, sb_http1_slice *data)
 {
   size_t at = 0;
-  *data = (sb_http1_span){ 0 };
+  *data = (sb_http1_slice){ 0 };
   while (at < size && c->state != SB_HTTP1_DATA && c->state < SB_HTTP1_CHUNKS_END)
     frame_byte(c, bytes[at++]);
   if (at == size || c->state != SB_HTTP1_DATA)
     return at;
   size_t take = size - at < c->remaining ? size - at : (size_t)c->remaining;
-  *data = (sb_http1_span){ bytes + at, take };
+  *data = (sb_http1_slice){ bytes + at, take };
   c->remaining -= take;
   if (!c->remaining)
     c->state = SB_HTTP1_DATA_CR;

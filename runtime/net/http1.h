@@ -14,32 +14,32 @@
  * accept is accepted: lines that end in LF alone, white space after a chunk's size, trailers. */
 
 /* A stretch of bytes that somebody else owns; data NULL: none. */
-typedef struct sb_http1_span {
+typedef struct sb_http1_slice {
   const char *data;
   size_t size;
-} sb_http1_span;
+} sb_http1_slice;
 
 /* Without the blanks around it. */
-sb_http1_span sb_http1_trim(sb_http1_span span);
+sb_http1_slice sb_http1_trim(sb_http1_slice slice);
 
 /* Whether it is this word, whatever the case. */
-bool sb_http1_is(sb_http1_span span, const char *word);
+bool sb_http1_is(sb_http1_slice slice, const char *word);
 
 /* Whether it is a token: what a method's or a field's name may be. */
-bool sb_http1_is_token(sb_http1_span span);
+bool sb_http1_is_token(sb_http1_slice slice);
 
 /* Cuts "Name: value" at its colon, the value without the blanks around it. False where it is no header field. */
-bool sb_http1_field(sb_http1_span line, bool strict, sb_http1_span *name, sb_http1_span *value);
+bool sb_http1_field(sb_http1_slice line, bool strict, sb_http1_slice *name, sb_http1_slice *value);
 
 /* A Content-Length: digits and nothing else. What exceeds 64 bits becomes UINT64_MAX. */
-bool sb_http1_length(sb_http1_span digits, uint64_t *length);
+bool sb_http1_length(sb_http1_slice digits, uint64_t *length);
 
 /* What Connection fields say. Zero-initialise; `close` wins. */
 typedef struct sb_http1_persistence {
   bool close, keep;
 } sb_http1_persistence;
 
-void sb_http1_connection_field(sb_http1_persistence *persistence, sb_http1_span value);
+void sb_http1_connection_field(sb_http1_persistence *persistence, sb_http1_slice value);
 
 /* Whether the connection outlives a message of the version HTTP/1.`minor`. */
 bool sb_http1_persists(const sb_http1_persistence *persistence, int minor);
@@ -62,7 +62,7 @@ typedef enum sb_http1_line {
 
 /* *used: how many bytes it took. */
 sb_http1_line sb_http1_read_line(sb_http1_lines *lines, const char *data, size_t size, size_t *used,
-                                 sb_http1_span *line);
+                                 sb_http1_slice *line);
 
 /* Forgets a part of a line; keeps its memory. */
 void sb_http1_lines_reset(sb_http1_lines *lines);
@@ -89,6 +89,6 @@ typedef struct sb_http1_chunks {
 
 /* Reads up to the end of the next stretch of a chunk's data, which *data is, or as far as bytes and body go;
  * returns how many bytes it took. */
-size_t sb_http1_chunks_feed(sb_http1_chunks *chunks, const char *bytes, size_t size, sb_http1_span *data);
+size_t sb_http1_chunks_feed(sb_http1_chunks *chunks, const char *bytes, size_t size, sb_http1_slice *data);
 
 #endif

@@ -42,9 +42,9 @@ const char *sb_httpd_parser_header(const sb_httpd_parser *p, const char *name)
   return NULL;
 }
 
-static sb_http1_span span_of(const char *text)
+static sb_http1_slice slice_of(const char *text)
 {
-  return (sb_http1_span){ text, strlen(text) };
+  return (sb_http1_slice){ text, strlen(text) };
 }
 
 /* Cuts "METHOD SP target SP version" in place. */
@@ -56,7 +56,7 @@ static bool request_line(sb_httpd_parser *p, char *line)
     return refuse(p, 400, "the request line is not METHOD TARGET VERSION");
   *target++ = '\0';
   *version++ = '\0';
-  if (!sb_http1_is_token(span_of(line)))
+  if (!sb_http1_is_token(slice_of(line)))
     return refuse(p, 400, "the method is not a token");
   if (*target != '/')
     return refuse(p, 400, "the target does not begin with '/'");
@@ -81,8 +81,8 @@ static bool request_line(sb_httpd_parser *p, char *line)
 /* Cuts "Name: value" in place. */
 static bool header_line(sb_httpd_parser *p, char *line)
 {
-  sb_http1_span name, value;
-  if (!sb_http1_field(span_of(line), true, &name, &value))
+  sb_http1_slice name, value;
+  if (!sb_http1_field(slice_of(line), true, &name, &value))
     return refuse(p, 400, "a header is not 'Name: value'");
   if (p->header_count == SB_HTTPD_MAX_HEADERS)
     return refuse(p, 431, "too many headers");
@@ -94,7 +94,7 @@ static bool header_line(sb_httpd_parser *p, char *line)
 
 static bool content_length(sb_httpd_parser *p, const char *text)
 {
-  if (!sb_http1_length(span_of(text), &p->remaining))
+  if (!sb_http1_length(slice_of(text), &p->remaining))
     return refuse(p, 400, "Content-Length is not a number");
   if (p->remaining > SB_HTTPD_MAX_BODY)
     return refuse(p, 413, "the body is too large");
@@ -119,7 +119,7 @@ static void framing(sb_httpd_parser *p)
     if (once)
       *once = value;
     if (!strcasecmp(name, "Connection"))
-      sb_http1_connection_field(&persistence, span_of(value));
+      sb_http1_connection_field(&persistence, slice_of(value));
   }
   p->keep_alive = sb_http1_persists(&persistence, !p->http_1_0);
   if (!host && !p->http_1_0) {
@@ -155,7 +155,7 @@ static void parse_head(sb_httpd_parser *p)
   framing(p);
 }
 
-static void keep_line(sb_httpd_parser *p, sb_http1_span line)
+static void keep_line(sb_httpd_parser *p, sb_http1_slice line)
 {
   sb_strbuf_append(&p->head, line.data, line.size);
   sb_strbuf_putc(&p->head, '\0');
@@ -164,7 +164,7 @@ static void keep_line(sb_httpd_parser *p, sb_http1_span line)
 static size_t feed_head(sb_httpd_parser *p, const char *data, size_t size)
 {
   size_t used;
-  sb_http1_span line;
+  sb_http1_slice line;
   sb_http1_line got = sb_http1_read_line(&p->lines, data, size, &used, &line);
   p->head_size += used;
   if (got == SB_HTTP1_TOO_LONG || p->head_size > SB_HTTPD_MAX_HEAD)
@@ -185,7 +185,7 @@ static size_t feed_head(sb_httpd_parser *p, const char *data, size_t size)
 static size_t feed_chunks(sb_httpd_parser *p, const char *data, size_t size)
 {
   sb_http1_chunks *c = &p->chunks;
-  sb_http1_span piece;
+  sb_http1_slice piece;
   size_t used = sb_http1_chunks_feed(c, data, size, &piece);
   uint64_t expected = p->body.size + piece.size + (c->state == SB_HTTP1_DATA ? c->remaining : 0);
   if (c->state == SB_HTTP1_CHUNKS_REFUSED) {

@@ -24,12 +24,12 @@ void sb_response_deinit(sb_response *response)
 }
 
 /* "HTTP/1.x NNN", and a reason phrase or not. */
-static void status_line(sb_response *r, sb_http1_span line)
+static void status_line(sb_response *r, sb_http1_slice line)
 {
   const char *p = line.data;
   uint64_t status;
   bool sound = line.size >= 12 && !memcmp(p, "HTTP/1.", 7) && (p[7] == '0' || p[7] == '1') && p[8] == ' ' &&
-               sb_http1_length((sb_http1_span){ p + 9, 3 }, &status) && status >= 100 &&
+               sb_http1_length((sb_http1_slice){ p + 9, 3 }, &status) && status >= 100 &&
                (line.size == 12 || p[12] == ' ');
   if (!sound) {
     refuse(r, "the answer does not begin with an HTTP/1.1 status line");
@@ -40,7 +40,7 @@ static void status_line(sb_response *r, sb_http1_span line)
   r->state = SB_RESPONSE_HEADERS;
 }
 
-static void content_length(sb_response *r, sb_http1_span value)
+static void content_length(sb_response *r, sb_http1_slice value)
 {
   uint64_t length = 0;
   if (!sb_http1_length(value, &length) || length > MAX_LENGTH)
@@ -51,9 +51,9 @@ static void content_length(sb_response *r, sb_http1_span value)
   r->remaining = length;
 }
 
-static void header(sb_response *r, sb_http1_span line)
+static void header(sb_response *r, sb_http1_slice line)
 {
-  sb_http1_span name, value;
+  sb_http1_slice name, value;
   if (!sb_http1_field(line, false, &name, &value)) {
     refuse(r, "a header of the answer is not 'Name: value'");
     return;
@@ -99,7 +99,7 @@ static void begin_body(sb_response *r)
   }
 }
 
-static void take_line(sb_response *r, sb_http1_span line)
+static void take_line(sb_response *r, sb_http1_slice line)
 {
   r->head_size += line.size + 2;
   if (r->head_size > SB_RESPONSE_MAX_HEAD)
@@ -117,7 +117,7 @@ static void take_line(sb_response *r, sb_http1_span line)
 static size_t feed_line(sb_response *r, const char *data, size_t size)
 {
   size_t used;
-  sb_http1_span line;
+  sb_http1_slice line;
   sb_http1_line got = sb_http1_read_line(&r->lines, data, size, &used, &line);
   if (got == SB_HTTP1_LINE)
     take_line(r, line);
@@ -126,7 +126,7 @@ static size_t feed_line(sb_response *r, const char *data, size_t size)
   return used;
 }
 
-static size_t feed_chunks(sb_response *r, const char *data, size_t size, sb_http1_span *piece)
+static size_t feed_chunks(sb_response *r, const char *data, size_t size, sb_http1_slice *piece)
 {
   size_t used = sb_http1_chunks_feed(&r->chunks, data, size, piece);
   if (r->chunks.state == SB_HTTP1_CHUNKS_REFUSED) {
@@ -138,10 +138,10 @@ static size_t feed_chunks(sb_response *r, const char *data, size_t size, sb_http
   return used;
 }
 
-static size_t feed_body(sb_response *r, const char *data, size_t size, sb_http1_span *piece)
+static size_t feed_body(sb_response *r, const char *data, size_t size, sb_http1_slice *piece)
 {
   size_t take = size < r->remaining ? size : (size_t)r->remaining;
-  *piece = (sb_http1_span){ data, take };
+  *piece = (sb_http1_slice){ data, take };
   r->remaining -= take;
   if (!r->remaining)
     r->state = SB_RESPONSE_COMPLETE;
@@ -164,7 +164,7 @@ size_t sb_response_feed(sb_response *response, char *data, size_t size, sb_respo
   *body = (sb_response_body){ 0 };
   response->begun = response->begun || size > 0;
   while (at < size && response->state < SB_RESPONSE_COMPLETE) {
-    sb_http1_span piece = { 0 };
+    sb_http1_slice piece = { 0 };
     if (response->state == SB_RESPONSE_CHUNKS)
       at += feed_chunks(response, data + at, size - at, &piece);
     else if (response->state == SB_RESPONSE_BODY)

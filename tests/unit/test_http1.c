@@ -12,12 +12,12 @@
 
 /* What client and server read alike, and where the server is stricter. */
 
-static sb_http1_span span(const char *text)
+static sb_http1_slice slice(const char *text)
 {
-  return (sb_http1_span){ text, strlen(text) };
+  return (sb_http1_slice){ text, strlen(text) };
 }
 
-static void assert_span(sb_http1_span got, const char *want)
+static void assert_slice(sb_http1_slice got, const char *want)
 {
   assert_int_equal(got.size, strlen(want));
   assert_memory_equal(got.data, want, got.size);
@@ -26,19 +26,19 @@ static void assert_span(sb_http1_span got, const char *want)
 static void a_field_is_a_token_a_colon_and_a_value(void **state)
 {
   (void)state;
-  sb_http1_span name, value;
+  sb_http1_slice name, value;
   for (int strict = 0; strict <= 1; strict++) {
-    assert_true(sb_http1_field(span("X-Thing: \t some value \t"), strict, &name, &value));
-    assert_span(name, "X-Thing");
-    assert_span(value, "some value");
-    assert_true(sb_http1_field(span("Host:"), strict, &name, &value));
-    assert_span(value, "");
-    assert_false(sb_http1_field(span("no colon"), strict, &name, &value));
-    assert_false(sb_http1_field(span("Name : value"), strict, &name, &value));
-    assert_false(sb_http1_field(span(" folded: value"), strict, &name, &value));
-    assert_false(sb_http1_field(span(": value"), strict, &name, &value));
-    assert_false(sb_http1_field((sb_http1_span){ "X: a\0b", 6 }, strict, &name, &value));
-    assert_int_equal(sb_http1_field(span("X: a\x01"), strict, &name, &value), !strict);
+    assert_true(sb_http1_field(slice("X-Thing: \t some value \t"), strict, &name, &value));
+    assert_slice(name, "X-Thing");
+    assert_slice(value, "some value");
+    assert_true(sb_http1_field(slice("Host:"), strict, &name, &value));
+    assert_slice(value, "");
+    assert_false(sb_http1_field(slice("no colon"), strict, &name, &value));
+    assert_false(sb_http1_field(slice("Name : value"), strict, &name, &value));
+    assert_false(sb_http1_field(slice(" folded: value"), strict, &name, &value));
+    assert_false(sb_http1_field(slice(": value"), strict, &name, &value));
+    assert_false(sb_http1_field((sb_http1_slice){ "X: a\0b", 6 }, strict, &name, &value));
+    assert_int_equal(sb_http1_field(slice("X: a\x01"), strict, &name, &value), !strict);
   }
 }
 
@@ -46,23 +46,23 @@ static void a_length_is_digits_alone(void **state)
 {
   (void)state;
   uint64_t length;
-  assert_true(sb_http1_length(span("0"), &length));
+  assert_true(sb_http1_length(slice("0"), &length));
   assert_int_equal(length, 0);
-  assert_true(sb_http1_length(span("1234567890123456789"), &length));
+  assert_true(sb_http1_length(slice("1234567890123456789"), &length));
   assert_int_equal(length, 1234567890123456789);
-  assert_true(sb_http1_length(span("99999999999999999999"), &length));
+  assert_true(sb_http1_length(slice("99999999999999999999"), &length));
   assert_true(length == UINT64_MAX);
-  assert_true(sb_http1_length(span("184467440737095516150"), &length)); /* ten times 2^64, near enough */
+  assert_true(sb_http1_length(slice("184467440737095516150"), &length)); /* ten times 2^64, near enough */
   assert_true(length == UINT64_MAX);
   static const char *const wrong[] = { "", "-1", "+1", "1 ", "1,1", "0x1" };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-    assert_false(sb_http1_length(span(wrong[i]), &length));
+    assert_false(sb_http1_length(slice(wrong[i]), &length));
 }
 
 static bool persists(const char *list, int minor)
 {
   sb_http1_persistence persistence = { 0 };
-  sb_http1_connection_field(&persistence, span(list));
+  sb_http1_connection_field(&persistence, slice(list));
   return sb_http1_persists(&persistence, minor);
 }
 
@@ -78,7 +78,7 @@ static void close_wins_and_http_1_0_must_ask_to_be_kept(void **state)
 }
 
 /* Feeds `text` in pieces of one size; how the first line ends, and in *line where it is whole. */
-static sb_http1_line read_line(sb_http1_lines *lines, const char *text, size_t piece, sb_http1_span *line)
+static sb_http1_line read_line(sb_http1_lines *lines, const char *text, size_t piece, sb_http1_slice *line)
 {
   size_t size = strlen(text), used;
   sb_http1_line got = SB_HTTP1_PART;
@@ -98,13 +98,13 @@ static void lines_end_in_cr_lf_and_strictly_in_nothing_else(void **state)
     for (int strict = 0; strict <= 1; strict++)
       for (size_t piece = 1; piece <= 8; piece++) {
         sb_http1_lines lines = { .strict = strict };
-        sb_http1_span line;
+        sb_http1_slice line;
         bool accepted = !strict || cases[i].strictly;
         for (int again = 0; again < 2; again++) { /* what was whole leaves nothing behind */
           assert_int_equal(read_line(&lines, cases[i].text, piece, &line),
                            accepted ? SB_HTTP1_LINE : SB_HTTP1_MALFORMED);
           if (accepted)
-            assert_span(line, cases[i].line);
+            assert_slice(line, cases[i].line);
         }
         sb_http1_lines_deinit(&lines);
       }
@@ -122,7 +122,7 @@ static void decode(decoding *d, const char *text, size_t piece, bool strict)
   *d = (decoding){ .chunks.strict = strict, .data = d->data };
   sb_strbuf_clear(&d->data);
   while (d->used < size && d->chunks.state < SB_HTTP1_CHUNKS_END) {
-    sb_http1_span data;
+    sb_http1_slice data;
     size_t n = size - d->used < piece ? size - d->used : piece;
     d->used += sb_http1_chunks_feed(&d->chunks, text + d->used, n, &data);
     sb_strbuf_append(&d->data, data.data, data.size);

@@ -112,7 +112,7 @@ static void silence_ends_a_request_but_a_trickle_does_not(void **state)
   for (int i = 0; i < 2; i++) {
     exchange x = { .w = &w };
     int64_t before = sb_clock_now(), limit = 60 * SB_NS_PER_MS;
-    begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .silence_ns = limit });
+    begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .chunk_timeout_ns = limit });
     run_until_ended(&x);
     assert_int_equal(x.result.code, SB_ETIMEOUT);
     assert_true(x.result.silent);
@@ -121,7 +121,7 @@ static void silence_ends_a_request_but_a_trickle_does_not(void **state)
     sb_strbuf_deinit(&x.body);
   }
   exchange x = { .w = &w };
-  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .silence_ns = 10 * SB_NS_PER_S });
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .chunk_timeout_ns = 10 * SB_NS_PER_S });
   run_until_ended(&x);
   assert_int_equal(x.result.code, SB_OK);
   assert_body(&x, "12345");
@@ -135,7 +135,7 @@ static void a_request_that_takes_too_long_ends_though_bytes_come(void **state)
   WORLD(OK_HEAD CHUNKED "1" PAUSE "2" PAUSE "3" PAUSE "4" PAUSE "5" PAUSE "6" HANG);
   exchange x = { .w = &w };
   begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = 50 * SB_NS_PER_MS,
-                            .silence_ns = 20 * SB_NS_PER_S });
+                            .chunk_timeout_ns = 20 * SB_NS_PER_S });
   run_until_ended(&x);
   assert_int_equal(x.result.code, SB_ETIMEOUT);
   assert_false(x.result.silent);
@@ -173,7 +173,7 @@ static void a_loop_that_stood_still_blames_nobody(void **state)
   uv_timer_t timer;
   uv_timer_init(sb_loop_uv(w.loop), &timer);
   uv_timer_start(&timer, stand_still, 40, 0);
-  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = limit, .silence_ns = limit });
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = limit, .chunk_timeout_ns = limit });
   run_until_ended(&x);
   assert_int_equal(x.result.code, SB_OK);
   sb_strbuf_deinit(&x.body);
