@@ -25,9 +25,9 @@ local self = {
   summary = "Measure specbench itself: CPU a chunk, distance from the truth",
   description = "`specbench bench client --url URL` drives any server and prints what the client cost; with --out "
     .. "it writes the figures as JSON. All else runs against simulators of our own: client (CPU a chunk and distance "
-    .. "from the truth, beside a bare epoll client and aiohttp where they are there: tests/bench/README.md), "
-    .. "threads (what more I/O threads bring), loop (how late an open loop sends), memory, start, analysis (speed of "
-    .. "report), or all of it.",
+    .. "from the truth, beside a bare epoll client, plain libcurl and aiohttp where they are there: "
+    .. "tests/bench/README.md), threads (what more I/O threads bring), loop (how late an open loop sends), memory, "
+    .. "start, analysis (speed of report), or all of it.",
   positionals = { { name = "WHAT", optional = true, choices = words,
     help = "client, threads, loop, memory, start, analysis or all (default)" } },
   options = command.options {

@@ -1,5 +1,6 @@
 -- How fast a full round is loaded, computed and bootstrapped: a tenth of it, times ten.
 
+local clients = require "specbench.selfcheck.clients"
 local clock = require "sb.clock"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
@@ -65,6 +66,16 @@ local function stages(the_store)
   return decode / 1e9, compute / 1e9, chunks
 end
 
+-- What percentiles by selection save beside sorting, where the tool that measures it was built.
+local function selection()
+  local tool = clients.find_tool "select"
+  local pipe = tool and io.popen("'" .. tool .. "'")
+  if not pipe then return nil end
+  local figures = json.decode(pipe:read "a")
+  pipe:close()
+  return figures
+end
+
 ---@return table figures
 function analysis.run()
   local folder <close> = process.scratch()
@@ -80,6 +91,12 @@ function analysis.run()
     .. "read and decode %.2f s, every figure computed again %.2f s; specbench report with bootstrap, no pictures "
     .. "%.2f s, peak %.0f MB. A full round, scaled: %.1f, %.1f and %.1f s\n"):format(CELLS, REQUESTS, TOKENS,
       chunks / 1e6, decode, compute, cost.wall_s, cost.peak_mb, SCALE * decode, SCALE * compute, figures.scaled_s))
+  figures.selection = selection()
+  if figures.selection then
+    local s = figures.selection
+    io.stdout:write(("The percentiles of %d gaps: %.2f ms CPU by qsort, %.2f by radix sort, %.2f by selection\n")
+      :format(s.values, s.qsort_ms, s.radix_ms, s.select_ms))
+  end
   return figures
 end
 

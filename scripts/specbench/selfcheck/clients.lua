@@ -1,5 +1,5 @@
--- The clients that a bench puts side by side: ours, the floor, aiohttp. All take the same options and leave the same
--- file of figures.
+-- The clients that a bench puts side by side: ours, the floor, plain libcurl, aiohttp. All take the same options and
+-- leave the same file of figures.
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
@@ -14,7 +14,7 @@ local truth = require "specbench.selfcheck.truth"
 local clients = {}
 
 ---@class specbench.selfcheck.client
----@field name "specbench"|"floor"|"aiohttp"
+---@field name "specbench"|"floor"|"libcurl"|"aiohttp"
 ---@field argv string[] what stands before its options
 ---@field options string[] that it alone takes
 
@@ -43,11 +43,14 @@ end
 ---@return string[] missing a line for each of the others that is not there
 function clients.find(options)
   local list, missing = { clients.own(options) }, {}
-  local floor = clients.find_tool "floor"
-  if floor then
-    list[#list + 1] = { name = "floor", argv = { floor }, options = { "--model", simulator.model } }
-  else
-    missing[#missing + 1] = "no floor client (build it: cmake --build --preset release --target bench_tools)"
+  for _, peer in ipairs { { name = "floor", tool = "floor" }, { name = "libcurl", tool = "curl_multi" } } do
+    local path = clients.find_tool(peer.tool)
+    if path then
+      list[#list + 1] = { name = peer.name, argv = { path }, options = { "--model", simulator.model } }
+    else
+      missing[#missing + 1] = ("no %s client (build it: cmake --build --preset release --target bench_tools)"):format(
+        peer.name)
+    end
   end
   local python, script = environment.home .. "/build/bench-venv/bin/python",
     environment.home .. "/tests/bench/aiohttp_client.py"

@@ -1,4 +1,5 @@
--- What a client costs and how far its times are from the truth, load by load, beside the floor and aiohttp.
+-- What a client costs and how far its times are from the truth, load by load, beside the floor, plain libcurl and
+-- aiohttp.
 
 local clients = require "specbench.selfcheck.clients"
 local text_table = require "specbench.base.text_table"
@@ -55,7 +56,8 @@ local function add_rows(costs, truths, load, results)
   for _, r in ipairs(results) do
     local f = r.figures
     costs[#costs + 1] = { load.name, load.streams, r.name, figure(f.cpu_us_per_chunk, "%.2f"),
-      ratio(f, results.floor), ratio(f, results.aiohttp), figure(f.chunks / f.duration_s / 1e3, "%.1f"),
+      ratio(f, results.floor), ratio(f, results.libcurl), ratio(f, results.aiohttp),
+      figure(f.chunks / f.duration_s / 1e3, "%.1f"),
       figure(f.beyond_s, "%.2f"), figure(f.memory_mb, "%.1f"), figure(100 * f.server_cpu_s / f.duration_s, "%.0f"),
       figure(100 * f.others, "%.0f") }
     truths[#truths + 1] = { load.name, load.streams, r.name, pair(f.itl_ms, "%.2f"), pair(f.truth.itl_ms, "%.2f"),
@@ -85,7 +87,8 @@ function streams.run(options)
   io.stdout:write("What the client costs (CPU: user and system of its whole process, connections included)\n",
     text_table.render {
       columns = { { title = "load" }, right "streams", { title = "client" }, right "CPU us/chunk", right "x floor",
-        right "x aiohttp", right "k chunks/s", right "s beyond server", right "MB", right "server CPU %",
+        right "x libcurl", right "x aiohttp",
+        right "k chunks/s", right "s beyond server", right "MB", right "server CPU %",
         right "others CPU %" },
       rows = costs,
     }, "\nWhat it reports, beside what the server wrote when (ms, p50 / p99)\n",
