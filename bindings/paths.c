@@ -19,6 +19,20 @@ static bool try_home(sbl_paths *paths, const char *format, const char *folder)
   return has_scripts(candidate) && realpath(candidate, paths->home);
 }
 
+/* The only line of a file in a folder. */
+static bool read_word(const char *folder, const char *name, char word[PATH_MAX])
+{
+  char path[PATH_MAX + 32];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "re");
+  bool found = file && fgets(word, PATH_MAX, file);
+  if (file)
+    fclose(file);
+  if (found)
+    word[strcspn(word, "\n")] = '\0';
+  return found;
+}
+
 bool sbl_paths_find(sbl_paths *paths)
 {
   ssize_t n = readlink("/proc/self/exe", paths->executable, sizeof paths->executable - 1);
@@ -31,9 +45,11 @@ bool sbl_paths_find(sbl_paths *paths)
   if (given && *given)
     return try_home(paths, "%s", given);
 
-  char folder[PATH_MAX];
+  char folder[PATH_MAX], word[PATH_MAX];
   snprintf(folder, sizeof folder, "%s", paths->folder);
   if (try_home(paths, "%s/../share/specbench", folder)) /* installed */
+    return true;
+  if (read_word(folder, "specbench-home", word) && try_home(paths, "%s", word)) /* built outside the checkout */
     return true;
   for (char *slash; *folder; *slash = '\0') { /* a build folder somewhere inside the checkout */
     if (try_home(paths, "%s", folder))

@@ -11,7 +11,8 @@ typedef struct sbl_paths {
   char home[PATH_MAX];      /* holds scripts/, rounds/, datasets/ and profiles: the checkout or share/specbench */
 } sbl_paths;
 
-/* false where no tree is found around the executable; $SPECBENCH_HOME overrides the search. */
+/* The tree installed around the executable, the checkout whose build folder holds it (the file specbench-home in it
+ * names it), or the one that it lies in. false where no tree is found around the executable; $SPECBENCH_HOME overrides the search. */
 bool sbl_paths_find(sbl_paths *paths);
 
 #endif
