@@ -131,7 +131,7 @@ static int start(lua_State *L)
     options.arrivals_ns = box->arrivals;
   }
   sbl_world *world = sbl_world_of(L);
-  box->load = sb_load_start(sb_loop_uv(world->loop), world->http, &options, &err);
+  box->load = sb_load_start(world->loop, world->http, &options, &err);
   if (!box->load)
     return sbl_fail(L, &err);
   lua_settop(L, 2);

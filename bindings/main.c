@@ -290,7 +290,7 @@ static int run(application *app, int argc, char **argv)
 
   sb_err err = { 0 };
   app->world.loop = sb_loop_new();
-  app->world.http = app->world.loop ? sb_http_new(sb_loop_uv(app->world.loop), &err) : NULL;
+  app->world.http = app->world.loop ? sb_http_new(app->world.loop, &err) : NULL;
   lua_State *L = app->world.http ? new_state(app) : NULL;
   if (!L) {
     fprintf(stderr, "specbench: cannot start: %s\n", err.code ? err.text : "no event loop or no memory");

@@ -107,7 +107,7 @@ static void release(sb_load *load)
   free(load);
 }
 
-sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *options, sb_err *err)
+sb_load *sb_load_start(sb_loop *loop, sb_http *http, const sb_load_options *options, sb_err *err)
 {
   if (check(options, err))
     return NULL;

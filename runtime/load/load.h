@@ -51,7 +51,7 @@ typedef struct sb_load_progress {
 
 /* NULL where the options make no sense, or where a thread or a timer is not to be had. On the caller's loop the
  * first requests go out before it returns, and over `http`; I/O threads make connections of their own. */
-sb_load *sb_load_start(uv_loop_t *loop, sb_http *http, const sb_load_options *options, sb_err *err);
+sb_load *sb_load_start(sb_loop *loop, sb_http *http, const sb_load_options *options, sb_err *err);
 
 /* Ends what is in flight and sends nothing more; on_done is not called. The records stay readable. */
 void sb_load_cancel(sb_load *load);

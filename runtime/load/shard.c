@@ -1,6 +1,7 @@
 #include "load/shard.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,10 +20,10 @@ struct sb_shard {
   uint32_t slots, idle_count;
   uint32_t own_next;       /* the next request of this shard's own, where it has such */
   sb_timer timer;          /* open loop: the next planned time */
-  uv_loop_t *loop;
+  sb_loop *loop;
   sb_lag *lag;
   sb_watch watch;
-  uv_idle_t end;           /* reports the end from the loop, never from inside start */
+  sb_deferred end;         /* reports the end from the loop, never from inside start */
   void (*on_end)(void *context);
   void *context;
   const char **headers;    /* scratch: a request's headers */
@@ -106,10 +107,9 @@ static void finish(sb_shard *shard)
   shard->realtime = false;
 }
 
-static void on_end_turn(uv_idle_t *idle)
+static void on_end_turn(sb_deferred *self)
 {
-  sb_shard *shard = idle->data;
-  uv_idle_stop(idle);
+  sb_shard *shard = (sb_shard *)((char *)self - offsetof(sb_shard, end));
   if (!shard->ended) {
     finish(shard);
     shard->on_end(shard->context);
@@ -119,7 +119,7 @@ static void on_end_turn(uv_idle_t *idle)
 static void end_if_complete(sb_shard *shard)
 {
   if (shard->idle_count == shard->slots && !has_more(shard) && !shard->ended)
-    uv_idle_start(&shard->end, on_end_turn);
+    sb_loop_defer(shard->loop, &shard->end);
 }
 
 static void on_given_up(void *owner)
@@ -203,7 +203,7 @@ static void destroy(void *context)
   free(shard);
 }
 
-sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint32_t index,
+sb_shard *sb_shard_new(sb_loop *loop, sb_http *http, sb_shard_plan *plan, uint32_t index,
                        void (*on_end)(void *context), void *context, sb_err *err)
 {
   const char *const *common = plan->options.headers;
@@ -230,15 +230,14 @@ sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint
   shard->headers = sb_calloc(shard->header_capacity, sizeof(char *));
   for (size_t i = 0; i < shard->common_headers; i++)
     shard->headers[i] = common[i];
-  if (sb_timer_init(&shard->timer, loop, on_planned_time, err)) {
+  if (sb_timer_init(&shard->timer, sb_loop_uv(loop), on_planned_time, err)) {
     destroy(shard);
     return NULL;
   }
   shard->timer.data = shard;
-  uv_idle_init(loop, &shard->end);
-  sb_watch_init(&shard->watch, loop, &plan->patience, shard->streams, shard->slots, on_given_up, shard);
-  shard->end.data = shard;
-  shard->handles = sb_handles_of(shard, 3, destroy);
+  shard->end.run = on_end_turn;
+  shard->handles = sb_handles_of(shard, 2, destroy);
+  sb_watch_init(&shard->watch, sb_loop_uv(loop), &plan->patience, shard->streams, shard->slots, on_given_up, shard);
   return shard;
 }
 
@@ -249,14 +248,14 @@ void sb_shard_start(sb_shard *shard)
   sb_watch_start(&shard->watch);
   send_ready(shard);
   /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */
-  shard->lag = sb_lag_start(shard->loop, shard->http, NULL);
+  shard->lag = sb_lag_start(sb_loop_uv(shard->loop), shard->http, NULL);
 }
 
 void sb_shard_cancel(sb_shard *shard)
 {
   if (shard->ended)
     return;
-  uv_idle_stop(&shard->end);
+  sb_loop_undefer(shard->loop, &shard->end);
   for (uint32_t i = 0; i < shard->slots; i++)
     sb_stream_cancel(&shard->streams[i]);
   finish(shard);
@@ -267,7 +266,7 @@ void sb_shard_free(sb_shard *shard)
   if (!shard)
     return;
   sb_lag_free(shard->lag);
-  sb_handles_close(&shard->handles, (uv_handle_t *)&shard->end);
+  sb_loop_undefer(shard->loop, &shard->end);
   sb_handles_close(&shard->handles, (uv_handle_t *)&shard->watch.timer);
   sb_timer_close(&shard->timer, &shard->handles);
   sb_handles_drop(&shard->handles);

@@ -38,7 +38,7 @@ typedef struct sb_shard_plan {
 
 /* Part `index` of the plan. on_end comes once, from the loop, never from inside start, when nothing is left for
  * this shard to send and all that it sent has ended. NULL where no timer is to be had. */
-sb_shard *sb_shard_new(uv_loop_t *loop, sb_http *http, sb_shard_plan *plan, uint32_t index,
+sb_shard *sb_shard_new(sb_loop *loop, sb_http *http, sb_shard_plan *plan, uint32_t index,
                        void (*on_end)(void *context), void *context, sb_err *err);
 
 /* On the loop's thread from here on. The first requests go out before it returns. */

@@ -103,10 +103,10 @@ static int prepare(worker *w, sb_shard_plan *plan, uint32_t index, sb_err *err)
   uv_unref((uv_handle_t *)&w->cancelled);
   w->cancelled.data = w;
   w->owner->count++; /* from here on join() cleans up */
-  w->http = sb_http_new(loop, err);
+  w->http = sb_http_new(w->loop, err);
   if (!w->http)
     return SB_EIO;
-  w->shard = sb_shard_new(loop, w->http, plan, index, on_shard_end, w, err);
+  w->shard = sb_shard_new(w->loop, w->http, plan, index, on_shard_end, w, err);
   return w->shard ? SB_OK : SB_EIO;
 }
 
@@ -126,7 +126,7 @@ static int start_all(sb_threads *threads, sb_shard_plan *plan, sb_err *err)
   return SB_OK;
 }
 
-sb_threads *sb_threads_start(uv_loop_t *loop, sb_shard_plan *plan, void (*on_end)(void *context), void *context,
+sb_threads *sb_threads_start(sb_loop *loop, sb_shard_plan *plan, void (*on_end)(void *context), void *context,
                              sb_err *err)
 {
   sb_threads *threads = sb_calloc(1, sizeof *threads);
@@ -134,7 +134,7 @@ sb_threads *sb_threads_start(uv_loop_t *loop, sb_shard_plan *plan, void (*on_end
   threads->context = context;
   threads->workers = sb_calloc(plan->shards, sizeof *threads->workers);
   atomic_init(&threads->busy, plan->shards);
-  int rc = uv_async_init(loop, &threads->ended, on_ended);
+  int rc = uv_async_init(sb_loop_uv(loop), &threads->ended, on_ended);
   if (rc) {
     sb_err_sys(err, -rc, "no event loop to be had for I/O threads");
     free(threads->workers);

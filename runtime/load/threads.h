@@ -10,7 +10,7 @@
 typedef struct sb_threads sb_threads;
 
 /* plan->shards of them. on_end comes once, from `loop`, when all shards have ended and their threads are gone. */
-sb_threads *sb_threads_start(uv_loop_t *loop, sb_shard_plan *plan, void (*on_end)(void *context), void *context,
+sb_threads *sb_threads_start(sb_loop *loop, sb_shard_plan *plan, void (*on_end)(void *context), void *context,
                              sb_err *err);
 
 /* Cancels every shard and waits until its thread is gone; on_end is not called. No effect after the end. */

@@ -201,17 +201,17 @@ static void on_dialled(void *context, const char *error)
   events->on_open(user, text);
 }
 
-sb_connections *sb_connections_new(uv_loop_t *loop, const sb_connection_events *events, sb_err *err)
+sb_connections *sb_connections_new(sb_loop *loop, const sb_connection_events *events, sb_err *err)
 {
   sb_dialer *dialer = sb_dialer_new(loop, err);
   if (!dialer)
     return NULL;
   sb_connections *all = sb_alloc(sizeof *all);
   memset(all, 0, offsetof(sb_connections, buffer));
-  all->loop = loop;
+  all->loop = sb_loop_uv(loop);
   all->events = events;
   all->dialer = dialer;
-  uv_prepare_init(loop, &all->before_wait);
+  uv_prepare_init(all->loop, &all->before_wait);
   all->before_wait.data = all;
   all->handles = sb_handles_of(all, 1, free);
   uv_prepare_start(&all->before_wait, on_before_wait);

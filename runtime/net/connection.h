@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "net/loop.h"
 
 /* The connections of an HTTP client: each serves one request at a time and waits between two of them in the
  * pool of its origin, where it is closed as soon as the server closes it. They share one buffer to receive
@@ -29,7 +30,7 @@ typedef struct sb_connection_events {
   void (*on_lost)(void *user, const char *error, int64_t t_ns);
 } sb_connection_events;
 
-sb_connections *sb_connections_new(uv_loop_t *loop, const sb_connection_events *events, sb_err *err);
+sb_connections *sb_connections_new(sb_loop *loop, const sb_connection_events *events, sb_err *err);
 
 /* After every connection in use was closed; closes those in the pools. NULL is ignored. */
 void sb_connections_free(sb_connections *connections);

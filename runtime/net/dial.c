@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -22,12 +23,13 @@ enum { KEPT_HANDLES = 16, BUFFER = 1024, UPLOAD_BUFFER = 16 * 1024 };
 typedef struct sb_multi {
   sb_dialer *dialer;
   CURLM *handle;     /* NULL once closed */
-  uv_timer_t timer;  /* libcurl's timeout; or 0: dials may have ended */
+  uv_timer_t timer;  /* libcurl's timeout */
+  sb_deferred later; /* its timeout of 0; or dials may have ended */
   int running;       /* dials that have not ended */
 } sb_multi;
 
 struct sb_dialer {
-  uv_loop_t *loop;
+  sb_loop *loop;
   sb_multi *shared;
   CURLSH *share;     /* names and TLS sessions, for all multi handles */
   SLIST_HEAD(, sb_dial) kept;
@@ -117,31 +119,45 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   collect(m);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void on_timer(uv_timer_t *timer);
+
+/* libcurl's wish for a timeout; below 0: none. It must not be called back from inside its own callback, so even 0
+ * goes through the loop. */
+static void wait_for(sb_multi *m, long timeout_ms)
 {
-  sb_multi *m = timer->data;
+  uv_timer_stop(&m->timer);
+  if (timeout_ms == 0)
+    sb_loop_defer(m->dialer->loop, &m->later);
+  else if (timeout_ms > 0)
+    uv_timer_start(&m->timer, on_timer, (uint64_t)timeout_ms, 0);
+}
+
+static void time_out(sb_multi *m)
+{
   long wait_ms = -1;
   int running;
   curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
-  /* libcurl does not repeat a wish that it uttered before this timer was set to 0 in between */
-  curl_multi_timeout(m->handle, &wait_ms);
-  if (wait_ms >= 0)
-    uv_timer_start(timer, on_timer, (uint64_t)wait_ms, 0);
+  curl_multi_timeout(m->handle, &wait_ms); /* it does not repeat a wish that it uttered before */
+  wait_for(m, wait_ms);
   collect(m);
 }
 
-/* libcurl's wish for a timeout. It must not be called back from here, so even 0 goes through the loop; libuv
- * runs a 0 ms timer at the start of its next turn, without waiting. */
+static void on_timer(uv_timer_t *timer)
+{
+  time_out(timer->data);
+}
+
+static void on_later(sb_deferred *self)
+{
+  time_out((sb_multi *)((char *)self - offsetof(sb_multi, later)));
+}
+
 static int on_curl_timer(CURLM *multi, long timeout_ms, void *user)
 {
   (void)multi;
   sb_multi *m = user;
-  if (!m->handle)
-    return 0;
-  if (timeout_ms < 0)
-    uv_timer_stop(&m->timer);
-  else
-    uv_timer_start(&m->timer, on_timer, (uint64_t)timeout_ms, 0);
+  if (m->handle)
+    wait_for(m, timeout_ms);
   return 0;
 }
 
@@ -163,7 +179,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *user
     context->dialer = m->dialer;
     context->multi = m;
     context->socket = socket;
-    if (uv_poll_init_socket(m->dialer->loop, &context->poll, socket)) {
+    if (uv_poll_init_socket(sb_loop_uv(m->dialer->loop), &context->poll, socket)) {
       free(context);
       return -1;
     }
@@ -190,7 +206,8 @@ static sb_multi *open_multi(sb_dialer *dialer)
   sb_multi *m = sb_calloc(1, sizeof *m);
   m->dialer = dialer;
   m->handle = multi;
-  uv_timer_init(dialer->loop, &m->timer);
+  uv_timer_init(sb_loop_uv(dialer->loop), &m->timer);
+  m->later.run = on_later;
   m->timer.data = m;
   sb_handles_add(&dialer->handles);
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
@@ -205,6 +222,7 @@ static void close_multi(sb_multi *m)
 {
   CURLM *multi = m->handle;
   m->handle = NULL;
+  sb_loop_undefer(m->dialer->loop, &m->later);
   curl_multi_cleanup(multi);
   uv_close((uv_handle_t *)&m->timer, on_timer_closed);
 }
@@ -221,7 +239,7 @@ const char *sb_dialer_library(void)
   return curl_version();
 }
 
-sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err)
+sb_dialer *sb_dialer_new(sb_loop *loop, sb_err *err)
 {
   static uv_once_t once = UV_ONCE_INIT; /* every loop has a dialer, and loops have threads */
   uv_once(&once, init_global);
@@ -345,7 +363,7 @@ static void kick(sb_multi *m)
   int running = 0;
   curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
   if (running < m->running)
-    uv_timer_start(&m->timer, on_timer, 0, 0);
+    sb_loop_defer(m->dialer->loop, &m->later);
 }
 
 sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_end, void *context,

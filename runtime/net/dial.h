@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "net/loop.h"
 
 /* Makes connections by libcurl: names, both address families, TLS with verification, proxies as the usual
  * environment variables say (an HTTP proxy is asked for a tunnel; loopback is never proxied).
@@ -17,7 +18,7 @@
 typedef struct sb_dialer sb_dialer;
 typedef struct sb_dial sb_dial; /* one attempt; and later the connection, where libcurl keeps translating */
 
-sb_dialer *sb_dialer_new(uv_loop_t *loop, sb_err *err);
+sb_dialer *sb_dialer_new(sb_loop *loop, sb_err *err);
 
 /* libcurl and what it stands on: "libcurl/7.88.1 OpenSSL/3.0.15 ...". Static text. */
 const char *sb_dialer_library(void);

@@ -231,7 +231,7 @@ static void on_watch(uv_timer_t *watch)
   }
 }
 
-sb_http *sb_http_new(uv_loop_t *loop, sb_err *err)
+sb_http *sb_http_new(sb_loop *loop, sb_err *err)
 {
   static const sb_connection_events events = { on_open, on_writable, on_read, on_lost };
   sb_connections *connections = sb_connections_new(loop, &events, err);
@@ -239,7 +239,7 @@ sb_http *sb_http_new(uv_loop_t *loop, sb_err *err)
     return NULL;
   sb_http *http = sb_calloc(1, sizeof *http);
   http->connections = connections;
-  uv_timer_init(loop, &http->watch);
+  uv_timer_init(sb_loop_uv(loop), &http->watch);
   http->watch.data = http;
   return http;
 }

@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "net/loop.h"
 
 /* An asynchronous HTTP/1.1 client on a libuv loop: thousands of requests at once, connections kept. libcurl
  * makes the connections (names, TLS with verification, proxies); requests and answers are framed here, so
@@ -48,7 +49,7 @@ typedef struct sb_http_call {
   void *context;
 } sb_http_call;
 
-sb_http *sb_http_new(uv_loop_t *loop, sb_err *err);
+sb_http *sb_http_new(sb_loop *loop, sb_err *err);
 
 /* Cancels what is under way (no on_done) and closes; memory goes in libuv's close callbacks. NULL is
  * ignored. */

@@ -16,7 +16,7 @@ world open_world(size_t count, const char *const *answers)
   sb_err err = { 0 };
   world w = { .loop = sb_loop_new() };
   assert_non_null(w.loop);
-  w.http = sb_http_new(sb_loop_uv(w.loop), &err);
+  w.http = sb_http_new(w.loop, &err);
   assert_non_null(w.http);
   w.server = http_fixture_start(count, answers);
   return w;

@@ -15,7 +15,7 @@
 world open_world(size_t count, const char *const *answers)
 {
   world w = { .loop = sb_loop_new() };
-  w.http = sb_http_new(sb_loop_uv(w.loop), NULL);
+  w.http = sb_http_new(w.loop, NULL);
   w.server = http_fixture_start(count, answers);
   return w;
 }
@@ -48,7 +48,7 @@ void begin_load(world *w, sb_load_options options)
     options.url = http_fixture_url(w->server);
   options.on_done = on_done;
   options.context = w;
-  w->load = sb_load_start(sb_loop_uv(w->loop), w->http, &options, &err);
+  w->load = sb_load_start(w->loop, w->http, &options, &err);
   if (!w->load)
     fail_msg("%s", err.text);
   assert_int_equal(w->ended, 0); /* never from inside start */

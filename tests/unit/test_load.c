@@ -211,9 +211,9 @@ static void options_that_make_no_sense_are_refused(void **state)
   sb_load_options none = { .url = "http://127.0.0.1:1/", .requests = &request, .concurrency = 1 };
   sb_load_options idle = { .url = "http://127.0.0.1:1/", .requests = &request, .count = 1 };
   sb_err err = { 0 };
-  assert_null(sb_load_start(sb_loop_uv(w.loop), w.http, &none, &err));
+  assert_null(sb_load_start(w.loop, w.http, &none, &err));
   assert_int_equal(err.code, SB_EINVAL);
-  assert_null(sb_load_start(sb_loop_uv(w.loop), w.http, &idle, &err));
+  assert_null(sb_load_start(w.loop, w.http, &idle, &err));
   assert_non_null(strstr(err.text, "concurrency"));
   close_world(&w);
 }

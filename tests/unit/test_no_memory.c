@@ -99,7 +99,7 @@ static bool run_once(const char *script, size_t fail_at, bool for_good)
 {
   attempt a = { .script = script, .memory = { .fail_at = fail_at, .for_good = for_good } };
   a.world.loop = sb_loop_new();
-  a.world.http = sb_http_new(sb_loop_uv(a.world.loop), NULL);
+  a.world.http = sb_http_new(a.world.loop, NULL);
   lua_State *L = a.world.main = lua_newstate(allocate, &a.memory);
   *(sbl_world **)lua_getextraspace(L) = &a.world;
   lua_pushcfunction(L, run_script);

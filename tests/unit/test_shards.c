@@ -262,7 +262,7 @@ static void no_more_threads_run_than_there_are_streams(void **state)
   WORLD("");
   sb_load_request request = { .body = "{}", .body_size = 2 };
   sb_err err = { 0 };
-  assert_null(sb_load_start(sb_loop_uv(w.loop), w.http,
+  assert_null(sb_load_start(w.loop, w.http,
                             &(sb_load_options){ .url = "http://127.0.0.1:1/", .requests = &request, .count = 1,
                                                .concurrency = 1, .io_threads = SB_LOAD_MAX_IO_THREADS + 1 },
                             &err));
