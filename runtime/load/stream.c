@@ -289,6 +289,12 @@ static bool tokens_stand(const sb_stream *stream)
   return record->token_source != SB_TOKENS_EVENT_PER_TOKEN || record->completion_tokens < 0 || adds_up;
 }
 
+/* SGLang counts the token that ended an answer in its last usage only: it has no text, and no event of its own. */
+static bool is_end_token(const sb_record *record, uint64_t counted, int64_t total)
+{
+  return record->finish == SB_FINISH_STOP && (uint64_t)total == counted + 1;
+}
+
 /* The server's counts beside each other and beside what was asked for; before chunks' counts are given up. */
 static bool tokens_disagree(const sb_stream *stream)
 {
@@ -298,7 +304,7 @@ static bool tokens_disagree(const sb_stream *stream)
   if (record->max_tokens && (counted > record->max_tokens || total > record->max_tokens))
     return true;
   bool told = sb_token_source_per_chunk(record->token_source) && !stream->text_first && !stream->uncounted;
-  return total >= 0 && told && counted != (uint64_t)total;
+  return total >= 0 && told && counted != (uint64_t)total && !is_end_token(record, counted, total);
 }
 
 /* At the answer's end: what the counts of its chunks and its last usage are worth. */

@@ -193,14 +193,16 @@ static void a_usage_beyond_the_chunks_is_a_disagreement(void **state)
   WORLD(SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") FINAL("2") DONE,
         SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("800") DONE,
         SSE_HEAD CHUNKED TEXT("a") TEXT("b") STOP FINAL("800") DONE,
-        SSE_HEAD CHUNKED USED("a", "1") USED("b", "800") STOP FINAL("800") DONE);
-  sb_load_request *list = requests(4);
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "800") STOP FINAL("800") DONE,
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("3") DONE, /* SGLang: the token that ended it */
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("4") DONE);
+  sb_load_request *list = requests(6);
   list[3].max_tokens = 8;
-  begin_load(&w, (sb_load_options){ .requests = list, .count = 4, .concurrency = 1,
+  begin_load(&w, (sb_load_options){ .requests = list, .count = 6, .concurrency = 1,
                                    .stream = { .event_per_token = true } });
   sb_run *run = end_load(&w);
-  static const bool disagree[] = { false, true, true, true };
-  for (int i = 0; i < 4; i++)
+  static const bool disagree[] = { false, true, true, true, false, true };
+  for (int i = 0; i < 6; i++)
     assert_int_equal(run->records[i].tokens_disagree, disagree[i]);
   assert_counts(&run->records[1], SB_TOKENS_CONTINUOUS_USAGE, "1t 1t ", 800);
   assert_counts(&run->records[2], SB_TOKENS_USAGE_TOTAL, "1t 1t ", 800);
