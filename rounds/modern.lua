@@ -24,15 +24,6 @@ local has_weights = { eagle3 = true, draft = true, dflash = true } -- of its own
 
 local of_the_model = { eagle3 = true, draft = true, dflash = true, mtp = true } -- what a model may lack
 
-local function prompts(c)
-  if c.task == "speed_bench" then
-    return data.prompts { dataset = "speed_bench", count = c.prompts, seed = c.seed }
-  end
-  return data.prompts {
-    dataset = "spec_bench", subset = c.task:gsub("_", "-"), count = c.prompts or 80, seed = c.seed,
-  }
-end
-
 return bench.round {
   name = "modern",
   title = "Modern",
@@ -40,35 +31,36 @@ return bench.round {
   axes = { -- the outermost first; a server lives through all cells of one model, method and k
     { "model", { "llama-3.1-8b", "qwen3-8b", "qwen3-30b-a3b" }, open = true }, -- --set model= takes any name
     { "method", { "none", "eagle3", "draft", "ngram", "suffix", "mtp", "dflash" } },
-    { "k", { 1, 3, 5, 7 } },
+    { "k", { 1, 3, 5, 7 }, when = function(c) return c.method ~= "none" end },
     { "task", { "conversation", "math_reasoning", "qa", "rag", "summarization", "translation", "speed_bench" } },
     { "concurrency", { 1, 2, 4, 8, 16, 32, 64, 128 } },
   },
-  reduce = function(c) return { k = c.method == "none" and 0 or nil } end,
   where = function(c)
     local known = drafters[c.model]
     if known and of_the_model[c.method] and not known[c.method] then return false end
     return c.task ~= "speed_bench" or data.is_there "speed_bench"
   end,
 
-  baseline = { method = "none", k = 0 },
+  baseline = { method = "none" },
 
   quick = { axes = { k = { 3 }, task = { "conversation", "qa" }, concurrency = { 1, 8 } }, prompts = 16 },
 
   server = function(c)
-    local speculates = c.method ~= "none"
     return {
-      model = c.model, method = c.method, k = speculates and c.k or nil,
+      model = c.model, method = c.method, k = c.k,
       draft = has_weights[c.method] and ("%s-%s"):format(c.model, c.method) or nil,
       dtype = "bfloat16", gpu_memory_utilization = 0.9, max_model_len = 8192,
     }
   end,
 
   workload = function(c)
+    local is_own = c.task == "speed_bench"
     return {
       task = "SpecBench_" .. c.task, -- the simulator's profiles know these names
-      prompts = assert(prompts(c)), limits = function() return { max_tokens = 512 } end,
-      group = c.task == "speed_bench" and function(prompt) return prompt.category end or nil,
+      prompts = is_own and { dataset = "speed_bench" }
+        or { dataset = "spec_bench", subset = c.task:gsub("_", "-"), count = 80 },
+      limits = { max_tokens = 512 },
+      group = is_own and function(prompt) return prompt.category end or nil,
       -- what thinks first measures thinking: --body says otherwise
       body = c.model:find "^qwen3" and { chat_template_kwargs = { enable_thinking = false } } or nil,
     }

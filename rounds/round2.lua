@@ -9,7 +9,7 @@
 -- my_models.lua says where the models are: return { ["qwen2.5-7b"] = "/models/Qwen2.5-7B-Instruct", ... }
 
 local bench = require "specbench"
-local data = require "specbench.dataset"
+local length = require("specbench.dataset").length_label -- "0.5k" -> 500
 
 -- folder: the name in the results; gpus: tensor parallelism. 72B takes 2 GPUs of 141 GB: its 64 heads do not divide by
 -- 3, and the draft's 14 not by 4 (on four smaller ones, another draft: qwen2.5-1.5b has 12). The int4 checkpoints are
@@ -23,40 +23,33 @@ local models = {
   ["qwen2.5-72b-int4"] = { folder = "72B-int4", quantization = "awq_marlin" },
 }
 
+-- without: the context that the dataset does not have; limits: how long an answer may get
 local tasks = {
   news2highlight = {
-    folder = "News2HighLight", dataset = "cnn_dailymail_news", instruction = "news2highlight",
-    file = "cnn_dailymail_", contexts = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" },
-    limits = function(_, context)
+    folder = "News2HighLight", dataset = "cnn_dailymail_news", file = "cnn_dailymail_", without = "0.125k",
+    limits = function(_, c)
       local longest = { ["0.25k"] = 64, ["0.5k"] = 64, ["1k"] = 128, ["2k"] = 128, ["4k"] = 256, ["8k"] = 512 }
-      return { max_tokens = longest[context] }
+      return { max_tokens = longest[c.context] }
     end,
   },
   highlight2news = {
-    folder = "HighLight2News", dataset = "cnn_dailymail_highlights", instruction = "highlight2news",
-    file = "cnn_dailymail_highlights_", contexts = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" },
+    folder = "HighLight2News", dataset = "cnn_dailymail_highlights", file = "cnn_dailymail_highlights_",
+    without = "0.125k",
     -- prompt and answer together fill the context
-    limits = function(prompt, context)
-      local shortest = math.max(1, data.length_label(context) - prompt.tokens)
+    limits = function(prompt, c)
+      local shortest = math.max(1, length(c.context) - prompt.tokens)
       return { min_tokens = shortest, max_tokens = shortest + 50 }
     end,
   },
   polish = {
-    folder = "THUCNews", dataset = "thucnews", instruction = "polish",
-    file = "thucnews_", contexts = { "0.125k", "0.25k", "0.5k", "1k", "2k", "4k" },
+    folder = "THUCNews", dataset = "thucnews", file = "thucnews_", without = "8k",
     -- the answer is as long as the text, so the context it reaches is twice the file's length
-    limits = function(prompt, context)
-      return { min_tokens = 10, max_tokens = math.max(10, 2 * data.length_label(context) - prompt.tokens + 100) }
+    limits = function(prompt, c)
+      return { min_tokens = 10, max_tokens = math.max(10, 2 * length(c.context) - prompt.tokens + 100) }
     end,
     label = { ["0.125k"] = "0.25k", ["0.25k"] = "0.5k", ["0.5k"] = "1k", ["1k"] = "2k", ["2k"] = "4k", ["4k"] = "8k" },
   },
 }
-
-local function has(list, value)
-  for _, item in ipairs(list) do
-    if item == value then return true end
-  end
-end
 
 return bench.round {
   name = "round2",
@@ -70,7 +63,7 @@ return bench.round {
     { "context", { "0.125k", "0.25k", "0.5k", "1k", "2k", "4k", "8k" } },
     { "concurrency", { 1, 4, 8, 12 } },
   },
-  where = function(c) return has(tasks[c.task].contexts, c.context) end,
+  where = function(c) return c.context ~= tasks[c.task].without end,
 
   -- each cell is compared with the same cell without speculation
   baseline = { method = "none" },
@@ -97,17 +90,13 @@ return bench.round {
   workload = function(c)
     local task = tasks[c.task]
     return {
-      task = c.task,
-      prompts = assert(data.prompts {
-        dataset = task.dataset, subset = c.context, instruction = task.instruction, seed = c.seed,
-        count = c.prompts or (data.length_label(c.context) >= 4000 and 48 or 96),
-      }),
-      limits = function(prompt) return task.limits(prompt, c.context) end,
+      prompts = { dataset = task.dataset, subset = c.context, count = length(c.context) >= 4000 and 48 or 96 },
+      limits = task.limits,
     }
   end,
 
   -- where a cell's row goes in the reference system's folders, and how it spells things
-  reference = function(c)
+  export = { "spec-bench-vllm", function(c)
     local task = tasks[c.task]
     local label = task.label and task.label[c.context] or c.context
     return {
@@ -117,11 +106,10 @@ return bench.round {
       num_spec_tokens = c.method == "draft" and 3 or -1,
       context = c.context, labels = { context = label },
     }
-  end,
+  end },
 
   report = {
     heatmap = { x = "context", y = "concurrency", x_title = "context length (tokens)",
                 y_title = "max concurrency", per = { "model", "task" }, label_title = "prompt + answer" },
-    maximum_keys = { "context" },
   },
 }

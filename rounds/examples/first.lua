@@ -14,7 +14,7 @@ bench.main(function()
     } }
   end
   for _, concurrency in ipairs { 1, 8 } do
-    local run = bench.load { server = sim, requests = requests, concurrency = concurrency, clock_scale = 10 }
+    local run = bench.load { server = sim, requests = requests, concurrency = concurrency }
     local m = run:metrics()
     print(("concurrency %d: %.0f tokens/s, TTFT %.0f ms, ITL p99 %.1f ms"):format(concurrency,
       m.output_throughput, m["ttft_ms.mean"], run:percentile("itl_token_ms", 99)))

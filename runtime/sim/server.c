@@ -51,10 +51,10 @@ static void get_models(sb_sim_server *s, sb_httpd_conn *conn, const sb_httpd_par
 
 static void get_version(sb_sim_server *s, sb_httpd_conn *conn, const sb_httpd_parser *request)
 {
-  (void)s;
   (void)request;
-  static const char body[] = "{\"version\":\"specbench-sim " SB_VERSION "\"}";
-  sb_httpd_respond(conn, 200, json, "", body, sizeof body - 1);
+  sb_strbuf_printf(&s->page, "{\"version\":\"specbench-sim " SB_VERSION "\",\"clock_scale\":%.15g}",
+                   s->options->speed);
+  sb_httpd_respond(conn, 200, json, "", s->page.data, s->page.size);
 }
 
 static void get_metrics(sb_sim_server *s, sb_httpd_conn *conn, const sb_httpd_parser *request)

@@ -111,6 +111,9 @@ function self.run(options, positionals)
   for _, note in ipairs(preflight.notes(the_plan)) do io.stdout:write("Note: ", note, "\n") end
   local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
   if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
+  for _, line in ipairs(plan_text.baselines(the_plan, done and function() return done:cells() end)) do
+    io.stdout:write("Warning: ", line, "\n")
+  end
   for _, line in ipairs(plan_text.warnings(the_plan)) do io.stdout:write("Warning: ", line, "\n") end
   if options.show_argv then
     for i, s in ipairs(servers) do

@@ -2,9 +2,12 @@
 
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
+local grid = require "specbench.experiment.grid"
 local json = require "specbench.base.json"
-local reference_folder = require "specbench.compare.reference_folder"
+local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local report = require "specbench.report"
+local round = require "specbench.experiment.round"
+local round_file = require "specbench.experiment.round_file"
 local store = require "specbench.results.store"
 
 local self = {
@@ -18,6 +21,8 @@ local self = {
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
     { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" },
       help = "refuse a folder that was measured otherwise" },
+    { long = "round", arg = "FILE", help = "the round's file as it is now: its baseline, what it draws. The results "
+      .. "folder keeps them, unless --out is given" },
     { long = "out", short = "o", arg = "DIR", help = "write there, not into the results folder" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
   },
@@ -56,12 +61,30 @@ local function claim(source, folder)
   return ok, message
 end
 
+-- Takes what the round's file says now; returns what tells it to a cell. Nothing is measured again for it.
+local function take_round(the_store, path, keeps)
+  if not the_store.describe then command.fail("--round belongs to a results folder of specbench's own", 2) end
+  local r, message = round_file.load(command.find_round(path))
+  if not r then command.fail(message) end
+  if r.name ~= the_store.about.round then
+    command.fail(("--round %s: it is %s, the folder holds results of %s"):format(path, r.name, the_store.about.round))
+  end
+  the_store:describe(round.about(r))
+  local ok = true
+  if keeps then ok, message = the_store:keep_description() end
+  if not ok then command.fail(message) end
+  return function(cell)
+    local c = setmetatable({ repetition = cell.repetition, seed = cell.seed }, { __index = cell.coordinates })
+    cell.export = grid.exported(r, c) or {}
+  end
+end
+
 function self.run(options, positionals)
   local folder = positionals[1]
   local the_store, message = store.open(folder)
   if not the_store and fs.stat(folder) and not fs.stat(folder .. "/round.json") then
     local why
-    the_store, why = reference_folder.open(folder)
+    the_store, why = published_folder.open(folder)
     if not the_store then message = ("%s; %s"):format(message, why) end
     if the_store and not options.out then
       command.fail(folder .. " holds the reference system's results: say with --out where to write", 2)
@@ -79,9 +102,10 @@ function self.run(options, positionals)
     ok, message = claim(folder, options.out)
     if not ok then command.fail(message) end
   end
+  local redescribe = options.round and take_round(the_store, options.round, not options.out) or nil
   the_store.out = options.out
   local ok = report.write(the_store, { pictures = not options.no_pictures,
-    colour = not options.no_colour and "auto", baseline = options.baseline })
+    colour = not options.no_colour and "auto", baseline = options.baseline, redescribe = redescribe })
   return ok and 0 or 3
 end
 

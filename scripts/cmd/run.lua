@@ -10,6 +10,7 @@ local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
+local round = require "specbench.experiment.round"
 local server = require "specbench.server"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
@@ -61,6 +62,11 @@ local function announce(the_plan, the_store)
     if not the_store:has(job.id) then pending, seconds = pending + 1, seconds + job.cost end
   end
   if pending == 0 then return end
+  command.warn { plan_text.same_prompts(the_plan) }
+  -- which cell is the baseline can be said later, but not measured later without another night
+  if the_plan.round.baseline then
+    command.warn(plan_text.baselines(the_plan, function() return the_store:cells() end))
+  end
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
     the_plan.engine.name, progress.duration(seconds), the_store.folder))
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stderr:write(line, "\n") end
@@ -111,10 +117,10 @@ function self.run(options, positionals)
     return not (done and done:has(job.id))
   end)
   if flaw then command.fail(flaw) end
-  local the_store <close>, message = store.create(folder, {
-    round = r.name, title = r.title, axes = the_plan.round.axes, report = r.report, fresh = options.fresh,
-    baselines = r.baselines, match = options.match, engine = the_plan.engine.name, planned = planned_by(the_plan),
-  })
+  local about = round.about(the_plan.round)
+  about.fresh, about.match, about.engine, about.planned = options.fresh, options.match, the_plan.engine.name,
+    planned_by(the_plan)
+  local the_store <close>, message = store.create(folder, about)
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)
   end_left(the_store)
@@ -131,7 +137,7 @@ function self.run(options, positionals)
     repeats.forget_rule(the_store)
     outcome = sweep.run(the_plan, the_store, options)
   end
-  if outcome.measured + outcome.reruns > 0 then
+  if outcome.measured + outcome.reruns > 0 or the_store.is_described_anew then
     report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline })
   end
   if options.virtual then assert(fs.sync(the_store.folder)) end

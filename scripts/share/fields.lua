@@ -26,6 +26,7 @@ local SHAPES = {
   require("specbench.server").options,
   require("specbench.http").options,
   require("specbench.http").asking,
+  require("specbench.export.spec_bench_vllm").shape,
 }
 local PAGES = { "rounds/README.md", "scripts/specbench/engine/README.md" }
 local META = "bindings/meta/specbench/tables.lua"

@@ -4,6 +4,7 @@ local clock = require "sb.clock"
 local core = require "sb.load"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
+local servers = require "specbench.server"
 local shape = require "specbench.base.shape"
 
 local client = {}
@@ -40,7 +41,8 @@ client.options = shape.record {
       needed = true },
     { "concurrency", shape.integer { from = 1 }, "requests in flight at most",
       otherwise = "in a closed loop all of them" },
-    { "rate", shape.number { above = 0 }, "an open loop: requests a second", otherwise = "a closed loop" },
+    { "rate", shape.number { above = 0 }, "an open loop: requests a second of the server's clock",
+      otherwise = "a closed loop" },
     { "arrivals", shape.choice { "poisson", "constant", "gamma" }, "of an open loop", default = "poisson" },
     { "burstiness", shape.number { above = 0 }, "shape of gamma arrivals; under 1 is burstier than Poisson",
       otherwise = "1" },
@@ -55,7 +57,7 @@ client.options = shape.record {
     { "cell_timeout", seconds, "for all requests together: what is left is not sent; 0: no limit", unit = "s",
       otherwise = "no limit" },
     { "clock_scale", shape.number { above = 0 }, "how many times faster than ours the server's clock runs",
-      otherwise = "1" },
+      otherwise = "what the server says: only a simulator's differs" },
     { "event_per_token", boolean, "the engine sends one event a token", default = false },
     { "keep_text", boolean, "records keep the answers' texts", default = false },
     { "whole", boolean, "requests ask for one JSON answer, not for a stream", default = false },
@@ -86,6 +88,7 @@ function client.load(options)
   local authorization, message = http.authorization(options)
   if message then error(message, 0) end
   headers[#headers + 1] = authorization
+  local clock_scale = options.clock_scale or servers.clock_scale(options.server)
   local requests = {}
   for i, request in ipairs(options.requests) do
     local body = request.body
@@ -97,7 +100,7 @@ function client.load(options)
   local arrivals
   if options.rate and options.rate < math.huge then
     arrivals = {
-      kind = options.arrivals, rate = options.rate, burstiness = options.burstiness, seed = options.seed,
+      kind = options.arrivals, rate = options.rate * clock_scale, burstiness = options.burstiness, seed = options.seed,
     }
   end
   local concurrency = options.concurrency or (not arrivals and #requests or nil)
@@ -120,7 +123,7 @@ function client.load(options)
     load:wait()
   end
   local run = load:run()
-  if options.clock_scale then run:set_clock_scale(options.clock_scale) end
+  if clock_scale ~= 1 then run:set_clock_scale(clock_scale) end
   return run, {
     lag = load:lag(), bytes = load:progress().bytes, io_threads = load:io_threads(), given_up = load:given_up(),
   }

@@ -15,6 +15,7 @@ local bench = {
   json = require "specbench.base.json",
   clock = require "sb.clock",
   dataset = require "specbench.dataset",
+  results = require("specbench.reading").open,
   executable = require("sb.environment").executable,
 }
 

@@ -5,6 +5,7 @@ local fs = require "sb.fs"
 local signal = require "sb.signal"
 local clock = require "sb.clock"
 local http = require "specbench.http"
+local json = require "specbench.base.json"
 local shape = require "specbench.base.shape"
 local task = require "specbench.task"
 
@@ -201,6 +202,21 @@ function server.external(url)
   local flaw = type(url) ~= "string" and "must be a URL, not a " .. type(url) or http.flaw(url)
   if flaw then error("server.external: " .. flaw, 2) end
   return setmetatable({ url = url:gsub("/+$", ""), argv = {}, external = true, ready_seconds = 0 }, Server)
+end
+
+---How many times as fast as the world's a server's clock runs. A simulator tells (`specbench sim --speed`); all else
+---runs at the world's.
+---@param of specbench.server|string a server, which is asked once, or the URL of one
+---@return number
+function server.clock_scale(of)
+  local handle = type(of) == "table" and of or { url = of }
+  if handle.virtual then return 1 end -- no clock runs at all
+  if not handle.told_scale then
+    local answer = http.get(handle.url:gsub("/+$", "") .. "/version", { timeout = 5 })
+    local told = answer and json.decode(answer.body)
+    handle.told_scale = type(told) == "table" and tonumber(told.clock_scale) or 1
+  end
+  return handle.told_scale
 end
 
 ---Why it is not running, with the log's last lines; nil while it runs.

@@ -9,7 +9,7 @@
 #include "base/strbuf.h"
 
 /* What the clients of this folder share: their options, the request they send, what an event stream's chunks
- * are, and the file of figures that `specbench bench client --out` writes too.
+ * are, and the file of figures that `specbench selfcheck client --out` writes too.
  *
  *   NAME --url http://127.0.0.1:PORT --model NAME --concurrency STREAMS --requests N --tokens T --out FILE
  *        [--times FILE]

@@ -4,7 +4,7 @@ local anomaly = require "specbench.analysis.anomaly"
 local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
-local reference_folder = require "specbench.compare.reference_folder"
+local reference_folder = require "specbench.export.spec_bench_vllm_folder"
 local report = require "specbench.report"
 
 -- Why the published results are not here; in CI that is a failure.

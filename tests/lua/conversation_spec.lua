@@ -177,7 +177,7 @@ describe("a round over second turns", function()
         return { prompts = fixture.prompts(options(path)), limits = function() return { max_tokens = 8 } end }
       end,
     }
-    local s <close> = assert(store.create(folder, { round = r.name, axes = r.axes, report = r.report }))
+    local s <close> = assert(store.create(folder, round.about(r)))
     sweep.run(plan.new(r, { engine = "sim", speed = 100 }), s, { quiet = true })
     return s:cells()
   end

@@ -140,9 +140,9 @@ describe("a pinned round", function()
 
   it("keeps its twins apart in the reference's tables", function()
     local r = new_round()
-    r.reference = function(c) return { method = c.method } end
+    r.export = { "spec-bench-vllm", function(c) return { method = c.method, folder = "f" } end }
     local names = {}
-    for _, job in ipairs(plan.new(r, options()).jobs) do names[job.reference.method] = true end
+    for _, job in ipairs(plan.new(r, options()).jobs) do names[job.export["spec-bench-vllm"].method] = true end
     assert.truthy(names.none and names["none-V1"] and names["none-V1-sync"] and names.draft and names.eagle)
   end)
 

@@ -2,7 +2,7 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
-local reference_folder = require "specbench.compare.reference_folder"
+local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local report = require "specbench.report"
 local speedup = require "specbench.analysis.speedup"
 
@@ -24,7 +24,7 @@ end
 -- Reports into a new folder; what it printed, and a function that reads what it wrote.
 local function redraw(folder, baseline, pictures)
   local out_folder = fresh_folder()
-  local store = assert(reference_folder.open(folder))
+  local store = assert(published_folder.open(folder))
   store.out = out_folder
   local printed = assert(io.tmpfile())
   report.write(store, { pictures = pictures or false, baseline = baseline, out = printed })
@@ -75,13 +75,13 @@ describe("the published round 1", function()
     assert.truthy(text:find("No speed-up for 312 cells of eagle: the baseline is another model", 1, true), text)
     -- nothing is drawn where there is nothing to see
     assert.is_nil(text:find("eagle ShareGPT", 1, true))
-    assert.is_nil(read "auto_test_results/online/eagle/Task_ShareGPT/heatmap.svg")
-    assert.truthy(read "auto_test_results/online/sps/Task_ShareGPT/heatmap.svg")
+    assert.is_nil(read "pictures/eagle_ShareGPT_heatmap.svg")
+    assert.truthy(read "pictures/sps_ShareGPT_heatmap.svg")
     fs.remove(out)
   end)
 
   it("is read with every cell and figure", function()
-    local cells = assert(reference_folder.open(published())):cells()
+    local cells = assert(published_folder.open(published())):cells()
     assert.equal(64 + 320 + 312, #cells)
     for _, cell in ipairs(cells) do
       local m = cell.metrics
@@ -94,7 +94,7 @@ describe("the published round 1", function()
   it("is drawn again", function()
     local _, read, out = redraw(published(), "as-published", true)
     for _, method in ipairs { "sps", "eagle" } do
-      local svg = read(("auto_test_results/online/%s/Task_ShareGPT/heatmap.svg"):format(method))
+      local svg = read(("pictures/%s_ShareGPT_heatmap.svg"):format(method))
       assert.truthy(svg:find(method == "sps" and "1.52" or "1.32", 1, true))
     end
     assert.is_nil(fs.stat(published() .. "/auto_test_results"))
@@ -129,7 +129,7 @@ describe("a folder of the reference's tables", function()
       row { task = "THUCNews", subtask = "thucnews_0.5k", k = 3, duration = 5.0 },
       row { task = "THUCNews", subtask = "thucnews_1k", k = 3, duration = 20.0 },
     })
-    local store = assert(reference_folder.open(folder))
+    local store = assert(published_folder.open(folder))
     assert.same({ "1k", "2k" }, store.about.axes[3].values)
     local index, ratios = speedup.index(store:cells()), {}
     for _, cell in ipairs(store:cells()) do
@@ -141,19 +141,19 @@ describe("a folder of the reference's tables", function()
 
   it("is found under auto_test_results/online too", function()
     write_table(folder .. "/auto_test_results/online", "vanilla", "ShareGPT", { row {} })
-    assert.equal(1, #assert(reference_folder.open(folder)):cells())
+    assert.equal(1, #assert(published_folder.open(folder)):cells())
   end)
 
   it("without tables, or with a broken one, is refused in one line", function()
-    local store, message = reference_folder.open(folder)
+    local store, message = published_folder.open(folder)
     assert.is_nil(store)
     assert.truthy(message:find("has no METHOD/Task_TASK/Table_*.jsonl", 1, true))
     write_table(folder, "vanilla", "ShareGPT", { row {}, "{broken\n" })
-    store, message = reference_folder.open(folder)
+    store, message = published_folder.open(folder)
     assert.is_nil(store)
     assert.truthy(message:find("Table_MaxConcurrency.jsonl: line 2 is no JSON object", 1, true), message)
     write_table(folder, "vanilla", "ShareGPT", { '{"date": "x"}\n' })
-    store, message = reference_folder.open(folder)
+    store, message = published_folder.open(folder)
     assert.is_nil(store)
     assert.truthy(message:find('line 1 has no "model_id"', 1, true), message)
   end)

@@ -100,7 +100,7 @@ describe("a report of simulated cells", function()
       return { engine = "sim", quick = context == "0.5k", drain = method == "none" and context == "0.5k" }
     end)
     printed_by(s, { pictures = true })
-    local svg = assert(fs.read(folder .. "/auto_test_results/online/9B/Task_THUCNews/heatmap.svg"))
+    local svg = assert(fs.read(folder .. "/pictures/big_polish_heatmap.svg"))
     has(svg, "partly a quick run", "12 prompts a cell", "one run", "2.00*", "* mostly ramp-up and drain")
     assert.equal(1, select(2, svg:gsub("2%.00%*", "")))
     has(table.concat(caveats.footer(s:cells()), ", "), "simulated, no GPU")
@@ -132,9 +132,9 @@ describe("a report", function()
     assert.equal(2, select(2, table_text:gsub("%(lossy%)", "")))
     assert.equal(1, select(2, text:match("Largest speed%-ups.*"):gsub("2%.00 %(lossy%)", "")))
     has(fs.read(folder .. "/speedups.jsonl"), '"lossy": "fly accepts more"')
-    local svg = assert(fs.read(folder .. "/auto_test_results/online/9B/Task_THUCNews/heatmap.svg"))
+    local svg = assert(fs.read(folder .. "/pictures/big_polish_heatmap.svg"))
     has(svg, "2.00~", "~ lossy: answers may not be the target")
-    svg = assert(fs.read(folder .. "/auto_test_results/online/1B/Task_THUCNews/heatmap.svg"))
+    svg = assert(fs.read(folder .. "/pictures/small_polish_heatmap.svg"))
     assert.is_nil(svg:find("~", 1, true))
   end)
 
@@ -206,8 +206,7 @@ describe("the table of maxima", function()
       speedups = { total_throughput = { ratio = ratio } }, coordinates = { k = k, task = "qa" },
       halves = { odd = odd, even = even, of = "starts" },
       cell = {
-        engine = { name = "vllm" }, coordinates = { k = k, task = "qa" }, reference = { method = "sps", folder = "qa",
-          num_spec_tokens = k },
+        engine = { name = "vllm" }, coordinates = { k = k, task = "qa" },
         identity = { workload = { concurrency = 8 } },
       },
     }
@@ -216,12 +215,12 @@ describe("the table of maxima", function()
 
   it("names the places whose held out figures it gives, which may be others than the row's own", function()
     local entries = { entry_of(1, 1.5, 1.8, 1.2), entry_of(2, 1.55, 1.5, 1.6), entry_of(3, 1.45, 1.2, 1.75) }
-    local rows = maxima.of(entries)
-    assert.equal(2, rows[1].num_spec_tokens)
+    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end)
+    assert.equal(2, rows[1].cell.coordinates.k)
     -- the odd starts choose k = 1, which the even ones measure at 1.2; these choose k = 3, measured at 1.2
     assert.is_true(math.abs(rows[1].held_out_ratio - 1.2) < 1e-12)
     local line = json.decode(maxima.lines(rows, about))
-    assert.same({ 1, 3 }, { line.held_out_places[1].num_spec_tokens, line.held_out_places[2].num_spec_tokens })
+    assert.same({ 1, 3 }, { line.held_out_places[1].coordinates.k, line.held_out_places[2].coordinates.k })
     assert.same({ "odd starts", "even starts" },
       { line.held_out_places[1].chosen_on, line.held_out_places[2].chosen_on })
     assert.truthy(maxima.text(rows, entries, about):find("1.55%s+1.20%s+k=1; k=3"))
@@ -229,7 +228,7 @@ describe("the table of maxima", function()
 
   it("says so where both halves choose the row's own place", function()
     local entries = { entry_of(1, 1.5, 1.4, 1.6), entry_of(2, 1.1, 1.1, 1.1) }
-    local rows = maxima.of(entries)
+    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end)
     assert.is_true(math.abs(rows[1].held_out_ratio - math.sqrt(1.4 * 1.6)) < 1e-12)
     assert.truthy(maxima.text(rows, entries, about):find("1.50%s+1.50%s+here"))
   end)

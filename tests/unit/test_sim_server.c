@@ -227,6 +227,7 @@ static void test_keeps_connections_and_answers_the_small_pages(void **state)
   assert_non_null(strstr(r.body.data, "\"data\":[{\"id\":\"tiny\",\"object\":\"model\""));
   read_reply(fd, &r, &rest);
   assert_non_null(strstr(r.body.data, "{\"version\":\""));
+  assert_non_null(strstr(r.body.data, "\"clock_scale\":1000}"));
   send_post(fd, "/reset_prefix_cache", "", "");
   read_reply(fd, &r, &rest);
   assert_string_equal(r.body.data, "{\"success\":true}");

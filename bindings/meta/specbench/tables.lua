@@ -43,6 +43,7 @@
 ---@class specbench.axis
 ---@field [1] string its name
 ---@field [2] (string|number|boolean)[] its values
+---@field when? fun(c: specbench.coordinates): boolean for which cells it means something; elsewhere it is nil; default: all
 ---@field open? boolean `--set` takes words too that the round does not list; default: no
 
 ---Which maps are drawn.
@@ -52,7 +53,8 @@
 ---@field per string[] axes: one map for each combination of their values. With exactly two of them, all maps also go on one sheet
 ---@field x_title? string what stands at the axis across; default: its name
 ---@field y_title? string what stands at the axis upwards; default: its name
----@field label_title? string what the values in brackets are that `reference.labels` puts beside the round's own; default: `as published`
+---@field value? string one of the round's `metrics`; default: the speed-up by total throughput
+---@field label_title? string what the values in brackets are that an export's `labels` put beside the round's own; default: `as exported`
 
 ---@class specbench.knob
 ---@field [1] string an axis
@@ -67,28 +69,32 @@
 ---@class specbench.report_fields
 ---@field heatmap? specbench.heatmap_fields maps of the speed-up
 ---@field settings? specbench.settings_fields a table of settings
----@field maximum_keys? string[] extra keys of a row in `max_speedup.jsonl`
+
+---@class specbench.export_fields
+---@field [1] string the format
+---@field [2] fun(c: specbench.coordinates): table what it is told of a cell
 
 ---The small version of a round.
 ---@class specbench.quick_fields
 ---@field axes? table<string, (string|number|boolean)[]> axis -> fewer values
----@field prompts? integer handed to functions as `c.prompts`
+---@field prompts? integer prompts a cell at most; also `c.prompts`
 
 ---A round: what `bench.round` takes.
 ---@class specbench.round_fields
 ---@field name string names the results folder and belongs to each cell's identity
 ---@field title? string stands over heatmaps; default: the name
----@field axes specbench.axis[] the grid, outermost axis first; with `open = true` in an axis `--set` takes words that it does not list. The order is the order of measuring, except that cells of one server stand together
+---@field axes specbench.axis[] the grid, outermost axis first. The order is the order of measuring, except that cells of one server stand together. `when` says for which cells the axis means something (`k` with speculation); elsewhere `c.NAME` is nil, and the cell stands in the grid once. With `open = true` `--set` takes words that it does not list
 ---@field where? fun(c: specbench.coordinates): boolean false leaves the combination out
----@field reduce? fun(c: specbench.coordinates): table<string, any>? values for axes that mean nothing to this cell (`k` without speculation), so that it stands in the grid once
----@field baseline? table<string, string|number|boolean> changes that lead from a cell to the cell it is compared with; values that the axis has, or `reduce` gives
+---@field reduce? fun(c: specbench.coordinates): table<string, any>? the older way to say `when`: one value for an axis that means nothing to this cell
+---@field baseline? table<string, string|number|boolean> which cell each cell is compared with, below
 ---@field baselines? table<string, table<string, string|number|boolean>> other baselines, chosen by `--baseline NAME`
 ---@field together? string an axis whose values are measured at the same moment, each on a server of its own (`--gpus` shares GPUs out among them)
 ---@field server fun(c: specbench.coordinates): specbench.server_description the server in words that every engine understands, below
 ---@field workload fun(c: specbench.coordinates): specbench.workload_fields what is sent, below
 ---@field report? specbench.report_fields what is drawn, below
----@field reference? fun(c: specbench.coordinates): table where the cell's row goes in the reference system's tables, below
----@field quick? specbench.quick_fields what `--quick` means: `axes` (axis -> fewer values) and `prompts` (handed to functions as `c.prompts`). Without it `--quick` is refused
+---@field metrics? fun(run: specbench.run, c: specbench.coordinates): table<string, number> metrics of your own, below
+---@field export? specbench.export_fields files for other tools, below
+---@field quick? specbench.quick_fields what `--quick` means: `axes` (axis -> fewer values) and `prompts` (so many a cell at most). Without it `--quick` is refused
 ---@field warmup? integer requests sent before each cell and not recorded. Their text begins no measured prompt; default: 1
 ---@field start_timeout? number how long a server may take to start; in s; default: the engine's
 ---@field first_token_timeout? number how long a request may wait for its first token; in s; default: from the estimate
@@ -97,25 +103,25 @@
 ---@field cell_timeout? number how long a whole cell may take; what is left of it is not sent; in s; default: from the estimate
 ---@field stop_timeout? number how long a server may take to end before it is killed; in s; default: 10
 
+---How long an answer may be.
+---@class specbench.limits
+---@field max_tokens integer at most
+---@field min_tokens? integer at least; default: 0
+---@field ignore_eos? boolean the answer goes on to `max_tokens`; default: `false`
+
 ---What a cell sends: what a round's `workload(c)` returns.
 ---@class specbench.workload_fields
----@field prompts specbench.prompt_set what is sent
----@field limits fun(prompt: specbench.prompt): specbench.limits how long each answer may be. What an engine cannot be asked for is noted in the cell
+---@field prompts specbench.prompts_options|specbench.prompt_set what is sent, below
+---@field limits specbench.limits|fun(prompt: specbench.prompt, c: specbench.coordinates): specbench.limits how long each answer may be. What an engine cannot be asked for is noted in the cell
 ---@field concurrency? integer closed loop: so many requests in flight; default: `c.concurrency`
 ---@field rate? number open loop: requests a second. One of the two is needed; 0 on an axis means none; default: `c.rate`
 ---@field arrivals? "poisson"|"constant"|"gamma" of an open loop; default `"poisson"`
 ---@field burstiness? number shape of the gamma arrivals; under 1 is burstier than Poisson; default `1.0`
 ---@field temperature? number of the sampling; default `0`
 ---@field chat? boolean `/v1/chat/completions`, else `/v1/completions`; default `true`
----@field task? string the name under which the simulator looks up acceptance and answer lengths; default: none
+---@field task? string the name under which the simulator looks up acceptance and answer lengths; default: the dataset's
 ---@field group? fun(prompt: specbench.prompt): string kinds of prompts (lengths, say) for which the cell keeps figures of their own; default: none
 ---@field body? table<string, any> fields put into every request as they are; default: none
-
----How long an answer may be.
----@class specbench.limits
----@field max_tokens integer at most
----@field min_tokens? integer at least; default: 0
----@field ignore_eos? boolean the answer goes on to `max_tokens`; default: `false`
 
 ---What was seen in the engine's code or answers.
 ---@class specbench.engine.capabilities
@@ -257,6 +263,7 @@
 ---@field options? specbench.cli.option[] what may be given beside them
 ---@field examples? (string|string[])[] each a command line, or `{ command line, why }`
 ---@field hidden? boolean not listed
+---@field aside? boolean listed by its name alone, after the others
 ---@field run? fun(options: table, positionals: string[]): integer? what it does
 
 ---Where a model is on this machine, and what serves it.
@@ -306,7 +313,7 @@
 ---@field server specbench.server|string who is asked
 ---@field requests specbench.request[] sent in this order; each `{ body, prompt_id?, headers?, max_tokens? }`
 ---@field concurrency? integer requests in flight at most; default: in a closed loop all of them
----@field rate? number an open loop: requests a second; default: a closed loop
+---@field rate? number an open loop: requests a second of the server's clock; default: a closed loop
 ---@field arrivals? "poisson"|"constant"|"gamma" of an open loop; default `"poisson"`
 ---@field burstiness? number shape of gamma arrivals; under 1 is burstier than Poisson; default: 1
 ---@field seed? integer of the arrivals; default `0`
@@ -318,7 +325,7 @@
 ---@field chunk_timeout? number without a chunk that brings text or tokens; 0: no limit; in s; default `300`
 ---@field first_token_timeout? number before the first such chunk; in s; default: `chunk_timeout`
 ---@field cell_timeout? number for all requests together: what is left is not sent; 0: no limit; in s; default: no limit
----@field clock_scale? number how many times faster than ours the server's clock runs; default: 1
+---@field clock_scale? number how many times faster than ours the server's clock runs; default: what the server says: only a simulator's differs
 ---@field event_per_token? boolean the engine sends one event a token; default `false`
 ---@field keep_text? boolean records keep the answers' texts; default `false`
 ---@field whole? boolean requests ask for one JSON answer, not for a stream; default `false`
@@ -358,3 +365,13 @@
 ---@class specbench.http_asking
 ---@field timeout? number for all of it; in s; default: 10; 60 of a POST
 ---@field headers? string[] `"Name: value"`
+
+---Where a cell's row goes, and how it is spelled.
+---@class specbench.spec_bench_vllm_row
+---@field method string the folder, e.g. `7B`, `7B-nospec`
+---@field folder string the task's folder, without `Task_`
+---@field task? string this key of the row
+---@field subtask? string this key of the row
+---@field num_spec_tokens? integer `NUM_SPEC_TOKENS`; default `-1`
+---@field context? string the `context` of a row of `max_speedup.jsonl`; default: no such key
+---@field labels? table<string, string> axis -> how its maps spell this cell's value; ours show it in brackets; default: as the round does

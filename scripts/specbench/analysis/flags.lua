@@ -99,7 +99,8 @@ end
 local function place(cell, about)
   local words = {}
   for _, axis in ipairs(about.axes) do
-    if #axis.values > 1 then words[#words + 1] = ("%s=%s"):format(axis.name, cell.coordinates[axis.name]) end
+    local value = cell.coordinates[axis.name]
+    if #axis.values > 1 and value ~= nil then words[#words + 1] = ("%s=%s"):format(axis.name, value) end
   end
   if cell.repetition > 1 then words[#words + 1] = "repeat " .. cell.repetition end
   return table.concat(words, " ")

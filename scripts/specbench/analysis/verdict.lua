@@ -4,6 +4,7 @@
 local acceptance = require "specbench.analysis.acceptance"
 local factors = require "specbench.analysis.factors"
 local goodput = require "specbench.analysis.goodput"
+local own_metrics = require "specbench.analysis.own_metrics"
 local intervals = require "specbench.analysis.intervals"
 local lengths = require "specbench.analysis.lengths"
 local lossless = require "specbench.analysis.lossless"
@@ -52,6 +53,7 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
 ---@field goodput specbench.goodput? where objectives were set
+---@field own table<string, specbench.own_metric>? metrics of the round's own
 ---@field acceptance { rate: number?, counters: table?, timelines: table? }?
 
 local function logs_of(repeats, name)
@@ -206,6 +208,7 @@ local function measure_entry(group, store, baselines)
   entry.lossless = lossless.of(group.repeats, store, baselines)
   entry.acceptance = acceptance.of(group.cells)
   entry.goodput = goodput.of(group.repeats)
+  entry.own = own_metrics.of(group.repeats)
   return entry
 end
 

@@ -100,6 +100,18 @@ local groups = {
   },
 }
 
+-- What stands over each group in --help and in the man page.
+local headings = {
+  grid = "Cells", engine = "Engine and servers", data = "Prompts", measure = "Measuring", results = "Results",
+  deadlines = "Deadlines",
+}
+for name, options in pairs(groups) do
+  for i, option in ipairs(options) do
+    options[i] = { group = headings[name] }
+    for key, value in pairs(option) do options[i][key] = value end
+  end
+end
+
 ---Options of the named groups, then the given ones.
 ---@param list (string|specbench.cli.option)[]
 ---@return specbench.cli.option[]
@@ -168,8 +180,9 @@ function command.unknown(name)
     unknown.hint(name, command.names()))
 end
 
--- rounds/round2.lua as given, or the round of that name that comes with specbench.
-local function find_round(path)
+---@param path string rounds/round2.lua as given, or the name of a round that comes with specbench
+---@return string path
+function command.find_round(path)
   if fs.stat(path) then return path end
   for _, candidate in ipairs { path .. ".lua", path } do
     local own = ("%s/rounds/%s"):format(environment.home, candidate:gsub("^rounds/", ""))
@@ -308,7 +321,7 @@ function command.load_round(path, options)
     folder = options.datasets, tokenizer = options.tokenizer,
     tokenizer_engine = options.tokenizer and options.engine or nil,
   }
-  local r, message = round_file.load(find_round(path))
+  local r, message = round_file.load(command.find_round(path))
   if not r then command.fail(message) end
   if options.quick then grid.quicken(r) end
   if options.gpus then options.gpus = read_gpus(options.gpus) end

@@ -45,6 +45,7 @@ return shape.record {
     { "options", shape.list(option_shape), "what may be given beside them" },
     { "examples", shape.list(shape.either(text, words)), "each a command line, or `{ command line, why }`" },
     { "hidden", flag, "not listed" },
+    { "aside", flag, "listed by its name alone, after the others" },
     { "run", shape.func("options, positionals", "exit status",
       "fun(options: table, positionals: string[]): integer?"), "what it does" },
   },

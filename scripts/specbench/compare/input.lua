@@ -1,9 +1,12 @@
 -- What can be compared: a results folder, the reference system's, or JSON files of vLLM's `bench serve
 -- --save-result` and of GuideLLM. Each becomes a list of points: a measured cell with coordinates and figures.
 
+local export = require "specbench.export"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
-local reference_folder = require "specbench.compare.reference_folder"
+local keys = require "specbench.results.keys"
+local published = require "specbench.export.spec_bench_vllm"
+local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local speedup = require "specbench.analysis.speedup"
 local store = require "specbench.results.store"
 
@@ -40,13 +43,17 @@ local function cell_figures(cell, own)
 end
 
 -- Where the cell lies: by the round's axes, or as the reference system's folders name it.
-local function cell_coordinates(cell, as_reference)
-  local at, about, work = {}, cell.reference, cell.identity.workload
+local function cell_coordinates(cell, axes, as_reference)
+  local at, about, work = {}, export.of(cell, published.name), cell.identity.workload
   if as_reference and about then
     at = { method = about.method, task = about.folder, k = math.max(about.num_spec_tokens or 0, 0),
       context = about.labels and about.labels.context or about.context or "-" }
   else
     for name, value in pairs(cell.coordinates) do at[name] = value end
+    -- one side may have been measured before an axis could be left out
+    for _, axis in ipairs(axes) do
+      if at[axis.name] == nil then at[axis.name] = keys.ABSENT end
+    end
   end
   at.concurrency = cell.coordinates.concurrency or work.rate and 0 or work.concurrency
   at.qps = cell.coordinates.qps or work.rate or 0
@@ -63,7 +70,7 @@ local function folder_side(path, kind, the_store)
     local points = {}
     for i, cell in ipairs(the_store:cells()) do
       points[i] = {
-        coordinates = cell_coordinates(cell, kind == "reference" or other.kind == "reference"),
+        coordinates = cell_coordinates(cell, the_store.about.axes, kind == "reference" or other.kind == "reference"),
         repetition = cell.repetition, order = cell.started, per_request = kind == "results",
         figures = cell_figures(cell, other.kind == "results"), clock_scale = cell.clock_scale,
         workload = json.encode(cell.identity.workload), simulated = is_simulated(cell),
@@ -185,8 +192,8 @@ function compare_input.open(path)
     if name:find "%.json$" then files[#files + 1] = path .. "/" .. name end
   end
   if #files > 0 then return files_side(path, files) end
-  local published, message = reference_folder.open(path)
-  if published then return folder_side(path, "reference", published) end
+  local tables, message = published_folder.open(path)
+  if tables then return folder_side(path, "reference", tables) end
   return nil, ("%s holds no round.json and no *.json; %s"):format(path, message)
 end
 

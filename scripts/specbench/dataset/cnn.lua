@@ -101,7 +101,7 @@ local function joined(request, lengths)
   }
 end
 
-cnn.news = { subsets = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" } }
+cnn.news = { task = "news2highlight", subsets = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" } }
 
 function cnn.news.load(request)
   local lengths, message = profile.lengths("cnn-news", request.subset)
@@ -123,7 +123,7 @@ function cnn.news.load(request)
   return rows and { rows = rows, source = file.source(opened, #rows) }, message
 end
 
-cnn.merged = {}
+cnn.merged = { task = "cnn_merged" }
 
 function cnn.merged.load(request)
   local lengths, message = profile.lengths("cnn-merged", "cnn_merged")
@@ -145,7 +145,7 @@ function cnn.merged.load(request)
   return rows and { rows = rows, source = file.source(opened, #rows), in_order = true }, message
 end
 
-cnn.highlights = { subsets = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" } }
+cnn.highlights = { task = "highlight2news", subsets = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" } }
 
 function cnn.highlights.load(request)
   local lengths, message = profile.lengths("cnn-highlights", request.subset)

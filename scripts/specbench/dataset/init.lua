@@ -24,7 +24,8 @@ local data = { length_label = profile.length }
 
 -- A loader has load(request) -> { rows, source, ... } | nil, message, and the subsets it knows. A
 -- row has id, fields, instruction (the default one's name), content and tokens; a synthetic row has
--- no content yet.
+-- no content yet. A loader's task is what the simulator's profiles call such prompts: a name, or a
+-- function of the subset.
 local LOADERS = {
   sharegpt = require "specbench.dataset.sharegpt",
   spec_bench = require "specbench.dataset.spec_bench",
@@ -100,6 +101,7 @@ data.options = shape.record {
 ---@field dataset string
 ---@field subset string?
 ---@field seed integer
+---@field task string? the name under which the simulator's profiles know such prompts
 ---@field unknown_tokens integer items whose tokens are unknown
 ---@field warning string? one line, for instance that there are fewer rows than asked for
 
@@ -245,7 +247,8 @@ local function make(options)
   if not list then return nil, message end
   local items, unknown_tokens = assemble(request, list)
   if not items then return nil, unknown_tokens end
-  local warning = list.warning
+  local warning, task = list.warning, LOADERS[request.dataset].task
+  if type(task) == "function" then task = task(request.subset) end
   if request.count and request.count > #list.rows then
     warning = ("%s%s: %d prompts asked for, but there are %d: all are taken"):format(
       request.dataset, request.subset and " " .. request.subset or "", request.count, #list.rows)
@@ -254,7 +257,7 @@ local function make(options)
   return {
     items = items, source = list.source,
     dataset = request.dataset, subset = request.subset, seed = request.seed,
-    unknown_tokens = unknown_tokens, warning = warning,
+    task = task, unknown_tokens = unknown_tokens, warning = warning,
   }
 end
 

@@ -8,7 +8,7 @@
 local file = require "specbench.dataset.file"
 local profile = require "specbench.dataset.profile"
 
-local sharegpt = {}
+local sharegpt = { task = "ShareGPT" }
 
 -- The published results were made with the order that Python's shuffle gives for this seed.
 local REFERENCE_SEED = 12345

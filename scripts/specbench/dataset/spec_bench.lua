@@ -9,6 +9,10 @@ local spec_bench = {
   },
 }
 
+function spec_bench.task(subset)
+  return subset == "all" and "SpecBench_All" or "SpecBench_" .. subset:gsub("-", "_")
+end
+
 -- The other categories are MT-Bench's eight, which make up the conversation task.
 local TASK_OF = {
   math_reasoning = "math-reasoning", qa = "qa", rag = "rag", summarization = "summarization",

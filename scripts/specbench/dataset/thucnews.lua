@@ -3,7 +3,7 @@
 local file = require "specbench.dataset.file"
 local profile = require "specbench.dataset.profile"
 
-local thucnews = { subsets = { "0.125k", "0.25k", "0.5k", "1k", "2k", "4k" } }
+local thucnews = { task = "polish", subsets = { "0.125k", "0.25k", "0.5k", "1k", "2k", "4k" } }
 
 local STYLES = { "serious", "app", "social" }
 

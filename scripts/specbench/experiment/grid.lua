@@ -1,6 +1,7 @@
 -- A round's axes, narrowed by the command line and expanded into cells.
 
 local blame = require "specbench.base.blame"
+local export = require "specbench.export"
 local keys = require "specbench.results.keys"
 local refusal = require "specbench.experiment.refusal"
 local tables = require "specbench.base.tables"
@@ -126,30 +127,83 @@ end
 
 local function words_of(self, cell)
   local words = {}
-  for i, axis in ipairs(self.axes) do words[i] = ("%s=%s"):format(axis.name, tostring(cell[axis.name])) end
+  for _, axis in ipairs(self.axes) do
+    local value = cell[axis.name]
+    if value ~= nil then words[#words + 1] = ("%s=%s"):format(axis.name, tostring(value)) end
+  end
   if cell.repetition > 1 then words[#words + 1] = "repeat=" .. cell.repetition end
   return words
 end
 
+-- f gets `first`, where there is one, and the cell as the round's functions see it.
+local function call(self, name, cell, f, first)
+  local function label() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end
+  local seen = view.of(cell, self.axes, label)
+  if first ~= nil then return blame.call(label, f, first, seen) end
+  return blame.call(label, f, seen)
+end
+
 ---Calls one of the round's functions for a cell; its error names both.
----@param name "server"|"workload"|"where"|"reduce"|"reference"
+---@param name "server"|"workload"|"where"|"reduce"
 ---@param cell specbench.coordinates
 ---@return any
 function grid.ask(self, name, cell)
-  local function label() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end
-  return blame.call(label, self[name], view.of(cell, self.axes, label))
+  return call(self, name, cell, self[name])
 end
 
--- What the round says of axes that mean nothing to this cell, so that it stands in the grid once.
+---The cell as the round's functions see it, for those that are not called here.
+---@param cell specbench.coordinates
+---@param name string of the function
+---@return specbench.coordinates
+function grid.seen(self, cell, name)
+  return view.of(cell, self.axes, function() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end)
+end
+
+---What the round says of a cell to the format that it exports to.
+---@param cell specbench.coordinates
+---@return table? descriptions by format, as cells keep them
+function grid.exported(self, cell)
+  if not self.export then return nil end
+  local name = self.export[1]
+  local description = call(self, "export", cell, self.export[2])
+  blame.check(self.file or self.name, export.load(name).check, description)
+  return { [name] = description }
+end
+
+---The round's own metrics of a cell that was measured. Nothing that goes wrong here may cost the cell.
+---@param cell specbench.coordinates
+---@param run specbench.run
+---@return table<string, number>? metrics nil where the round has none
+---@return string? message
+function grid.own_metrics(self, cell, run)
+  if not self.metrics then return nil end
+  local ok, values = pcall(call, self, "metrics", cell, self.metrics, run)
+  if not ok then return nil, type(values) == "table" and values.message or tostring(values) end
+  if type(values) ~= "table" then return nil, "metrics must return a table, not a " .. type(values) end
+  for name, value in pairs(values) do
+    if type(name) ~= "string" or type(value) ~= "number" then
+      return nil, ("metrics: %s must be a number by its name, not a %s"):format(tostring(name), type(value))
+    end
+  end
+  return values
+end
+
+-- Axes that mean nothing to this cell, so that it stands in the grid once. `reduce` is how rounds said so before an
+-- axis could have `when`: it gives them one value.
 local function reduce(self, cell)
   local changes = self.reduce and grid.ask(self, "reduce", cell) or {}
   for name, value in pairs(changes) do
     axis_of(self, name)
     cell[name] = value
   end
+  for _, axis in ipairs(self.axes) do
+    local means_something = not axis.when or call(self, ("axes: %s: when"):format(axis.name), cell, axis.when)
+    if not means_something then cell[axis.name] = nil end
+  end
 end
 
----Every combination of the axes, in order, less those `where` refuses and those that `reduce` makes alike.
+---Every combination of the axes, in order, less those `where` refuses and those that differ only on axes that mean
+---nothing to them.
 ---@param options { seed: integer, repeats: integer }
 ---@return specbench.coordinates[] cells
 function grid.expand(self, options)
@@ -183,6 +237,15 @@ function grid.expand(self, options)
     fail("no cell is left of %s: --set, --only and the round's `where` exclude them all", self.name)
   end
   return cells
+end
+
+---A cell of the grid in its first repeat, as cells find their baselines by.
+---@param cell specbench.coordinates
+---@return { coordinates: table, repetition: integer, key: string } for keys.find_baselines
+function grid.place(self, cell)
+  local coordinates = {}
+  for _, axis in ipairs(self.axes) do coordinates[axis.name] = cell[axis.name] end
+  return { coordinates = coordinates, repetition = 1, key = keys.of(self, coordinates) }
 end
 
 ---"model=qwen2.5-7b task=polish concurrency=4", in the axes' order.

@@ -6,7 +6,6 @@ local base = require "specbench.engine.base"
 local deadlines = require "specbench.experiment.deadlines"
 local engines = require "specbench.engine"
 local estimate = require "specbench.experiment.estimate"
-local file_name = require "specbench.base.file_name"
 local grid = require "specbench.experiment.grid"
 local keys = require "specbench.results.keys"
 local profiler = require "specbench.engine.profiler"
@@ -23,9 +22,13 @@ local function clock_scale(engine, options)
   return engine.name == "sim" and (options.speed or 1) or nil
 end
 
-local function plain_coordinates(r, cell)
+-- What the cell has of each axis; `absent` in place of those that mean nothing to it.
+local function coordinates_of(r, cell, absent)
   local coordinates = {}
-  for _, axis in ipairs(r.axes) do coordinates[axis.name] = cell[axis.name] end
+  for _, axis in ipairs(r.axes) do
+    coordinates[axis.name] = cell[axis.name]
+    if cell[axis.name] == nil then coordinates[axis.name] = absent end
+  end
   return coordinates
 end
 
@@ -93,20 +96,6 @@ local function needs_salt(engine, server, options)
   return server.prefix_caching and not engine.capabilities.prefix_cache_reset or false
 end
 
--- Where the reference's tables have this cell: two of its words are folders there.
-local function reference_of(r, cell)
-  local about = r.reference and grid.ask(r, "reference", cell) or nil
-  if not about then return nil end
-  blame.check(r.file or r.name, function()
-    if type(about) ~= "table" then error("reference(c) must return a table, not a " .. type(about), 0) end
-    for _, field in ipairs { "method", "folder" } do
-      local flaw = file_name.flaw(about[field])
-      if flaw then error(("reference.%s = '%s': %s"):format(field, tostring(about[field]), flaw), 0) end
-    end
-  end)
-  return about
-end
-
 ---@param r specbench.round
 ---@param cell specbench.coordinates
 ---@param engine specbench.engine
@@ -118,19 +107,19 @@ function job.of(r, cell, engine, known, options)
   local server, reason, version = resolve_server(r, cell, engine, known, options)
   if not server then return nil, reason end
   local work = blame.check(r.file or r.name, workload.new, grid.ask(r, "workload", cell), cell, {
-    describe = grid.describe(r, cell), prompts_per_stream = options.prompts_per_stream,
+    describe = grid.describe(r, cell), seen = grid.seen(r, cell, "limits"), prompts_per_stream = options.prompts_per_stream,
     salt = needs_salt(engine, server, options), lengths = options.lengths,
     body = tables.merged(known:said(server.model.name, "body"), options.body),
   })
   local identity = {
-    round = r.name, coordinates = plain_coordinates(r, cell), repetition = cell.repetition, seed = cell.seed,
+    round = r.name, coordinates = coordinates_of(r, cell, keys.ABSENT), repetition = cell.repetition, seed = cell.seed,
     engine = engine.name, engine_file = engine.file and engine.file.sha256, server = secrets.server(server),
     workload = workload.identity(work), warmup = r.warmup or 1, virtual = options.virtual or nil,
   }
   local cost = estimate.cell(work, server.model.name, clock_scale(engine, options))
   return {
     id = store.id(identity), identity = identity, round = r.name, description = grid.describe(r, cell),
-    coordinates = identity.coordinates, repetition = cell.repetition, seed = cell.seed, engine = engine,
+    coordinates = coordinates_of(r, cell), repetition = cell.repetition, seed = cell.seed, engine = engine,
     engine_version = version, server = server, server_key = json.encode(server), workload = work,
     warmup = r.warmup or 1, quick = cell.quick,
     slo = options.slo, keep_text = not options.no_text,
@@ -138,9 +127,9 @@ function job.of(r, cell, engine, known, options)
       cell = cost, wave = cost * workload.streams(work) / #work.prompts.items, start = engine.ready.timeout_s,
     }),
     io_threads = options.io_threads,
-    clock_scale = clock_scale(engine, options), reference = reference_of(r, cell),
+    clock_scale = clock_scale(engine, options), export = grid.exported(r, cell),
+    own_metrics = function(run) return grid.own_metrics(r, cell, run) end,
     key = keys.of(r, cell, nil, cell.repetition),
-    baseline = keys.baseline(r, cell, cell.repetition),
     cost = cost,
   }
 end

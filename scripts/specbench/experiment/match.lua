@@ -6,6 +6,7 @@
 --
 -- A pinned round has one axis more: how the plain server is started. It gets a twin for each way that some method runs.
 
+local export = require "specbench.export"
 local grid = require "specbench.experiment.grid"
 local keys = require "specbench.results.keys"
 local tables = require "specbench.base.tables"
@@ -37,14 +38,17 @@ end
 
 -- How each method's cell runs, and which plain cells are asked for: by their keys on the old axes.
 local function survey(r, twin_of)
-  local twins, wanted, names = {}, {}, {}
-  for _, cell in ipairs(grid.expand(r, { seed = 0, repeats = 1 })) do
+  local twins, wanted, names, places = {}, {}, {}, {}
+  local cells = grid.expand(r, { seed = 0, repeats = 1 })
+  for i, cell in ipairs(cells) do places[i] = grid.place(r, cell) end
+  keys.find_baselines(r, places)
+  for i, cell in ipairs(cells) do
     local server = grid.ask(r, "server", cell)
     if (server.method or "none") ~= "none" then
       local twin = twin_of(server)
-      local name, baseline = name_of(twin), keys.baseline(r, cell, 1)
+      local name, baseline = name_of(twin), places[i].baseline
       twins[name] = twin or false
-      names[keys.of(r, cell, nil, 1)] = name
+      names[places[i].key] = name
       if baseline then
         wanted[baseline] = wanted[baseline] or {}
         wanted[baseline][name] = true
@@ -86,16 +90,16 @@ function match.pinned(r, twin_of)
     return description
   end
 
-  local function reference(cell)
-    local place = r.reference(cell)
-    if cell[match.AXIS] ~= match.NOTHING and not names[own_key(cell)] then
-      place.method = ("%s-%s"):format(place.method, cell[match.AXIS])
+  local function exported(cell)
+    local described = r.export[2](cell)
+    if type(described) == "table" and cell[match.AXIS] ~= match.NOTHING and not names[own_key(cell)] then
+      described = export.load(r.export[1]).apart(described, cell[match.AXIS])
     end
-    return place
+    return described
   end
 
   return setmetatable({
-    axes = axes, where = where, server = server, reference = r.reference and reference or nil,
+    axes = axes, where = where, server = server, export = r.export and { r.export[1], exported } or nil,
   }, { __index = r })
 end
 

@@ -57,6 +57,41 @@ local function batches_of(self, options)
   return batches
 end
 
+-- Finds each job's baseline among the jobs that will be measured.
+local function find_baselines(r, batches)
+  local jobs = {}
+  for _, batch in ipairs(batches) do
+    if not batch.reason then table.move(batch, 1, #batch, #jobs + 1, jobs) end
+  end
+  return keys.find_baselines(r, jobs)
+end
+
+-- Why jobs have no baseline in the plan: the grid has none, the engine cannot serve it, or options left it out.
+local function reasons_alone(self, alone, options)
+  local found = { missing = {}, refused = {}, left_out = {} }
+  if #alone == 0 then return found end
+  local r, refused = self.round, {}
+  local cells = {}
+  for i, cell in ipairs(grid.expand(grid.whole(r), { seed = options.seed or 12345, repeats = 1 })) do
+    cells[i] = grid.place(r, cell)
+  end
+  for _, item in ipairs(self.refused) do refused[grid.place(r, item.cell).key] = true end
+  for _, job in ipairs(alone) do
+    local cell = { coordinates = job.coordinates, repetition = 1, key = keys.of(r, job.coordinates) }
+    cells[#cells + 1] = cell
+    job.whole = cell
+  end
+  keys.find_baselines(r, cells)
+  local there = {}
+  for _, cell in ipairs(cells) do there[cell.key] = true end
+  for _, job in ipairs(alone) do
+    local key = job.whole.baseline
+    job.whole = nil
+    table.insert(not there[key] and found.missing or refused[key] and found.refused or found.left_out, job)
+  end
+  return found
+end
+
 -- Baselines of cells that are not in the plan cost hours and say nothing; without any other cell they are wanted.
 local function drop_unused_baselines(batches)
   local used, any = {}, false
@@ -150,7 +185,9 @@ end
 ---@field sessions specbench.session[] in the order of the run
 ---@field batches specbench.batch[] the same, one by one
 ---@field jobs specbench.job[] the same again
----@field refused { description: string, reason: string }[] cells that this engine cannot serve
+---@field refused { cell: table, description: string, reason: string }[] cells that this engine cannot serve
+---@field alone { missing: specbench.job[], refused: specbench.job[], left_out: specbench.job[] } jobs without a
+---  baseline in the plan: the grid has none, it is refused, or options left it out
 ---@field starts integer how often a server is started
 ---@field starts_each integer over how many starts of its server a cell's repeats are spread
 ---@field starts_cost { added: number, total: number }? seconds that several starts add, and those of a run with one
@@ -178,17 +215,19 @@ function plan.new(r, options)
   }
   check_replay(self, r)
   local kept, all = {}, batches_of(self, options)
+  local alone = find_baselines(r, all)
   drop_unused_baselines(all)
   for _, batch in ipairs(all) do
     if not batch.reason then
       kept[#kept + 1] = batch
     else
       for _, cell in ipairs(batch.cells) do
-        table.insert(self.refused, { description = grid.describe(r, cell), reason = batch.reason })
+        table.insert(self.refused, { cell = cell, description = grid.describe(r, cell), reason = batch.reason })
       end
     end
   end
   if #kept == 0 then error(self.refused[1].reason, 0) end
+  self.alone = reasons_alone(self, alone, options)
   for _, batch in ipairs(kept) do name_servers(batch) end
   local added, total
   self.starts_each, added, total = choose_starts(self, kept, options)

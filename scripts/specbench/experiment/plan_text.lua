@@ -1,5 +1,6 @@
 -- What a plan says to those who wait for it or doubt it.
 
+local keys = require "specbench.results.keys"
 local workload = require "specbench.experiment.workload"
 
 local plan_text = {}
@@ -72,6 +73,77 @@ function plan_text.starts_line(self, duration)
     .. "add %s: --starts 3"):format(self.rule and "one a repeat" or "3", added)
 end
 
+-- "method=draft concurrency=1", of the axes that a baseline has to agree on.
+local function like(r, job)
+  local words = {}
+  for _, axis in ipairs(r.axes) do
+    local value = job.coordinates[axis.name]
+    if value ~= nil and r.baseline[axis.name] == nil then
+      words[#words + 1] = ("%s=%s"):format(axis.name, tostring(value))
+    end
+  end
+  return table.concat(words, " ")
+end
+
+local function named(r)
+  local words = {}
+  for _, axis in ipairs(r.axes) do
+    local value = r.baseline[axis.name]
+    if value ~= nil then words[#words + 1] = ("%s=%s"):format(axis.name, tostring(value)) end
+  end
+  return table.concat(words, " ")
+end
+
+-- Those of the jobs whose baseline the results folder does not have either.
+local function still_alone(r, jobs, held)
+  local cells = table.move(held, 1, #held, 1, {})
+  for _, job in ipairs(jobs) do
+    cells[#cells + 1] = { coordinates = job.coordinates, repetition = job.repetition, key = job.key, job = job }
+  end
+  local list = {}
+  for _, cell in ipairs(keys.find_baselines(r, cells)) do list[#list + 1] = cell.job end
+  return list
+end
+
+---Cells that will have no speed-up for want of a baseline.
+---@param self specbench.plan
+---@param held (fun(): table[])? cells that the results folder has; asked where it matters
+---@return string[] warnings
+function plan_text.baselines(self, held)
+  local r, alone = self.round, self.alone
+  if not r.baseline then
+    return { 'the round names no baseline, so no cell gets a speed-up: baseline = { method = "none" } names one' }
+  end
+  local lines = {}
+  local function say(jobs, format)
+    if #jobs == 0 then return end
+    lines[#lines + 1] = format:format(#jobs, #jobs == 1 and "" or "s", named(r), like(r, jobs[1]))
+  end
+  say(alone.missing, "%d cell%s will have no baseline and no speed-up: the grid has no cell with %s that agrees with "
+    .. "%s on every axis that it has")
+  say(alone.refused, "%d cell%s will have no baseline and no speed-up: the engine cannot serve %s, as for %s")
+  local left_out = #alone.left_out > 0 and still_alone(r, alone.left_out, held and held() or {}) or {}
+  say(left_out, "%d cell%s will have no baseline and no speed-up: --only, --set or --quick leaves out %s, as for %s")
+  return lines
+end
+
+---Repeats that send the same prompts: data.prompts drew them with one seed for all.
+---@param self specbench.plan
+---@return string? warning
+function plan_text.same_prompts(self)
+  local places, count, seed = {}, 0, nil
+  for _, job in ipairs(self.jobs) do
+    local set, place = job.workload.prompts, keys.place(job.key)
+    if job.repetition > 1 and set.seed and set.seed ~= job.seed and not places[place] then
+      places[place], count, seed = true, count + 1, set.seed
+    end
+  end
+  if count == 0 then return nil end
+  return ("repeats of %d cell%s send the same prompts, drawn with seed %d: an interval over them says nothing of "
+    .. "other prompts; prompts = { dataset = ... } is drawn anew for each repeat")
+    :format(count, count == 1 and "" or "s", seed)
+end
+
 ---What the command lines are written for, where that is a guess.
 ---@param self specbench.plan
 ---@return string? note
@@ -89,7 +161,8 @@ end
 ---@param self specbench.plan
 ---@return string[] warnings
 function plan_text.warnings(self)
-  local lines, seen = { plan_text.thin(self) }, {}
+  local lines, seen = { plan_text.same_prompts(self) }, {}
+  lines[#lines + 1] = plan_text.thin(self)
   for _, job in ipairs(self.jobs) do
     local warning = job.workload.prompts.warning
     if warning and not seen[warning] then

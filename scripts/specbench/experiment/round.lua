@@ -1,5 +1,6 @@
 -- A round: what its author writes, checked. What it measures is experiment/grid's to say.
 
+local export = require "specbench.export"
 local file_name = require "specbench.base.file_name"
 local grid = require "specbench.experiment.grid"
 local refusal = require "specbench.experiment.refusal"
@@ -11,11 +12,12 @@ local round = {}
 local fail, hint = refusal.raise, unknown.hint
 
 -- The axes from the outermost (slowest) to the innermost. Lua tables have no order, so a round states it:
--- axes = { { "model", {...} }, { "method", {...} } }
+-- axes = { { "method", {...} }, { "k", {...}, when = function(c) return c.method ~= "none" end } }
 local function read_axes(spec)
   local axes = {}
   for i, entry in ipairs(spec) do
-    axes[i] = { name = entry[1], values = entry[2], declared = entry[2], open = entry.open }
+    axes[i] = { name = entry[1], values = entry[2], declared = entry[2], open = entry.open,
+      when = entry.when }
   end
   return axes
 end
@@ -40,6 +42,9 @@ local function check_names(self)
   if map then
     check("report.heatmap", { [map.x] = true, [map.y] = true })
     for _, name in ipairs(map.per) do check("report.heatmap.per", { [name] = true }) end
+    if map.value and not self.metrics then
+      fail("report.heatmap.value: '%s' is a metric of the round's own, and it has no `metrics`", tostring(map.value))
+    end
   end
   for _, knob in ipairs(settings and settings.knobs or {}) do check("report.settings.knobs", { [knob[1]] = true }) end
 end
@@ -79,16 +84,29 @@ end
 ---@param spec specbench.round_fields see rounds/README.md
 ---@return specbench.round
 function round.new(spec)
+  spec = type(spec) == "table" and export.renamed(spec) or spec
   local flaw = round_shape:flaws(spec)[1]
   if flaw then fail("%s", flaw) end
   flaw = file_name.flaw(spec.name)
   if flaw then fail("name = '%s': %s: it names the results' folder", spec.name:gsub("%c", "?"), flaw) end
+  local _, message = export.load(spec.export and spec.export[1])
+  if message then fail("export: %s", message) end
   local self = { is_round = true }
   for name, value in pairs(spec) do self[name] = value end
   self.axes = read_axes(spec.axes)
   check_names(self)
   check_baselines(self)
   return self
+end
+
+---What a results folder keeps of a round.
+---@param self specbench.round
+---@return table about for store.create
+function round.about(self)
+  return {
+    round = self.name, title = self.title, axes = self.axes, report = self.report, baseline = self.baseline,
+    baselines = self.baselines,
+  }
 end
 
 return round

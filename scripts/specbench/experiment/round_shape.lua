@@ -23,6 +23,8 @@ local axis = shape.record {
   fields = {
     { 1, text, "its name", needed = true },
     { 2, shape.list(value, { least = 1, must = "a list of values, at least one" }), "its values", needed = true },
+    { "when", of_cell("boolean", "boolean"), "for which cells it means something; elsewhere it is nil",
+      otherwise = "all" },
     { "open", shape.boolean(), "`--set` takes words too that the round does not list", otherwise = "no" },
   },
 }
@@ -36,8 +38,9 @@ local heatmap = shape.record {
       .. "on one sheet", needed = true },
     { "x_title", text, "what stands at the axis across", otherwise = "its name" },
     { "y_title", text, "what stands at the axis upwards", otherwise = "its name" },
-    { "label_title", text, "what the values in brackets are that `reference.labels` puts beside the round's own",
-      otherwise = "`as published`" },
+    { "value", text, "one of the round's `metrics`", otherwise = "the speed-up by total throughput" },
+    { "label_title", text, "what the values in brackets are that an export's `labels` put beside the round's own",
+      otherwise = "`as exported`" },
   },
 }
 
@@ -61,9 +64,10 @@ return shape.record {
     { "title", text, "stands over heatmaps", otherwise = "the name" },
     { "axes", shape.list(axis, {
       least = 1, must = 'a list of { "NAME", { values... } }, outermost first',
-      page = 'list of `{ "NAME", { value, ... } }`',
-    }), "the grid, outermost axis first; with `open = true` in an axis `--set` takes words that it does not list. The "
-      .. "order is the order of measuring, except that cells of one server stand together",
+      page = 'list of `{ "NAME", { value, ... }, when = function(c) }`',
+    }), "the grid, outermost axis first. The order is the order of measuring, except that cells of one server stand "
+      .. "together. `when` says for which cells the axis means something (`k` with speculation); elsewhere `c.NAME` is "
+      .. "nil, and the cell stands in the grid once. With `open = true` `--set` takes words that it does not list",
       needed = true, flaw = function(axes)
       local seen = {}
       for _, entry in ipairs(axes) do
@@ -72,10 +76,9 @@ return shape.record {
       end
     end },
     { "where", of_cell("boolean", "boolean"), "false leaves the combination out" },
-    { "reduce", of_cell("table axis -> value, or nil", "table<string, any>?"), "values for axes that mean nothing to "
-      .. "this cell (`k` without speculation), so that it stands in the grid once" },
-    { "baseline", of_axes, "changes that lead from a cell to the cell it is compared with; values that the "
-      .. "axis has, or `reduce` gives" },
+    { "reduce", of_cell("table axis -> value, or nil", "table<string, any>?"), "the older way to say `when`: one value "
+      .. "for an axis that means nothing to this cell" },
+    { "baseline", of_axes, "which cell each cell is compared with, [below](#baseline)" },
     { "baselines", shape.map(of_axes, { page = "table name -> such a table" }),
       "other baselines, chosen by `--baseline NAME`" },
     { "together", text, "an axis whose values are measured at the same moment, each on a server of its own (`--gpus` "
@@ -88,18 +91,26 @@ return shape.record {
       fields = {
         { "heatmap", heatmap, "maps of the speed-up" },
         { "settings", settings, "a table of settings" },
-        { "maximum_keys", words, "extra keys of a row in `max_speedup.jsonl`" },
       },
     }, "what is drawn, [below](#report)" },
-    { "reference", of_cell("table", "table"), "where the cell's row goes in the reference system's tables, "
-      .. "[below](#reference-folders-and-rows-of-32-keys)" },
+    { "metrics", shape.func("run, c", "table name -> number",
+      "fun(run: specbench.run, c: specbench.coordinates): table<string, number>"),
+      "metrics of your own, [below](#metrics-of-your-own)" },
+    { "export", shape.record {
+      "export", class = "specbench.export_fields", must = '{ "FORMAT", function(c) ... end }',
+      many = '`{ "FORMAT", function(c) }`',
+      fields = {
+        { 1, text, "the format", needed = true },
+        { 2, of_cell("table", "table"), "what it is told of a cell", needed = true },
+      },
+    }, "files for other tools, [below](#export-files-that-other-tools-read)" },
     { "quick", shape.record {
       "quick", class = "specbench.quick_fields", doc = "The small version of a round.",
       fields = {
         { "axes", shape.map(shape.list(value, { least = 1 })), "axis -> fewer values" },
-        { "prompts", shape.integer { from = 1 }, "handed to functions as `c.prompts`" },
+        { "prompts", shape.integer { from = 1 }, "prompts a cell at most; also `c.prompts`" },
       },
-    }, "what `--quick` means: `axes` (axis -> fewer values) and `prompts` (handed to functions as `c.prompts`). "
+    }, "what `--quick` means: `axes` (axis -> fewer values) and `prompts` (so many a cell at most). "
       .. "Without it `--quick` is refused" },
     { "warmup", shape.integer { from = 0 }, "requests sent before each cell and not recorded. Their text begins no "
       .. "measured prompt", otherwise = "1" },

@@ -1,6 +1,7 @@
 -- What a cell sends: a round's workload, checked, as OpenAI requests in the engine's dialect.
 
 local blame = require "specbench.base.blame"
+local data = require "specbench.dataset"
 local fields = require "specbench.experiment.workload_shape"
 local json = require "specbench.base.json"
 local rng = require "sb.rng"
@@ -17,8 +18,9 @@ local COPY_IDS = 1000000
 
 ---@class specbench.workload
 ---@field prompts table a set of specbench.dataset
----@field limits fun(prompt: table): { max_tokens: integer, min_tokens: integer?, ignore_eos: boolean? }
----@field task string?
+---@field limits table|fun(prompt: table, c: table): table { max_tokens: integer, min_tokens: integer?,
+---  ignore_eos: boolean? }
+---@field task string? default: what the prompt set says
 ---@field temperature number default 0
 ---@field chat boolean default true: /v1/chat/completions, else /v1/completions
 ---@field concurrency integer? closed loop; rate: open loop, requests a second
@@ -26,9 +28,14 @@ local COPY_IDS = 1000000
 ---@field lengths "fixed"|"replay"|nil how long answers get; nil: as the model ends them, within the limits
 ---@field salt boolean? every prompt begins with a number of its own, so that no prefix cache serves it
 
-local function salted(prompt, name)
+local function copy_of(map)
   local copy = {}
-  for field, value in pairs(prompt) do copy[field] = value end
+  for field, value in pairs(map) do copy[field] = value end
+  return copy
+end
+
+local function salted(prompt, name)
+  local copy = copy_of(prompt)
   local salt = SALT:format(tonumber(rng.hash(name):sub(1, 12), 16) % SALT_NUMBERS)
   if prompt.earlier then
     copy.earlier = table.move(prompt.earlier, 1, #prompt.earlier, 1, {})
@@ -58,20 +65,53 @@ local function repeat_set(set, count, seed)
       items[#items + 1] = item
     end
   end
-  local longer = {}
-  for field, value in pairs(set) do longer[field] = value end
+  local longer = copy_of(set)
   longer.items = items
   repeated[set][name] = longer
   return longer
 end
 
+-- Prompts of the author's own, in the shape of a drawn set.
+local function own_set(set)
+  local items = {}
+  for i, prompt in ipairs(set.items) do
+    if type(prompt) ~= "table" or type(prompt.text) ~= "string" then
+      error(("workload: prompts.items[%d] must be { text = \"...\" }"):format(i), 0)
+    end
+    items[i] = copy_of(prompt)
+    items[i].id = prompt.id or i
+  end
+  if #items == 0 then error("workload: prompts.items is empty", 0) end
+  local whole = copy_of(set)
+  whole.items = items
+  return whole
+end
+
+-- What a workload's `prompts` stands for: a description is drawn here, with the cell's own seed, so that no repeat
+-- can be given the prompts of another; a set is taken as it is.
+local function prompts_of(spec, cell)
+  if spec.items then return spec.dataset and spec or own_set(spec) end
+  if spec.seed and spec.seed ~= cell.seed then
+    error(("workload: prompts.seed = %s: leave it out, the library draws the prompts with the cell's seed "
+      .. "(data.prompts { seed = ... } draws some that are the same in every repeat)"):format(tostring(spec.seed)), 0)
+  end
+  local described = copy_of(spec)
+  described.seed = cell.seed
+  if cell.prompts then described.count = math.min(spec.count or cell.prompts, cell.prompts) end
+  local set, message = data.prompts(described)
+  if not set then error("workload: " .. message, 0) end
+  return set, true
+end
+
 -- Limits of every prompt, read once: the plan's fingerprint, the estimate and the requests use the same.
-local function read_limits(spec, cell)
+local function read_limits(spec, seen, describe)
   local list = {}
+  local constant = type(spec.limits) == "table" and spec.limits
   for i, prompt in ipairs(spec.prompts.items) do
-    local limits = blame.call(function() return ("limits(prompt %d of %s)"):format(i, cell) end, spec.limits, prompt)
+    local limits = constant or blame.call(function() return ("limits(prompt %d of %s)"):format(i, describe) end,
+      spec.limits, prompt, seen)
     local flaw = fields.limits:flaws(limits)[1]
-    if flaw then error(("%s (prompt %d)"):format(flaw, i), 0) end
+    if flaw then error(constant and flaw or ("%s (prompt %d)"):format(flaw, i), 0) end
     list[i] = fields.limits:read(limits)
   end
   return list
@@ -93,8 +133,8 @@ local function limit_text(limit)
 end
 
 -- They are part of what a cell is: drawn anew each time, they would be another cell on every run.
-local function check_limits(self, describe)
-  for i, again in ipairs(read_limits(self, describe)) do
+local function check_limits(self, seen, describe)
+  for i, again in ipairs(read_limits(self, seen, describe)) do
     local first, second = limit_text(self.limit_list[i]), limit_text(again)
     if first ~= second then
       error(("workload.limits: another answer each time it is asked (prompt %d: %s, then %s): derive it from the "
@@ -122,8 +162,8 @@ end
 ---Checks what a round's workload(c) returned and fills in the defaults.
 ---@param spec table
 ---@param cell specbench.coordinates
----@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, body: table?, lengths: string? }?
----  describe: the cell, for messages; body: fields that go before the round's own; lengths: "free", "fixed" (every
+---@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, seen: table?, body: table?,
+---  lengths: string? }? describe: the cell, for messages; seen: the cell as `limits` sees it; body: fields that go before the round's own; lengths: "free", "fixed" (every
 ---  answer as long as its limit) or "replay" (see sweep/replay)
 ---@return specbench.workload
 function workload.new(spec, cell, options)
@@ -136,6 +176,9 @@ function workload.new(spec, cell, options)
   if self.rate == nil and cell.rate ~= 0 then self.rate = cell.rate end
   self = fields.workload:read(self)
   self.body = self.body or {}
+  local is_drawn
+  self.prompts, is_drawn = prompts_of(self.prompts, cell)
+  if is_drawn then self.task = self.task or self.prompts.task end
   if not self.concurrency and not self.rate then
     error(cell.concurrency == 0 and "workload: concurrency = 0: must be at least 1 where no rate is given"
       or "workload: neither 'concurrency' nor 'rate' is given, and no axis of that name exists", 0)
@@ -147,8 +190,9 @@ function workload.new(spec, cell, options)
   if not self.chat and workload.earlier_turns(self) > 0 then
     error("workload: a later turn of a conversation needs the chat endpoint, not chat = false", 0)
   end
-  self.limit_list = read_limits(self, options.describe or "a cell")
-  check_limits(self, options.describe or "a cell")
+  local seen = options.seen or cell
+  self.limit_list = read_limits(self, seen, options.describe or "a cell")
+  check_limits(self, seen, options.describe or "a cell")
   check_groups(self, options.describe or "a cell")
   check_body(self.body)
   self.lengths = options.lengths ~= "free" and options.lengths or nil

@@ -25,11 +25,12 @@ workload_shape.workload = shape.record {
   "workload", class = "specbench.workload_fields", doc = "What a cell sends: what a round's `workload(c)` returns.",
   fields = {
     { "prompts", shape.custom {
-      must = "a set of prompts: data.prompts { ... }", page = "a set of `data.prompts`", cats = "specbench.prompt_set",
-      kinds = { table = true }, test = function(value) return type(value.items) == "table" end,
-    }, "what is sent", needed = true },
-    { "limits", shape.func("prompt", "{ max_tokens, min_tokens?, ignore_eos? }",
-        "fun(prompt: specbench.prompt): specbench.limits"),
+      must = "{ dataset = ... }, { items = ... } or a set of data.prompts", page = "table",
+      cats = "specbench.prompts_options|specbench.prompt_set", kinds = { table = true },
+      test = function(value) return type(value.items) == "table" or value.dataset ~= nil end,
+    }, "what is sent, [below](#prompts)", needed = true },
+    { "limits", shape.either(workload_shape.limits, shape.func("prompt, c", "{ max_tokens, min_tokens?, ignore_eos? }",
+        "fun(prompt: specbench.prompt, c: specbench.coordinates): specbench.limits")),
       "how long each answer may be. What an engine cannot be asked for is noted in the cell", needed = true },
     { "concurrency", count, "closed loop: so many requests in flight", otherwise = "`c.concurrency`" },
     { "rate", shape.number { above = 0, finite = true }, "open loop: requests a second. One of the two is needed; 0 on "
@@ -39,7 +40,8 @@ workload_shape.workload = shape.record {
       default = 1.0 },
     { "temperature", shape.number { from = 0 }, "of the sampling", default = 0 },
     { "chat", shape.boolean(), "`/v1/chat/completions`, else `/v1/completions`", default = true },
-    { "task", text, "the name under which the simulator looks up acceptance and answer lengths", otherwise = "none" },
+    { "task", text, "the name under which the simulator looks up acceptance and answer lengths",
+      otherwise = "the dataset's" },
     { "group", shape.func("prompt", "string", "fun(prompt: specbench.prompt): string"),
       "kinds of prompts (lengths, say) for which the cell keeps figures of their own", otherwise = "none" },
     { "body", shape.map(shape.any(), { must = "a table of names and values", page = "table" }),

@@ -1,15 +1,15 @@
--- Redraws everything that a reader looks at, from a results folder's files alone: the reference's tables,
--- heatmaps for the terminal and as pictures, and the table of maxima.
+-- Redraws everything that a reader looks at, from a results folder's files alone: heatmaps for the terminal and as
+-- pictures, tables of speed-ups and of maxima, and what the round exports.
 
 local caveats = require "specbench.report.caveats"
 local drift = require "specbench.analysis.drift"
+local export = require "specbench.export"
 local failures = require "specbench.report.failures"
 local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
 local heatmap = require "specbench.report.heatmap"
 local maps = require "specbench.report.maps"
 local maxima = require "specbench.report.maxima"
-local reference = require "specbench.report.reference"
 local likeness = require "specbench.analysis.likeness"
 local match = require "specbench.experiment.match"
 local older = require "specbench.analysis.older"
@@ -22,34 +22,16 @@ local verdict = require "specbench.analysis.verdict"
 
 local report = {}
 
--- Cells in the grid's order: the axes' values as round.json lists them, then repeats.
-local function sort_cells(cells, about)
-  local rank = {}
-  for _, axis in ipairs(about.axes) do
-    rank[axis.name] = {}
-    for i, value in ipairs(axis.values) do rank[axis.name][tostring(value)] = i end
-  end
-  local function before(a, b)
-    for _, axis in ipairs(about.axes) do
-      local x = rank[axis.name][tostring(a.coordinates[axis.name])] or math.huge
-      local y = rank[axis.name][tostring(b.coordinates[axis.name])] or math.huge
-      if x ~= y then return x < y end
-    end
-    if a.repetition ~= b.repetition then return a.repetition < b.repetition end
-    return a.started < b.started
-  end
-  table.sort(cells, before)
-end
-
 -- Cells compared with what the round calls `name`, not with their own baseline; baselines stay baselines.
 local function rebase(cells, about, name)
   local chosen = (about.baselines or {})[name]
   if not chosen then error(("%s has no baseline '%s'"):format(about.round, name), 0) end
   if chosen == true then return end
+  local own = {}
+  for _, cell in ipairs(cells) do own[cell] = cell.baseline == cell.key end
+  keys.find_baselines({ axes = about.axes, baseline = chosen }, cells)
   for _, cell in ipairs(cells) do
-    if cell.baseline ~= cell.key then
-      cell.baseline = keys.baseline({ axes = about.axes, baseline = chosen }, cell.coordinates, cell.repetition)
-    end
+    if own[cell] then cell.baseline = cell.key end
   end
 end
 
@@ -79,28 +61,9 @@ local function missing_lines(entries, index)
   return table.concat(order)
 end
 
-local function write_tables(store, cells)
-  local tables, order = {}, {}
-  for _, cell in ipairs(cells) do
-    if cell.reference and not cell.row then
-      local path = reference.table_path(cell)
-      if not tables[path] then
-        tables[path] = {}
-        order[#order + 1] = path
-      end
-      table.insert(tables[path], reference.row(cell))
-    end
-  end
-  for _, path in ipairs(order) do
-    assert(fs.write(store:path(path), reference.lines(tables[path], reference.row_keys)))
-  end
-  return order
-end
-
 -- What a report wrote and where the rest lies; names only what is there.
-local function closing(store, has_tables, has_speedups)
-  local parts = {}
-  if has_tables then parts[#parts + 1] = "tables in auto_test_results/online" end
+local function closing(store, exported, has_speedups)
+  local parts = { exported }
   if has_speedups then parts[#parts + 1] = "speed-ups in speedups.jsonl" end
   if fs.stat(store.folder .. "/cells") then
     parts[#parts + 1] = "every request's timeline in " .. (store.out and store.folder .. "/" or "") .. "cells"
@@ -112,7 +75,7 @@ end
 -- The speed-ups of what was measured before the round changed, for themselves.
 local function older_table(store, before, options)
   if #before == 0 then return "" end
-  sort_cells(before, store.about)
+  keys.sort(store.about, before)
   local index = speedup.index(before)
   index.any_model = options.baseline ~= nil
   local entries, judged = verdict.judge(store, speedup.current(before, index), index, {})
@@ -121,10 +84,11 @@ local function older_table(store, before, options)
     { moderation = judged.moderation, spread = judged.spread }) .. "\n"
 end
 
----Writes the tables, the pictures and max_speedup.jsonl, and prints the heatmaps.
+---Writes files and pictures, and prints what they say.
 ---@param store specbench.store
----@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string? }
----  baseline: one of the round's named ones, whatever model it is
+---@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string?,
+---  redescribe: (fun(cell: table))? } baseline: one of the round's named ones, whatever model it is; redescribe: tells
+---  a cell what the round's file says of it now
 ---@return boolean ok false where there is nothing to report because all cells failed
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
@@ -136,12 +100,12 @@ function report.write(store, options)
   end
   local before
   cells, before = older.split(cells, about)
-  sort_cells(cells, about)
+  keys.sort(about, cells)
+  for _, cell in ipairs(options.redescribe and cells or {}) do options.redescribe(cell) end
   if options.baseline then rebase(cells, about, options.baseline) end
   local index = speedup.index(cells)
   index.any_model = options.baseline ~= nil
   cells = speedup.current(cells, index)
-  local tables = write_tables(store, cells)
   local tty, width = fs.is_terminal(out)
   local layout = about.report and about.report.heatmap
   local list = layout and maps.collect(cells, index, about) or {}
@@ -171,11 +135,11 @@ function report.write(store, options)
       moderation = judged.moderation, spread = judged.spread }), missing_lines(entries, index), drift.text(drifted),
       "\n")
   end
-  if layout then
-    local rows = maxima.of(entries)
-    assert(fs.write(store:path "auto_test_results/online/max_speedup.jsonl", maxima.lines(rows, about)))
-    if not options.quiet and #rows > 0 then out:write(maxima.text(rows, entries, about), "\n") end
-  end
+  local best = maxima.of(entries, maps.grouper(cells, about))
+  if #best > 0 then assert(fs.write(store:path "maxima.jsonl", maxima.lines(best, about))) end
+  if not options.quiet and #best > 0 then out:write(maxima.text(best, entries, about), "\n") end
+  local format = export.used(cells)
+  local exported = format and format.write(store, cells, best, function(cell) return export.of(cell, format.name) end)
   local flagged = flags.of(cells)
   assert(fs.write(store:path "flags.jsonl", flags.lines(flagged, about)))
   if not options.quiet then
@@ -189,7 +153,7 @@ function report.write(store, options)
     end
     for _, line in ipairs(caveats.lines(cells)) do out:write("Note: ", line, "\n") end
     for _, path in ipairs(written) do out:write("Picture: ", path, "\n") end
-    out:write(closing(store, #tables > 0, #entries > 0))
+    out:write(closing(store, exported, #entries > 0))
   end
   if complaint then io.stderr:write("specbench: ", complaint, "\n") end
   return true

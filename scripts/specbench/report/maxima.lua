@@ -1,53 +1,54 @@
--- The largest speed-up of every method and task, as the reference lists them.
+-- The largest speed-up of every group of cells: of each map, say.
 
 local caveats = require "specbench.report.caveats"
 local json = require "specbench.base.json"
-local reference = require "specbench.report.reference"
+local keys = require "specbench.results.keys"
 local speedup_table = require "specbench.report.speedup_table"
 local text_table = require "specbench.base.text_table"
 
 local maxima = {}
 
+---@class specbench.maximum
+---@field cell table the first repeat's at that place
+---@field speedup_ratio number
+---@field best { odd: specbench.verdict.entry?, even: specbench.verdict.entry? } what each half chooses
+---@field held_out_ratio number? the mean of what either half's choice gives on the other half
+---@field held_out { chosen_on: string, cell: table, ratio: number }[]? both choices
+
 -- What one half chooses, measured on the other: choosing does not flatter it.
 local function hold_out(row)
-  local logs, places = 0, json.array {}
+  local logs, places = 0, {}
   for _, half in ipairs { { "odd", "even" }, { "even", "odd" } } do
     local entry = row.best[half[1]]
     if entry then
-      local about, ratio = entry.cell.reference, entry.halves[half[2]]
+      local ratio = entry.halves[half[2]]
       logs = logs + math.log(ratio)
-      places[#places + 1] = {
-        chosen_on = ("%s %s"):format(half[1], entry.halves.of), context = about.context,
-        num_spec_tokens = about.num_spec_tokens or -1, max_concurrency = entry.cell.identity.workload.concurrency,
-        ratio = ratio,
-      }
+      places[#places + 1] = { chosen_on = ("%s %s"):format(half[1], entry.halves.of), cell = entry.cell, ratio = ratio }
     end
   end
-  if #places > 0 then row.held_out_ratio, row.held_out_places = math.exp(logs / #places), places end
+  if #places > 0 then row.held_out_ratio, row.held_out = math.exp(logs / #places), places end
 end
 
 ---Maxima of means over repeats. With repeats, also what each half of the starts (of repeats, where all share one start)
 ---would choose, measured on the other half: the mean of both, and both places, which may be others than the row's.
 ---@param entries specbench.verdict.entry[]
----@return table[] rows by the reference's keys; `cell`: the first repeat's at that place; `best`: by half, the entry
----  that it chooses
-function maxima.of(entries)
+---@param group_of fun(cell: table): string
+---@return specbench.maximum[]
+function maxima.of(entries, group_of)
   local best, rows = {}, {}
   for _, entry in ipairs(entries) do
     local figure, cell = entry.speedups.total_throughput, entry.cell
     -- at a given request rate both sides send as much
-    if figure and cell.reference and not cell.identity.workload.rate then
-      local name = cell.reference.method .. "/" .. cell.reference.folder
-      local row = best[name]
+    if figure and not cell.identity.workload.rate then
+      local group = group_of(cell)
+      local row = best[group]
       if not row then
-        row = { method = cell.reference.method, task = cell.reference.folder, best = {} }
-        best[name] = row
+        row = { best = {} }
+        best[group] = row
         rows[#rows + 1] = row
       end
       if not row.speedup_ratio or figure.ratio > row.speedup_ratio then
-        row.context, row.num_spec_tokens = cell.reference.context, cell.reference.num_spec_tokens or -1
-        row.max_concurrency, row.speedup_ratio = cell.identity.workload.concurrency, figure.ratio
-        row.cell = cell
+        row.cell, row.speedup_ratio = cell, figure.ratio
       end
       for _, half in ipairs(entry.halves and { "odd", "even" } or {}) do
         local chosen = row.best[half]
@@ -59,16 +60,22 @@ function maxima.of(entries)
   return rows
 end
 
----@param rows table[]
+---@param rows specbench.maximum[]
 ---@param about table the store's round.json
----@return string JSON lines of max_speedup.jsonl, in the reference's spelling
+---@return string JSON lines
 function maxima.lines(rows, about)
-  local keys = { "method", "task", "num_spec_tokens", "max_concurrency", "speedup_ratio" }
-  for _, name in ipairs(about.report.maximum_keys or {}) do table.insert(keys, #keys, name) end
-  if rows[1] and rows[1].held_out_ratio then
-    table.move({ "held_out_ratio", "held_out_places" }, 1, 2, #keys + 1, keys)
+  local lines = {}
+  for i, row in ipairs(rows) do
+    local places = {}
+    for k, place in ipairs(row.held_out or {}) do
+      places[k] = { chosen_on = place.chosen_on, coordinates = place.cell.coordinates, ratio = place.ratio }
+    end
+    lines[i] = json.encode({
+      round = about.round, coordinates = row.cell.coordinates, speedup_ratio = row.speedup_ratio,
+      held_out_ratio = row.held_out_ratio, held_out_places = row.held_out and json.array(places) or nil,
+    }, { "round", "coordinates", "speedup_ratio", "held_out_ratio", "held_out_places" }) .. "\n"
   end
-  return reference.lines(rows, keys)
+  return table.concat(lines)
 end
 
 -- Where the halves' choices lie, in the axes' words; "here" where that is the row's own place.
@@ -79,7 +86,7 @@ local function places_of(row, axes)
     if entry then
       local at, here = {}, true
       for i, name in ipairs(axes) do
-        at[i] = ("%s=%s"):format(name, tostring(entry.coordinates[name]))
+        at[i] = ("%s=%s"):format(name, keys.spelled(entry.coordinates[name]))
         here = here and entry.coordinates[name] == row.cell.coordinates[name]
       end
       local word = here and "here" or table.concat(at, " ")
@@ -89,7 +96,7 @@ local function places_of(row, axes)
   return table.concat(words, "; ")
 end
 
----@param rows table[]
+---@param rows specbench.maximum[]
 ---@param entries specbench.verdict.entry[] those that the maxima were taken from
 ---@param about table
 ---@return string text in the round's spelling
@@ -108,7 +115,7 @@ function maxima.text(rows, entries, about)
   end
   for i, row in ipairs(rows) do
     local line = {}
-    for j, name in ipairs(axes) do line[j] = tostring(row.cell.coordinates[name]) end
+    for j, name in ipairs(axes) do line[j] = keys.spelled(row.cell.coordinates[name]) end
     if is_mixed then line[#line + 1] = caveats.engine(row.cell) end
     line[#line + 1] = caveats.marked(row.cell, ("%.2f"):format(row.speedup_ratio))
     if held_out then

@@ -4,6 +4,8 @@ local caveats = require "specbench.report.caveats"
 local goodput = require "specbench.analysis.goodput"
 local intervals = require "specbench.analysis.intervals"
 local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
+local own_metrics = require "specbench.analysis.own_metrics"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 
@@ -20,7 +22,7 @@ function speedup_table.varying(entries, about)
   for _, axis in ipairs(about.axes) do
     local seen, different = nil, false
     for _, entry in ipairs(entries) do
-      local value = tostring(entry.coordinates[axis.name])
+      local value = keys.spelled(entry.coordinates[axis.name])
       different = different or seen ~= nil and seen ~= value
       seen = value
     end
@@ -67,7 +69,7 @@ end
 
 -- What a table has beside the axes: columns that would be empty are left out.
 local function extras_of(entries)
-  local extras = { scope = common_scope(entries) }
+  local extras = { scope = common_scope(entries), own = own_metrics.names(entries) }
   for _, entry in ipairs(entries) do
     extras.goodput = extras.goodput or entry.goodput ~= nil
     extras.population = extras.population or (entry.speedups.paired or {}).population ~= nil
@@ -78,13 +80,14 @@ end
 
 local function row_of(entry, axes, extras)
   local row = {}
-  for i, name in ipairs(axes) do row[i] = tostring(entry.coordinates[name]) end
+  for i, name in ipairs(axes) do row[i] = keys.spelled(entry.coordinates[name]) end
   if extras.engine then row[#row + 1] = caveats.engine(entry.cell) end
   local paired = entry.speedups.paired
   row[#row + 1] = verdict.text(paired)
   if extras.population then row[#row + 1] = paired and paired.population and verdict.reach(paired.population) or "" end
   row[#row + 1] = verdict.text(entry.speedups.total_throughput)
   if extras.goodput then row[#row + 1] = goodput.text(entry.goodput) end
+  for _, name in ipairs(extras.own) do row[#row + 1] = own_metrics.text(entry.own and entry.own[name]) end
   local judged = caveats.marked(entry.cell, verdict_of(entry, extras))
   for _, cell in ipairs { factors(entry), same_answers(entry), judged, entry.reason or "" } do
     row[#row + 1] = cell
@@ -173,6 +176,9 @@ local function legend(entries, extras, options)
       .. "the others have parted" .. (seen.plain and "; plain: the baseline against its own " .. seen.plain
       .. ", and only what exceeds that is the method's" or "")
   end
+  if #extras.own > 0 then
+    lines[#lines + 1] = ("%s: the round's own, of the method (of the baseline)"):format(table.concat(extras.own, ", "))
+  end
   if seen.factors then
     lines[#lines + 1] = "factors of the output throughput's ratio: tokens a step x step time x time outside decoding"
   end
@@ -202,17 +208,16 @@ function speedup_table.text(entries, about, options)
   if extras.population then add "any such prompts" end
   add "total throughput"
   if extras.goodput then add "goodput" end
+  for _, name in ipairs(extras.own) do add(name) end
   local title = extras.scope == intervals.WITHIN and "verdict " .. extras.scope or "verdict"
   for _, name in ipairs { "factors", "same answers", title, "" } do add(name) end
   for i, entry in ipairs(entries) do rows[i] = row_of(entry, axes, extras) end
   return head .. text_table.render { columns = columns, rows = rows } .. legend(entries, extras, options)
 end
 
-local keys = {
+local line_keys = {
   "round", "coordinates", "repeats", "starts", "verdict", "scope", "reason", "p", "adjusted_p", "plain", "prompts",
-  "speedups",
-  "factors", "lossless", "lengths",
-  "drift", "acceptance", "goodput", "lossy",
+  "speedups", "factors", "lossless", "lengths", "drift", "acceptance", "goodput", "lossy", "own",
 }
 
 ---@param entries specbench.verdict.entry[]
@@ -227,8 +232,8 @@ function speedup_table.lines(entries, about)
       adjusted_p = entry.adjusted_p, plain = entry.plain, prompts = entry.prompts,
       speedups = entry.speedups,
       factors = entry.decomposition, lossless = entry.lossless, lengths = entry.lengths, drift = entry.drift,
-      acceptance = entry.acceptance, goodput = entry.goodput, lossy = entry.cell.lossy,
-    }, keys)
+      acceptance = entry.acceptance, goodput = entry.goodput, lossy = entry.cell.lossy, own = entry.own,
+    }, line_keys)
   end
   return table.concat(lines, "\n") .. "\n"
 end

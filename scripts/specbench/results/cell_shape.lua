@@ -42,6 +42,9 @@ local acceptance = {
   per_position = { list_of = "number" }, source = "string", note = "string",
 }
 
+local published_row = { method = "name!", folder = "name!", task = "scalar", subtask = "scalar", context = "scalar",
+  num_spec_tokens = "number", labels = { map_of = "scalar" } }
+
 local cell = {
   id = "string!", key = "string!", round = "string", repetition = "integer!", started = "string!", status = "string!",
   coordinates = { map_of = "scalar", ["!"] = true }, baseline = "string", seed = "number", quick = "boolean",
@@ -56,8 +59,8 @@ local cell = {
     "total_output_tokens", "input_tokens_unknown", "output_tokens_unknown", "token_mismatches"),
   slo = { map_of = "number" }, input_tokens = "number", clock_scale = "number", virtual = "boolean",
   started_unix = "number", date = "string", load_seconds = "number", error = "string", note = "string",
-  reference = { method = "name!", folder = "name!", task = "scalar", subtask = "scalar", context = "scalar",
-    num_spec_tokens = "number", labels = { map_of = "scalar" } },
+  reference = published_row, export = { map_of = "table", ["spec-bench-vllm"] = published_row },
+  own = { map_of = "number" }, own_trouble = "string",
   dataset = { kind = "string" }, machine = "table", acceptance = acceptance, acceptance_seen = acceptance,
   acceptance_unknown = "string", prefix_cache = "string", answers_sha256 = "string", cache_trouble = "string",
   certificate = { client_ok = "boolean", reasons = { list_of = "string" } },
@@ -70,12 +73,14 @@ local cell = {
 cell.engine["!"] = true
 
 local about = {
-  round = "string!", title = "string", match = "string", engine = "string", baselines = { map_of = "strings_or_true" },
-  axes = { list_of = { name = "string!", values = { list_of = "scalar", ["!"] = true } }, ["!"] = true },
+  round = "string!", title = "string", match = "string", engine = "string", baseline = { map_of = "scalar" },
+  baselines = { map_of = "strings_or_true" },
+  axes = { list_of = { name = "string!", values = { list_of = "scalar", ["!"] = true }, when = "boolean" },
+    ["!"] = true },
   planned = { map_of = "string" },
   report = {
     heatmap = { x = "string!", y = "string!", per = { list_of = "string", ["!"] = true }, x_title = "string",
-      y_title = "string", label_title = "string" },
+      y_title = "string", label_title = "string", value = "string" },
     settings = { groups_title = "string", knobs = { list_of = "knob", ["!"] = true } },
     maximum_keys = { list_of = "string" },
   },

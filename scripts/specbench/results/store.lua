@@ -14,6 +14,8 @@ local fs = require "sb.fs"
 local cell_shape = require "specbench.results.cell_shape"
 local damage = require "specbench.results.damage"
 local identity = require "specbench.results.identity"
+local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
 local sealed = require "specbench.results.sealed"
 local tables = require "specbench.base.tables"
 
@@ -26,6 +28,7 @@ local FORMAT = 1
 ---@field out string? where reports go; the folder itself unless told
 ---@field warnings string[] a line for each damaged cell: left out where the folder is read, moved aside where it is
 ---  run
+---@field is_described_anew boolean? the round says other things of its report than it did when the folder was last used
 ---@field damaged table<string, boolean> ids of cells that are left out
 local Store = {}
 Store.__index = Store
@@ -72,7 +75,7 @@ local function merge_axes(previous, about)
         end
       end
     end
-    merged[i] = { name = axis.name, values = values }
+    merged[i] = { name = axis.name, values = values, when = axis.when and true or nil }
   end
   return merged
 end
@@ -101,12 +104,17 @@ local function holds_other_things(folder)
   return #names > 0 and not fs.stat(folder .. "/lock")
 end
 
+-- What a report of the same cells depends on.
+local function shown_by(about)
+  return json.encode { baseline = about.baseline, baselines = about.baselines, report = about.report }
+end
+
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
----@param about { round: string, title: string?, axes: table[], report: table?, baselines: table?, match: string?,
----  engine: string?, planned: table<string, string>?, fresh: boolean? } what round.json says of the round; match: what
----  its comparisons hold equal; engine, planned: of the run, the id of each cell's key that it plans; fresh: what is in
----  the folder is moved aside first
+---@param about { round: string, title: string?, axes: table[], report: table?, baseline: table?, baselines: table?,
+---  match: string?, engine: string?, planned: table<string, string>?, fresh: boolean? } what round.json says of the
+---  round; match: what its comparisons hold equal; engine, planned: of the run, the id of each cell's key that it
+---  plans; fresh: what is in the folder is moved aside first
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about)
@@ -139,9 +147,9 @@ function store.create(folder, about)
     if not ok then return nil, message end
     previous = nil
   end
-  self.about = { format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
-    report = about.report, baselines = about.baselines, match = about.match,
-    engine = about.engine, planned = about.planned and tables.merged(previous and previous.planned, about.planned) }
+  self.about = previous
+  self:describe(about)
+  self.is_described_anew = previous ~= nil and shown_by(previous) ~= shown_by(self.about)
   for _, part in ipairs(PARTS) do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
@@ -149,9 +157,29 @@ function store.create(folder, about)
   ok, message = self:set_damaged_aside()
   if not ok then return nil, message end
   fs.remove(folder .. "/unfinished") -- what a killed run left
-  ok, message = fs.write(folder .. "/round.json", sealed.encode(self.about))
+  ok, message = self:keep_description()
   if not ok then return nil, message end
   return self
+end
+
+---Takes what a round's file says now: which baseline its cells are compared with, what to draw.
+---@param about table see store.create; what only a run knows (match, engine, planned) stays
+function Store:describe(about)
+  local previous = self.about
+  self.about = {
+    format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
+    report = about.report, baseline = about.baseline, baselines = about.baselines,
+    match = about.match or previous and previous.match, engine = about.engine or previous and previous.engine,
+    planned = about.planned and tables.merged(previous and previous.planned, about.planned)
+      or previous and previous.planned,
+  }
+end
+
+---Writes round.json.
+---@return boolean? ok
+---@return string? message
+function Store:keep_description()
+  return fs.write(self.folder .. "/round.json", sealed.encode(self.about))
 end
 
 -- --fresh deletes nothing: the cells move to a folder named after the moment.
@@ -256,7 +284,8 @@ local function read_cell(self, kind, id)
 end
 
 ---Every good cell of the folder, in no particular order. One that was measured twice is the second, with the first
----as its field `first`.
+---as its field `first`. `baseline` is the key of the cell that it is compared with, as round.json says now; folders
+---that do not say it have cells that say it themselves.
 ---@return table[] cells
 function Store:cells()
   local cells, again = {}, {}
@@ -269,6 +298,7 @@ function Store:cells()
       cells[#cells + 1] = cell
     end
   end
+  keys.find_baselines(self.about, cells)
   return cells
 end
 

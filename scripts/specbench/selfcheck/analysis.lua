@@ -21,7 +21,6 @@ local function copy(the_store, cell, i)
   local changed = assert(json.decode((json.encode(cell):gsub(cell.id, name))))
   changed.coordinates.slot = i
   changed.key = keys.of(the_store.about, changed.coordinates, nil, cell.repetition)
-  changed.baseline = keys.of(the_store.about, changed.coordinates, { method = "none" }, cell.repetition)
   local target = ("%s/cells/%s"):format(the_store.folder, name)
   assert(fs.mkdir(target))
   assert(fs.write(target .. "/cell.json", json.encode(changed) .. "\n"))

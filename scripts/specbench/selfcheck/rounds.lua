@@ -8,19 +8,16 @@ local rounds = {}
 -- SLOTS, COUNT, TOKENS and STREAMS are filled in.
 local TEXT = [[
 local bench = require "specbench"
-local data = require "specbench.dataset"
 return bench.round {
   name = "bench",
   axes = { { "slot", SLOTS }, { "method", { "none", "ngram" } }, { "concurrency", { STREAMS } } },
   baseline = { method = "none" },
   warmup = 0,
   server = function(c) return { model = "qwen2.5-7b", method = c.method, k = 3 } end,
-  workload = function(c)
+  workload = function()
     return {
-      prompts = assert(data.prompts {
-        dataset = "spec_bench", subset = "summarization", count = COUNT, seed = c.seed,
-      }),
-      limits = function() return { max_tokens = TOKENS, min_tokens = TOKENS, ignore_eos = true } end,
+      prompts = { dataset = "spec_bench", subset = "summarization", count = COUNT },
+      limits = { max_tokens = TOKENS, min_tokens = TOKENS, ignore_eos = true },
     }
   end,
   report = { heatmap = { x = "slot", y = "concurrency", per = { "method" } } },

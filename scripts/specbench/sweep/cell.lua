@@ -22,6 +22,10 @@ local cell = {}
 
 local RESET_TRIES, RESET_PAUSE = 10, 0.2 -- seconds between two tries to empty a cache that is in use
 
+-- 2: axes that mean nothing to the cell are not among its coordinates, and which cell is its baseline is not written
+-- here but looked up when a report is made. 1 had 0 for such axes, and the baseline's key.
+local FORMAT = 2
+
 -- Causes and their numbers, the most frequent first, on one line.
 local function summarise(failures)
   local causes = {}
@@ -46,10 +50,9 @@ end
 -- Everything about the cell that is known before it runs.
 local function describe(job, server)
   return {
-    format = 1, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
-    seed = job.seed, identity = job.identity, reference = job.reference, key = job.key,
-    baseline = job.baseline, quick = job.quick, virtual = job.identity.virtual,
-    lossy = base.lossy(job.engine, job.server),
+    format = FORMAT, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
+    seed = job.seed, identity = job.identity, export = job.export, key = job.key,
+    quick = job.quick, virtual = job.identity.virtual, lossy = base.lossy(job.engine, job.server),
     engine = {
       name = job.engine.name, file = job.engine.file, chunk_is_step = job.engine.capabilities.chunk_is_step,
       version = server.version, written_for = server.written_for,
@@ -81,18 +84,18 @@ local function empty_cache(job, server)
   return kept or "kept", trouble
 end
 
--- A rate is one of the server's time, which a simulator may run faster. The cell's deadline, from `begun` on, is one
+-- The cell's deadline, from `begun` on, is one
 -- for all of its loads.
 local function run_load(job, server, begun, requests, on_progress, keep_text)
   local work, limits = job.workload, job.deadlines
   return client.load {
     server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
-    rate = work.rate and work.rate * (job.clock_scale or 1), arrivals = work.arrivals,
+    rate = work.rate, arrivals = work.arrivals,
     burstiness = work.burstiness, seed = job.seed,
     timeout = limits.request, first_token_timeout = limits.first_token, chunk_timeout = limits.chunk,
     cell_timeout = math.max(limits.cell - (clock.now() - begun) / 1e9, 0.001),
     event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
-    id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale, on_progress = on_progress,
+    id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale or 1, on_progress = on_progress,
     io_threads = job.io_threads,
   }
 end
@@ -188,6 +191,7 @@ function cell.measure(job, server, on_progress, at_load)
   end
   result.slo, result.metrics = job.slo, run:metrics(job.slo)
   result.tails = { p95 = run:tail(95), p99 = run:tail(99) }
+  result.own, result.own_trouble = job.own_metrics(run)
   result.certificate = derive(result, "certificate", certificate.judge, run, itself, result.metrics,
     job.clock_scale or 1)
   local unknown

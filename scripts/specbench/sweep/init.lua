@@ -50,6 +50,7 @@ function sweep.line(job, result)
   add("steady for %.0f %% of the run", m.steady_share and 100 * m.steady_share)
   add("no throughput: %s", speedup.untold(result))
   for _, trouble in ipairs(result.troubles or {}) do words[#words + 1] = trouble end
+  add("no metrics of the round's own: %s", result.own_trouble)
   return table.concat(words, ", ")
 end
 

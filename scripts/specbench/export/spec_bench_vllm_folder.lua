@@ -1,11 +1,11 @@
--- A folder of the reference system's own results (METHOD/Task_TASK/Table_*.jsonl) as a store that can be read:
+-- A folder of spec-bench-vllm's own results (METHOD/Task_TASK/Table_*.jsonl) as a store that can be read:
 -- each row is a cell, as far as a row tells.
 
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 
-local reference_folder = {}
+local published_folder = {}
 
 -- The order in which the reference lists its tasks; others follow by name.
 local TASKS = {
@@ -16,7 +16,7 @@ local TASKS = {
 -- Round 2 calls what does not speculate 7B-nospec; round 1, vanilla.
 local PLAIN, PLAIN_SUFFIX = "vanilla", "-nospec"
 
----@class specbench.reference_folder : specbench.store
+---@class specbench.published_folder : specbench.store
 local Folder = {}
 Folder.__index = Folder
 
@@ -75,8 +75,8 @@ local function cell_of(row, method, task, id)
       total_input_tokens = row.total_input_tokens, total_output_tokens = row.total_output_tokens,
       output_throughput = row.output_throughput, total_token_throughput = row.total_token_throughput,
     },
-    reference = { method = method, folder = task, task = row.task, subtask = row.subtask, num_spec_tokens = k,
-      context = context_of(row) },
+    export = { ["spec-bench-vllm"] = { method = method, folder = task, task = row.task, subtask = row.subtask,
+      num_spec_tokens = k, context = context_of(row) } },
   }
 end
 
@@ -114,7 +114,6 @@ local function describe(cells)
       x = by_context and "context" or "k", x_title = by_context and "context length" or "num speculative tokens",
       y = "concurrency", y_title = "max concurrency", per = { "method", "task" },
     },
-    maximum_keys = by_context and { "context" } or nil,
   }
   about.baselines = { ["as-published"] = true } -- true: the one that each cell names
   return about
@@ -138,9 +137,9 @@ end
 
 ---Reads a folder of such tables, or one that has them in auto_test_results/online.
 ---@param folder string
----@return specbench.reference_folder? store nil where there is no such table
+---@return specbench.published_folder? store nil where there is no such table
 ---@return string? message
-function reference_folder.open(folder)
+function published_folder.open(folder)
   local ok, cells = pcall(read_tables, folder)
   if ok and #cells == 0 then ok, cells = pcall(read_tables, folder .. "/auto_test_results/online") end
   if not ok then return nil, cells end
@@ -175,4 +174,4 @@ function Folder:path(relative)
   return path
 end
 
-return reference_folder
+return published_folder

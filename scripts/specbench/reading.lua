@@ -1,0 +1,67 @@
+-- A results folder for charts and scripts of one's own: its cells, and the figures that a report would print of them.
+--
+--   local results = assert(bench.results "results/round2")
+--   for _, row in ipairs(results:speedups()) do print(row.coordinates.context, row.speedups.paired.ratio) end
+
+local keys = require "specbench.results.keys"
+local repeats = require "specbench.analysis.repeats"
+local speedup = require "specbench.analysis.speedup"
+local store = require "specbench.results.store"
+local verdict = require "specbench.analysis.verdict"
+
+local reading = {}
+
+---@class specbench.results
+---@field about table what round.json says: round, title, axes, baseline
+---@field cells table[] the cell that counts of each place and repeat, in the grid's order: what cell.json holds, and
+---  `baseline`, the key of the cell it is compared with
+---@field warnings string[] a line for each cell that is damaged and left out
+local Results = {}
+Results.__index = Results
+
+---@param folder string
+---@return specbench.results? results
+---@return string? message
+function reading.open(folder)
+  local the_store, message = store.open(folder)
+  if not the_store then return nil, message end
+  local cells = the_store:cells()
+  keys.sort(the_store.about, cells)
+  return setmetatable({
+    about = the_store.about, cells = speedup.current(cells), warnings = the_store.warnings, store = the_store,
+  }, Results)
+end
+
+---The speed-ups of every cell that has a baseline, all repeats together.
+---@return specbench.verdict.entry[] as in speedups.jsonl: coordinates, repeats, speedups (total_throughput,
+---  output_throughput, decode, paired: ratio, low, high), verdict, reason, own
+function Results:speedups()
+  if not self.judged then
+    self.judged = verdict.judge(self.store, self.cells, speedup.index(self.cells),
+      { rule = repeats.kept_rule(self.store) })
+  end
+  return self.judged
+end
+
+---The cells with these coordinates.
+---@param coordinates table axis -> value
+---@return table[]
+function Results:find(coordinates)
+  local list = {}
+  for _, cell in ipairs(self.cells) do
+    local fits = true
+    for axis, value in pairs(coordinates) do fits = fits and cell.coordinates[axis] == value end
+    if fits then list[#list + 1] = cell end
+  end
+  return list
+end
+
+---A cell's requests with their timelines.
+---@param cell table
+---@return specbench.run? run
+---@return string? message
+function Results:run(cell)
+  return self.store:run(cell.id)
+end
+
+return reading

@@ -1,0 +1,107 @@
+-- What a user adds without touching the library: own metrics in a round, own charts from a results folder. The examples
+-- that the page shows are run here.
+
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+local json = require "specbench.base.json"
+
+local EXAMPLES = environment.home .. "/rounds/examples"
+local RUN = ("run %s/own_metrics.lua --quick --only concurrency=1 --speed 200 --no-rerun --no-text --out results ")
+  :format(EXAMPLES)
+
+local w
+
+before_each(function() w = dofile(environment.home .. "/tests/cli/world.lua").new() end)
+after_each(function() w:remove() end)
+
+local function cells()
+  local list = {}
+  for _, text in pairs(w:cells "cells") do list[#list + 1] = json.decode(text) end
+  return list
+end
+
+describe("a round's own metrics", function()
+  it("stand in the cell, beside the speed-ups and on the map", function()
+    local run = w:run(RUN .. "--no-pictures")
+    assert.equal(0, run.status, run.err)
+    for _, cell in ipairs(cells()) do
+      assert.equal(cell.metrics["itl_chunk_ms.max"], cell.own.longest_pause_ms)
+      assert.truthy(cell.own.stopped_share >= 0 and cell.own.stopped_share <= 1)
+    end
+    local rows = {}
+    for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do rows[#rows + 1] = json.decode(line) end
+    assert.equal(2, #rows)
+    for _, row in ipairs(rows) do
+      assert.truthy(row.own.longest_pause_ms.value > 0)
+      assert.truthy(row.own.longest_pause_ms.baseline > 0)
+    end
+    assert.truthy(run.out:find("longest_pause_ms, stopped_share: the round's own", 1, true), run.out)
+    -- baselines have such a value too, and a map
+    assert.truthy(run.out:find("own_metrics, none", 1, true), run.out)
+    assert.truthy(run.out:find("own_metrics, ngram", 1, true), run.out)
+  end)
+
+  local function with_metrics(text)
+    local round = assert(fs.read(EXAMPLES .. "/own_metrics.lua"))
+    local first, last = round:find "  metrics = function.-\n  end,\n"
+    w:write("mine.lua", round:sub(1, first - 1) .. text .. round:sub(last + 1))
+    return w:run((RUN:gsub("run %S+", "run mine.lua", 1)) .. "--only method=none --no-pictures")
+  end
+
+  it("that fail cost no cell: the line says why there are none", function()
+    for text, reason in pairs {
+      ["metrics = function() error 'no idea' end,"] = "no idea",
+      ["metrics = function() return { 3 } end,"] = "metrics: 1 must be a number by its name",
+      ["metrics = function() end,"] = "metrics must return a table, not a nil",
+    } do
+      local run = with_metrics(text)
+      assert.equal(0, run.status, run.err)
+      local only = cells()
+      assert.equal(1, #only)
+      assert.equal("ok", only[1].status)
+      assert.is_nil(only[1].own)
+      assert.truthy(only[1].own_trouble:find(reason, 1, true), only[1].own_trouble)
+      assert.truthy(run.err:find(reason, 1, true), run.err)
+      fs.remove(w.folder .. "/results")
+    end
+  end)
+
+  it("are needed for a map of one", function()
+    local run = with_metrics ""
+    assert.equal(1, run.status)
+    local message = "report.heatmap.value: 'longest_pause_ms' is a metric of the round's own"
+    assert.truthy(run.err:find(message, 1, true), run.err)
+  end)
+end)
+
+describe("bench.results", function()
+  it("gives cells and figures to a chart of one's own", function()
+    local stored = environment.home .. "/tests/cli/stored/round2"
+    local run = w:run(("%s/own_chart.lua %s chart.csv"):format(EXAMPLES, stored))
+    assert.equal(0, run.status, run.err)
+    assert.equal("16 cells, 8 speed-ups\n", run.out)
+    local csv = w:read "chart.csv"
+    assert.truthy(csv:find("\ndraft news2highlight 0.25k,1,", 1, true), csv)
+    local wanted = {}
+    for line in assert(fs.read(environment.home .. "/tests/cli/stored/golden/round2/speedups.jsonl")):gmatch "[^\n]+" do
+      local row = json.decode(line)
+      wanted[#wanted + 1] = ("%.4f"):format(row.speedups.paired.ratio)
+    end
+    local got = {}
+    for ratio in csv:gmatch "\n[^,\n]+,%d+,([%d.]+)," do got[#got + 1] = ratio end
+    assert.same(wanted, got)
+  end)
+
+  it("finds cells, and reads their requests", function()
+    w:write("script.lua", ([[
+      local bench = require "specbench"
+      local results = assert(bench.results "%s/tests/cli/stored/round2")
+      local found = results:find { method = "none", task = "polish", context = "0.5k", concurrency = 8 }
+      print(#found, #assert(results:run(found[1])), results.about.round)
+      print(bench.results "nowhere")
+    ]]):format(environment.home))
+    local run = w:run "script.lua"
+    assert.equal(0, run.status, run.err)
+    assert.truthy(run.out:find("^1\t12\tround2\nnil\tnowhere is no results folder"), run.out)
+  end)
+end)
