@@ -12,7 +12,9 @@ rawset(os, "exit", function()
     .. "error"):format(caller.short_src, caller.currentline) }, 0)
 end)
 
-local name = arg[1]
+local BEFORE = { bench = "selfcheck" } -- names that scripts of users and of other projects' benchmarks still call
+
+local name = BEFORE[arg[1]] or arg[1]
 if name == "-h" or name == "--help" then name = "help" end
 local path = ("%s/scripts/cmd/%s.lua"):format(home, name)
 if not name:match "^[%w_-]+$" or not fs.stat(path) then

@@ -5,6 +5,7 @@ local unknown = require "specbench.base.unknown"
 
 local self = {
   name = "convert",
+  aside = true,
   summary = "Rewrite a published model file for the engine that serves it",
   usage = "medusa medusa_lm_head.pt OUT.safetensors",
   description = "medusa: Medusa's heads, saved by torch.save, become a safetensors file with the names that "

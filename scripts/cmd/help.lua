@@ -26,7 +26,7 @@ function self.run(_, positionals)
   end
   local commands = {}
   for _, name in ipairs(command.names()) do commands[#commands + 1] = load(name) end
-  io.stdout:write(cli.overview(commands, "measures what speculative decoding gains, and what it costs"))
+  io.stdout:write(cli.overview(cli.by_use(commands), "measures what speculative decoding gains, and what it costs"))
   io.stdout:write "\nspecbench FILE.lua [ARGUMENTS] runs any script with the primitives at hand.\n"
   return 0
 end

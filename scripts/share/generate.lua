@@ -6,6 +6,7 @@
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = here .. "/../?.lua;" .. here .. "/../?/init.lua;" .. package.path
+local cli = require "specbench.cli"
 local manual = require "specbench.cli.manual"
 local simulator = require "specbench.cli.simulator"
 
@@ -53,9 +54,7 @@ end
 if program then
   commands[#commands + 1] = simulator.command(simulator.help(program))
 end
-table.sort(commands, function(a, b)
-  return a.name < b.name
-end)
+cli.by_use(commands)
 
 if what == "man" then
   io.write(manual.man(commands, { version = version }))

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A plain aiohttp client for `specbench bench`: one session, one task a stream, json.loads of every event, one
+"""A plain aiohttp client for `specbench selfcheck`: one session, one task a stream, json.loads of every event, one
 perf_counter an event. What a measuring client costs where it is written in asyncio's usual way.
 
   aiohttp_client.py --url http://127.0.0.1:PORT --model NAME --concurrency STREAMS --requests N --tokens T --out FILE
 
-FILE gets the figures of `specbench bench client --out`.
+FILE gets the figures of `specbench selfcheck client --out`.
 """
 import argparse
 import asyncio

@@ -21,4 +21,4 @@ BIN=$(realpath "$BIN")
 export BIN
 [ -z "${PEERS_TMP:-}" ] || export PEERS_TMP
 exec python3 "$SPECBENCH_PEERS/run.py" --compact \
-  --add 'specbench=$BIN bench client --url {url} -c {c} -n {n} --tokens {tokens} --out {out}/result.json' "$@"
+  --add 'specbench=$BIN selfcheck client --url {url} -c {c} -n {n} --tokens {tokens} --out {out}/result.json' "$@"

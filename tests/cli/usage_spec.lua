@@ -25,6 +25,24 @@ describe("a command line", function()
     check("--wrong", 2, "no command '--wrong'")
   end)
 
+  it("lists commands in the order of their use, and options under their headings", function()
+    local names = {}
+    local help = w:run("help").out
+    for name in help:match("Commands:\n(.-)\n\n"):gmatch "\n?  (%l+)  " do names[#names + 1] = name end
+    assert.equal("run plan check report compare show dataset cleanup sim selfcheck help", table.concat(names, " "))
+    assert.truthy(help:find("Seldom needed: convert", 1, true), help)
+    local headings = {}
+    for heading in w:run("run --help").out:gmatch "\n(%u[%l ]+):\n" do headings[#headings + 1] = heading end
+    assert.equal("Arguments, Cells, Engine and servers, Prompts, Measuring, Deadlines, Results, Examples",
+      table.concat(headings, ", "))
+  end)
+
+  it("may still call selfcheck by its name of before", function()
+    assert.equal(w:run("selfcheck --help").out, w:run("bench --help").out)
+    assert.is_nil(w:run("help").out:find("\n  bench ", 1, true))
+    check("bench server", 2, "'server'", "specbench selfcheck client")
+  end)
+
   it("with an unknown option names the one meant", function()
     check("run round2 --quik", 2, "specbench run", "--quik", "did you mean --quick?")
     check("run round2 --zzz", 2, "unknown option --zzz", "see specbench run --help")
@@ -36,7 +54,7 @@ describe("a command line", function()
     check("run round2 --repeats x", 2, "--repeats", "a whole number", "'x'")
     for _, count in ipairs { "0", "65", "-1" } do
       check("run round2 --io-threads " .. count, 2, "--io-threads needs a whole number from 1 to 64, not")
-      check("bench client --io-threads " .. count, 2, "--io-threads needs a whole number from 1 to 64, not")
+      check("selfcheck client --io-threads " .. count, 2, "--io-threads needs a whole number from 1 to 64, not")
     end
     check("run round2 --out", 2, "--out needs a value")
   end)
@@ -45,7 +63,7 @@ describe("a command line", function()
     check("run", 2, "ROUND is missing")
     check("run round2 round3", 2, "unexpected argument 'round3'")
     check("show", 2, "CELL is missing")
-    check("bench server", 2, "'server'", "specbench bench client")
+    check("selfcheck server", 2, "'server'", "specbench selfcheck client")
   end)
 
   it("with malformed objectives says how they are written", function()

@@ -26,6 +26,11 @@ local cli = {
   spelling = reader.spelling,
 }
 
+-- Commands in the order in which one needs them; others follow by their names.
+local BY_USE = {
+  "run", "plan", "check", "report", "compare", "show", "dataset", "cleanup", "sim", "selfcheck", "help",
+}
+
 local HELP_WIDTH = 80
 local DEEPEST_HELP_COLUMN = 30
 
@@ -130,6 +135,20 @@ local function paragraphs(lines, text)
   end
 end
 
+--- Sorts commands into the order of use, in place.
+---@param commands specbench.cli.command[]
+---@return specbench.cli.command[] commands
+function cli.by_use(commands)
+  local rank = {}
+  for i, name in ipairs(BY_USE) do rank[name] = i end
+  table.sort(commands, function(a, b)
+    local x, y = rank[a.name] or math.huge, rank[b.name] or math.huge
+    if x ~= y then return x < y end
+    return a.name < b.name
+  end)
+  return commands
+end
+
 --- Headings of the options in the order of their first appearance, and the options under each.
 ---@param command specbench.cli.command
 ---@return string[] headings, table<string, specbench.cli.option[]> by_heading
@@ -204,13 +223,18 @@ end
 function cli.overview(commands, summary)
   local lines = { "Usage: specbench COMMAND [OPTION]... [ARGUMENT]...", "", summary }
   lines[#lines + 1] = "\nCommands:"
-  local entries = {}
+  local entries, aside = {}, {}
   for _, command in ipairs(commands) do
-    if not command.hidden then
+    if command.aside then
+      aside[#aside + 1] = command.name
+    elseif not command.hidden then
       entries[#entries + 1] = { command.name, command.summary }
     end
   end
   list(lines, entries)
+  if #aside > 0 then
+    lines[#lines + 1] = "\nSeldom needed: " .. table.concat(aside, ", ")
+  end
   lines[#lines + 1] = "\n'specbench COMMAND --help' explains a command."
   return table.concat(lines, "\n") .. "\n"
 end

@@ -156,7 +156,9 @@ end
 ---@param name string of the function
 ---@return specbench.coordinates
 function grid.seen(self, cell, name)
-  return view.of(cell, self.axes, function() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end)
+  return view.of(cell, self.axes, function()
+    return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", "))
+  end)
 end
 
 ---What the round says of a cell to the format that it exports to.

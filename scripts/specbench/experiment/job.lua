@@ -107,7 +107,8 @@ function job.of(r, cell, engine, known, options)
   local server, reason, version = resolve_server(r, cell, engine, known, options)
   if not server then return nil, reason end
   local work = blame.check(r.file or r.name, workload.new, grid.ask(r, "workload", cell), cell, {
-    describe = grid.describe(r, cell), seen = grid.seen(r, cell, "limits"), prompts_per_stream = options.prompts_per_stream,
+    describe = grid.describe(r, cell), seen = grid.seen(r, cell, "limits"),
+    prompts_per_stream = options.prompts_per_stream,
     salt = needs_salt(engine, server, options), lengths = options.lengths,
     body = tables.merged(known:said(server.model.name, "body"), options.body),
   })

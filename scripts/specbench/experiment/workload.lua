@@ -163,8 +163,8 @@ end
 ---@param spec table
 ---@param cell specbench.coordinates
 ---@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, seen: table?, body: table?,
----  lengths: string? }? describe: the cell, for messages; seen: the cell as `limits` sees it; body: fields that go before the round's own; lengths: "free", "fixed" (every
----  answer as long as its limit) or "replay" (see sweep/replay)
+---  lengths: string? }? describe: the cell, for messages; seen: the cell as `limits` sees it; body: fields that go
+---  before the round's own; lengths: "free", "fixed" (every answer as long as its limit) or "replay" (see sweep/replay)
 ---@return specbench.workload
 function workload.new(spec, cell, options)
   if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end

@@ -159,7 +159,7 @@ local function sample_of(cell, layout, index)
   if not layout.value then
     local ratios, base = speedup.of(index, cell)
     if ratios and ratios.total_throughput then return ratios.total_throughput, base end
-    return nil, base
+    return nil, ratios and speedup.untold_ratio(index, cell) or base
   end
   local value = cell.own and cell.own[layout.value]
   return value, value and cell or ("it has no metric '%s'"):format(layout.value)
@@ -196,7 +196,7 @@ function maps.collect(cells, index, about)
         place.lossy = place.lossy or cell.lossy
         map.says_something = true
       else
-        place.reason = ratios and speedup.untold_ratio(index, cell) or base
+        place.reason = base
       end
     end
   end

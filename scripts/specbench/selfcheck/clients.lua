@@ -35,7 +35,7 @@ end
 ---@param options string[]? that it alone takes
 ---@return specbench.selfcheck.client
 function clients.own(options)
-  return { name = "specbench", argv = { environment.executable, "bench", "client" }, options = options or {} }
+  return { name = "specbench", argv = { environment.executable, "selfcheck", "client" }, options = options or {} }
 end
 
 ---@param options string[]? that ours alone takes

@@ -21,9 +21,9 @@ for i, part in ipairs(parts) do words[i] = part.name end
 words[#words + 1] = "all"
 
 local self = {
-  name = "bench",
+  name = "selfcheck",
   summary = "Measure specbench itself: CPU a chunk, distance from the truth",
-  description = "`specbench bench client --url URL` drives any server and prints what the client cost; with --out "
+  description = "`specbench selfcheck client --url URL` drives any server and prints what the client cost; with --out "
     .. "it writes the figures as JSON. All else runs against simulators of our own: client (CPU a chunk and distance "
     .. "from the truth, beside a bare epoll client, plain libcurl and aiohttp where they are there: "
     .. "tests/bench/README.md), threads (what more I/O threads bring), loop (how late an open loop sends), memory, "
@@ -41,7 +41,7 @@ local self = {
     { long = "long", type = "flag", help = "the open loop for 30 s" },
   },
   examples = {
-    "specbench bench", "specbench bench client --url http://127.0.0.1:8000 -c 64 -n 256 --tokens 256",
+    "specbench selfcheck", "specbench selfcheck client --url http://127.0.0.1:8000 -c 64 -n 256 --tokens 256",
   },
 }
 
@@ -83,8 +83,8 @@ local function choose(what)
     if what == "all" or what == part.name then chosen[#chosen + 1] = part end
   end
   if #chosen == 0 then
-    command.fail(("nothing called '%s' to measure: specbench bench client, threads, loop, memory, start, analysis or "
-      .. "all"):format(what), 2)
+    command.fail(("nothing called '%s' to measure: specbench selfcheck client, threads, loop, memory, start, analysis "
+      .. "or all"):format(what), 2)
   end
   return chosen
 end
@@ -93,7 +93,7 @@ function self.run(options, positionals)
   local what = positionals[1] or "all"
   local chosen = choose(what)
   if options.url then
-    if what ~= "client" then command.fail("--url belongs to specbench bench client", 2) end
+    if what ~= "client" then command.fail("--url belongs to specbench selfcheck client", 2) end
     return drive_url(options)
   end
   io.stdout:write(machine_line())
