@@ -199,7 +199,8 @@ end)
 describe("a report", function()
   local function cell(method, effective)
     return {
-      key = method, baseline = "none", started = "1", clock_scale = 1, input_tokens = 10, metrics = { duration = 1 },
+      key = method, baseline = "none", started = "1", clock_scale = 1, input_tokens = 10,
+      metrics = { duration = 1, requests = 1, total_input_tokens = 10, total_output_tokens = 5 },
       engine = { name = "vllm", effective = effective },
       identity = { engine = "vllm", workload = {}, server = { method = method, model = { name = "m" } } },
     }
