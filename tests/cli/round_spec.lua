@@ -67,9 +67,9 @@ describe("a round's file", function()
       { "max_tokens = 8", "max_tokens = 8, min_tokens = {}", "workload.limits: min_tokens = a table: must be a whole" },
       { "max_tokens = 8", "max_tokens = 8, ignore_eos = 1", "workload.limits: ignore_eos = 1: must be true or false" },
       { "server =", 'reference = function() return { method = "../..", folder = "x" } end, server =',
-        "reference.method = '../..': must have no slash" },
+        "export.method = '../..': must have no slash" },
       { "limits =", "group = function() end, limits =", "workload.group: must return a name, not a nil (prompt 1)" },
-      { "server =", "reference = function() return 3 end, server =", "reference(c) must return a table" },
+      { "server =", "reference = function() return 3 end, server =", "export: must be a table" },
     }
     for _, case in ipairs(cases) do
       w:write("grid.lua", changed(w.round(), { case[1], case[2] }))

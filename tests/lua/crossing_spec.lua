@@ -7,7 +7,7 @@ local compare_table = require "specbench.compare.table"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
-local reference = require "specbench.report.reference"
+local published = require "specbench.export.spec_bench_vllm"
 local report = require "specbench.report"
 local round = require "specbench.experiment.round"
 local store = require "specbench.results.store"
@@ -169,7 +169,7 @@ local function check_rows(what)
     local rows = fs.read(("%s/auto_test_results/online/%s/Task_polish/Table_MaxConcurrency.jsonl"):format(folder,
       method))
     for line in (rows or ""):gmatch "[^\n]+" do
-      for _, key in ipairs(reference.row_keys) do
+      for _, key in ipairs(published.row_keys) do
         assert.truthy(line:find(('"%s": '):format(key), 1, true), ("%s: no %s in %s"):format(what, key, line))
       end
     end
@@ -181,7 +181,8 @@ local NEEDED = {
   coordinates = true, engine = true, ["engine.name"] = true, id = true, identity = true, ["identity.server"] = true,
   ["identity.server.model"] = true, ["identity.server.model.name"] = true, ["identity.workload"] = true,
   key = true, metrics = true,
-  ["reference.folder"] = true, ["reference.method"] = true, repetition = true, started = true, status = true,
+  ["export.spec-bench-vllm.folder"] = true,
+  ["export.spec-bench-vllm.method"] = true, repetition = true, started = true, status = true,
   ["groups.1.name"] = true,
 }
 

@@ -30,7 +30,7 @@ format.shape = shape.record {
   },
 }
 
-local row_keys = {
+format.row_keys = {
   "date", "backend", "model_id", "tokenizer_id", "task", "subtask", "NUM_SPEC_TOKENS", "best_of", "num_prompts",
   "request_rate", "burstiness", "max_concurrency", "duration", "completed", "total_input_tokens",
   "total_output_tokens", "request_throughput", "request_goodput:", "output_throughput", "total_token_throughput",
@@ -64,7 +64,7 @@ local function row_of(cell, about)
       row[("%s_%s_ms"):format(figure, short)] = value and value + 0.0
     end
   end
-  for _, key in ipairs(row_keys) do
+  for _, key in ipairs(format.row_keys) do
     if row[key] == nil then row[key] = json.null end -- unknown, or never told, as goodput is
   end
   return row
@@ -95,7 +95,7 @@ local function write_tables(store, cells, of)
       table.insert(rows[path], row_of(cell, about))
     end
   end
-  for _, path in ipairs(order) do assert(fs.write(store:path(path), lines_of(rows[path], row_keys))) end
+  for _, path in ipairs(order) do assert(fs.write(store:path(path), lines_of(rows[path], format.row_keys))) end
   return #order > 0
 end
 
