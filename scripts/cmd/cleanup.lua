@@ -16,12 +16,11 @@ local self = {
 }
 
 function self.run(_, positionals)
-  local the_store, message = store.open(positionals[1])
-  if not the_store then command.fail(message) end
-  local lock <close>, trouble = fs.lock(the_store.folder .. "/lock")
+  local folder = positionals[1] -- not opened as a store: what else is wrong with it does not matter here
+  if not fs.stat(folder .. "/lock") then command.fail(("%s is no results folder"):format(folder)) end
+  local lock <close>, trouble = fs.lock(folder .. "/lock")
   if not lock then command.fail(trouble) end
-  local ended
-  ended, message = server.end_left(the_store:trees())
+  local ended, message = server.end_left(store.trees(folder))
   if not ended then command.fail(message) end
   io.stdout:write(("%d processes ended\n"):format(ended))
   command.warn { message }

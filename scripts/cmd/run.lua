@@ -91,7 +91,7 @@ end
 
 -- The GPUs are free before the first server starts.
 local function end_left(the_store)
-  local ended, message = server.end_left(the_store:trees())
+  local ended, message = server.end_left(store.trees(the_store.folder))
   if not ended then command.fail(message) end
   if ended > 0 then
     io.stderr:write(("ended %d processes that an earlier run had left\n"):format(ended))

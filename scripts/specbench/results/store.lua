@@ -318,9 +318,10 @@ function Store:output_path(id)
 end
 
 ---@param name string
+---@param folder string a results folder
 ---@return string folder where servers that are up are noted
-function Store:trees()
-  return self.folder .. "/servers"
+function store.trees(folder)
+  return folder .. "/servers"
 end
 
 ---@return string path of a log file in this folder

@@ -7,6 +7,7 @@ local http = require "specbench.http"
 local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local server = require "specbench.server"
+local store = require "specbench.results.store"
 local stranger = require "specbench.sweep.stranger"
 local task = require "specbench.task"
 local secrets = require "specbench.base.secrets"
@@ -86,7 +87,7 @@ local function bring_up(self, slot, argv, env, url)
   if engine.capabilities.spawn then
     return server.start {
       argv = argv, env = env, log = self.store:log("server-" .. slot.number), gpus = slot.gpus,
-      trees = self.store:trees(),
+      trees = store.trees(self.store.folder),
       ready = engine.ready.path, timeout = slot.job.deadlines.start, grace = slot.job.deadlines.stop,
       host = options.host, port = options.port,
     }
