@@ -80,8 +80,36 @@ static void look_at(pid_t pid, const sockets *found, bool *held)
   closedir(dir);
 }
 
+static bool same_mounts(pid_t pid)
+{
+  char path[64], theirs[64], ours[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
+  ssize_t n = readlink(path, theirs, sizeof theirs), m = readlink("/proc/self/ns/mnt", ours, sizeof ours);
+  return n < 0 || (n == m && !memcmp(theirs, ours, (size_t)n));
+}
+
+/* A container's engine starts what the server's command asks for, or stands in for it at the port. Neither is below
+ * the supervisor, and neither is older. */
+static bool may_be_container(pid_t pid, unsigned long long started)
+{
+  static const char *const proxies[] = { "docker-proxy", "rootlessport", "slirp4netns" };
+  char path[64], name[32] = "";
+  if (sb_process_start(pid) < started)
+    return false;
+  snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+  FILE *file = fopen(path, "re");
+  if (file && fgets(name, sizeof name, file))
+    name[strcspn(name, "\n")] = '\0';
+  if (file)
+    fclose(file);
+  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
+    if (!strcmp(name, proxies[i]))
+      return true;
+  return !same_mounts(pid);
+}
+
 /* Who holds a socket that none of the server's processes does; 0 where it cannot be seen. */
-static pid_t find_stranger(const sockets *found)
+static pid_t find_stranger(const sockets *found, unsigned long long started)
 {
   pid_t *all, stranger = 0;
   size_t count = sb_processes(&all);
@@ -89,7 +117,7 @@ static pid_t find_stranger(const sockets *found)
     bool holds[MAX_SOCKETS] = { false };
     look_at(all[i], found, holds);
     for (size_t k = 0; k < found->count; k++)
-      if (holds[k] && !found->own[k])
+      if (holds[k] && !found->own[k] && !may_be_container(all[i], started))
         stranger = all[i];
   }
   free(all);
@@ -112,6 +140,6 @@ sb_listener sb_listener_of(const char *host, int port, pid_t supervisor, pid_t *
   if (found.count && own == found.count)
     return SB_LISTENER_OWN;
   if (found.count)
-    *stranger = find_stranger(&found);
+    *stranger = find_stranger(&found, sb_process_start(supervisor));
   return *stranger ? SB_LISTENER_STRANGER : own ? SB_LISTENER_OWN : SB_LISTENER_UNKNOWN;
 }

@@ -189,6 +189,22 @@ Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
     assert.truthy(message:find("which python3 did not start", 1, true), message)
   end)
 
+  it("is not seen in a container that started after the server's command", function()
+    if not os.execute "unshare -rm true 2>/dev/null" then pending "no namespaces to be had" return end
+    local port = assert(proc.free_port())
+    local contained = { "unshare", "-rm", table.unpack(listen(port)) }
+    local older <close> = assert(proc.start { argv = contained })
+    while older:listener("127.0.0.1", port) == "unknown" do task.sleep(0.02) end
+    task.sleep(0.05) -- the kernel tells starts to 10 ms
+    local client <close> = assert(proc.start { argv = { "sleep", "100" } })
+    local younger <close> = assert(proc.start { argv = contained })
+    assert.equal("stranger", (client:listener("127.0.0.1", port)))
+    older:stop(0)
+    older:wait_end()
+    w:eventually("the younger one", function() return younger:listener("127.0.0.1", port) == "own" end)
+    assert.equal("unknown", (client:listener("127.0.0.1", port)))
+  end)
+
   it("is not seen in a server's own process, or a child's", function()
     for _, argv in ipairs { listen "{port}", { "sh", "-c", "python3 " .. w.folder .. "/listen.py {port} & wait" } } do
       local s <close> = assert(server.start { argv = argv, timeout = 30 })
