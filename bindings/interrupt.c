@@ -78,10 +78,11 @@ void sbl_interrupt_watch(sbl_world *world)
 
 void sbl_interrupt_unwatch(void)
 {
+  bool watched = watching;
   target = NULL;
-  if (watching)
+  watching = 0; /* before the handle closes: a signal may come in between */
+  if (watched)
     uv_close((uv_handle_t *)&wake, NULL);
-  watching = 0;
 }
 
 bool sbl_interrupted(void)
