@@ -258,6 +258,13 @@ describe("verdict", function()
     assert.truthy(text:find("intervals and verdicts speak of these only", 1, true), text)
   end)
 
+  it("widens a rule's interval for any such prompts, never narrows it", function()
+    local times = { [1] = { 0.70, 0.72, 0.74 } }
+    local paired = judge(times, { rule = { tie = 0.02, cap = 10 } })[1].speedups.paired
+    near(paired.low, paired.population.low) -- these prompts do not differ at all
+    near(paired.high, paired.population.high)
+  end)
+
   it("withholds a verdict on answers of another length, and gives the ratio that theirs would have", function()
     local store, cells, index = world { [1] = { 0.8, 0.8, 0.8 }, [4] = { 0.8, 0.8, 0.8 }, [8] = { 0.8, 0.8, 0.8 } }
     for _, cell in ipairs(cells) do
@@ -302,6 +309,11 @@ describe("verdict", function()
     assert.equal(1, entry.starts)
     local text = speedup_table.text({ entry }, { axes = {} })
     assert.truthy(text:find("verdict within one start", 1, true), text)
+    local many = {}
+    for i = 1, 121 do many[i] = entry end
+    text = speedup_table.text(many, { axes = {} })
+    assert.truthy(text:find("121 rows: see speedups.jsonl", 1, true), text)
+    assert.truthy(text:find("within one start: all repeats shared", 1, true), text)
     for _, cell in ipairs(cells) do cell.schedule = nil end -- results of before starts were told apart
     assert.equal("within one start", verdict.judge(store, cells, index)[1].scope)
   end)

@@ -106,20 +106,27 @@ local function same_prompts(repeats)
   return spread and spread.variance and { scope = "these only", count = spread.prompts, variance = spread.variance }
 end
 
--- What any prompts like these would give: the interval with the draw of prompts in it.
-local function population_of(prompts, interval)
-  local wider = stats.widen(interval, prompts.variance / prompts.count, prompts.count - 1)
+-- What any prompts like these would give: the interval with the draw of prompts in it. A rule's interval is wider than
+-- its standard error at 95 %, so there the two reaches are joined, not the two errors.
+local function population_of(prompts, interval, rule)
+  local variance, dof = prompts.variance / prompts.count, prompts.count - 1
+  local wider = stats.widen(interval, variance, dof)
+  if rule then
+    local alone = stats.widen({ count = 1, mean = 0, sd = 0, dof = 1 }, variance, dof).high
+    local reach = math.sqrt(((interval.high - interval.low) / 2) ^ 2 + alone ^ 2)
+    wider = { low = interval.mean - reach, high = interval.mean + reach }
+  end
   return { low = math.exp(wider.low), high = math.exp(wider.high) }
 end
 
-local function set_interval(entry, name, cell, interval, plain)
+local function set_interval(entry, name, cell, interval, plain, rule)
   local figure = entry.speedups[name]
   if name == "paired" then entry.interval, entry.plain_interval = interval, plain end
   if not interval.low then return end
   entry.starts = cell.starts
   figure.ratio, figure.kind = ratio_of(entry.all, name, interval.mean), cell.kind
   figure.low, figure.high = math.exp(interval.low), math.exp(interval.high)
-  if name == "paired" and entry.prompts then figure.population = population_of(entry.prompts, interval) end
+  if name == "paired" and entry.prompts then figure.population = population_of(entry.prompts, interval, rule) end
   if plain then figure.plain = { low = math.exp(plain.low), high = math.exp(plain.high) } end
 end
 
@@ -138,7 +145,7 @@ local function fill_intervals(entries, rule)
     if name == "paired" then found, spread = moderation, starts end
     for i, cell in ipairs(cells) do
       if rule then
-        set_interval(owners[i], name, cell, stats.judge(rule, cell.logs).interval)
+        set_interval(owners[i], name, cell, stats.judge(rule, cell.logs).interval, nil, rule)
       else
         set_interval(owners[i], name, cell, cell.interval, cell.plain)
       end

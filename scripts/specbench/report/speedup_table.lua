@@ -134,8 +134,9 @@ local function moderation_line(moderation)
   end
 end
 
-local function legend(entries, extras, options)
-  local lines, seen = {}, {}
+-- What stands in the entries that a reader may not know.
+local function seen_in(entries)
+  local seen = {}
   for _, entry in ipairs(entries) do
     local figure = entry.speedups.paired or entry.speedups.total_throughput
     if figure and figure.kind then seen[figure.kind] = true end
@@ -145,6 +146,12 @@ local function legend(entries, extras, options)
     seen.parted = seen.parted or audit and audit.identical < audit.compared
     seen.plain = seen.plain or audit and audit.plain_of
   end
+  return seen
+end
+
+-- What intervals and verdicts stand on, and what they speak of: also where no row is shown.
+local function basis(seen, extras, options)
+  local lines = {}
   if seen[intervals.STARTS] or seen[intervals.WITHIN] then
     local form = "[ ]: 95 %% interval over %s%s; verdicts on `paired`, tie within %g %%, false discovery rate %g %%"
     lines[#lines + 1] = form:format(seen[intervals.STARTS] and "starts of the servers" or "repeats",
@@ -161,6 +168,12 @@ local function legend(entries, extras, options)
       .. "prompts` is `paired`'s interval with the differences between prompts in it"
   end
   lines[#lines + 1] = spread_line(options.spread)
+  return lines
+end
+
+local function legend(entries, extras, options)
+  local seen = seen_in(entries)
+  local lines = basis(seen, extras, options)
   if seen[verdict.WITHIN_RUN] then
     lines[#lines + 1] = "( ): 95 % interval within-run only (too narrow: prompts of one run share its drift)"
   end
@@ -196,10 +209,12 @@ function speedup_table.text(entries, about, options)
   local cells = {}
   for i, entry in ipairs(entries) do cells[i] = entry.cell end
   local head = ("Speed-ups against the baseline%s: %s\n"):format(caveats.simulated(cells), counts(entries))
-  if #entries > SHOWN then
-    return head .. ("(%d rows: see speedups.jsonl)\n"):format(#entries)
-  end
   local axes, extras = speedup_table.varying(entries, about), extras_of(entries)
+  if #entries > SHOWN then
+    local lines = basis(seen_in(entries), extras, options)
+    table.insert(lines, 1, ("(%d rows: see speedups.jsonl)"):format(#entries))
+    return head .. table.concat(lines, "\n") .. "\n"
+  end
   local columns, rows = {}, {}
   for i, name in ipairs(axes) do columns[i] = { title = name } end
   local function add(title) columns[#columns + 1] = { title = title } end
