@@ -184,6 +184,7 @@ static int judge(lua_State *L)
   lua_pushboolean(L, state.more);
   lua_setfield(L, -2, "more");
   set_count(L, "wanted", state.wanted);
+  set_count(L, "next", state.next);
   push_interval(L, &state.interval);
   lua_setfield(L, -2, "interval");
   return 1;

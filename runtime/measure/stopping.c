@@ -80,6 +80,7 @@ static void judge_decided(const sb_stopping *rule, const double *values, size_t 
       state->wanted = next;
     }
   }
+  state->next = state->wanted;
   if (passed == 0) {
     state->interval.low = state->interval.high = state->interval.p = NAN;
     return;
@@ -101,5 +102,7 @@ void sb_stopping_judge(const sb_stopping *rule, const double *values, size_t cou
     judge_width(rule, values, count, state);
   else
     judge_decided(rule, values, count, state);
+  if (rule->until == SB_UNTIL_WIDTH)
+    state->next = state->wanted;
   state->more = count < state->wanted;
 }

@@ -37,8 +37,9 @@ typedef struct sb_stopping {
 } sb_stopping;
 
 typedef struct sb_stopping_state {
-  bool more;            /* another repeat is wanted */
-  size_t wanted;        /* so many in all, as far as is known now; never above the cap */
+  bool more;     /* another repeat is wanted */
+  size_t wanted; /* so many in all, as far as is known now; never above the cap */
+  size_t next;   /* the next look's: for a cell that stands alone, but not yet among those of its grid */
   sb_interval interval; /* 95 % over the procedure; low, high and p are NaN while no look is due yet */
 } sb_stopping_state;
 

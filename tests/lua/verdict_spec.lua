@@ -426,6 +426,21 @@ describe("repeats", function()
     near((interval.high - interval.low) / 2, reach["draft\0312"])
   end)
 
+  it("go on where a verdict stands alone, but not among so many cells", function()
+    bytes = bytes or recorded()
+    local rule, doubtful = { tie = 0.02, cap = 10 }, { 0.93, 0.95, 0.94 }
+    local wanted = repeats.wanted((world { [1] = doubtful }), rule)
+    assert.same({}, wanted)
+    local grid = { [1] = doubtful, [9] = { 0.60, 0.601, 0.602 } }
+    for i = 2, 6 do grid[i] = { 0.9, 1.0, 1.1 } end
+    wanted = repeats.wanted((world(grid)), rule)
+    assert.equal(5, wanted["draft\0311"])
+    assert.equal(5, wanted["none\0311"])
+    assert.is_nil(wanted["draft\0319"]) -- beyond doubt among any
+    rule.cap = 3
+    assert.same({}, (repeats.wanted((world(grid)), rule)))
+  end)
+
   it("are counted once a place, however many cells lie there", function()
     bytes = bytes or recorded()
     local store, cells = world { [2] = { 0.9, 1.0, 1.1 } }

@@ -278,7 +278,7 @@ static void clear_differences_stop_at_the_first_look(void **state)
   sb_stopping_judge(&rule, clear, 2, &now);
   assert_true(now.more && now.wanted == 3 && isnan(now.interval.low));
   sb_stopping_judge(&rule, clear, 3, &now);
-  assert_true(!now.more && now.interval.low > 0.0);
+  assert_true(!now.more && now.interval.low > 0.0 && now.wanted == 3 && now.next == 5);
   sb_interval plain;
   sb_interval_t(clear, 3, 0.95, &plain);
   assert_true(now.interval.low < plain.low && now.interval.high > plain.high); /* looking has its price */

@@ -7,7 +7,9 @@ local keys = require "specbench.results.keys"
 local speedup = require "specbench.analysis.speedup"
 local stats = require "sb.stats"
 
-local repeats = {}
+local repeats = {
+  FALSE_DISCOVERY_RATE = 0.05, -- over a grid's verdicts
+}
 
 local CACHED_RUNS = 48 -- decoded runs held at once; a grid's neighbours share their baselines
 
@@ -99,6 +101,15 @@ function repeats.judge(group, rule)
   return stats.judge(rule, logs)
 end
 
+-- Whether a cell goes on, and to how many repeats: as the rule says, and also where its verdict does not survive among
+-- so many cells. p holds over the looks for every threshold, so a grid may set its own.
+local function goes_on(group, state, rule, adjusted)
+  if state.more then return true, state.wanted end
+  local among = not rule.width and #group.repeats < rule.cap and state.interval.low
+    and stats.verdict(state.interval, adjusted or nil, rule.tie, repeats.FALSE_DISCOVERY_RATE)
+  return among == "undecided", state.next
+end
+
 ---How many repeats each place of the grid wants, a method's with its baseline's.
 ---@param store specbench.store
 ---@param rule sb.Stopping
@@ -107,17 +118,24 @@ end
 function repeats.wanted(store, rule)
   local cells, wanted, reach = speedup.current(store:cells()), {}, {}
   table.sort(cells, function(a, b) return a.repetition < b.repetition end)
-  local index = speedup.index(cells)
+  local index, judged, p = speedup.index(cells), {}, {}
   local function want(place, count) wanted[place] = math.max(wanted[place] or 0, count) end
   for _, group in ipairs(repeats.groups(cells)) do
     repeats.pair(group, index, store)
     local state = #group.repeats > 0 and repeats.judge(group, rule)
     repeats.release(group)
-    if state and state.more then
-      local interval = state.interval
+    if state then
+      judged[#judged + 1] = { group = group, state = state }
+      p[#judged] = state.interval.p or false
+    end
+  end
+  for i, adjusted in ipairs(stats.adjust(p)) do
+    local group, interval = judged[i].group, judged[i].state.interval
+    local more, count = goes_on(group, judged[i].state, rule, adjusted)
+    if more then
       reach[group.place] = interval.low and (interval.high - interval.low) / 2 or math.huge
-      want(group.place, state.wanted)
-      want(keys.place(group.cells[1].baseline), state.wanted)
+      want(group.place, count)
+      want(keys.place(group.cells[1].baseline), count)
     end
   end
   return wanted, reach
