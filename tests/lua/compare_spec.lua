@@ -42,6 +42,7 @@ local function results(name, cells)
         id = id, key = id, coordinates = cell.at, repetition = r, started = "2026", status = "ok", clock_scale = 1,
         input_tokens = 10000, engine = cell.more and cell.more.engine or { name = "vllm" },
         certificate = cell.more and cell.more.certificate, reference = cell.reference,
+        schedule = cell.starts and { start = cell.starts[r] },
         identity = { server = { model = { name = "m" } }, workload = cell.workload or { prompts = "p" } },
         metrics = {
           duration = 10 / speed, total_output_tokens = 2000, output_throughput = 200 * speed,
@@ -137,6 +138,27 @@ describe("two results folders", function()
     local text = compare_table.text(result, sides)
     assert.truthy(text:find("1.08 [1.01, 1.16]", 1, true), text)
     assert.is_nil(text:find("No interval", 1, true))
+  end)
+
+  it("stand on starts of the servers where both sides' repeats had several, else say so", function()
+    local function sides(starts)
+      local folders = {}
+      for i, speeds in ipairs { { 1.0, 2.0, 4.0, 4.0 }, { 1.1, 2.1, 4.4, 4.6 } } do
+        folders[i] = results(("%s%d"):format(starts and "starts" or "one", i),
+          { { at = at(1), speed = speeds, starts = starts } })
+      end
+      return join(folders[1], folders[2])
+    end
+    local result, _, both = sides { 1, 2, 3, 3 }
+    local figure = result.rows[1].ratios.total_throughput
+    local expected = stats.interval { math.log(1.1), math.log(1.05), (math.log(1.1) + math.log(1.15)) / 2 }
+    near(math.exp(expected.low), figure.low)
+    near(math.exp(expected.mean), figure.ratio)
+    assert.equal("starts", figure.kind)
+    assert.is_nil(compare_table.text(result, both):find("Within one start", 1, true))
+    result, _, both = sides(nil)
+    assert.equal("within one start", result.rows[1].ratios.total_throughput.kind)
+    assert.truthy(compare_table.text(result, both):find("Within one start: a side's repeats shared one start", 1, true))
   end)
 
   it("count and name cells of one side alone", function()

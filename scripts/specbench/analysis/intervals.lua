@@ -117,6 +117,17 @@ local function squares(values, places)
   return sum
 end
 
+---The plain t of one cell's logarithms, over starts or within one.
+---@param repeats { cell: table, base: table }[] from MIN_REPEATS on
+---@param logs number[] one a repeat
+---@return sb.Interval interval
+---@return "starts"|"within one start" kind
+function intervals.of(repeats, logs)
+  local blocks, starts = intervals.blocks(repeats)
+  local interval = plain_of({ blocks = blocks, logs = logs }, starts > 1 and LEAST_STARTS or intervals.MIN_REPEATS)
+  return interval, starts > 1 and intervals.STARTS or intervals.WITHIN
+end
+
 ---@class specbench.intervals.spread standard deviations of a log ratio, pooled over cells
 ---@field between number of starts, less what their repeats explain
 ---@field within number? of repeats of one start; nil where each start had but one

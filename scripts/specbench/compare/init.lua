@@ -1,6 +1,6 @@
 -- Two sets of results, joined cell by cell: ratios B / A, with intervals where both sides' repeats carry them.
 
-local stats = require "sb.stats"
+local intervals = require "specbench.analysis.intervals"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 
@@ -10,12 +10,12 @@ local compare = {
 
 local is_time = { ttft_ms = true, tpot_ms = true }
 
-local MIN_REPEATS = 3
+local MIN_REPEATS = intervals.MIN_REPEATS
 
 ---@class specbench.compare.row
 ---@field coordinates table
 ---@field repeats { [1]: integer, [2]: integer } of A and of B
----@field ratios table<string, specbench.verdict.figure> B / A; kind is "repeats" where there is an interval
+---@field ratios table<string, specbench.verdict.figure> B / A; kind is there where there is an interval
 ---@field why string? why there is none
 ---@field untold string? why a side has no throughput
 ---@field other_work boolean prompts, limits or load differ
@@ -137,15 +137,16 @@ end
 
 local function ratio_of(a, b, name, paired)
   if paired then
-    local logs = {}
+    local logs, repeats = {}, {}
     for i, repetition in ipairs(paired) do
-      local x, y = a.points[repetition].figures[name], b.points[repetition].figures[name]
+      local one, other = a.points[repetition], b.points[repetition]
+      local x, y = one.figures[name], other.figures[name]
       if not usable(x) or not usable(y) then return nil end
-      logs[i] = math.log(y) - math.log(x)
+      logs[i], repeats[i] = math.log(y) - math.log(x), { cell = other, base = one }
     end
-    local interval = stats.interval(logs)
+    local interval, kind = intervals.of(repeats, logs)
     return { ratio = math.exp(interval.mean), low = math.exp(interval.low), high = math.exp(interval.high),
-      kind = "repeats" }
+      kind = kind }
   end
   local x, y = mean_log(a, name), mean_log(b, name)
   return x and y and { ratio = math.exp(y - x) } or nil

@@ -15,6 +15,7 @@ local compare_input = {}
 ---@class specbench.compare.point
 ---@field coordinates table<string, any> concurrency and qps (requests/s) among them, 0: not so limited; absent: unknown
 ---@field repetition integer from 1
+---@field schedule { start: integer? }? which start of its server it was measured in, where that is known
 ---@field order string of two points with one place and repetition the later counts
 ---@field figures { total_throughput: number?, output_throughput: number?, ttft_ms: number?, tpot_ms: number? } tokens/s
 ---  and mean milliseconds
@@ -71,7 +72,7 @@ local function folder_side(path, kind, the_store)
     for i, cell in ipairs(the_store:cells()) do
       points[i] = {
         coordinates = cell_coordinates(cell, the_store.about.axes, kind == "reference" or other.kind == "reference"),
-        repetition = cell.repetition, order = cell.started, per_request = kind == "results",
+        repetition = cell.repetition, schedule = cell.schedule, order = cell.started, per_request = kind == "results",
         figures = cell_figures(cell, other.kind == "results"), clock_scale = cell.clock_scale,
         workload = json.encode(cell.identity.workload), simulated = is_simulated(cell),
         late = cell.certificate and cell.certificate.client_ok == false, untold = speedup.untold(cell),

@@ -1,6 +1,7 @@
 -- A comparison as a reader sees it: a table for the terminal, JSON lines for programs.
 
 local compare = require "specbench.compare"
+local intervals = require "specbench.analysis.intervals"
 local json = require "specbench.base.json"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
@@ -98,6 +99,11 @@ function compare_table.text(result, sides)
     line[#line + 1] = row.slower and "slower" or ""
     rows[i] = line
   end
+  local within = false
+  for _, row in ipairs(result.rows) do
+    local figure = row.ratios.total_throughput
+    within = within or figure ~= nil and figure.kind == intervals.WITHIN
+  end
   local lines = {
     ("A: %s (%s)"):format(sides[1].path, sides[1].kind), ("B: %s (%s)"):format(sides[2].path, sides[2].kind),
     ("Ratios B / A of %d cells; [ ]: 95 %% interval over repeats; TTFT and TPOT are times: below 1, B is faster")
@@ -105,6 +111,10 @@ function compare_table.text(result, sides)
     (text_table.render({ columns = columns, rows = rows }):gsub("\n$", "")),
     "Geometric means: " .. table.concat(means, ", "),
   }
+  if within then
+    lines[#lines + 1] = "Within one start: a side's repeats shared one start of its server, and another may move all "
+      .. "of its figures (specbench run --starts)"
+  end
   for _, line in ipairs(notes(result)) do lines[#lines + 1] = line end
   one_sided(result, lines)
   return table.concat(lines, "\n") .. "\n"
