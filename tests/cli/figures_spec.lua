@@ -1,6 +1,7 @@
 -- Figures of whole runs, from the command line to the files.
 
 local json = require "specbench.base.json"
+local sealed = require "specbench.results.sealed"
 
 local w
 
@@ -105,7 +106,7 @@ describe("acceptance", function()
         assert.equal(cell.acceptance.drafts, cell.acceptance_seen.steps)
         if cell.coordinates.concurrency == 2 then
           cell.acceptance.accepted_tokens, changed = cell.acceptance.accepted_tokens + 100, id
-          w:write(("results/cells/%s/cell.json"):format(id), json.encode(cell))
+          w:write(("results/cells/%s/cell.json"):format(id), sealed.encode(cell))
         end
       end
     end

@@ -68,8 +68,8 @@ function stats.verdict(interval, adjusted_p, tie, alpha) end
 --- Whether another repeat is wanted, and the interval that is honest under this rule.
 ---@param rule sb.Stopping
 ---@param values number[] of all repeats so far, in order
----@return { more: boolean, wanted: integer, next: integer, interval: sb.Interval } state next: repeats at the next look,
----  for a cell that stands alone, but not yet among those of its grid
+---@return { more: boolean, wanted: integer, next: integer, interval: sb.Interval } state next: repeats at the next
+---  look, for a cell that stands alone, but not yet among those of its grid
 function stats.judge(rule, values) end
 
 --- The prompts that both runs completed: log_ratio is `paired` of this repeat, absent where a pair has no times.
