@@ -190,6 +190,7 @@ static void push_lag(lua_State *L, const sb_lag_summary *summary)
   sbl_set_number(L, "p50_ms", summary->p50_ms);
   sbl_set_number(L, "p99_ms", summary->p99_ms);
   sbl_set_number(L, "max_ms", summary->max_ms);
+  sbl_set_number(L, "busy_max_ms", summary->busy_max_ms);
 }
 
 /* lag() -> { samples, p50_ms, p99_ms, max_ms, cpu_share, real_time, threads? }: how late the client itself was,
@@ -225,6 +226,33 @@ static int given_up(lua_State *L)
   load_box *box = check_load(L);
   luaL_argcheck(L, box->load, 1, "the load is closed");
   lua_pushstring(L, sb_load_given_up(box->load));
+  return 1;
+}
+
+/* reads() -> { chunks, merged, unstamped, p99_ms, max_ms, by_kernel }, after the end; nil where no chunk came */
+static int reads(lua_State *L)
+{
+  load_box *box = check_load(L);
+  sb_reads_summary sum = { 0 };
+  if (box->load && box->done)
+    sum = sb_load_get_reads(box->load);
+  if (!sum.chunks) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 6);
+  const struct {
+    const char *name;
+    uint64_t value;
+  } counts[] = { { "chunks", sum.chunks }, { "merged", sum.merged }, { "unstamped", sum.unstamped } };
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    lua_pushinteger(L, (lua_Integer)counts[i].value);
+    lua_setfield(L, -2, counts[i].name);
+  }
+  sbl_set_number(L, "p99_ms", sum.p99_ms);
+  sbl_set_number(L, "max_ms", sum.max_ms);
+  lua_pushboolean(L, sum.by_kernel);
+  lua_setfield(L, -2, "by_kernel");
   return 1;
 }
 
@@ -278,7 +306,7 @@ int sbl_open_load(lua_State *L)
   static const luaL_Reg methods[] = {
     { "wait", wait_load }, { "progress", progress },    { "cancel", cancel },
     { "lag", lag },        { "io_threads", io_threads }, { "run", take_run },
-    { "given_up", given_up },
+    { "given_up", given_up }, { "reads", reads },
     { "close", close_load }, { "__close", close_load }, { "__gc", close_load }, { NULL, NULL },
   };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };

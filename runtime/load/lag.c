@@ -1,8 +1,11 @@
 #include "load/lag.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/handles.h"
@@ -11,7 +14,16 @@
 #include "measure/samples.h"
 #include "net/timer.h"
 
+/* A stop that a late timer shows and neither work nor the wait for a turn explains. */
+static const int64_t UNEXPLAINED_NS = 500 * 1000;
+
+typedef struct held {
+  int64_t t, ns;   /* at that moment the thread had worked and waited so long; t 0: not known */
+} held;
+
 struct sb_lag {
+  int schedstat;                    /* the thread's; -1: the kernel has none */
+  held last, before;                /* at the last two times */
   const sb_http *http;
   sb_timer timer;
   uv_check_t after_batch;
@@ -19,7 +31,8 @@ struct sb_lag {
   int64_t due;
   int64_t batch_start, batch_end;   /* the batch before the one in hand */
   int64_t wall_start, cpu_start;
-  double cpu_share;
+  int64_t cpu_last;                 /* the thread's CPU time when the timer fired last */
+  double cpu_share, busy_max_ms;
   bool real_time;
   sb_samples samples;               /* milliseconds */
   bool stopped;
@@ -32,6 +45,32 @@ static int64_t overlap(int64_t from, int64_t to, int64_t start, int64_t end)
   return last > first ? last - first : 0;
 }
 
+/* Both numbers count from the thread's start. */
+static held held_now(const sb_lag *lag)
+{
+  char text[96];
+  long long work, wait;
+  ssize_t n = lag->schedstat < 0 ? -1 : pread(lag->schedstat, text, sizeof text - 1, 0);
+  if (n <= 0)
+    return (held){ 0 };
+  text[n] = '\0';
+  if (sscanf(text, "%lld %lld", &work, &wait) != 2)
+    return (held){ 0 };
+  return (held){ sb_clock_now(), work + wait };
+}
+
+int64_t sb_lag_held(const sb_lag *lag, int64_t since)
+{
+  if (!lag)
+    return INT64_MAX;
+  held from = lag->last.t && lag->last.t <= since ? lag->last : lag->before;
+  held now = held_now(lag);
+  if (!from.t || from.t > since || !now.t)
+    return INT64_MAX;
+  int64_t ns = now.ns - from.ns;
+  return now.t - lag->due > ns + UNEXPLAINED_NS ? INT64_MAX : ns;
+}
+
 static void on_time(sb_timer *timer)
 {
   sb_lag *lag = timer->data;
@@ -39,9 +78,17 @@ static void on_time(sb_timer *timer)
   int64_t busy = overlap(lag->due, now, lag->batch_start, lag->batch_end);
   if (in_hand)
     busy += overlap(lag->due, now, in_hand, now);
-  sb_samples_add(&lag->samples, (double)(now - lag->due - busy) / 1e6);
+  double late_ms = (double)(now - lag->due - busy) / 1e6;
+  int64_t cpu = sb_clock_thread_cpu();
+  double at_work_ms = (double)(cpu - lag->cpu_last) / 1e6;
+  lag->cpu_last = cpu;
+  sb_samples_add(&lag->samples, late_ms);
+  lag->before = lag->last;
+  lag->last = held_now(lag);
+  lag->busy_max_ms = fmax(lag->busy_max_ms, fmin(late_ms, at_work_ms));
   /* a grid: lateness must not move the next time, and times gone by are not made up for */
-  lag->due += ((now - lag->due) / SB_LAG_PERIOD_NS + 1) * SB_LAG_PERIOD_NS;
+  int64_t period = sb_http_turns_wanted(lag->http, now) ? SB_LAG_SHORT_PERIOD_NS : SB_LAG_PERIOD_NS;
+  lag->due += ((now - lag->due) / period + 1) * period;
   sb_timer_at(&lag->timer, lag->due);
 }
 
@@ -75,8 +122,10 @@ sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err)
   lag->handles = sb_handles_of(lag, 2, destroy);
   uv_check_start(&lag->after_batch, on_after_batch);
   lag->real_time = sb_realtime_is_on();
+  lag->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+  lag->last = held_now(lag);
   lag->wall_start = sb_clock_now();
-  lag->cpu_start = sb_clock_thread_cpu();
+  lag->cpu_start = lag->cpu_last = sb_clock_thread_cpu();
   lag->due = lag->wall_start + SB_LAG_PERIOD_NS;
   sb_timer_at(&lag->timer, lag->due);
   return lag;
@@ -87,6 +136,9 @@ void sb_lag_stop(sb_lag *lag)
   if (!lag || lag->stopped)
     return;
   lag->stopped = true;
+  if (lag->schedstat >= 0)
+    close(lag->schedstat);
+  lag->schedstat = -1;
   sb_timer_stop(&lag->timer);
   uv_check_stop(&lag->after_batch);
   int64_t wall = sb_clock_now() - lag->wall_start;
@@ -105,6 +157,7 @@ void sb_lag_summarise(sb_lag *lag, sb_lag_summary *summary)
     .p50_ms = sb_samples_percentile(&lag->samples, 50),
     .p99_ms = sb_samples_percentile(&lag->samples, 99),
     .max_ms = sb_samples_percentile(&lag->samples, 100),
+    .busy_max_ms = lag->busy_max_ms,
     .cpu_share = lag->cpu_share,
     .real_time = lag->real_time,
   };

@@ -16,11 +16,16 @@
 
 #define SB_LAG_PERIOD_NS (INT64_C(5) * 1000 * 1000)
 
+/* ... and this, which turns the loop, while chunks come several a read: sockets are then seen empty so often that it
+ * is known when they came. */
+#define SB_LAG_SHORT_PERIOD_NS (INT64_C(250) * 1000)
+
 typedef struct sb_lag sb_lag;
 
 typedef struct sb_lag_summary {
   uint64_t samples;
   double p50_ms, p99_ms, max_ms;   /* NaN without samples */
+  double busy_max_ms;              /* the most of a lag that the thread spent at work: held up by the client itself */
   double cpu_share;                /* CPU time of the loop's thread / wall time, 0 .. 1 */
   bool real_time;                  /* the thread went before ordinary ones (urgency.h) */
 } sb_lag_summary;
@@ -30,6 +35,11 @@ sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err);
 
 /* Ends measuring; the summary stays readable. Calling it again has no effect, nor has NULL. */
 void sb_lag_stop(sb_lag *lag);
+
+/* How long the thread was at work or waited for its turn since `since`, at most, in nanoseconds: what woke it in that
+ * time was not kept waiting longer. INT64_MAX where it cannot be told: the kernel does not say (schedstat), or the
+ * thread stood still otherwise (SIGSTOP). On the loop's thread; NULL: it cannot be told. */
+int64_t sb_lag_held(const sb_lag *lag, int64_t since);
 
 /* Of NULL: no samples. */
 void sb_lag_summarise(sb_lag *lag, sb_lag_summary *summary);

@@ -158,9 +158,26 @@ sb_lag_summary sb_load_get_lag(const sb_load *load)
     worst.p50_ms = fmax(worst.p50_ms, lag->p50_ms); /* NaN gives way */
     worst.p99_ms = fmax(worst.p99_ms, lag->p99_ms);
     worst.max_ms = fmax(worst.max_ms, lag->max_ms);
+    worst.busy_max_ms = fmax(worst.busy_max_ms, lag->busy_max_ms);
     worst.cpu_share = fmax(worst.cpu_share, lag->cpu_share);
     worst.real_time = worst.real_time && lag->real_time;
   }
+  return worst;
+}
+
+sb_reads_summary sb_load_get_reads(const sb_load *load)
+{
+  sb_reads_summary worst = { .p99_ms = NAN, .max_ms = NAN, .by_kernel = true };
+  for (uint32_t i = 0; i < load->plan.shards; i++) {
+    const sb_reads_summary *reads = &load->plan.reports[i].reads;
+    worst.chunks += reads->chunks;
+    worst.merged += reads->merged;
+    worst.unstamped += reads->unstamped;
+    worst.p99_ms = fmax(worst.p99_ms, reads->p99_ms); /* NaN gives way */
+    worst.max_ms = fmax(worst.max_ms, reads->max_ms);
+    worst.by_kernel = worst.by_kernel && (reads->by_kernel || !reads->chunks);
+  }
+  worst.by_kernel = worst.by_kernel && worst.chunks;
   return worst;
 }
 

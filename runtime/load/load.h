@@ -68,6 +68,9 @@ uint32_t sb_load_io_threads(const sb_load *load);
 sb_lag_summary sb_load_get_thread_lag(const sb_load *load, uint32_t thread);
 sb_lag_summary sb_load_get_lag(const sb_load *load);
 
+/* How far the chunks' times may be off, the worst of all loops; counts are their sums, by_kernel what holds of all. */
+sb_reads_summary sb_load_get_reads(const sb_load *load);
+
 /* Hands the records over to the caller (sb_run_free); once, after the end or a cancel. Requests that were
  * never sent stand in it as SB_OUTCOME_CANCELED with t_send 0. */
 sb_run *sb_load_take_run(sb_load *load);

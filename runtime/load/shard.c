@@ -23,6 +23,7 @@ struct sb_shard {
   sb_loop *loop;
   sb_lag *lag;
   sb_watch watch;
+  sb_reads reads;
   sb_deferred end;         /* reports the end from the loop, never from inside start */
   void (*on_end)(void *context);
   void *context;
@@ -102,6 +103,7 @@ static void finish(sb_shard *shard)
   shard->report->t_end = sb_clock_now();
   sb_lag_stop(shard->lag);
   sb_lag_summarise(shard->lag, &shard->report->lag);
+  sb_reads_summarise(&shard->reads, &shard->report->reads);
   if (shard->realtime)
     sb_realtime_end();
   shard->realtime = false;
@@ -197,6 +199,7 @@ static void destroy(void *context)
   sb_shard *shard = context;
   for (uint32_t i = 0; i < shard->slots; i++)
     sb_stream_deinit(&shard->streams[i]);
+  sb_reads_deinit(&shard->reads);
   free(shard->streams);
   free(shard->idle);
   free(shard->headers);
@@ -223,6 +226,7 @@ sb_shard *sb_shard_new(sb_loop *loop, sb_http *http, sb_shard_plan *plan, uint32
     stream->options = &plan->options.stream;
     stream->on_end = on_stream_end;
     stream->owner = shard;
+    stream->reads = &shard->reads;
     shard->idle[shard->idle_count++] = stream;
   }
   shard->common_headers = count_headers(common);
@@ -249,6 +253,7 @@ void sb_shard_start(sb_shard *shard)
   send_ready(shard);
   /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */
   shard->lag = sb_lag_start(sb_loop_uv(shard->loop), shard->http, NULL);
+  shard->reads.lag = shard->lag;
 }
 
 void sb_shard_cancel(sb_shard *shard)

@@ -23,6 +23,7 @@ typedef struct sb_shard_report {
   atomic_uint_fast64_t sent, done, failed, bytes;
   int64_t t_end;
   sb_lag_summary lag;
+  sb_reads_summary reads;
 } sb_shard_report;
 
 /* What the shards of a load share. */

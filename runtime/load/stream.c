@@ -177,6 +177,7 @@ static void on_event(void *context, const char *data, size_t size)
   sb_stream *stream = context;
   sb_record *record = stream->record;
   sb_oai_event event;
+  stream->events++;
   if (stream->saw_done) /* the answer is complete */
     return;
   stream->saw_event = true;
@@ -208,8 +209,13 @@ static void on_data(void *context, int status, const char *data, size_t size, in
   sb_stream *stream = context;
   stream->record->bytes += size;
   if (status == 200 && !stream->options->whole) {
+    uint32_t before = stream->record->timeline.chunks;
     stream->t_event = t_ns;
+    stream->events = 0;
     sb_sse_feed(&stream->sse, data, size, on_event, stream);
+    if (stream->reads && stream->record->timeline.chunks > before)
+      sb_reads_add(stream->reads, stream->http, stream->record->timeline.chunks - before,
+                   stream->events == 1 && !sb_sse_is_amid(&stream->sse));
     if (stream->saw_event)
       return;
   }
@@ -357,6 +363,7 @@ void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_rec
   stream->t_watched = stream->t_progress = 0;
   stream->progress = 0;
   stream->record = record;
+  stream->http = http;
   stream->text_dropped = false;
   record->text_hash = sb_hash64_begin(0);
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/strbuf.h"
+#include "load/reads.h"
 #include "measure/record.h"
 #include "net/http.h"
 #include "net/oai.h"
@@ -34,6 +35,9 @@ typedef struct sb_stream {
   sb_record *record;
   const sb_stream_options *options;
   sb_http_request *request;   /* NULL while idle */
+  sb_http *http;
+  sb_reads *reads;            /* the loop's; NULL: nobody asks */
+  uint32_t events;            /* in the read in hand */
   sb_sse sse;
   sb_strbuf text;             /* so far, where it is kept */
   bool text_dropped;          /* it grew too long to be kept */

@@ -1,19 +1,21 @@
 #ifndef SB_HTTP_H
 #define SB_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
 #include "base/err.h"
+#include "net/connection.h"
 #include "net/loop.h"
 
 /* An asynchronous HTTP/1.1 client on a libuv loop: thousands of requests at once, connections kept. libcurl
  * makes the connections (names, TLS with verification, proxies); requests and answers are framed here, so
  * that a chunk costs one receive and nothing else of the kernel. Everything happens on the loop's thread.
  *
- * Body bytes carry the time at which the kernel reported them: one stamp for all that became ready at one
- * moment, taken before the first of them is handled. A request's time begins when its first byte is handed
+ * Body bytes carry the time at which they arrived: the kernel's own stamp on plain TCP, else one stamp for all that
+ * became ready at one moment, taken before the first of them is handled. A request's time begins when its first byte is handed
  * to the kernel: where a connection had to be made first, that is after it stood. */
 
 typedef struct sb_http sb_http;                 /* the client: connections and options */
@@ -66,6 +68,12 @@ void sb_http_cancel(sb_http_request *request);
 /* Ends it as if that had come of it: `code` with a line of why, or SB_OK where what has come is all that is wanted;
  * on_done is called before this returns. Not from inside on_data. */
 void sb_http_finish(sb_http_request *request, int code, const char *error);
+
+/* More of the bytes that on_data is being given, and what these bytes ask for (connection.h). */
+const sb_arrival *sb_http_arrival(const sb_http *http);
+bool sb_http_one_segment(sb_http *http);
+void sb_http_want_turns(sb_http *http);
+bool sb_http_turns_wanted(const sb_http *http, int64_t now);
 
 /* When the batch of readinesses in hand began; 0 between batches. What the loop spends from then on is the
  * load's own work. */

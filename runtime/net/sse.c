@@ -137,3 +137,8 @@ void sb_sse_feed(sb_sse *sse, const char *data, size_t size, sb_sse_fn on_event,
     p = stop + 1;
   }
 }
+
+bool sb_sse_is_amid(const sb_sse *sse)
+{
+  return sse->line.size || sse->has_data || sse->skipping;
+}

@@ -28,6 +28,9 @@ typedef void (*sb_sse_fn)(void *context, const char *data, size_t size);
 void sb_sse_reset(sb_sse *sse);
 void sb_sse_deinit(sb_sse *sse);
 
+/* Whether a part of an event has come whose end has not. */
+bool sb_sse_is_amid(const sb_sse *sse);
+
 /* Parses the next bytes, calling on_event for each event they complete. An event that lies whole within `data`
  * is passed on without being copied. */
 void sb_sse_feed(sb_sse *sse, const char *data, size_t size, sb_sse_fn on_event, void *context);

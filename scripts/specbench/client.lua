@@ -74,11 +74,17 @@ local function load_virtually(server, options)
   return run, { bytes = 0, io_threads = 1 }
 end
 
+---@class specbench.client.itself
+---@field lag sb.LoadLag?
+---@field reads sb.LoadReads?
+---@field bytes integer
+---@field io_threads integer
+---@field given_up string? why not all was sent
+
 ---Sends the requests and waits for all of them.
 ---@param options specbench.load_options
 ---@return specbench.run run userdata, see bindings/meta/sb/measure.lua
----@return { lag: sb.LoadLag?, bytes: integer, io_threads: integer, given_up: string? } client what the client says of
----  itself, for specbench.certificate; given_up: why not all was sent
+---@return specbench.client.itself itself what the client says of itself, for specbench.certificate
 function client.load(options)
   options = client.options:read(options, 2)
   local server = options.server
@@ -125,7 +131,8 @@ function client.load(options)
   local run = load:run()
   if clock_scale ~= 1 then run:set_clock_scale(clock_scale) end
   return run, {
-    lag = load:lag(), bytes = load:progress().bytes, io_threads = load:io_threads(), given_up = load:given_up(),
+    lag = load:lag(), reads = load:reads(), bytes = load:progress().bytes, io_threads = load:io_threads(),
+    given_up = load:given_up(),
   }
 end
 

@@ -16,6 +16,14 @@ local function lag(changes)
   return { lag = all, bytes = 1000 }
 end
 
+-- Chunks with the kernel's time.
+local function stamped(changes, lag_changes)
+  local itself = lag(lag_changes or {})
+  itself.reads = { chunks = 1000, merged = 20, unstamped = 0, p99_ms = 0.3, max_ms = 2, by_kernel = true }
+  for name, value in pairs(changes) do itself.reads[name] = value end
+  return itself
+end
+
 local metrics = { ["itl_chunk_ms.p50"] = 10 }
 
 describe("the certificate", function()
@@ -37,6 +45,23 @@ describe("the certificate", function()
     local c = certificate.judge(run_of_chunks(1), lag { cpu_share = 0.81 }, metrics, 1)
     assert.is_false(c.client_ok)
     assert.truthy(c.reasons[1]:find("busiest I/O thread used 81 %% of a core .*%-%-io%-threads"))
+  end)
+
+  it("holds, with the kernel's times, for a client that read late but one chunk at a time", function()
+    assert.is_true(certificate.judge(run_of_chunks(1), stamped({}, { p99_ms = 9, max_ms = 60 }), metrics, 1).client_ok)
+    assert.is_false(certificate.judge(run_of_chunks(1), stamped({}, { max_ms = 101 }), metrics, 1).client_ok)
+    assert.is_false(certificate.judge(run_of_chunks(1), stamped({}, { busy_max_ms = 21 }), metrics, 1).client_ok)
+    -- the same times of the loop's own are what they always were
+    assert.is_false(certificate.judge(run_of_chunks(1), stamped({ by_kernel = false }, { p99_ms = 9 }), metrics, 1)
+      .client_ok)
+  end)
+
+  it("falls where chunks that were read together may have come long before", function()
+    assert.is_false(certificate.judge(run_of_chunks(1), stamped { p99_ms = 1.1 }, metrics, 1).client_ok)
+    local c = certificate.judge(run_of_chunks(1), stamped { max_ms = 21 }, metrics, 1)
+    assert.is_false(c.client_ok)
+    assert.truthy(c.reasons[1]:find("stood still", 1, true))
+    assert.equal(20, c.reads.merged)
   end)
 
   it("judges scaled runs in wall time", function()
@@ -65,6 +90,7 @@ describe("the certificate", function()
     local c = certificate.judge(run, itself, run:metrics(), 1)
     assert.is_false(c.client_ok)
     assert.is_true(c.lag.max_ms > 40)
+    assert.is_true(c.reads.by_kernel)
     assert.truthy(table.concat(c.reasons, "; "):find("stood still", 1, true))
   end)
 end)

@@ -63,6 +63,7 @@ function Load:progress() end
 ---@field p50_ms? number nil where the thread took no sample, as are the next two
 ---@field p99_ms? number
 ---@field max_ms? number
+---@field busy_max_ms number the most of a lag that the client was at work itself
 ---@field cpu_share number of one core, 0 to 1: the I/O thread's
 ---@field real_time boolean the client went before ordinary processes; false where the machine did not let it
 ---@field threads? sb.LoadLag[] each one's, where there are several I/O threads
@@ -74,6 +75,18 @@ function Load:lag() end
 --- Why the load ended before all was sent (cell_timeout, or a server that had stopped answering), a line.
 ---@return string? reason nil where it did not
 function Load:given_up() end
+
+---@class sb.LoadReads how far chunks' times may be off
+---@field chunks integer
+---@field merged integer came with other events in one read: their time is the last one's
+---@field unstamped integer have the loop's time and not the kernel's
+---@field p99_ms number that 99 % of all chunks came earlier than their time, at most
+---@field max_ms number
+---@field by_kernel boolean most chunks have the kernel's own time of arrival (plain HTTP)
+
+--- After the end. Of several I/O threads the worst; counts are sums.
+---@return sb.LoadReads? reads nil where no chunk came
+function Load:reads() end
 
 --- How many event loops do the I/O: `io_threads`, but never more than there are streams.
 ---@return integer
