@@ -28,10 +28,18 @@ end
 
 local check = {}
 
+-- Only a second repeat shows whether prompts are drawn with the cell's seed.
+local function seed_warning(r, options)
+  if options.repeats > 1 then return nil end -- the plan's own warnings have it
+  return plan_text.same_prompts(plan.new(r, setmetatable({ repeats = 2 }, { __index = options })))
+end
+
 function check.round(path, options)
   local r = command.load_round(path, options)
   local the_plan = plan.new(r, options)
-  local servers, warnings = {}, plan_text.warnings(the_plan)
+  local servers, warnings = {}, plan_text.baselines(the_plan)
+  for _, line in ipairs(plan_text.warnings(the_plan)) do warnings[#warnings + 1] = line end
+  warnings[#warnings + 1] = seed_warning(r, options)
   for _, job in ipairs(the_plan.jobs) do servers[job.server_key] = true end
   local left_out = {}
   for _, cell in ipairs(the_plan.refused) do left_out[cell.reason] = (left_out[cell.reason] or 0) + 1 end

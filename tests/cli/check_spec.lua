@@ -42,6 +42,22 @@ describe("specbench check", function()
     check(w.round():gsub("axes", "axs"), 1, "", "round: unknown key 'axs' (did you mean 'axes'?)")
   end)
 
+  it("warns of a round without a baseline, and of cells whose baseline is not in the grid", function()
+    check(w.round(), 0, "a round: 4 cells", "Warning: the round names no baseline, so no cell gets a speed-up")
+    local round = w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, '
+      .. "where = function(c) return c.method == 'draft' or c.concurrency == 1 end, chunk_timeout")
+    check(round, 0, "a round: 3 cells", "Warning: 1 cell will have no baseline and no speed-up: the grid has no cell "
+      .. "with method=none that agrees with concurrency=2")
+  end)
+
+  it("warns of prompts that do not change with the seed", function()
+    local round = w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout')
+    local fixed = round:gsub(", seed = c.seed", "")
+    assert.not_equal(round, fixed)
+    check(fixed, 0, "a round: 4 cells", "Warning: repeats of 4 cells send the same prompts, drawn with seed 12345")
+    check(fixed, 0, "a round: 8 cells", "Warning: repeats of 4 cells send the same prompts", "--repeats 2")
+  end)
+
   it("says which cells an engine leaves out", function()
     local round = w.round():gsub("draft = speculates", "acceptance = speculates and 2 or nil, draft = speculates")
     check(round, 0, "a round: 2 cells on 1 server", "Warning: 2 cells left out: sim: acceptance: ")
