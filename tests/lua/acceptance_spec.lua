@@ -90,6 +90,28 @@ describe("acceptance", function()
     assert.truthy(flags.lines(list, about):find('"flag": "acceptance"', 1, true))
   end)
 
+  it("of a counter that began anew in the cell is too low where every step drafts", function()
+    local one = cell({ drafts = 178, accepted_tokens = 590 }, { steps = 542, accepted_tokens = 600 })
+    one.identity.server.method = "draft"
+    assert.truthy(acceptance.disagreement(one):find("178 drafts, the answers have 542 steps", 1, true))
+    one.identity.server.method = "ngram" -- which drafts where it finds something
+    assert.is_nil(acceptance.disagreement(one))
+    local unseen = cell { drafts = 178, accepted_tokens = 300 }
+    unseen.identity.server.method = "eagle"
+    assert.truthy(acceptance.disagreement(unseen):find("478 tokens from steps with a draft", 1, true))
+    unseen.acceptance.drafts = 700
+    assert.is_nil(acceptance.disagreement(unseen))
+  end)
+
+  it("is not told where the server was started anew between the two readings", function()
+    local sweep, sim = require "specbench.sweep.acceptance", require("specbench.engine").load "sim"
+    local function reading(started) return { counters = { process_start_time_seconds = started } } end
+    local _, message = sweep.between(sim, reading(1), reading(2), { k = K })
+    assert.truthy(message:find("started anew", 1, true))
+    _, message = sweep.between(sim, reading(1), reading(1), { k = K })
+    assert.is_nil(message:find("started anew", 1, true))
+  end)
+
   it("is not the only count that can be wrong: answers whose own counts disagree are flagged too", function()
     local one = cell()
     one.metrics.token_mismatches = 2

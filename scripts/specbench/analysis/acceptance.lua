@@ -8,6 +8,27 @@ local function hidden(cell, k)
   return (k + 1) * cell.metrics.completed
 end
 
+-- Methods that draft in every step; the others do so where they find something to draft from.
+local DRAFTS_ALWAYS = { draft = true, eagle = true, eagle3 = true, medusa = true, mtp = true }
+
+local function drafts_always(cell)
+  local server = cell.identity.server
+  return DRAFTS_ALWAYS[server.method] and not server.disable_by_batch_size and not server.k_by_batch_size
+end
+
+-- Fewer drafts than the answers need: a counter began anew in between, or the two readings are of another server.
+local function too_few(cell, counted, seen, room)
+  if not counted.drafts or not drafts_always(cell) then return nil end
+  local completed, output = cell.metrics.completed, cell.metrics.total_output_tokens
+  if seen then
+    if counted.drafts >= seen.steps - 2 * completed then return nil end
+    return ("the engine counted %d drafts, the answers have %d steps"):format(counted.drafts, seen.steps)
+  end
+  local from_drafts = counted.drafts + counted.accepted_tokens
+  if not output or from_drafts >= output - 2 * completed - room then return nil end
+  return ("the engine counted %d tokens from steps with a draft, the answers have %d"):format(from_drafts, output)
+end
+
 ---Why the counters cannot be of this cell's answers alone: other requests on the server, a restart between the two
 ---readings, or chunks that are not steps after all.
 ---@param cell table
@@ -17,6 +38,8 @@ function acceptance.disagreement(cell)
   if not (counted and counted.accepted_tokens and k and cell.metrics.completed) then return nil end
   if counted.source == "log" then return nil end -- written every few seconds: it begins and ends at other moments
   local room = hidden(cell, k)
+  local few = too_few(cell, counted, seen, room)
+  if few then return few end
   if seen then
     if math.abs(counted.accepted_tokens - seen.accepted_tokens) > room then
       return ("the engine counted %d accepted tokens, the answers show %d"):format(counted.accepted_tokens,

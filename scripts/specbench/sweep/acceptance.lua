@@ -7,6 +7,8 @@ local http = require "specbench.http"
 
 local acceptance = {}
 
+local STARTED = "process_start_time_seconds" -- as Prometheus' own libraries tell it; not every engine does
+
 -- Names that an engine asks for may stand with labels; the sums over them are kept under the bare name too.
 local function select(samples, names)
   local found = {}
@@ -41,7 +43,7 @@ end
 function acceptance.read(engine, server)
   local response, message = http.get(server.url .. engine.metrics.path)
   if not response then return nil, message end
-  local names = {}
+  local names = { [STARTED] = true }
   for _, name in ipairs(engine.metrics.names) do names[name] = true end
   return { counters = select(prom.parse(response.body), names), log_line = log_line(engine, server) }
 end
@@ -56,6 +58,9 @@ function acceptance.between(engine, before, after, description)
   if not before or not after then return nil, "the server did not tell its counters" end
   if after.log_line and after.log_line ~= before.log_line then
     return engine.acceptance_from_log(before.log_line, after.log_line)
+  end
+  if before.counters[STARTED] ~= after.counters[STARTED] then
+    return nil, "the server was started anew between the two readings of its counters"
   end
   local delta = {}
   for key, value in pairs(after.counters) do delta[key] = value - (before.counters[key] or 0) end

@@ -86,7 +86,7 @@ end
 
 -- The cell's deadline, from `begun` on, is one
 -- for all of its loads.
-local function run_load(job, server, begun, requests, on_progress, keep_text)
+local function run_load(job, server, begun, part, requests, on_progress, keep_text)
   local work, limits = job.workload, job.deadlines
   return client.load {
     server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
@@ -95,7 +95,7 @@ local function run_load(job, server, begun, requests, on_progress, keep_text)
     timeout = limits.request, first_token_timeout = limits.first_token, chunk_timeout = limits.chunk,
     cell_timeout = math.max(limits.cell - (clock.now() - begun) / 1e9, 0.001),
     event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
-    id_prefix = job.id .. "-" .. job.repetition, clock_scale = job.clock_scale or 1, on_progress = on_progress,
+    id_prefix = job.id .. "-" .. job.repetition .. part, clock_scale = job.clock_scale or 1, on_progress = on_progress,
     io_threads = job.io_threads,
   }
 end
@@ -107,7 +107,7 @@ local function warm_streams(job, server, begun)
   server.warmed = server.warmed or {}
   if job.warmup == 0 or not job.engine.warms_up or server.warmed[streams] then return end
   server.warmed[streams] = true
-  run_load(job, server, begun, workload.warm_streams(job.workload, job.engine, server.model, job.id))
+  run_load(job, server, begun, "-streams", workload.warm_streams(job.workload, job.engine, server.model, job.id))
 end
 
 -- What its log got since it had `from` bytes.
@@ -156,13 +156,13 @@ function cell.measure(job, server, on_progress, at_load)
   local model = server.model
   job.workload.running_usage = server.tells_usage
   if job.warmup > 0 then
-    run_load(job, server, begun, workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
+    run_load(job, server, begun, "-warmup", workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
   end
   warm_streams(job, server, begun)
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local answers, trouble = conversation.answers(job, function(turn, answered)
     local asked = workload.requests(job.workload, job.engine, model, job.seed, answered, turn)
-    return (run_load(job, server, begun, asked, nil, true))
+    return (run_load(job, server, begun, "-turn" .. turn, asked, nil, true))
   end)
   local warm = clock.now()
   trouble = trouble or job.replay_trouble
@@ -176,7 +176,7 @@ function cell.measure(job, server, on_progress, at_load)
   trouble = profiler.begin(job, server)
   local logged = log_size(server)
   local loaded = clock.now()
-  local run, itself = run_load(job, server, begun, requests, on_progress)
+  local run, itself = run_load(job, server, begun, "", requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
   result.profile_trouble = trouble or profiler.finish(job, server)
   local after = acceptance.read(job.engine, server)
