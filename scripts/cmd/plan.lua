@@ -94,6 +94,7 @@ function self.run(options, positionals)
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
   io.stdout:write("Comparison: ", match.line(options.match), "\n")
+  if options.limits then io.stdout:write("Answers: as long as the limits '", options.limits, "' say\n") end
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local starts = plan_text.starts_line(the_plan, progress.duration)
   if starts then io.stdout:write(starts, "\n") end

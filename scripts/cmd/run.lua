@@ -118,8 +118,8 @@ function self.run(options, positionals)
   end)
   if flaw then command.fail(flaw) end
   local about = round.about(the_plan.round)
-  about.fresh, about.match, about.engine, about.planned = options.fresh, options.match, the_plan.engine.name,
-    planned_by(the_plan)
+  about.fresh, about.match, about.limits = options.fresh, options.match, options.limits
+  about.engine, about.planned = the_plan.engine.name, planned_by(the_plan)
   local the_store <close>, message = store.create(folder, about)
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)

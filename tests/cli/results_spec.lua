@@ -43,6 +43,18 @@ describe("a results folder", function()
     assert.same({}, w:servers())
   end)
 
+  it("of answers with other limits is refused before a server starts", function()
+    w:write("grid.lua", (w.round():gsub("chunk_timeout", 'limits = { "theirs" }, chunk_timeout')))
+    local command = "--only method=none --only concurrency=1"
+    assert.equal(0, w:run_grid(command .. " --limits theirs").status)
+    refused(w:run_grid(command), "results was measured with --limits theirs: give another folder with --out")
+    local shown = w:run "report results --no-pictures"
+    assert.truthy(shown.out:find("Note: answers were as long as the limits 'theirs' say", 1, true), shown.out)
+    local wrong = w:run_grid(command .. " --limits their")
+    assert.equal(2, wrong.status)
+    assert.truthy(wrong.err:find("grid has no limits 'their' (did you mean 'theirs'?)", 1, true), wrong.err)
+  end)
+
   it("with a broken round.json goes on, and keeps what was there", function()
     assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
     w:write("results/round.json", "{")

@@ -44,6 +44,18 @@ describe("round 3's plan", function()
     for i, prompt in ipairs(items) do assert.equal(i, prompt.id) end
   end)
 
+  it("has answers by the prompt's length, or all of the published limit", function()
+    local function limits(change)
+      local work = round3.plan_of({}, change).jobs[1].workload
+      return work.limit_list[1].max_tokens, work.limit_list[120].max_tokens
+    end
+    assert.same({ 64, 512 }, { limits() })
+    assert.same({ 128, 128 }, { limits(function(r) grid.limit(r, "as-published") end) })
+    local ok, e = pcall(limits, function(r) grid.limit(r, "published") end)
+    assert.is_false(ok)
+    assert.truthy(tostring(e):find("it has: as-published", 1, true), tostring(e))
+  end)
+
   it("maps every setting to vLLM 0.6's flag", function()
     local the_plan, flags = round3.plan_of({ engine = "vllm_v0", gpus = { 4, 5 } }), {}
     for _, job in ipairs(the_plan.jobs) do

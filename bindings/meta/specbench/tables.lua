@@ -96,6 +96,7 @@
 ---@field export? specbench.export_fields files for other tools, below
 ---@field quick? specbench.quick_fields what `--quick` means: `axes` (axis -> fewer values) and `prompts` (so many a cell at most). Without it `--quick` is refused
 ---@field warmup? integer requests sent before each cell and not recorded. Their text begins no measured prompt; default: 1
+---@field limits? string[] names of other answers' limits, one of which `--limits NAME` chooses; `c.limits` says which
 ---@field start_timeout? number how long a server may take to start; in s; default: the engine's
 ---@field first_token_timeout? number how long a request may wait for its first token; in s; default: from the estimate
 ---@field chunk_timeout? number how long a stream may bring no token, whatever else it sends; in s; default: 300

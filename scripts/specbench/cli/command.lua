@@ -35,6 +35,8 @@ local groups = {
       .. "server, which intervals then stand on (with --until 2 or more: one a repeat); default 3 where they add less "
       .. "than a tenth of the time, else 1" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (round1: as-published)" },
+    { long = "limits", arg = "NAME", help = "answers as long as the round's limits of that name say (round3: "
+      .. "as-published)" },
     { long = "seed", arg = "N", type = "int", default = 12345,
       help = "seed of prompts and sampling; repeat r uses N + r - 1" },
   },
@@ -79,7 +81,7 @@ local groups = {
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND[-quick]; with an engine other than "
-      .. "the simulator results/ROUND[-quick]-ENGINE; with --match pinned, -pinned behind it)" },
+      .. "the simulator results/ROUND[-quick]-ENGINE; --match pinned and --limits NAME are behind it)" },
   },
   measure = {
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
@@ -328,6 +330,9 @@ function command.load_round(path, options)
   if options.baseline then
     apply(function(self, names) grid.compare_with(self, names[1]) end, r, { options.baseline }, "--baseline")
   end
+  if options.limits then
+    apply(function(self, names) grid.limit(self, names[1]) end, r, { options.limits }, "--limits")
+  end
   apply(grid.set, r, options.set, "--set")
   apply(grid.only, r, options.only, "--only")
   options.body = read_body(options.body, options.temperature)
@@ -351,6 +356,7 @@ function command.results_folder(r, options)
   if engine ~= "sim" then words[#words + 1] = engine:gsub(":", "-") end
   if options.virtual then words[#words + 1] = "virtual" end
   if options.match == "pinned" then words[#words + 1] = options.match end
+  words[#words + 1] = options.limits
   return "results/" .. table.concat(words, "-")
 end
 

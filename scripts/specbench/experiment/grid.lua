@@ -102,6 +102,20 @@ function grid.compare_with(self, name)
   self.baseline_name, self.baseline = name, known[name]
 end
 
+---Option --limits NAME: answers are as long as the round's `limits` of that name say.
+---@param name string one of the round's `limits`
+function grid.limit(self, name)
+  local known = self.limits or {}
+  for _, has in ipairs(known) do
+    if has == name then
+      self.limits_name = name
+      return
+    end
+  end
+  fail("%s has no limits '%s'%s; it has: %s", self.name, name, hint(name, known),
+    known[1] and table.concat(known, ", ") or "only its own")
+end
+
 ---Shrinks the round to what it declares as `quick`: fewer values on axes, fewer prompts.
 function grid.quicken(self)
   if not self.quick then fail("%s declares no quick variant: run it without --quick", self.name) end
@@ -124,6 +138,7 @@ end
 ---@field seed integer of this repeat
 ---@field repetition integer from 1
 ---@field baseline string? the baseline's name, if --baseline chose one
+---@field limits string? the name of the answers' limits, if --limits chose some
 
 local function words_of(self, cell)
   local words = {}
@@ -217,6 +232,7 @@ function grid.expand(self, options)
         local cell = setmetatable({}, { __index = {
           quick = self.is_quick, prompts = self.is_quick and self.quick.prompts or nil,
           seed = options.seed + repetition - 1, repetition = repetition, baseline = self.baseline_name,
+          limits = self.limits_name,
         } })
         for name, value in pairs(chosen) do cell[name] = value end
         reduce(self, cell)

@@ -114,6 +114,7 @@ return shape.record {
       .. "Without it `--quick` is refused" },
     { "warmup", shape.integer { from = 0 }, "requests sent before each cell and not recorded. Their text begins no "
       .. "measured prompt", otherwise = "1" },
+    { "limits", words, "names of other answers' limits, one of which `--limits NAME` chooses; `c.limits` says which" },
     table.unpack(deadlines.fields()),
   },
 }

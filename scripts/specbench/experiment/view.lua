@@ -6,7 +6,7 @@ local nearest = require "specbench.base.nearest"
 local view = {}
 
 -- What a cell tells beside its axes.
-local beside = { "quick", "prompts", "seed", "repetition", "baseline" }
+local beside = { "quick", "prompts", "seed", "repetition", "baseline", "limits" }
 
 -- One line suffices: it names the place in the round's file, which is two levels up.
 local function refuse(label, format, ...)

@@ -147,6 +147,7 @@ function report.write(store, options)
     out:write(older_table(store, before, options), older.text(cells, before), older.versions(cells))
     local mode = match.line(about.match)
     if mode then out:write("Note: ", mode, "\n") end
+    if about.limits then out:write("Note: answers were as long as the limits '", about.limits, "' say\n") end
     if options.baseline then
       out:write(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
         .. "speculation\n"):format(options.baseline))

@@ -142,6 +142,10 @@ function store.create(folder, about)
     return nil, ("%s was measured with --match %s, not %s: give another folder with --out"):format(folder, earlier,
       mode)
   end
+  if previous and previous.limits ~= about.limits and not about.fresh then
+    return nil, ("%s was measured with %s: give another folder with --out"):format(folder,
+      previous.limits and "--limits " .. previous.limits or "the round's own limits")
+  end
   if previous and about.fresh then
     ok, message = self:set_aside()
     if not ok then return nil, message end
@@ -163,13 +167,14 @@ function store.create(folder, about)
 end
 
 ---Takes what a round's file says now: which baseline its cells are compared with, what to draw.
----@param about table see store.create; what only a run knows (match, engine, planned) stays
+---@param about table see store.create; what only a run knows (match, limits, engine, planned) stays
 function Store:describe(about)
   local previous = self.about
   self.about = {
     format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
     report = about.report, baseline = about.baseline, baselines = about.baselines,
-    match = about.match or previous and previous.match, engine = about.engine or previous and previous.engine,
+    match = about.match or previous and previous.match, limits = about.limits or previous and previous.limits,
+    engine = about.engine or previous and previous.engine,
     planned = about.planned and tables.merged(previous and previous.planned, about.planned)
       or previous and previous.planned,
   }
