@@ -9,7 +9,7 @@
 -- my_models.lua says where the models are: return { ["qwen2.5-7b"] = "/models/Qwen2.5-7B-Instruct", ... }
 
 local bench = require "specbench"
-local length = require("specbench.dataset").length_label -- "0.5k" -> 500
+local length = require("specbench.dataset").length_label -- "0.5k" -> 512
 
 -- folder: the name in the results; gpus: tensor parallelism. 72B takes 2 GPUs of 141 GB: its 64 heads do not divide by
 -- 3, and the draft's 14 not by 4 (on four smaller ones, another draft: qwen2.5-1.5b has 12). The int4 checkpoints are
@@ -22,6 +22,9 @@ local models = {
   ["qwen2.5-72b"]      = { folder = "72B", gpus = 2 },
   ["qwen2.5-72b-int4"] = { folder = "72B-int4", quantization = "awq_marlin" },
 }
+
+-- What the reference counts for two of its Chinese files when it polishes; everywhere else these are 256 and 512.
+local published = { ["0.25k"] = 250, ["0.5k"] = 500 }
 
 -- without: the context that the dataset does not have; limits: how long an answer may get
 local tasks = {
@@ -45,7 +48,8 @@ local tasks = {
     folder = "THUCNews", dataset = "thucnews", file = "thucnews_", without = "8k",
     -- the answer is as long as the text, so the context it reaches is twice the file's length
     limits = function(prompt, c)
-      return { min_tokens = 10, max_tokens = math.max(10, 2 * length(c.context) - prompt.tokens + 100) }
+      local tokens = c.limits == "as-published" and published[c.context] or length(c.context)
+      return { min_tokens = 10, max_tokens = math.max(10, 2 * tokens - prompt.tokens + 100) }
     end,
     label = { ["0.125k"] = "0.25k", ["0.25k"] = "0.5k", ["0.5k"] = "1k", ["1k"] = "2k", ["2k"] = "4k", ["4k"] = "8k" },
   },
@@ -64,6 +68,8 @@ return bench.round {
     { "concurrency", { 1, 4, 8, 12 } },
   },
   where = function(c) return c.context ~= tasks[c.task].without end,
+
+  limits = { "as-published" }, -- --limits as-published: polish counts 250 and 500 tokens for 0.25k and 0.5k
 
   -- each cell is compared with the same cell without speculation
   baseline = { method = "none" },
