@@ -59,6 +59,15 @@ describe("an export", function()
     assert.truthy(table_of "b-none")
   end)
 
+  it("has goodput where objectives were set", function()
+    round(TO:format "a-")
+    assert.equal(0, w:run(RUN .. " --only method=none --slo ttft=60000").status)
+    local row = json.decode(table_of "a-none")
+    assert.equal(row.request_throughput, row["request_goodput:"])
+    assert.equal(0, w:run(RUN .. " --only method=none --fresh").status)
+    assert.truthy(table_of "a-none":find('"request_goodput:": null', 1, true))
+  end)
+
   it("is not there where the round has none; maxima are", function()
     round ""
     assert.equal(0, w:run(RUN).status)

@@ -57,6 +57,8 @@ local function row_of(cell, about)
     max_concurrency = work.concurrency, duration = seconds and seconds + 0.0, completed = m.completed,
     total_input_tokens = input, total_output_tokens = output, request_throughput = rate(m.completed),
     output_throughput = rate(output), total_token_throughput = rate(input and output and input + output),
+    -- requests within --slo a second, over its duration
+    ["request_goodput:"] = rate(m.request_goodput and m.duration and m.request_goodput * m.duration),
   }
   for short, long in pairs(latencies) do
     for _, figure in ipairs { "mean", "median", "std", "p99" } do
@@ -65,7 +67,7 @@ local function row_of(cell, about)
     end
   end
   for _, key in ipairs(format.row_keys) do
-    if row[key] == nil then row[key] = json.null end -- unknown, or never told, as goodput is
+    if row[key] == nil then row[key] = json.null end -- unknown, or not asked for, as goodput may be
   end
   return row
 end
