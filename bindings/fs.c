@@ -128,7 +128,7 @@ static int list(lua_State *L)
   return 1;
 }
 
-/* stat(path) -> { type = "file" | "folder" | "other", size, mtime }, or nil where there is nothing */
+/* stat(path) -> { type = "file" | "folder" | "other", size, mtime, mode }, or nil where there is nothing */
 static int stat_path(lua_State *L)
 {
   struct stat st;
@@ -136,13 +136,22 @@ static int stat_path(lua_State *L)
     lua_pushnil(L);
     return 1;
   }
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, st.st_mode & 07777);
+  lua_setfield(L, -2, "mode");
   lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
   lua_setfield(L, -2, "type");
   lua_pushinteger(L, st.st_size);
   lua_setfield(L, -2, "size");
   lua_pushinteger(L, st.st_mtime);
   lua_setfield(L, -2, "mtime");
+  return 1;
+}
+
+static int is_link(lua_State *L)
+{
+  struct stat st;
+  lua_pushboolean(L, lstat(luaL_checkstring(L, 1), &st) == 0 && S_ISLNK(st.st_mode));
   return 1;
 }
 
@@ -252,7 +261,7 @@ int sbl_open_fs(lua_State *L)
   static const luaL_Reg functions[] = {
     { "write", write_file },   { "put", put_file },       { "append", append_file }, { "read", read_file },     { "mkdir", make_folder },
     { "commit", commit_folder }, { "remove", remove_tree }, { "list", list },        { "stat", stat_path },
-    { "is_executable", is_executable }, { "realpath", real_path }, { "gzip", gzip }, { "gunzip", gunzip },
+    { "is_link", is_link },    { "is_executable", is_executable }, { "realpath", real_path }, { "gzip", gzip }, { "gunzip", gunzip },
     { "sha256", sha256 },      { "sha256_file", sha256_file }, { "lock", lock },     { "is_terminal", is_terminal },
     { "hostname", hostname },  { "sync", sync_folder },  { "durable", set_durable }, { NULL, NULL }
   };

@@ -346,6 +346,31 @@ static int to_jsonl(lua_State *L)
   return sbl_push_text(L, out);
 }
 
+static void overwrite(char *text, const char *secret, size_t size)
+{
+  for (char *at = text; at && (at = strstr(at, secret)); at += size)
+    memset(at, '*', size);
+}
+
+/* redact(secrets): their bytes in answers and errors become asterisks, before anything is written */
+static int redact(lua_State *L)
+{
+  sb_run *run = check_run(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
+  for (lua_Integer k = 1; k <= count; k++) {
+    size_t size;
+    lua_rawgeti(L, 2, k);
+    const char *secret = luaL_checklstring(L, -1, &size);
+    for (uint32_t i = 0; size && i < run->count; i++) {
+      overwrite(run->records[i].error, secret, size);
+      overwrite(run->records[i].text, secret, size);
+    }
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
 static int set_clock_scale(lua_State *L)
 {
   double scale = luaL_checknumber(L, 2);
@@ -389,6 +414,7 @@ int sbl_open_measure(lua_State *L)
                                       { "acceptance", acceptance },
                                       { "encode", encode },
                                       { "jsonl", to_jsonl },
+                                      { "redact", redact },
                                       { "set_clock_scale", set_clock_scale },
                                       { "__len", length },
                                       { "__gc", free_run },

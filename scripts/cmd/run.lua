@@ -3,6 +3,7 @@
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
+local http = require "specbench.http"
 local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
@@ -107,6 +108,9 @@ local function planned_by(the_plan)
 end
 
 function self.run(options, positionals)
+  local _, flaw_of_key = http.authorization()
+  if flaw_of_key then command.fail(flaw_of_key) end
+  command.warn { http.key_warning() }
   provenance.begin()
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)

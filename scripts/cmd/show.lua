@@ -1,6 +1,7 @@
 -- Prints what a cell's binary records hold, as JSON lines.
 
 local command = require "specbench.cli.command"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local measure = require "sb.measure"
 local grid = require "specbench.experiment.grid"
@@ -53,7 +54,7 @@ local function show_chosen(folder, settings)
     local run, why = the_store:run(item.cell.id)
     if not run then command.fail(why) end
     io.stderr:write(("%s/%s/%s: %s\n"):format(folder, item.cell.rerun and "reruns" or "cells", item.cell.id, item.name))
-    io.stdout:write(run:jsonl())
+    io.stdout:write(foreign.json(run:jsonl()))
   end
 end
 
@@ -71,7 +72,7 @@ function self.run(options, positionals)
   local run
   run, message = measure.decode(bytes)
   if not run then command.fail(("%s/records.bin: %s"):format(folder, message)) end
-  io.stdout:write(run:jsonl())
+  io.stdout:write(foreign.json(run:jsonl()))
   return 0
 end
 

@@ -4,6 +4,7 @@ local clock = require "sb.clock"
 local core = require "sb.load"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
+local secrets = require "specbench.base.secrets"
 local servers = require "specbench.server"
 local shape = require "specbench.base.shape"
 
@@ -129,6 +130,7 @@ function client.load(options)
     load:wait()
   end
   local run = load:run()
+  run:redact(secrets.known())
   if clock_scale ~= 1 then run:set_clock_scale(clock_scale) end
   return run, {
     lag = load:lag(), reads = load:reads(), bytes = load:progress().bytes, io_threads = load:io_threads(),

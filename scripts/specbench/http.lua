@@ -1,13 +1,17 @@
 -- HTTP from a task: JSON in and out, the API key from where it belongs.
 
 local core = require "sb.http"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local secrets = require "specbench.base.secrets"
 local shape = require "specbench.base.shape"
 
 local http = {}
 
 local headers, seconds = shape.list(shape.string()), shape.number { from = 0 }
+local authorized = { "authorized", shape.boolean(), "with the API key, as a load's requests: of a server that is "
+  .. "measured", default = false }
 
 ---What bench.http.request and bench.http.stream take.
 http.options = shape.record {
@@ -20,6 +24,7 @@ http.options = shape.record {
     { "body", shape.string(), "what is sent" },
     { "timeout", seconds, "for all of it", unit = "s", otherwise = "no limit" },
     { "chunk_timeout", seconds, "of silence", unit = "s", otherwise = "no limit" },
+    authorized,
   },
 }
 
@@ -29,8 +34,64 @@ http.asking = shape.record {
   fields = {
     { "timeout", seconds, "for all of it", unit = "s", otherwise = "10; 60 of a POST" },
     { "headers", headers, '`"Name: value"`' },
+    authorized,
   },
 }
+
+-- The key in a file: one word. What else stands there is not repeated in a message.
+local function read_key(file)
+  local text, message = fs.read(file)
+  if not text then return nil, message end
+  local key = text:match "^%s*(.-)%s*$"
+  if key:find "[%s%c]" then return nil, file .. " must hold the key and nothing else: it has several words or lines" end
+  return key
+end
+
+---Why the file with the key should not be as it is.
+---@return string? warning
+function http.key_warning()
+  local file = os.getenv "SPECBENCH_API_KEY_FILE"
+  local found = file and fs.stat(file)
+  if not found or found.type ~= "file" or found.mode & 63 == 0 then return nil end
+  return ("the key file %s can be read by others (mode %04o): chmod 600 it"):format(file, found.mode & 511)
+end
+
+---The header that authenticates: from the file $SPECBENCH_API_KEY_FILE names, else from $OPENAI_API_KEY. The
+---key itself is never logged, stored or put on a command line.
+---@param options { api_key_file: string?, api_key_env: string? }?
+---@return string? header "Authorization: Bearer ..."; nil where there is no key
+---@return string? message where a key was named and cannot be used
+function http.authorization(options)
+  options = options or {}
+  local file = options.api_key_file or os.getenv "SPECBENCH_API_KEY_FILE"
+  local key
+  if file then
+    local message
+    key, message = read_key(file)
+    if not key then return nil, message end
+  else
+    key = os.getenv(options.api_key_env or "OPENAI_API_KEY") or ""
+    if key:find "[%s%c]" then return nil, "the API key in the environment has several words or lines" end
+  end
+  secrets.learn(key)
+  return key ~= "" and "Authorization: Bearer " .. key or nil
+end
+
+-- A request as sb.http takes it; what comes back holds no secret of ours.
+local function ask(options)
+  local asked = {}
+  for name, value in pairs(options) do asked[name] = value end
+  asked.authorized = nil
+  if options.authorized then
+    local all = table.move(options.headers or {}, 1, #(options.headers or {}), 1, {})
+    all[#all + 1] = http.authorization()
+    asked.headers = all
+  end
+  local response, message, code = core.request(asked)
+  if not response then return nil, foreign.clean(message), code end
+  response.body = secrets.scrub(response.body)
+  return response
+end
 
 ---Waits for the whole answer; any status is one.
 ---@param options specbench.http_options
@@ -38,7 +99,7 @@ http.asking = shape.record {
 ---@return string? message
 ---@return string? code "io", "timeout" or "invalid" (the URL)
 function http.request(options)
-  return core.request(http.options:check(options, 2))
+  return ask(http.options:check(options, 2))
 end
 
 ---Starts a request whose body is read piece by piece. To be held in a `<close>` variable.
@@ -60,29 +121,10 @@ function http.flaw(url)
   return ("'%s' is not http://HOST:PORT or https://HOST:PORT"):format(url)
 end
 
----The header that authenticates: from the file $SPECBENCH_API_KEY_FILE names, else from $OPENAI_API_KEY. The
----key itself is never logged, stored or put on a command line.
----@param options { api_key_file: string?, api_key_env: string? }?
----@return string? header "Authorization: Bearer ..."; nil where there is no key
----@return string? message where a key file was named and cannot be read
-function http.authorization(options)
-  options = options or {}
-  local file = options.api_key_file or os.getenv "SPECBENCH_API_KEY_FILE"
-  local key
-  if file then
-    local text, message = fs.read(file)
-    if not text then return nil, message end
-    key = text:match "^%s*(.-)%s*$"
-  else
-    key = os.getenv(options.api_key_env or "OPENAI_API_KEY")
-  end
-  return key and key ~= "" and "Authorization: Bearer " .. key or nil
-end
-
 local function check(response, url)
   if response.status >= 200 and response.status < 300 then return response end
-  local start = response.body:sub(1, 200):gsub("%s+", " ")
-  return nil, ("%s answered HTTP status %d: %s"):format(url, response.status, start), "status"
+  local start = foreign.printable(response.body:sub(1, 200)):gsub("%s+", " ")
+  return nil, ("%s answered HTTP status %d: %s"):format(secrets.url(url), response.status, start), "status"
 end
 
 local here = {} -- pages by path, by the address of a server that is no process
@@ -112,10 +154,10 @@ function http.get(url, options)
   options = http.asking:check(options or {}, 2)
   local own = get_here(url)
   if own then return check(own, url) end
-  local response, message, code = core.request {
-    url = url, headers = options.headers, timeout = options.timeout or 10,
+  local response, message, code = ask {
+    url = url, headers = options.headers, timeout = options.timeout or 10, authorized = options.authorized,
   }
-  if not response then return nil, ("%s: %s"):format(url, message), code end
+  if not response then return nil, ("%s: %s"):format(secrets.url(url), message), code end
   return check(response, url)
 end
 
@@ -124,7 +166,7 @@ end
 ---@return table? model with a string `id`
 ---@return string? message
 function http.first_model(url)
-  local response, message = http.get(url .. "/v1/models")
+  local response, message = http.get(url .. "/v1/models", { authorized = true })
   if not response then return nil, message end
   local answer = json.decode(response.body)
   local model = type(answer) == "table" and type(answer.data) == "table" and answer.data[1]
@@ -143,10 +185,11 @@ function http.post(url, value, options)
   options = http.asking:check(options or {}, 2)
   local all = { "Content-Type: application/json" }
   for _, header in ipairs(options.headers or {}) do all[#all + 1] = header end
-  local response, message, code = core.request {
+  local response, message, code = ask {
     url = url, headers = all, body = json.encode(value), timeout = options.timeout or 60,
+    authorized = options.authorized,
   }
-  if not response then return nil, ("%s: %s"):format(url, message), code end
+  if not response then return nil, ("%s: %s"):format(secrets.url(url), message), code end
   response, message, code = check(response, url)
   if not response then return nil, message, code end
   if response.body == "" then return {} end

@@ -1,7 +1,9 @@
 -- Server processes: started, waited for until they are ready, and ended with everything they started.
 
 local proc = require "sb.proc"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
+local secrets = require "specbench.base.secrets"
 local signal = require "sb.signal"
 local clock = require "sb.clock"
 local http = require "specbench.http"
@@ -35,7 +37,8 @@ end
 local function with_log(self, reason)
   local tail = proc.tail(self.log, LOG_LINES, self.log_start)
   if not tail or tail == "" then return ("%s (it wrote nothing to its log %s)"):format(reason, self.log) end
-  return ("%s; the last lines of %s:\n%s"):format(reason, self.log, tail:gsub("[^\n]+", "    %0"):gsub("\n$", ""))
+  tail = foreign.clean(tail):gsub("[^\n]+", "    %0"):gsub("\n$", "")
+  return ("%s; the last lines of %s:\n%s"):format(reason, self.log, tail)
 end
 
 -- Readiness as a function that answers true once it is reached.
@@ -46,7 +49,7 @@ local function probe_of(ready, self)
   end
   local path = type(ready) == "table" and ready.path or ready or "/health"
   return function()
-    return http.get(self.url .. path, { timeout = 5 }) ~= nil
+    return http.get(self.url .. path, { timeout = 5, authorized = true }) ~= nil
   end
 end
 
@@ -144,6 +147,8 @@ function server.start(options)
   local values = { port = tostring(port), host = host }
   local argv, env = {}, {}
   for i, word in ipairs(options.argv) do argv[i] = fill(word, values) end
+  -- a server has no use for the key with which this program asks servers
+  env.OPENAI_API_KEY, env.SPECBENCH_API_KEY_FILE = false, false
   for name, value in pairs(options.env or {}) do env[name] = value and fill(tostring(value), values) end
   if options.gpus and #options.gpus > 0 then env.CUDA_VISIBLE_DEVICES = table.concat(options.gpus, ",") end
   local log = options.log or os.tmpname()
@@ -236,7 +241,7 @@ function Server:breakdown()
   self.process:wait(LAST_BREATH)
   local reason = self:failure()
   if reason or not self.health then return reason end
-  local healthy, message = http.get(self.url .. self.health)
+  local healthy, message = http.get(self.url .. self.health, { authorized = true })
   return not healthy and with_log(self, ("server %s is not well: %s"):format(self.argv[1], message)) or nil
 end
 
@@ -248,6 +253,7 @@ function Server:stop(grace)
   self.passing_log = nil
   self.process:stop(grace or self.grace)
   self.process:wait_end()
+  secrets.scrub_file(self.log) -- servers print their command lines
 end
 
 -- While a task is being cancelled nothing may wait: the supervisor ends the tree then, on its own.

@@ -18,7 +18,11 @@ local task = require "sb.task"
 local PATIENCE_S = 60 -- for what takes a moment; far beyond what a slow machine needs
 
 -- Variables of the caller's that would change what a run does.
-local UNSET = "-u OPENAI_API_KEY -u SPECBENCH_API_KEY_FILE -u SPECBENCH_MODELS -u SPECBENCH_DATASETS"
+local UNSET = "-u SPECBENCH_API_KEY_FILE -u SPECBENCH_MODELS -u SPECBENCH_DATASETS"
+
+-- Every run has this for its key. Its bytes may appear in nothing that is written or shown, nor may a control
+-- character in what is shown, but for our own on a terminal.
+local CANARY = "sk-canary-7d41c0ffee9b"
 
 local SERVER = [[
 #!/bin/sh
@@ -87,7 +91,41 @@ local function new()
   return self
 end
 
+-- Texts of all files below a folder, unpacked.
+local function each_text(folder, visit)
+  for _, name in ipairs(fs.list(folder) or {}) do
+    local path = folder .. "/" .. name
+    local found = fs.stat(path)
+    if found and found.type == "folder" then
+      each_text(path, visit)
+    elseif found and found.type == "file" then
+      local text = assert(fs.read(path))
+      visit(path, name:find "%.gz$" and fs.gunzip(text) or text)
+    end
+  end
+end
+
+World.each_text = each_text
+
+local function check_canary(where, text)
+  if text:find(CANARY, 1, true) then error(where .. " shows the key: " .. text, 0) end
+end
+
+-- What a run showed, and the key.
+local function check_shown(self, status)
+  local result = { status = status, out = self:read "stdout", err = self:read "stderr" }
+  for name, text in pairs { ["standard output"] = result.out, ["standard error"] = result.err } do
+    check_canary(name, text)
+    local control = not self.on_terminal and text:find "[\0-\8\11-\31\127]"
+    if control then
+      error(("%s shows control character %d: %q"):format(name, text:byte(control), text:sub(control - 40, control)), 0)
+    end
+  end
+  return result
+end
+
 function World:remove()
+  if fs.stat(self.folder .. "/results") then each_text(self.folder .. "/results", check_canary) end
   if self.background then
     self:signal "KILL"
     self:finish()
@@ -132,6 +170,7 @@ end
 
 local function command_line(self, arguments, options)
   local environ = {}
+  if not (options.env and options.env.OPENAI_API_KEY) then environ[1] = "OPENAI_API_KEY=" .. CANARY end
   for name, value in pairs(options.env or {}) do environ[#environ + 1] = name .. "=" .. quote(value) end
   return ("env %s SPECBENCH_HOME=%s %s %s %s"):format(UNSET, quote(environment.home), table.concat(environ, " "),
     options.program or quote(environment.executable), arguments), ("cd %s && "):format(quote(self.folder))
@@ -144,7 +183,8 @@ end
 function World:run(arguments, options)
   local line, cd = command_line(self, arguments, options or {})
   local _, _, status = os.execute(("%stimeout -k 5 %d %s >stdout 2>stderr </dev/null"):format(cd, PATIENCE_S, line))
-  return { status = status, out = self:read "stdout", err = self:read "stderr" }
+  self.on_terminal = false
+  return check_shown(self, status)
 end
 
 ---The same with the round of :round(), on simulators. None of its cells is measured once more: at this speed the
@@ -163,6 +203,7 @@ end
 ---@return integer pid
 function World:start(arguments, options)
   options = options or {}
+  self.on_terminal = options.terminal
   fs.remove(self.folder .. "/pid")
   fs.remove(self.folder .. "/status")
   local line, cd = command_line(self, arguments, options)
@@ -200,7 +241,7 @@ end
 function World:finish()
   self:eventually("specbench to end", function() return self:read "status" end)
   self.background = nil
-  return { status = tonumber(self:read "status"), out = self:read "stdout", err = self:read "stderr" }
+  return check_shown(self, tonumber(self:read "status"))
 end
 
 ---Asks again and again until the answer is true.

@@ -11,6 +11,7 @@ local Lock = {}
 ---@field type "file"|"folder"|"other"
 ---@field size integer bytes
 ---@field mtime integer seconds since 1970
+---@field mode integer permissions: 420 is 0644
 
 --- Writes a file as a whole: after a crash it is the old one or the new one. Synced to disk.
 ---@param path string
@@ -58,6 +59,10 @@ function fs.list(folder) end
 ---@param path string
 ---@return sb.Stat? stat nil where there is nothing
 function fs.stat(path) end
+
+---@param path string
+---@return boolean whether it is a symbolic link, whatever that leads to
+function fs.is_link(path) end
 
 ---@param path string
 ---@return boolean

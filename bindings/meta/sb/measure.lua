@@ -128,4 +128,8 @@ function Run:jsonl() end
 ---@param scale number above 0
 function Run:set_clock_scale(scale) end
 
+--- Puts asterisks in the place of secrets' bytes in answers and errors: to be called before anything is written.
+---@param secrets string[]
+function Run:redact(secrets) end
+
 return measure

@@ -361,11 +361,13 @@
 ---@field body? string what is sent
 ---@field timeout? number for all of it; in s; default: no limit
 ---@field chunk_timeout? number of silence; in s; default: no limit
+---@field authorized? boolean with the API key, as a load's requests: of a server that is measured; default `false`
 
 ---How to ask.
 ---@class specbench.http_asking
 ---@field timeout? number for all of it; in s; default: 10; 60 of a POST
 ---@field headers? string[] `"Name: value"`
+---@field authorized? boolean with the API key, as a load's requests: of a server that is measured; default `false`
 
 ---Where a cell's row goes, and how it is spelled.
 ---@class specbench.spec_bench_vllm_row

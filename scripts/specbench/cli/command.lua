@@ -1,6 +1,7 @@
 -- What the commands share: groups of options, loading a round with them, and how a failure ends.
 
 local adaptive = require "specbench.sweep.adaptive"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local engines = require "specbench.engine"
 local environment = require "sb.environment"
@@ -139,7 +140,7 @@ end
 ---Writes a line a warning to standard error.
 ---@param lines string[]?
 function command.warn(lines)
-  for _, line in ipairs(lines or {}) do io.stderr:write("Warning: ", line, "\n") end
+  for _, line in ipairs(lines or {}) do io.stderr:write("Warning: ", foreign.clean(line), "\n") end
 end
 
 local function handler(e)
@@ -159,7 +160,7 @@ function command.run(definition, options, positionals)
   if ok then return result or 0 end
   io.stdout:flush()
   if type(result) ~= "table" then result = handler(result) end -- no handler is called where there is no memory
-  io.stderr:write("specbench: ", result.message, "\n")
+  io.stderr:write("specbench: ", foreign.clean(tostring(result.message)), "\n")
   return result.exit
 end
 

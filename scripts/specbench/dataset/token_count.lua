@@ -43,7 +43,7 @@ function Counter:count(text)
   local key = fs.sha256(text)
   if self.counts[key] then return self.counts[key] end
   local url = self.url .. self.dialect.path
-  local answer, message = http.post(url, self.dialect.body(text, self.model))
+  local answer, message = http.post(url, self.dialect.body(text, self.model), { authorized = true })
   if not answer then return nil, message end
   local ok, tokens = pcall(self.dialect.count, answer)
   if not ok or math.type(tokens) ~= "integer" then return nil, url .. " does not say how many tokens there are" end

@@ -59,7 +59,8 @@ end
 local function tell(job, server, what, timeout)
   if job.server.profile ~= profiler.OWN then return nil end
   local path = job.engine.profiler[what]
-  local response, message = http.request { url = server.url .. path, method = "POST", body = "", timeout = timeout }
+  local response, message = http.request { url = server.url .. path, method = "POST", body = "", timeout = timeout,
+    authorized = true }
   if response and response.status == 200 then return nil end
   return ("%s: %s"):format(path, message or ("HTTP status %d"):format(response.status))
 end

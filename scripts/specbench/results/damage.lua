@@ -2,6 +2,7 @@
 -- file from elsewhere. What a checksum cannot vouch for, in cells older than checksums, is counted again.
 
 local cell_shape = require "specbench.results.cell_shape"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local identity = require "specbench.results.identity"
 local measure = require "sb.measure"
@@ -12,6 +13,9 @@ local damage = {}
 -- Figures of old cells that every version counts alike from the records.
 local RECOUNTED = { "requests", "completed", "failed", "duration", "total_output_tokens" }
 
+-- Fields of names with separators between them, which nothing prints.
+local SEPARATED = { key = true, baseline = true }
+
 -- The cell that a cell.json holds, with the file's text where a checksum vouches for it; or nil and what is wrong.
 local function read_cell(path, id)
   local cell, message, text = sealed.read(path)
@@ -19,7 +23,7 @@ local function read_cell(path, id)
   if id and cell.id ~= id then return nil, ("%s is not about cell %s"):format(path, id) end
   local flaw = cell_shape.flaw(cell) or cell.files and not text and "its checksum is missing"
   if flaw then return nil, ("%s: %s"):format(path, flaw) end
-  return cell, nil, text
+  return foreign.tree(cell, SEPARATED), nil, text
 end
 
 ---A cell of any folder.

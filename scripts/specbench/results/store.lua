@@ -10,6 +10,7 @@
 --   conversations/              answers to the turns before the one that is measured
 --   logs/                       the servers' logs
 
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local cell_shape = require "specbench.results.cell_shape"
 local damage = require "specbench.results.damage"
@@ -40,7 +41,7 @@ local function read_about(folder)
   if not about then return nil, message end
   local flaw = cell_shape.round_flaw(about)
   if flaw then return nil, ("%s: %s"):format(path, flaw) end
-  return about
+  return foreign.tree(about, { planned = true }) -- by keys, whose parts are held together by control characters
 end
 
 ---Opens a results folder for reading. Damaged cells are left out as if they were not there.
@@ -334,11 +335,28 @@ function Store:log(name)
   return ("%s/logs/%s.log"):format(self.folder, name)
 end
 
+-- What a received folder may hold in the way of a report: links that lead out of it, pipes and devices.
+local function check_way(root, relative)
+  local path = root
+  for part in relative:gmatch "[^/]+" do
+    path = ("%s/%s"):format(path, part)
+    if part == ".." then error({ exit = 1, message = path .. " would lie outside the results folder" }, 0) end
+    local found = fs.stat(path)
+    if fs.is_link(path) or found and found.type == "other" then
+      error({ exit = 1, message = path .. " is a link or no regular file: move it away, or give another folder with "
+        .. "--out" }, 0)
+    end
+  end
+end
+
 ---@param relative string
 ---@return string path whose folder exists
 function Store:path(relative)
-  local path = (self.out or self.folder) .. "/" .. relative
-  assert(fs.mkdir(path:match "^(.*)/"))
+  local root = self.out or self.folder
+  check_way(root, relative)
+  local path = ("%s/%s"):format(root, relative)
+  local ok, message = fs.mkdir(path:match "^(.*)/")
+  if not ok then error({ exit = 1, message = message }, 0) end
   return path
 end
 

@@ -41,7 +41,7 @@ end
 ---@return specbench.acceptance.reading? reading nil where the engine does not answer
 ---@return string? message
 function acceptance.read(engine, server)
-  local response, message = http.get(server.url .. engine.metrics.path)
+  local response, message = http.get(server.url .. engine.metrics.path, { authorized = true })
   if not response then return nil, message end
   local names = { [STARTED] = true }
   for _, name in ipairs(engine.metrics.names) do names[name] = true end

@@ -1,6 +1,7 @@
 -- Measures one cell on a server that is up: warm-up, load, acceptance, figures.
 
 local clock = require "sb.clock"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local acceptance = require "specbench.sweep.acceptance"
@@ -75,7 +76,8 @@ local function empty_cache(job, server)
   if not can_reset then return "kept" end
   local trouble
   for _ = 1, RESET_TRIES do -- what answered the warm-up may not be done with it yet
-    local response, message = http.request { url = server.url .. reset.path, method = "POST", body = "", timeout = 60 }
+    local response, message = http.request { url = server.url .. reset.path, method = "POST", body = "", timeout = 60,
+      authorized = true }
     if response and response.status == 200 then return kept or "reset" end
     trouble = message or ("%s answered HTTP status %d"):format(reset.path, response.status)
     if not response then break end
@@ -136,7 +138,7 @@ end
 -- A cell whose load never came; others that start with it need not wait for it.
 local function abandon(result, server, reason, load_seconds, at_load)
   if at_load then at_load() end
-  result.status, result.error = "failed", reason
+  result.status, result.error = "failed", foreign.clean(reason)
   return result, { load_seconds = load_seconds, breakdown = server:breakdown() }
 end
 
@@ -205,12 +207,14 @@ function cell.measure(job, server, on_progress, at_load)
   result.status = result.metrics.failed == 0 and not result.cache_trouble and "ok" or "failed"
   local breakdown
   if result.cache_trouble then
+    result.cache_trouble = foreign.clean(result.cache_trouble)
     result.error = "the prefix cache could not be emptied: " .. result.cache_trouble
   elseif result.status == "failed" then
     result.error = ("%d of %d requests failed: %s"):format(result.metrics.failed, result.metrics.requests,
       summarise(run:failures()))
     breakdown = server:breakdown()
     if breakdown then result.error = result.error .. "; " .. breakdown end
+    result.error = foreign.clean(result.error)
     breakdown = breakdown or itself.given_up -- it may be well by its own word, and yet answers nothing
   end
   return result, {
@@ -224,7 +228,7 @@ end
 ---@return table cell
 function cell.refuse(job, reason)
   local result = describe(job, { argv = json.array {} })
-  result.status, result.error = "failed", reason
+  result.status, result.error = "failed", foreign.clean(reason)
   return result
 end
 

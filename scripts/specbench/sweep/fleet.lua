@@ -2,6 +2,7 @@
 -- that happens too often. What becomes of one does not touch the others.
 
 local clock = require "sb.clock"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
@@ -29,10 +30,10 @@ Fleet.__index = Fleet
 -- A server's own word for its version.
 local function ask_version(engine, s)
   for _, path in ipairs(engine.version.paths) do
-    local response = http.get(s.url .. path)
+    local response = http.get(s.url .. path, { authorized = true })
     local answer = response and json.decode(response.body)
     local told = type(answer) == "table" and answer[engine.version.field]
-    if type(told) == "string" then return told end
+    if type(told) == "string" then return foreign.printable(told) end
   end
 end
 
@@ -93,7 +94,7 @@ local function bring_up(self, slot, argv, env, url)
     }
   end
   local s = server.external(url)
-  local up, message = http.get(s.url .. engine.ready.path)
+  local up, message = http.get(s.url .. engine.ready.path, { authorized = true })
   if not up then
     self.down[url] = true
     return nil, "the server is not up: " .. message

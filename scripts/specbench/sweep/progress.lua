@@ -8,6 +8,7 @@
 --   sweep:update { done = 1, finished = "none polish 256 b=1: 91 token/s" }
 --   sweep:finish()
 
+local foreign = require "specbench.base.foreign"
 local text_table = require "specbench.base.text_table"
 
 local progress = {}
@@ -147,7 +148,7 @@ function progress:redraw()
   self.drawn_at = now
   local width = type(self.width) == "function" and self.width() or self.width
   -- A line that fills the last column makes some terminals wrap.
-  local line = text_table.cut(self:status(), width - 1)
+  local line = text_table.cut(foreign.clean(self:status()), width - 1)
   self:write(self:erase() .. line)
   self.shown = true
 end
@@ -186,7 +187,7 @@ end
 ---@param text string
 function progress:line(text)
   if not self.quiet then
-    self:write(self:erase() .. text .. "\n")
+    self:write(self:erase() .. foreign.clean(text) .. "\n")
   end
 end
 

@@ -22,7 +22,7 @@ local ASKED_TOKENS = 16 -- more than one piece, whatever the speculation
 ---@param version string?
 ---@return specbench.stranger.snapshot
 function stranger.snapshot(url, path, version)
-  local page = http.get(url .. path)
+  local page = http.get(url .. path, { authorized = true })
   local snapshot = { version = version, counters = {} }
   for key, value in pairs(page and prom.parse(page.body) or {}) do
     local name = key:match "^[^{]+"
@@ -68,7 +68,7 @@ end
 ---@return string? model
 ---@return string? word what to say: another one is taken; or, without a model, why there is none
 function stranger.model(url, wanted)
-  local response = http.get(url .. "/v1/models")
+  local response = http.get(url .. "/v1/models", { authorized = true })
   local answer = response and json.decode(response.body)
   local list = type(answer) == "table" and type(answer.data) == "table" and answer.data or {}
   local names = {}
