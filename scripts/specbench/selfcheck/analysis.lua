@@ -7,6 +7,7 @@ local json = require "specbench.base.json"
 local process = require "specbench.selfcheck.process"
 local keys = require "specbench.results.keys"
 local rounds = require "specbench.selfcheck.rounds"
+local sealed = require "specbench.results.sealed"
 local simulator = require "specbench.selfcheck.simulator"
 local store = require "specbench.results.store"
 
@@ -17,13 +18,13 @@ local REQUESTS, TOKENS = 512, 300
 
 -- The measured pair as slot `i` of the grid.
 local function copy(the_store, cell, i)
-  local name = ("%s-%03d"):format(cell.id, i)
-  local changed = assert(json.decode((json.encode(cell):gsub(cell.id, name))))
-  changed.coordinates.slot = i
+  local changed = assert(json.decode(json.encode(cell)))
+  changed.coordinates.slot, changed.identity.coordinates.slot = i, i
+  changed.id = store.id(changed.identity)
   changed.key = keys.of(the_store.about, changed.coordinates, nil, cell.repetition)
-  local target = ("%s/cells/%s"):format(the_store.folder, name)
+  local target = ("%s/cells/%s"):format(the_store.folder, changed.id)
   assert(fs.mkdir(target))
-  assert(fs.write(target .. "/cell.json", json.encode(changed) .. "\n"))
+  assert(fs.write(target .. "/cell.json", sealed.encode(changed)))
   for _, file in ipairs { "records.bin", "outputs.jsonl.gz" } do
     assert(fs.write(target .. "/" .. file, assert(fs.read(("%s/cells/%s/%s"):format(the_store.folder, cell.id, file)))))
   end
@@ -46,7 +47,7 @@ local function make(folder)
     for i = 2, CELLS // 2 do copy(the_store, cell, i) end
   end
   the_store.about.axes[1].values = slots
-  assert(fs.write(out .. "/round.json", json.encode(the_store.about) .. "\n"))
+  assert(fs.write(out .. "/round.json", sealed.encode(the_store.about)))
   return the_store
 end
 
