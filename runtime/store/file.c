@@ -81,8 +81,24 @@ static int write_and_sync(const char *file, const char *path, int flags, const v
   return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;
 }
 
+/* A pipe or a device is written to as it is: renamed over, /dev/null itself would become a file. One that nobody
+ * reads is an error, not a wait. */
+static int write_special(const char *path, const void *data, size_t size, sb_err *err)
+{
+  int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return sb_err_sys(err, errno, "cannot write %s", path);
+  int flags = fcntl(fd, F_GETFL);
+  int failed = flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) || write_all(fd, data, size) ? errno : 0;
+  close(fd);
+  return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;
+}
+
 int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
 {
+  struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+    return write_special(path, data, size, err);
   char temporary[PATH_MAX];
   if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
     return sb_err_set(err, SB_EINVAL, "path too long: %.200s", path);

@@ -17,7 +17,8 @@ void sb_file_set_durable(bool durable);
 /* Syncs the whole file system that holds the folder. */
 int sb_folder_sync(const char *folder, sb_err *err);
 
-/* Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the folder. */
+/* Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the folder. What is there and no
+ * regular file (a pipe, a device) is written to, never replaced; a pipe without a reader is an error. */
 int sb_file_write(const char *path, const void *data, size_t size, sb_err *err);
 
 /* Writes and fsyncs a new file of a folder that sb_folder_commit will move into place: no rename of its own. */

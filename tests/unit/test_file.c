@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <signal.h>
@@ -135,6 +136,26 @@ static void a_write_that_fails_leaves_the_old_file_and_no_temporary(void **state
   assert_int_equal(sb_file_write(in("target"), "x", 1, &err), SB_EIO); /* a folder cannot be renamed over */
   assert_content(in("target/kept"), "old", 3);
   assert_int_equal(entries(), 1);
+}
+
+static void a_pipe_is_written_to_and_never_replaced(void **state)
+{
+  (void)state;
+  struct stat st;
+  sb_err err;
+  const char *pipe = in("pipe");
+  assert_int_equal(mkfifo(pipe, 0600), 0);
+  assert_int_not_equal(sb_file_write(pipe, "x", 1, &err), 0); /* nobody reads: an error, no wait */
+  assert_non_null(strstr(err.text, pipe));
+  int reader = open(pipe, O_RDONLY | O_NONBLOCK);
+  assert_true(reader >= 0);
+  assert_int_equal(sb_file_write(pipe, "hello", 5, &err), 0);
+  char got[8] = "";
+  assert_int_equal(read(reader, got, sizeof got - 1), 5);
+  assert_string_equal(got, "hello");
+  close(reader);
+  assert_int_equal(stat(pipe, &st), 0);
+  assert_true(S_ISFIFO(st.st_mode));
 }
 
 static void a_path_too_long_is_refused(void **state)
@@ -355,6 +376,7 @@ int main(void)
     TEST(lines_are_appended_and_the_file_is_made),
     TEST(a_failure_names_the_path_and_the_reason),
     TEST(a_write_that_fails_leaves_the_old_file_and_no_temporary),
+    TEST(a_pipe_is_written_to_and_never_replaced),
     TEST(a_path_too_long_is_refused),
     TEST(folders_are_made_with_their_parents),
     TEST(a_file_in_the_way_of_a_folder_is_named),

@@ -39,7 +39,8 @@ local function make(folder)
     STREAMS = REQUESTS })
   local sim <close> = simulator.start(folder .. "/truth.jsonl", { "--step-ms", "10" })
   local cost, message = process.run(rounds.argv { "run", path, "--only", "slot=1", "--quiet", "--no-pictures",
-    "--prompts-per-stream", "1", "--engine", "external:sim", "--url", sim.url, "--out", out })
+    "--prompts-per-stream", "1", "--engine", "external:sim", "--url", sim.url, "--restarted",
+    "--out", out })
   if not cost then error(message, 0) end
   sim:stop()
   local the_store = assert(store.open(out))
