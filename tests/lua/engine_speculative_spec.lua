@@ -103,7 +103,8 @@ describe("a baseline", function()
       for key, value in pairs(changes or {}) do server[key] = value end
       return {
         key = method, baseline = "none", started = "1", clock_scale = 1, input_tokens = 10,
-        metrics = { duration = 1, requests = 1, total_output_tokens = 5, output_throughput = 5 }, engine = { name = "vllm" },
+        metrics = { duration = 1, requests = 1, total_output_tokens = 5, output_throughput = 5 },
+        engine = { name = "vllm" },
         identity = { engine = "vllm", workload = {}, server = server },
       }
     end
