@@ -258,13 +258,28 @@ int sbl_open_fs(lua_State *L)
   static const luaL_Reg lock_methods[] = {
     { "close", unlock }, { "__close", unlock }, { "__gc", unlock }, { NULL, NULL }
   };
-  static const luaL_Reg functions[] = {
-    { "write", write_file },   { "put", put_file },       { "append", append_file }, { "read", read_file },     { "mkdir", make_folder },
-    { "commit", commit_folder }, { "remove", remove_tree }, { "list", list },        { "stat", stat_path },
-    { "is_link", is_link },    { "is_executable", is_executable }, { "realpath", real_path }, { "gzip", gzip }, { "gunzip", gunzip },
-    { "sha256", sha256 },      { "sha256_file", sha256_file }, { "lock", lock },     { "is_terminal", is_terminal },
-    { "hostname", hostname },  { "sync", sync_folder },  { "durable", set_durable }, { NULL, NULL }
-  };
+  static const luaL_Reg functions[] = { { "write", write_file },
+                                        { "put", put_file },
+                                        { "append", append_file },
+                                        { "read", read_file },
+                                        { "mkdir", make_folder },
+                                        { "commit", commit_folder },
+                                        { "remove", remove_tree },
+                                        { "list", list },
+                                        { "stat", stat_path },
+                                        { "is_link", is_link },
+                                        { "is_executable", is_executable },
+                                        { "realpath", real_path },
+                                        { "gzip", gzip },
+                                        { "gunzip", gunzip },
+                                        { "sha256", sha256 },
+                                        { "sha256_file", sha256_file },
+                                        { "lock", lock },
+                                        { "is_terminal", is_terminal },
+                                        { "hostname", hostname },
+                                        { "sync", sync_folder },
+                                        { "durable", set_durable },
+                                        { NULL, NULL } };
   sbl_type(L, LOCK_TYPE, lock_methods);
   luaL_newlib(L, functions);
   return 1;

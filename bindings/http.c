@@ -14,9 +14,9 @@
 /* A request of Lua's. It lives until both sides let go: Lua (the userdata, or the waiting call) and libcurl. */
 typedef struct exchange {
   sbl_wait_list waits;
-  sb_http_request *request;  /* NULL once ended */
-  sb_strbuf body;            /* of a stream: what was not read yet */
-  char *sent;                /* the request's body: libcurl borrows it */
+  sb_http_request *request; /* NULL once ended */
+  sb_strbuf body;           /* of a stream: what was not read yet */
+  char *sent;               /* the request's body: libcurl borrows it */
   char *error;
   int code, status;
   bool silent, stream;
@@ -205,8 +205,9 @@ static int close_stream(lua_State *L)
 
 int sbl_open_http(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "read", read_stream },    { "status", get_status }, { "close", close_stream },
-                                      { "__close", close_stream }, { "__gc", close_stream }, { NULL, NULL } };
+  static const luaL_Reg methods[] = { { "read", read_stream },   { "status", get_status },
+                                      { "close", close_stream }, { "__close", close_stream },
+                                      { "__gc", close_stream },  { NULL, NULL } };
   static const luaL_Reg functions[] = { { "request", request }, { "stream", stream }, { NULL, NULL } };
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);

@@ -7,7 +7,7 @@
 
 enum {
   EXIT_INTERRUPTED = 130,
-  PATIENCE_S = 1,                  /* for code that comes back to the loop by itself; what is stuck is woken again */
+  PATIENCE_S = 1, /* for code that comes back to the loop by itself; what is stuck is woken again */
   UNWINDING_INSTRUCTIONS = 10000000 /* that <close> variables have after the first error */
 };
 

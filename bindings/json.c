@@ -15,7 +15,7 @@ static const char null_mark = 'n';
 typedef struct writer {
   lua_State *L;
   sb_strbuf *out;
-  int order;       /* stack index of the key order for the outermost object; 0: sorted */
+  int order; /* stack index of the key order for the outermost object; 0: sorted */
 } writer;
 
 static void write_value(writer *w, int index, int depth);

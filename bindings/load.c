@@ -67,9 +67,9 @@ static int read_arrivals(lua_State *L, load_box *box, uint32_t count, sb_err *er
   lua_getfield(L, at, "kind");
   sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
   box->arrivals = sb_calloc(count, sizeof *box->arrivals);
-  return sb_arrivals_fill(kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
-                          (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count,
-                          box->arrivals, err);
+  return sb_arrivals_fill(
+      kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
+      (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count, box->arrivals, err);
 }
 
 /* Of the options at 1; 0 where it is not given. */
@@ -170,7 +170,7 @@ static int progress(lua_State *L)
   const struct {
     const char *name;
     lua_Integer value;
-  } fields[] = { { "total", p.total }, { "sent", p.sent },           { "done", p.done },
+  } fields[] = { { "total", p.total },   { "sent", p.sent },           { "done", p.done },
                  { "failed", p.failed }, { "in_flight", p.in_flight }, { "bytes", (lua_Integer)p.bytes } };
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_pushinteger(L, fields[i].value);
@@ -280,7 +280,8 @@ static int take_run(lua_State *L)
 {
   load_box *box = check_load(L);
   if (!box->done || box->taken)
-    return luaL_error(L, box->taken ? "the load's run was taken already" : "the load has not ended: wait or cancel");
+    return luaL_error(L, box->taken ? "the load's run was taken already"
+                                    : "the load has not ended: wait or cancel");
   luaL_argcheck(L, box->load, 1, "the load is closed");
   sb_run **run = sbl_push_run(L);
   *run = sb_load_take_run(box->load);
@@ -304,10 +305,9 @@ static int close_load(lua_State *L)
 int sbl_open_load(lua_State *L)
 {
   static const luaL_Reg methods[] = {
-    { "wait", wait_load }, { "progress", progress },    { "cancel", cancel },
-    { "lag", lag },        { "io_threads", io_threads }, { "run", take_run },
-    { "given_up", given_up }, { "reads", reads },
-    { "close", close_load }, { "__close", close_load }, { "__gc", close_load }, { NULL, NULL },
+    { "wait", wait_load },        { "progress", progress },  { "cancel", cancel },     { "lag", lag },
+    { "io_threads", io_threads }, { "run", take_run },       { "given_up", given_up }, { "reads", reads },
+    { "close", close_load },      { "__close", close_load }, { "__gc", close_load },   { NULL, NULL },
   };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
   luaL_requiref(L, "sb.measure", sbl_open_measure, 0); /* what run() gives is its type */

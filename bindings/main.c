@@ -32,14 +32,13 @@ typedef struct application {
 
 static void preload(lua_State *L)
 {
-  static const luaL_Reg modules[] = {
-    { "sb.task", sbl_open_task },       { "sb.clock", sbl_open_clock }, { "sb.rng", sbl_open_rng },
-    { "sb.json", sbl_open_json },       { "sb.fs", sbl_open_fs },       { "sb.http", sbl_open_http },
-    { "sb.proc", sbl_open_proc },       { "sb.load", sbl_open_load },   { "sb.measure", sbl_open_measure },
-    { "sb.stats", sbl_open_stats },     { "sb.prom", sbl_open_prom },   { "sb.signal", sbl_open_signal },
-    { "sb.virtual", sbl_open_virtual },
-    { NULL, NULL }
-  };
+  static const luaL_Reg modules[] = { { "sb.task", sbl_open_task },       { "sb.clock", sbl_open_clock },
+                                      { "sb.rng", sbl_open_rng },         { "sb.json", sbl_open_json },
+                                      { "sb.fs", sbl_open_fs },           { "sb.http", sbl_open_http },
+                                      { "sb.proc", sbl_open_proc },       { "sb.load", sbl_open_load },
+                                      { "sb.measure", sbl_open_measure }, { "sb.stats", sbl_open_stats },
+                                      { "sb.prom", sbl_open_prom },       { "sb.signal", sbl_open_signal },
+                                      { "sb.virtual", sbl_open_virtual }, { NULL, NULL } };
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   luaL_setfuncs(L, modules, 0);
   lua_pop(L, 1);
@@ -239,7 +238,8 @@ static int run_protected(lua_State *L, application *app, char **arguments, const
 static int usage(FILE *out, int status)
 {
   fputs("usage: specbench COMMAND [OPTIONS]      (specbench help lists the commands)\n"
-        "       specbench FILE.lua [ARGUMENTS]\n", out);
+        "       specbench FILE.lua [ARGUMENTS]\n",
+        out);
   return status;
 }
 
@@ -263,7 +263,8 @@ static int run(application *app, int argc, char **argv)
 {
   if (!sbl_paths_find(&app->paths)) {
     fputs("specbench: no scripts found beside the program: build inside the checkout, install it, or set "
-          "SPECBENCH_HOME to the folder that holds scripts/\n", stderr);
+          "SPECBENCH_HOME to the folder that holds scripts/\n",
+          stderr);
     return EXIT_SCRIPT;
   }
   if (argc >= 2 && !strcmp(argv[1], "sim")) {

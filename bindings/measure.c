@@ -404,22 +404,17 @@ static int check(lua_State *L)
 
 int sbl_open_measure(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "metrics", metrics },
-                                      { "percentile", percentile },
-                                      { "tail", tail },
-                                      { "request", request },
-                                      { "text", text },
-                                      { "failures", failures },
-                                      { "chunks", chunks },
-                                      { "acceptance", acceptance },
-                                      { "encode", encode },
-                                      { "jsonl", to_jsonl },
-                                      { "redact", redact },
-                                      { "set_clock_scale", set_clock_scale },
-                                      { "__len", length },
-                                      { "__gc", free_run },
+  static const luaL_Reg methods[] = { { "metrics", metrics }, { "percentile", percentile },
+                                      { "tail", tail },       { "request", request },
+                                      { "text", text },       { "failures", failures },
+                                      { "chunks", chunks },   { "acceptance", acceptance },
+                                      { "encode", encode },   { "jsonl", to_jsonl },
+                                      { "redact", redact },   { "set_clock_scale", set_clock_scale },
+                                      { "__len", length },    { "__gc", free_run },
                                       { NULL, NULL } };
-  static const luaL_Reg functions[] = { { "decode", decode }, { "check", check }, { "tail_needs", tail_needs }, { NULL, NULL } };
+  static const luaL_Reg functions[] = {
+    { "decode", decode }, { "check", check }, { "tail_needs", tail_needs }, { NULL, NULL }
+  };
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);
   return 1;

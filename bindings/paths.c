@@ -49,7 +49,8 @@ bool sbl_paths_find(sbl_paths *paths)
   snprintf(folder, sizeof folder, "%s", paths->folder);
   if (try_home(paths, "%s/../share/specbench", folder)) /* installed */
     return true;
-  if (read_word(folder, "specbench-home", word) && try_home(paths, "%s", word)) /* built outside the checkout */
+  if (read_word(folder, "specbench-home", word) &&
+      try_home(paths, "%s", word)) /* built outside the checkout */
     return true;
   for (char *slash; *folder; *slash = '\0') { /* a build folder somewhere inside the checkout */
     if (try_home(paths, "%s", folder))

@@ -7,8 +7,8 @@
 /* Where this program's own files are: found from the executable, so that an installed tree may be moved. */
 typedef struct sbl_paths {
   char executable[PATH_MAX];
-  char folder[PATH_MAX];    /* that holds the executable */
-  char home[PATH_MAX];      /* holds scripts/, rounds/, datasets/ and profiles: the checkout or share/specbench */
+  char folder[PATH_MAX]; /* that holds the executable */
+  char home[PATH_MAX]; /* holds scripts/, rounds/, datasets/ and profiles: the checkout or share/specbench */
 } sbl_paths;
 
 /* The tree installed around the executable, the checkout whose build folder holds it (the file specbench-home in it

@@ -15,12 +15,12 @@
 #define TYPE "specbench.process"
 
 typedef struct process {
-  sb_child *child;       /* NULL once freed */
-  pid_t pid;             /* of the server; 0 until started */
+  sb_child *child; /* NULL once freed */
+  pid_t pid;       /* of the server; 0 until started */
   bool failed, exited, ended;
   int code, signal;
-  char error[256];       /* why it could not start */
-  sbl_wait_list exit_waits, end_waits;  /* until the server exits, until its whole tree is gone */
+  char error[256];                     /* why it could not start */
+  sbl_wait_list exit_waits, end_waits; /* until the server exits, until its whole tree is gone */
 } process;
 
 static process *check_process(lua_State *L)
@@ -196,7 +196,11 @@ static int stop(lua_State *L)
 static int status(lua_State *L)
 {
   process *p = check_process(L);
-  const char *state = p->failed ? "failed" : p->exited ? "exited" : p->ended ? "ended" : p->pid ? "running" : "starting";
+  const char *state = p->failed   ? "failed"
+                      : p->exited ? "exited"
+                      : p->ended  ? "ended"
+                      : p->pid    ? "running"
+                                  : "starting";
   lua_pushstring(L, state);
   if (p->failed)
     lua_pushstring(L, p->error);
@@ -295,16 +299,20 @@ static int tail(lua_State *L)
 
 int sbl_open_proc(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "wait", wait_exit }, { "wait_end", wait_end }, { "stop", stop },
-                                      { "status", status },  { "pid", pid },           { "listener", listener },
+  static const luaL_Reg methods[] = { { "wait", wait_exit },
+                                      { "wait_end", wait_end },
+                                      { "stop", stop },
+                                      { "status", status },
+                                      { "pid", pid },
+                                      { "listener", listener },
                                       { "close", close_process },
-                                      { "__close", close_process }, { "__gc", close_process }, { NULL, NULL } };
-  static const luaL_Reg functions[] = { { "start", start },
-                                        { "free_port", free_port },
-                                        { "port_taken", port_taken },
-                                        { "end_trees", end_trees },
-                                        { "tail", tail },
-                                        { NULL, NULL } };
+                                      { "__close", close_process },
+                                      { "__gc", close_process },
+                                      { NULL, NULL } };
+  static const luaL_Reg functions[] = {
+    { "start", start },         { "free_port", free_port }, { "port_taken", port_taken },
+    { "end_trees", end_trees }, { "tail", tail },           { NULL, NULL }
+  };
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);
   return 1;

@@ -88,16 +88,18 @@ static int hash(lua_State *L)
   size_t size;
   const char *data = luaL_checklstring(L, 1, &size);
   char text[17];
-  snprintf(text, sizeof text, "%016llx", (unsigned long long)sb_hash64(data, size, (uint64_t)luaL_optinteger(L, 2, 0)));
+  snprintf(text, sizeof text, "%016llx",
+           (unsigned long long)sb_hash64(data, size, (uint64_t)luaL_optinteger(L, 2, 0)));
   lua_pushstring(L, text);
   return 1;
 }
 
 int sbl_open_rng(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "int", int_in },     { "uniform", uniform }, { "normal", normal },
-                                      { "exponential", exponential }, { "gamma", gamma_draw },
-                                      { "shuffle", shuffle }, { NULL, NULL } };
+  static const luaL_Reg methods[] = { { "int", int_in },       { "uniform", uniform },
+                                      { "normal", normal },    { "exponential", exponential },
+                                      { "gamma", gamma_draw }, { "shuffle", shuffle },
+                                      { NULL, NULL } };
   static const luaL_Reg functions[] = { { "new", new_rng }, { "hash", hash }, { NULL, NULL } };
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);

@@ -88,7 +88,8 @@ static sb_repeated check_repeated(lua_State *L, int index, lua_Integer place, si
   lua_getfield(L, cell, "values");
   size_t count;
   result.values = check_numbers(L, lua_gettop(L), &count);
-  luaL_argcheck(L, place == 1 || count == *blocks, index, "every cell needs as many values, false where one is unknown");
+  luaL_argcheck(L, place == 1 || count == *blocks, index,
+                "every cell needs as many values, false where one is unknown");
   *blocks = count;
   lua_insert(L, cell); /* only the numbers stay, so that they live on */
   lua_settop(L, cell);
@@ -128,7 +129,8 @@ static int widen(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   sb_interval given = { .count = (size_t)sbl_opt_integer_field(L, 1, "count", 1, 1, INT32_MAX),
-                        .mean = number_field(L, 1, "mean"), .sd = number_field(L, 1, "sd"),
+                        .mean = number_field(L, 1, "mean"),
+                        .sd = number_field(L, 1, "sd"),
                         .dof = number_field(L, 1, "dof") };
   double variance = luaL_checknumber(L, 2), dof = luaL_checknumber(L, 3), level = check_level(L, 4);
   luaL_argcheck(L, variance >= 0.0, 2, "a variance is not negative");
@@ -332,13 +334,17 @@ static int decompose(lua_State *L)
 
 int sbl_open_stats(lua_State *L)
 {
-  static const luaL_Reg functions[] = { { "interval", interval },       { "moderate", moderate },
+  static const luaL_Reg functions[] = { { "interval", interval },
+                                        { "moderate", moderate },
                                         { "widen", widen },
                                         { "adjust", adjust },
-                                        { "verdict", verdict },         { "judge", judge },
-                                        { "pair", pair },               { "within_run", within_run },
+                                        { "verdict", verdict },
+                                        { "judge", judge },
+                                        { "pair", pair },
+                                        { "within_run", within_run },
                                         { "between_prompts", between_prompts },
-                                        { "decode_side", decode_side }, { "decompose", decompose },
+                                        { "decode_side", decode_side },
+                                        { "decompose", decompose },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
   return 1;

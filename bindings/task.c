@@ -19,11 +19,11 @@ struct sbl_task {
   sbl_turn turn;
   sbl_world *world;
   lua_State *co;
-  sbl_task_state ended;  /* how; SBL_TASK_READY: not yet */
-  bool closing;          /* its <close> variables run, because it is cancelled */
-  const char *trouble;   /* the error of one that has not finished, instead of a value of its thread's */
+  sbl_task_state ended; /* how; SBL_TASK_READY: not yet */
+  bool closing;         /* its <close> variables run, because it is cancelled */
+  const char *trouble;  /* the error of one that has not finished, instead of a value of its thread's */
   sbl_wait_list joiners;
-  bool observed;         /* somebody saw how it failed */
+  bool observed; /* somebody saw how it failed */
 };
 
 static sbl_task *check_task(lua_State *L, int index)
@@ -99,7 +99,7 @@ static void fail_task(sbl_task *task)
   if (lua_pcall(L, 2, 1, 0) == LUA_OK)
     lua_replace(L, -2);
   else
-    lua_pop(L, 1); /* no memory for a traceback */
+    lua_pop(L, 1);     /* no memory for a traceback */
   close_thread(co, L); /* an error while closing adds nothing to the one that caused it */
   lua_settop(co, 0);
   lua_xmove(L, co, 1);
@@ -349,13 +349,11 @@ static int sleep_task(lua_State *L)
 
 int sbl_open_task(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "join", join },       { "cancel", cancel },       { "status", status },
-                                      { "__gc", collect },    { "__close", cancel },      { "__tostring", to_string },
+  static const luaL_Reg methods[] = { { "join", join },    { "cancel", cancel },  { "status", status },
+                                      { "__gc", collect }, { "__close", cancel }, { "__tostring", to_string },
                                       { NULL, NULL } };
-  static const luaL_Reg functions[] = {
-    { "spawn", spawn }, { "sleep", sleep_task }, { "current", current }, { "enter", enter },
-    { "abandon", abandon }, { NULL, NULL }
-  };
+  static const luaL_Reg functions[] = { { "spawn", spawn }, { "sleep", sleep_task }, { "current", current },
+                                        { "enter", enter }, { "abandon", abandon },  { NULL, NULL } };
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &live_tasks);
   sbl_type(L, TYPE, methods);

@@ -77,9 +77,9 @@ static int read_arrivals(lua_State *L, virtual_box *box, uint32_t count, sb_err 
   lua_getfield(L, at, "kind");
   sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
   box->arrivals = sb_calloc(count, sizeof *box->arrivals);
-  return sb_arrivals_fill(kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
-                          (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count,
-                          box->arrivals, err);
+  return sb_arrivals_fill(
+      kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
+      (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count, box->arrivals, err);
 }
 
 /* server:load { url, requests, concurrency?, arrivals?, keep_text? } -> run, or nil, message, code. Fields as
@@ -134,9 +134,9 @@ static int close_server(lua_State *L)
 
 int sbl_open_virtual(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "load", run_load },       { "metrics", metrics },
-                                      { "close", close_server },  { "__close", close_server },
-                                      { "__gc", close_server },   { NULL, NULL } };
+  static const luaL_Reg methods[] = { { "load", run_load },      { "metrics", metrics },
+                                      { "close", close_server }, { "__close", close_server },
+                                      { "__gc", close_server },  { NULL, NULL } };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
   luaL_requiref(L, "sb.measure", sbl_open_measure, 0); /* what load() gives is its type */
   lua_pop(L, 1);

@@ -7,7 +7,7 @@
 const char sbl_wait_mark = 'w';
 
 struct sbl_wait {
-  sbl_wait_list *list;   /* NULL: it waits for its time alone */
+  sbl_wait_list *list; /* NULL: it waits for its time alone */
   sbl_wait *next, *previous;
   sbl_turn *turn;
   sbl_world *world;
@@ -18,9 +18,11 @@ struct sbl_wait {
 void sbl_wait_check(lua_State *L)
 {
   if (!sbl_world_of(L)->turn)
-    luaL_error(L, "not inside a task: waiting calls need bench.main, task.spawn or a script run by specbench");
+    luaL_error(L,
+               "not inside a task: waiting calls need bench.main, task.spawn or a script run by specbench");
   if (!lua_isyieldable(L))
-    luaL_error(L, "cannot wait here: inside a callback of table.sort or string.gsub, or while being cancelled");
+    luaL_error(L,
+               "cannot wait here: inside a callback of table.sort or string.gsub, or while being cancelled");
 }
 
 static void enter_list(sbl_wait *wait, sbl_wait_list *list)

@@ -24,7 +24,7 @@ typedef struct sbl_wait_list {
 /* What of a task is about waiting: its place in the loop's queue, and what it waits for. */
 typedef struct sbl_turn {
   sb_deferred call;
-  sbl_wait *wait;        /* NULL: it does not wait, or its wait is over */
+  sbl_wait *wait; /* NULL: it does not wait, or its wait is over */
 } sbl_turn;
 
 #define SBL_WAKE_ALL SIZE_MAX

@@ -31,19 +31,29 @@ case ${1:-} in
     ;;
 esac
 
-# llama.cpp's server as a Python package, in a virtual environment of its own; made again when the pin changes.
-install_engine() {
-  venv=build/llama-venv
-  cmp -s tests/engine/requirements.txt "$venv/installed.txt" && return
-  say "installing llama.cpp (PyPI's xllamacpp) into $venv"
+# install_python VENV REQUIREMENTS WHAT LOST: Python packages in a virtual environment of their own; made again when
+# the pin changes.
+install_python() {
+  venv=$1
+  cmp -s "$2" "$venv/installed.txt" && return
+  say "installing $3 into $venv"
   rm -rf "$venv"
-  if python3 -m venv "$venv" && "$venv/bin/pip" install -q -r tests/engine/requirements.txt; then
-    cp tests/engine/requirements.txt "$venv/installed.txt"
+  if python3 -m venv "$venv" && "$venv/bin/pip" install -q -r "$2"; then
+    cp "$2" "$venv/installed.txt"
   elif [ -n "${CI:-}" ]; then
-    die "pip could not install xllamacpp: no network?"
+    die "pip could not install $3: no network?"
   else
-    say "pip could not install xllamacpp (no network?): the real engine's tests will be skipped"
+    say "pip could not install $3 (no network?): $4 will be skipped"
   fi
+}
+
+install_engine() {
+  install_python build/llama-venv tests/engine/requirements.txt "llama.cpp (PyPI's xllamacpp)" \
+    "the real engine's tests"
+}
+
+install_formatter() {
+  install_python build/format-venv tests/lint/requirements.txt clang-format "the check of C's format"
 }
 
 # build PRESET FOLDER [TARGET]
@@ -64,6 +74,7 @@ case $mode in
   full)
     install_missing needs_to_test
     install_engine
+    install_formatter
     build asan build/test-asan
     run_tests build/test-asan -LE 'engine|install|lint' "$@"
     build release build/test
@@ -71,12 +82,14 @@ case $mode in
     ;;
   quick)
     install_missing needs_to_test
+    install_formatter
     build release build/test
     run_tests build/test -LE engine "$@"
     ;;
   asan)
     install_missing needs_to_test
     install_engine
+    install_formatter
     build asan build/test-asan
     run_tests build/test-asan "$@"
     ;;

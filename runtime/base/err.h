@@ -6,18 +6,18 @@
 
 typedef enum sb_code {
   SB_OK = 0,
-  SB_EINVAL = -1,     /* the caller's argument is unusable */
+  SB_EINVAL = -1, /* the caller's argument is unusable */
   SB_ENOMEM = -2,
-  SB_EIO = -3,        /* a file or socket operation failed; sys_errno says which way */
-  SB_EPARSE = -4,     /* the input is not what it should be */
+  SB_EIO = -3,    /* a file or socket operation failed; sys_errno says which way */
+  SB_EPARSE = -4, /* the input is not what it should be */
   SB_ETIMEOUT = -5,
-  SB_ESTATE = -6      /* the object is not in a state that allows the call */
+  SB_ESTATE = -6 /* the object is not in a state that allows the call */
 } sb_code;
 
 typedef struct sb_err {
   sb_code code;
-  int sys_errno;       /* 0 where errno plays no part */
-  char text[256];      /* one line, no newline, always terminated */
+  int sys_errno;  /* 0 where errno plays no part */
+  char text[256]; /* one line, no newline, always terminated */
 } sb_err;
 
 /* Fills *err (which may be NULL) and returns code, so that a failing function ends with

@@ -120,7 +120,8 @@ static inline uint64_t special_bytes(uint64_t word)
 {
   const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
   uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-  return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) & highs;
+  return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) &
+         highs;
 }
 
 /* The first quote, backslash or control character from p on; at most a few bytes before it where the end is

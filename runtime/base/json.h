@@ -37,7 +37,7 @@ typedef enum sb_json_type {
 typedef struct sb_json {
   const char *at, *end;
   int depth;
-  bool first;  /* no member or item of the innermost container was read yet */
+  bool first; /* no member or item of the innermost container was read yet */
   bool failed;
 } sb_json;
 
@@ -51,16 +51,16 @@ typedef struct sb_json_string_t {
 void sb_json_init(sb_json *j, const char *text, size_t size);
 sb_json_type sb_json_peek(sb_json *j);
 
-bool sb_json_object(sb_json *j);                           /* enters an object */
-bool sb_json_key(sb_json *j, sb_json_string_t *key);       /* next member's key, false at the end */
-bool sb_json_array(sb_json *j);                            /* enters an array */
-bool sb_json_item(sb_json *j);                             /* another item follows? false at the end */
+bool sb_json_object(sb_json *j);                     /* enters an object */
+bool sb_json_key(sb_json *j, sb_json_string_t *key); /* next member's key, false at the end */
+bool sb_json_array(sb_json *j);                      /* enters an array */
+bool sb_json_item(sb_json *j);                       /* another item follows? false at the end */
 
 bool sb_json_string(sb_json *j, sb_json_string_t *value);
 bool sb_json_double(sb_json *j, double *value);
-bool sb_json_int(sb_json *j, int64_t *value);              /* an integral number within int64 */
+bool sb_json_int(sb_json *j, int64_t *value); /* an integral number within int64 */
 bool sb_json_bool(sb_json *j, bool *value);
-bool sb_json_skip(sb_json *j);                             /* any one value, checked */
+bool sb_json_skip(sb_json *j); /* any one value, checked */
 
 /* True when exactly one value was read, without error, and only white space follows. */
 bool sb_json_done(sb_json *j);

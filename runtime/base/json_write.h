@@ -12,6 +12,6 @@
 
 void sb_json_put_string(sb_strbuf *out, const char *text, size_t size); /* invalid UTF-8 becomes U+FFFD */
 void sb_json_put_int(sb_strbuf *out, int64_t value);
-void sb_json_put_double(sb_strbuf *out, double value);                  /* NaN and infinities become null */
+void sb_json_put_double(sb_strbuf *out, double value); /* NaN and infinities become null */
 
 #endif

@@ -7,8 +7,8 @@
  * sb_strbuf_init), sb_strbuf_deinit when done. Appending ends the process with one line when memory runs out: no caller
  * could go on. Cleared buffers keep their memory, so a reused one allocates nothing in the steady state. */
 typedef struct sb_strbuf {
-  char *data;    /* NULL until the first append */
-  size_t size;   /* bytes in use, the terminator not counted */
+  char *data;  /* NULL until the first append */
+  size_t size; /* bytes in use, the terminator not counted */
   size_t capacity;
 } sb_strbuf;
 
@@ -34,12 +34,12 @@ void *sb_realloc(void *memory, size_t size);
 char *sb_strdup(const char *text);
 
 /* Makes room for one more item in an array: where `count` has reached `capacity`, that doubles, from `first`. */
-#define sb_grow(items, count, capacity, first)                                    \
-  do {                                                                            \
-    if ((count) == (capacity)) {                                                  \
-      (capacity) = (capacity) ? (capacity) * 2 : (first);                         \
-      (items) = sb_realloc((items), (size_t)(capacity) * sizeof *(items));        \
-    }                                                                             \
+#define sb_grow(items, count, capacity, first)                             \
+  do {                                                                     \
+    if ((count) == (capacity)) {                                           \
+      (capacity) = (capacity) ? (capacity) * 2 : (first);                  \
+      (items) = sb_realloc((items), (size_t)(capacity) * sizeof *(items)); \
+    }                                                                      \
   } while (0)
 
 #endif

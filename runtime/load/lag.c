@@ -18,23 +18,23 @@
 static const int64_t UNEXPLAINED_NS = 500 * 1000;
 
 typedef struct held {
-  int64_t t, ns;   /* at that moment the thread had worked and waited so long; t 0: not known */
+  int64_t t, ns; /* at that moment the thread had worked and waited so long; t 0: not known */
 } held;
 
 struct sb_lag {
-  int schedstat;                    /* the thread's; -1: the kernel has none */
-  held last, before;                /* at the last two times */
+  int schedstat;     /* the thread's; -1: the kernel has none */
+  held last, before; /* at the last two times */
   const sb_http *http;
   sb_timer timer;
   uv_check_t after_batch;
   sb_handles handles;
   int64_t due;
-  int64_t batch_start, batch_end;   /* the batch before the one in hand */
+  int64_t batch_start, batch_end; /* the batch before the one in hand */
   int64_t wall_start, cpu_start;
-  int64_t cpu_last;                 /* the thread's CPU time when the timer fired last */
+  int64_t cpu_last; /* the thread's CPU time when the timer fired last */
   double cpu_share, busy_max_ms;
   bool real_time;
-  sb_samples samples;               /* milliseconds */
+  sb_samples samples; /* milliseconds */
   bool stopped;
 };
 

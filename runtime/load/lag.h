@@ -24,10 +24,10 @@ typedef struct sb_lag sb_lag;
 
 typedef struct sb_lag_summary {
   uint64_t samples;
-  double p50_ms, p99_ms, max_ms;   /* NaN without samples */
-  double busy_max_ms;              /* the most of a lag that the thread spent at work: held up by the client itself */
-  double cpu_share;                /* CPU time of the loop's thread / wall time, 0 .. 1 */
-  bool real_time;                  /* the thread went before ordinary ones (realtime.h) */
+  double p50_ms, p99_ms, max_ms; /* NaN without samples */
+  double busy_max_ms; /* the most of a lag that the thread spent at work: held up by the client itself */
+  double cpu_share;   /* CPU time of the loop's thread / wall time, 0 .. 1 */
+  bool real_time;     /* the thread went before ordinary ones (realtime.h) */
 } sb_lag_summary;
 
 /* Starts measuring on the loop's thread. NULL where no timer is to be had. */

@@ -13,9 +13,9 @@
  * caller's loop and over the caller's client; no thread is made. */
 struct sb_load {
   sb_shard_plan plan;
-  sb_shard *shard;       /* one I/O thread */
-  sb_threads *threads;   /* several */
-  bool ended;            /* complete or cancelled */
+  sb_shard *shard;     /* one I/O thread */
+  sb_threads *threads; /* several */
+  bool ended;          /* complete or cancelled */
 };
 
 /* Of all answers' texts together; those beyond are hashed and not kept. */
@@ -41,8 +41,11 @@ static sb_load *allocate(const sb_load_options *options)
   plan->options.stream.text_room = &plan->text_room;
   plan->text_room = MAX_TEXTS;
   plan->patience.deadlines = options->deadlines;
-  plan->slots = options->concurrency && options->concurrency < options->count ? options->concurrency : options->count;
-  plan->shards = options->io_threads > plan->slots ? plan->slots : options->io_threads ? options->io_threads : 1;
+  plan->slots =
+      options->concurrency && options->concurrency < options->count ? options->concurrency : options->count;
+  plan->shards = options->io_threads > plan->slots ? plan->slots
+                 : options->io_threads             ? options->io_threads
+                                                   : 1;
   plan->reports = sb_calloc(plan->shards, sizeof *plan->reports);
   plan->run = sb_run_new(options->count);
   plan->run->chat = options->url && strstr(options->url, "/chat/completions");

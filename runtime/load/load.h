@@ -23,24 +23,24 @@ typedef struct sb_load sb_load;
 typedef struct sb_load_request {
   const char *body;
   size_t body_size;
-  const char *const *headers;   /* further headers of this request, NULL-terminated; NULL: none */
+  const char *const *headers; /* further headers of this request, NULL-terminated; NULL: none */
   uint32_t prompt_id;
-  uint32_t max_tokens;          /* what the body asks for at most; 0: not known */
+  uint32_t max_tokens; /* what the body asks for at most; 0: not known */
 } sb_load_request;
 
 /* All that it points to is borrowed until the load has ended. */
 typedef struct sb_load_options {
   const char *url;
-  const char *const *headers;          /* of every request, NULL-terminated; NULL: none */
+  const char *const *headers; /* of every request, NULL-terminated; NULL: none */
   const sb_load_request *requests;
   uint32_t count;
-  uint32_t concurrency;                /* most requests in flight; 0: no bound (open loop only) */
-  const int64_t *arrivals_ns;          /* planned offsets from the start; NULL: closed loop */
+  uint32_t concurrency;       /* most requests in flight; 0: no bound (open loop only) */
+  const int64_t *arrivals_ns; /* planned offsets from the start; NULL: closed loop */
   sb_deadlines deadlines;
-  const char *id_prefix;               /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
-  uint32_t io_threads;                 /* 0, 1: the caller's loop; more: as many threads, but no more than streams */
+  const char *id_prefix; /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
+  uint32_t io_threads;   /* 0, 1: the caller's loop; more: as many threads, but no more than streams */
   sb_stream_options stream;
-  void (*on_done)(void *context);      /* once, from the loop, when every request has ended */
+  void (*on_done)(void *context); /* once, from the loop, when every request has ended */
   void *context;
 } sb_load_options;
 

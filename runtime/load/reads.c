@@ -28,8 +28,11 @@ void sb_reads_add(sb_reads *reads, sb_http *http, uint32_t chunks, bool alone)
 
 void sb_reads_summarise(sb_reads *reads, sb_reads_summary *summary)
 {
-  *summary = (sb_reads_summary){ .chunks = reads->chunks, .merged = reads->merged, .unstamped = reads->unstamped,
-                                 .p99_ms = NAN, .max_ms = NAN,
+  *summary = (sb_reads_summary){ .chunks = reads->chunks,
+                                 .merged = reads->merged,
+                                 .unstamped = reads->unstamped,
+                                 .p99_ms = NAN,
+                                 .max_ms = NAN,
                                  .by_kernel = reads->chunks && reads->unstamped * 2 < reads->chunks };
   if (!reads->chunks)
     return;

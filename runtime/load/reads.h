@@ -14,16 +14,17 @@
  * the thread has worked or waited for its turn; and so may a read without a stamp, whose time is the loop's. */
 
 typedef struct sb_reads {
-  const sb_lag *lag;                   /* the loop's; NULL: there is none */
-  uint64_t chunks, merged, unstamped;  /* all; in reads of several events; in reads that the kernel did not stamp */
-  uint64_t vague;                      /* may have come so much earlier that more turns of the loop would tell more */
-  sb_samples unsure;                   /* ms a chunk may have come earlier than its time; those that are sure left out */
+  const sb_lag *lag; /* the loop's; NULL: there is none */
+  uint64_t chunks, merged,
+      unstamped;     /* all; in reads of several events; in reads that the kernel did not stamp */
+  uint64_t vague;    /* may have come so much earlier that more turns of the loop would tell more */
+  sb_samples unsure; /* ms a chunk may have come earlier than its time; those that are sure left out */
 } sb_reads;
 
 typedef struct sb_reads_summary {
   uint64_t chunks, merged, unstamped;
-  double p99_ms, max_ms;               /* over all chunks; NaN without any */
-  bool by_kernel;                      /* most chunks have the kernel's stamp */
+  double p99_ms, max_ms; /* over all chunks; NaN without any */
+  bool by_kernel;        /* most chunks have the kernel's stamp */
 } sb_reads_summary;
 
 /* A read of the http client's has brought so many chunks; alone: the one event that it brought is whole, and nothing

@@ -15,30 +15,31 @@ struct sb_shard {
   sb_shard_plan *plan;
   sb_shard_report *report;
   sb_http *http;
-  sb_stream *streams;      /* slots; those without a request stand in `idle` */
+  sb_stream *streams; /* slots; those without a request stand in `idle` */
   sb_stream **idle;
   uint32_t slots, idle_count;
-  uint32_t own_next;       /* the next request of this shard's own, where it has such */
-  sb_timer timer;          /* open loop: the next planned time */
+  uint32_t own_next; /* the next request of this shard's own, where it has such */
+  sb_timer timer;    /* open loop: the next planned time */
   sb_loop *loop;
   sb_lag *lag;
   sb_watch watch;
   sb_reads reads;
-  sb_deferred end;         /* reports the end from the loop, never from inside start */
+  sb_deferred end; /* reports the end from the loop, never from inside start */
   void (*on_end)(void *context);
   void *context;
-  const char **headers;    /* scratch: a request's headers */
+  const char **headers; /* scratch: a request's headers */
   size_t common_headers, header_capacity;
   sb_handles handles;
-  bool sending;            /* a slot that ends meanwhile is filled by the loop that sends, not on top of it */
-  bool realtime;           /* between sb_realtime_begin and _end */
-  bool ended;              /* complete or cancelled */
+  bool sending;  /* a slot that ends meanwhile is filled by the loop that sends, not on top of it */
+  bool realtime; /* between sb_realtime_begin and _end */
+  bool ended;    /* complete or cancelled */
 };
 
 /* A count has one writer: adding needs no locked instruction. What was counted before it is seen before it. */
 static void add(atomic_uint_fast64_t *count, uint64_t amount)
 {
-  atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount, memory_order_release);
+  atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount,
+                        memory_order_release);
 }
 
 static bool takes_own(const sb_shard *shard)
@@ -78,8 +79,7 @@ static size_t count_headers(const char *const *headers)
 }
 
 /* The load's headers, the request's and its id, in the scratch array. */
-static const char *const *headers_of(sb_shard *shard, const sb_load_request *request,
-                                     const char *id_header)
+static const char *const *headers_of(sb_shard *shard, const sb_load_request *request, const char *id_header)
 {
   size_t own = count_headers(request->headers), n = shard->common_headers;
   if (n + own + 2 > shard->header_capacity) {
@@ -186,7 +186,8 @@ static void on_stream_end(sb_stream *stream)
   sb_shard *shard = stream->owner;
   sb_shard_report *report = shard->report;
   if (stream->record->http_status && stream->record->outcome != SB_OUTCOME_SILENCE)
-    atomic_store_explicit(&shard->plan->patience.silent, 0, memory_order_relaxed); /* the server has answered */
+    atomic_store_explicit(&shard->plan->patience.silent, 0,
+                          memory_order_relaxed); /* the server has answered */
   add(&report->failed, stream->record->outcome != SB_OUTCOME_OK);
   add(&report->bytes, stream->record->bytes);
   add(&report->done, 1);
@@ -241,7 +242,8 @@ sb_shard *sb_shard_new(sb_loop *loop, sb_http *http, sb_shard_plan *plan, uint32
   shard->timer.data = shard;
   shard->end.run = on_end_turn;
   shard->handles = sb_handles_of(shard, 2, destroy);
-  sb_watch_init(&shard->watch, sb_loop_uv(loop), &plan->patience, shard->streams, shard->slots, on_given_up, shard);
+  sb_watch_init(&shard->watch, sb_loop_uv(loop), &plan->patience, shard->streams, shard->slots, on_given_up,
+                shard);
   return shard;
 }
 

@@ -30,11 +30,11 @@ typedef struct sb_shard_report {
 typedef struct sb_shard_plan {
   sb_load_options options;
   sb_run *run;
-  uint32_t shards, slots;    /* slots: of all shards together */
+  uint32_t shards, slots; /* slots: of all shards together */
   sb_patience patience;
   atomic_uint_fast64_t text_room; /* see sb_stream_options */
-  atomic_uint next;          /* the request to be taken next, where they are taken from one counter */
-  sb_shard_report *reports;  /* one a shard */
+  atomic_uint next;               /* the request to be taken next, where they are taken from one counter */
+  sb_shard_report *reports;       /* one a shard */
 } sb_shard_plan;
 
 /* Part `index` of the plan. on_end comes once, from the loop, never from inside start, when nothing is left for

@@ -23,7 +23,8 @@ static void fail(sb_record *record, sb_outcome outcome, const char *error)
       *p = ' ';
 }
 
-static void fail_with_string(sb_record *record, sb_outcome outcome, const char *what, const sb_json_string_t *why)
+static void fail_with_string(sb_record *record, sb_outcome outcome, const char *what,
+                             const sb_json_string_t *why)
 {
   sb_strbuf text = { 0 };
   sb_strbuf_puts(&text, what);
@@ -233,7 +234,8 @@ static void read_whole(sb_stream *stream)
 {
   sb_record *record = stream->record;
   sb_oai_event event;
-  if (sb_oai_parse(stream->body.data ? stream->body.data : "", stream->body.size, &event) || !event.has_choice) {
+  if (sb_oai_parse(stream->body.data ? stream->body.data : "", stream->body.size, &event) ||
+      !event.has_choice) {
     fail(record, SB_OUTCOME_BODY, "the answer is not a completion object");
     return;
   }
@@ -253,7 +255,8 @@ static void fail_status(sb_stream *stream, int status)
   if (stream->body.size && !sb_oai_parse(stream->body.data, stream->body.size, &event) && event.error.raw)
     why = event.error;
   else if (stream->body.size)
-    why = (sb_json_string_t){ .raw = stream->body.data, .size = stream->body.size < 200 ? stream->body.size : 200 };
+    why = (sb_json_string_t){ .raw = stream->body.data,
+                              .size = stream->body.size < 200 ? stream->body.size : 200 };
   fail_with_string(stream->record, SB_OUTCOME_HTTP, what, &why);
 }
 

@@ -17,10 +17,11 @@
  * next one. Buffers are kept between requests, so a slot allocates nothing in the steady state. */
 
 typedef struct sb_stream_options {
-  bool event_per_token;   /* the engine sends one event a token: counts where nothing better is said */
-  bool keep_text;         /* records keep the answer's text, up to SB_STREAM_MAX_TEXT of it */
-  bool whole;             /* the request asked for one JSON answer, not a stream */
-  atomic_uint_fast64_t *text_room; /* bytes of text that all streams together may still keep; NULL: no bound */
+  bool event_per_token; /* the engine sends one event a token: counts where nothing better is said */
+  bool keep_text;       /* records keep the answer's text, up to SB_STREAM_MAX_TEXT of it */
+  bool whole;           /* the request asked for one JSON answer, not a stream */
+  atomic_uint_fast64_t
+      *text_room; /* bytes of text that all streams together may still keep; NULL: no bound */
 } sb_stream_options;
 
 /* What a server can make us hold of one answer. A longer text is hashed and not kept; an answer of more chunks, or
@@ -34,24 +35,24 @@ enum {
 typedef struct sb_stream {
   sb_record *record;
   const sb_stream_options *options;
-  sb_http_request *request;   /* NULL while idle */
+  sb_http_request *request; /* NULL while idle */
   sb_http *http;
-  sb_reads *reads;            /* the loop's; NULL: nobody asks */
-  uint32_t events;            /* in the read in hand */
+  sb_reads *reads; /* the loop's; NULL: nobody asks */
+  uint32_t events; /* in the read in hand */
   sb_sse sse;
-  sb_strbuf text;             /* so far, where it is kept */
-  bool text_dropped;          /* it grew too long to be kept */
-  sb_strbuf body;             /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
-  int64_t counted;            /* tokens told so far by a cumulative source */
-  uint32_t chunks_told;       /* chunks that came before the last event that was none */
-  uint32_t uncounted;         /* events whose text came without a new token */
-  bool text_first;            /* text came before the first token that was counted */
-  bool total_stale;           /* text came after the last usage: that is no total */
-  int64_t t_event;            /* arrival of the event being read */
+  sb_strbuf text;       /* so far, where it is kept */
+  bool text_dropped;    /* it grew too long to be kept */
+  sb_strbuf body;       /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
+  int64_t counted;      /* tokens told so far by a cumulative source */
+  uint32_t chunks_told; /* chunks that came before the last event that was none */
+  uint32_t uncounted;   /* events whose text came without a new token */
+  bool text_first;      /* text came before the first token that was counted */
+  bool total_stale;     /* text came after the last usage: that is no total */
+  int64_t t_event;      /* arrival of the event being read */
   bool saw_done, saw_event;
-  bool cut;                   /* the body had not ended when the answer had */
-  int64_t t_end;              /* arrival of [DONE] */
-  bool runs_on;               /* far beyond max_tokens: of no use any more */
+  bool cut;                      /* the body had not ended when the answer had */
+  int64_t t_end;                 /* arrival of [DONE] */
+  bool runs_on;                  /* far beyond max_tokens: of no use any more */
   int64_t t_watched, t_progress; /* the watch's: since when, and when it last saw progress (watch.h) */
   uint64_t progress;
   void (*on_end)(struct sb_stream *stream);

@@ -10,8 +10,9 @@ typedef struct worker {
   uv_thread_t thread;
   sb_loop *loop;
   sb_http *http;
-  sb_shard *shard;      /* NULL once it has ended */
-  uv_async_t cancelled; /* keeps no loop alive; closed once the thread is gone, so that it may always be sent to */
+  sb_shard *shard; /* NULL once it has ended */
+  uv_async_t
+      cancelled; /* keeps no loop alive; closed once the thread is gone, so that it may always be sent to */
 } worker;
 
 struct sb_threads {
@@ -93,7 +94,8 @@ static int prepare(worker *w, sb_shard_plan *plan, uint32_t index, sb_err *err)
 {
   w->loop = sb_loop_new();
   if (!w->loop)
-    return sb_err_set(err, SB_EIO, "no event loop to be had for I/O thread %u (too many open files?)", index + 1);
+    return sb_err_set(err, SB_EIO, "no event loop to be had for I/O thread %u (too many open files?)",
+                      index + 1);
   uv_loop_t *loop = sb_loop_uv(w->loop);
   int rc = uv_async_init(loop, &w->cancelled, on_cancelled);
   if (rc) {

@@ -45,7 +45,8 @@ static void observe(sb_watch *watch, sb_stream *stream, int64_t now)
   atomic_store_explicit(&watch->patience->silent, 0, memory_order_relaxed);
 }
 
-static void expire_silent(sb_watch *watch, sb_stream *stream, const char *what, const char *deadline, int64_t limit)
+static void expire_silent(sb_watch *watch, sb_stream *stream, const char *what, const char *deadline,
+                          int64_t limit)
 {
   char text[96];
   snprintf(text, sizeof text, "no %s for %.3g s (%s timeout)", what, (double)limit / 1e9, deadline);
@@ -72,7 +73,8 @@ static void judge(sb_watch *watch, sb_stream *stream, int64_t now)
     if (is_over(AFTER_DONE_NS, stream->t_progress, now))
       sb_stream_expire(stream, SB_OUTCOME_OK, NULL);
   } else if (is_over(deadlines->request_ns, stream->t_watched, now)) {
-    snprintf(text, sizeof text, "not complete after %.3g s (request timeout)", (double)deadlines->request_ns / 1e9);
+    snprintf(text, sizeof text, "not complete after %.3g s (request timeout)",
+             (double)deadlines->request_ns / 1e9);
     sb_stream_expire(stream, SB_OUTCOME_TIMEOUT, text);
   } else if (waits_for_first && is_over(deadlines->first_token_ns, stream->t_watched, now)) {
     expire_silent(watch, stream, "first token", "first-token", deadlines->first_token_ns);
@@ -116,8 +118,8 @@ static void on_tick(uv_timer_t *timer)
   }
 }
 
-void sb_watch_init(sb_watch *watch, uv_loop_t *loop, sb_patience *patience, sb_stream *streams, uint32_t count,
-                   void (*on_given_up)(void *owner), void *owner)
+void sb_watch_init(sb_watch *watch, uv_loop_t *loop, sb_patience *patience, sb_stream *streams,
+                   uint32_t count, void (*on_given_up)(void *owner), void *owner)
 {
   *watch = (sb_watch){ .patience = patience, .streams = streams, .count = count, .on_given_up = on_given_up };
   uv_timer_init(loop, &watch->timer);

@@ -10,9 +10,9 @@
 enum { SB_ACCEPTANCE_POSITIONS = 32 };
 
 typedef struct sb_acceptance {
-  double steps;            /* counts: chunks that brought tokens, answers' first ones apart */
-  double accepted_tokens;  /* in these */
-  double whole_steps;      /* of the steps, those too far from their answer's end to be cut by it */
+  double steps;           /* counts: chunks that brought tokens, answers' first ones apart */
+  double accepted_tokens; /* in these */
+  double whole_steps;     /* of the steps, those too far from their answer's end to be cut by it */
   double accepted[SB_ACCEPTANCE_POSITIONS]; /* of these: how many had position i, from 0, accepted */
 } sb_acceptance;
 

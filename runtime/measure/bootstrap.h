@@ -18,17 +18,17 @@ enum { SB_BOOTSTRAP_MAX = 16 }; /* columns, and figures, at most */
 typedef void (*sb_figures_fn)(const double *sums, size_t count, double *figures);
 
 typedef struct sb_bootstrap {
-  const double *rows;        /* count x columns */
+  const double *rows; /* count x columns */
   size_t count, columns, figures;
   sb_figures_fn compute;
-  size_t resamples;          /* 1000 and more */
-  double level;              /* 0.95 */
+  size_t resamples; /* 1000 and more */
+  double level;     /* 0.95 */
   uint64_t seed;
 } sb_bootstrap;
 
 typedef struct sb_bounds {
-  double value;              /* of the rows themselves */
-  double low, high;          /* NaN where count < 2 or the value is */
+  double value;     /* of the rows themselves */
+  double low, high; /* NaN where count < 2 or the value is */
 } sb_bounds;
 
 /* Fills bounds[figures]. The same seed and rows give the same bounds. */

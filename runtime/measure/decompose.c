@@ -8,11 +8,11 @@
 
 /* One pass over a run's gaps; times in ns. */
 typedef struct gap_tally {
-  const int64_t *first_tokens;  /* of all requests, sorted */
+  const int64_t *first_tokens; /* of all requests, sorted */
   size_t count;
-  double clear_ns, clear_gaps, clear_tokens;  /* gaps without another request's first token */
+  double clear_ns, clear_gaps, clear_tokens; /* gaps without another request's first token */
   double other_ns, other_gaps, other_tokens;
-  double waiting_ns, answering_ns;            /* send to first token; first to last */
+  double waiting_ns, answering_ns; /* send to first token; first to last */
   double answers;
 } gap_tally;
 
@@ -98,8 +98,7 @@ bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chun
   /* more streams than requests never existed */
   double streams = run->concurrency < run->count ? run->concurrency : run->count;
   double whole = streams * (double)(to - from);
-  double steps_ns = chunk_is_step ? t.clear_ns / t.clear_gaps
-                                  : t.clear_ns / t.clear_tokens * tokens_per_step;
+  double steps_ns = chunk_is_step ? t.clear_ns / t.clear_gaps : t.clear_ns / t.clear_tokens * tokens_per_step;
   double other_steps = chunk_is_step ? t.other_gaps : t.other_tokens / tokens_per_step;
   side->tokens_per_step = tokens_per_step;
   side->step_ms = steps_ns / 1e6 * run->clock_scale;
@@ -121,8 +120,8 @@ void sb_decompose(const sb_decode_side *baseline, const sb_decode_side *method, 
 {
   result->tokens = method->tokens_per_step / baseline->tokens_per_step;
   result->step = baseline->step_ms / method->step_ms;
-  result->rest = decoding_share(method) * method->first_tokens /
-                 (decoding_share(baseline) * baseline->first_tokens);
+  result->rest =
+      decoding_share(method) * method->first_tokens / (decoding_share(baseline) * baseline->first_tokens);
   result->product = result->tokens * result->step * result->rest;
   result->measured = measured;
   result->unexplained = measured / result->product;

@@ -27,8 +27,8 @@
 typedef struct sb_decode_side {
   double tokens_per_step;
   double step_ms;
-  double waiting, stalled, idle;  /* shares of the streams' time */
-  double first_tokens;            /* all tokens / tokens of decode steps */
+  double waiting, stalled, idle; /* shares of the streams' time */
+  double first_tokens;           /* all tokens / tokens of decode steps */
 } sb_decode_side;
 
 /* false where the run cannot tell (tokens not known chunk by chunk, no completed request, no undisturbed
@@ -37,9 +37,9 @@ bool sb_decode_side_measure(const sb_run *run, double tokens_per_step, bool chun
                             sb_decode_side *side);
 
 typedef struct sb_decomposition {
-  double tokens, step, rest;      /* the three factors */
-  double product, measured;       /* measured: output_throughput's ratio */
-  double unexplained;             /* measured / product */
+  double tokens, step, rest; /* the three factors */
+  double product, measured;  /* measured: output_throughput's ratio */
+  double unexplained;        /* measured / product */
 } sb_decomposition;
 
 void sb_decompose(const sb_decode_side *baseline, const sb_decode_side *method, double measured,

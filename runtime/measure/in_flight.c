@@ -7,7 +7,7 @@
 
 typedef struct turn {
   int64_t t_ns;
-  int32_t change;   /* +1 a send, -1 an end */
+  int32_t change; /* +1 a send, -1 an end */
 } turn;
 
 /* An end before a send at the same moment: a request handed over to the next never counts twice. */

@@ -7,7 +7,7 @@
 
 /* How many requests were in flight (t_send <= t < t_done, whatever their outcome), and when. */
 typedef struct sb_in_flight {
-  double mean;           /* over t_start .. t_end; NaN for an empty run */
+  double mean; /* over t_start .. t_end; NaN for an empty run */
   uint32_t most;
   /* The steady window: from the moment the number first reached the run's concurrency until it last fell
    * below. Short dips between an answer and the next send do not end it. 0, 0 where the target was never

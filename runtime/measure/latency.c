@@ -24,8 +24,8 @@ static void add_gaps(sb_latencies *latencies, const sb_span *before, bool per_ch
 }
 
 /* What the reference's client calls a gap; `last` is what it takes it from. */
-static void add_reference_gap(sb_latencies *latencies, const sb_span *before, int64_t last, const sb_chunk *chunk,
-                              double scale)
+static void add_reference_gap(sb_latencies *latencies, const sb_span *before, int64_t last,
+                              const sb_chunk *chunk, double scale)
 {
   if (before->last_text && chunk->has_text)
     sb_samples_add(&latencies->ref_itl_ms, (double)(chunk->t_ns - last) / 1e6 * scale);
@@ -81,8 +81,8 @@ void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
 
 sb_samples *sb_latencies_find(sb_latencies *latencies, const char *name)
 {
-#define SB_FIND(field)            \
-  if (strcmp(name, #field) == 0)  \
+#define SB_FIND(field)           \
+  if (strcmp(name, #field) == 0) \
     return &latencies->field;
   SB_LATENCIES(SB_FIND)
 #undef SB_FIND

@@ -11,17 +11,17 @@ typedef struct tally {
   const sb_slo *slo;
   sb_in_flight in_flight;
   sb_latencies latencies;
-  sb_chunk_arrivals arrivals;       /* completed requests' chunks; the origin is the first send */
+  sb_chunk_arrivals arrivals; /* completed requests' chunks; the origin is the first send */
   bool arrivals_known;        /* every completed request tells its tokens chunk by chunk */
   bool tpot_known;
   int64_t last_token, last_end;
   uint64_t completed, failed, met;
   uint64_t input_unknown, output_unknown, mismatches;
-  double input, output;       /* sums of counts: exact up to 2^53 */
+  double input, output; /* sums of counts: exact up to 2^53 */
   uint64_t chunk_tokens, token_chunks;
   double decode_ms, decode_gaps;
-  double draft, accepted, drafted_output;  /* of requests whose draft counts are known */
-  uint64_t drafted;                        /* how many these are */
+  double draft, accepted, drafted_output; /* of requests whose draft counts are known */
+  uint64_t drafted;                       /* how many these are */
   uint64_t steady_completed;
   double steady_input;
 } tally;
@@ -226,10 +226,10 @@ static void summarise(sb_latencies *latencies, sb_metrics *m)
   SB_GAPS(SB_SAME)
 #undef SB_SAME
   sb_samples_summary(&latencies->itl_chunk_ms, &m->itl_chunk_ms);
-#define SB_SUMMARISE(name)                                \
-  if (same_##name)                                        \
-    m->name = m->itl_chunk_ms;                            \
-  else                                                    \
+#define SB_SUMMARISE(name)     \
+  if (same_##name)             \
+    m->name = m->itl_chunk_ms; \
+  else                         \
     sb_samples_summary(&latencies->name, &m->name);
   SB_GAPS(SB_SUMMARISE)
 #undef SB_SUMMARISE
@@ -259,7 +259,8 @@ static void put(tally *t, sb_metrics *m)
   m->completed = (double)t->completed;
   m->failed = (double)t->failed;
   int64_t first_send = t->arrivals.origin_ns;
-  m->duration = known(first_send && t->last_token > first_send, (double)(t->last_token - first_send) * seconds);
+  m->duration =
+      known(first_send && t->last_token > first_send, (double)(t->last_token - first_send) * seconds);
   m->run_duration = known(run->t_end > run->t_start, (double)(run->t_end - run->t_start) * seconds);
   m->ref_duration = reference_duration(t, m->duration, seconds);
   m->input_tokens_unknown = (double)t->input_unknown;

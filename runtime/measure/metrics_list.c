@@ -10,8 +10,8 @@ typedef struct place {
 
 #define CELL(field, unit, kind) { #field, unit, SB_METRIC_##kind, offsetof(sb_metrics, field) },
 
-#define STATISTIC(latency, field, unit, kind)      \
-  { #latency "." #field, unit, SB_METRIC_##kind,   \
+#define STATISTIC(latency, field, unit, kind)    \
+  { #latency "." #field, unit, SB_METRIC_##kind, \
     offsetof(sb_metrics, latency) + offsetof(sb_summary, field) },
 #define PERCENTILE(latency, field, percent) STATISTIC(latency, field, "ms", REAL)
 #define LATENCY(latency)                        \

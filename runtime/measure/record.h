@@ -15,45 +15,45 @@ typedef enum sb_token_source {
   SB_TOKENS_CONTINUOUS_USAGE,
   SB_TOKENS_TOKEN_IDS,
   SB_TOKENS_TIMINGS,
-  SB_TOKENS_EVENT_PER_TOKEN,  /* the engine's file says that an event is a token */
-  SB_TOKENS_USAGE_TOTAL       /* only the total is exact; what chunks carry means nothing */
+  SB_TOKENS_EVENT_PER_TOKEN, /* the engine's file says that an event is a token */
+  SB_TOKENS_USAGE_TOTAL      /* only the total is exact; what chunks carry means nothing */
 } sb_token_source;
 
 /* How a request ended; everything but SB_OUTCOME_OK is a failure, and data. */
 typedef enum sb_outcome {
   SB_OUTCOME_OK,
-  SB_OUTCOME_CONNECT,    /* refused, reset before an answer, TLS failed, name not found */
-  SB_OUTCOME_HTTP,       /* a status other than 200 */
-  SB_OUTCOME_BODY,       /* 200, but not the event stream or JSON that was asked for */
-  SB_OUTCOME_TRUNCATED,  /* the stream ended without finish_reason or [DONE] */
-  SB_OUTCOME_EVENT,      /* an error event inside the stream */
-  SB_OUTCOME_SILENCE,    /* no byte within the chunk timeout */
-  SB_OUTCOME_TIMEOUT,    /* not complete within the request timeout */
+  SB_OUTCOME_CONNECT,   /* refused, reset before an answer, TLS failed, name not found */
+  SB_OUTCOME_HTTP,      /* a status other than 200 */
+  SB_OUTCOME_BODY,      /* 200, but not the event stream or JSON that was asked for */
+  SB_OUTCOME_TRUNCATED, /* the stream ended without finish_reason or [DONE] */
+  SB_OUTCOME_EVENT,     /* an error event inside the stream */
+  SB_OUTCOME_SILENCE,   /* no byte within the chunk timeout */
+  SB_OUTCOME_TIMEOUT,   /* not complete within the request timeout */
   SB_OUTCOME_CANCELED
 } sb_outcome;
 
 typedef enum sb_finish { SB_FINISH_NONE, SB_FINISH_STOP, SB_FINISH_LENGTH, SB_FINISH_OTHER } sb_finish;
 
 typedef struct sb_record {
-  uint32_t id;           /* position in the plan, from 0 */
-  uint32_t prompt_id;    /* the same prompt has the same number in every cell */
-  int64_t t_intended;    /* the plan's time; equal to t_send in a closed loop */
+  uint32_t id;        /* position in the plan, from 0 */
+  uint32_t prompt_id; /* the same prompt has the same number in every cell */
+  int64_t t_intended; /* the plan's time; equal to t_send in a closed loop */
   int64_t t_send, t_first_byte, t_done;
-  int32_t http_status;   /* 0: no answer */
+  int32_t http_status; /* 0: no answer */
   sb_outcome outcome;
   sb_finish finish;
   sb_token_source token_source;
-  uint32_t max_tokens;   /* the most that the request allowed; 0: not known */
-  bool tokens_disagree;  /* the server's counts contradict each other, or max_tokens */
+  uint32_t max_tokens;  /* the most that the request allowed; 0: not known */
+  bool tokens_disagree; /* the server's counts contradict each other, or max_tokens */
   int64_t prompt_tokens, completion_tokens, cached_tokens; /* the server's usage; -1 unknown */
-  int64_t draft_tokens, accepted_tokens;                   /* where the server says so per request; -1 unknown */
-  uint64_t text_hash;    /* sb_hash64 of the answer's text with seed 0 */
-  uint64_t bytes;        /* body bytes read */
-  char *error;           /* one line, heap, NULL where outcome is OK */
-  char *text;            /* the answer, heap, NULL where it was not kept */
-  size_t text_size;      /* its bytes, zeroes among them */
+  int64_t draft_tokens, accepted_tokens; /* where the server says so per request; -1 unknown */
+  uint64_t text_hash;                    /* sb_hash64 of the answer's text with seed 0 */
+  uint64_t bytes;                        /* body bytes read */
+  char *error;                           /* one line, heap, NULL where outcome is OK */
+  char *text;                            /* the answer, heap, NULL where it was not kept */
+  size_t text_size;                      /* its bytes, zeroes among them */
   sb_timeline timeline;
-  sb_timeline others;    /* events that brought neither text nor tokens: when, in the place of `tokens` how many
+  sb_timeline others; /* events that brought neither text nor tokens: when, in the place of `tokens` how many
                             chunks came since the one before, and in that of `has_text` whether it was [DONE] */
 } sb_record;
 
@@ -61,13 +61,13 @@ typedef struct sb_record {
 typedef struct sb_run {
   sb_record *records;
   uint32_t count;
-  int64_t t_start, t_end;     /* first send and last end */
-  int64_t wall_anchor_ns;     /* CLOCK_REALTIME at... */
-  int64_t clock_anchor_ns;    /* ...this CLOCK_MONOTONIC */
-  uint32_t concurrency;       /* closed loop's target; 0: open loop */
-  double clock_scale;         /* simulated seconds a wall second; 1 on a real server */
-  bool chat;                  /* the chat endpoint was asked */
-  bool events_known;          /* records have `others`; false of files that earlier versions wrote */
+  int64_t t_start, t_end;  /* first send and last end */
+  int64_t wall_anchor_ns;  /* CLOCK_REALTIME at... */
+  int64_t clock_anchor_ns; /* ...this CLOCK_MONOTONIC */
+  uint32_t concurrency;    /* closed loop's target; 0: open loop */
+  double clock_scale;      /* simulated seconds a wall second; 1 on a real server */
+  bool chat;               /* the chat endpoint was asked */
+  bool events_known;       /* records have `others`; false of files that earlier versions wrote */
 } sb_run;
 
 /* Records come with their ids and every token count unknown (-1); sb_run_free takes NULL too. */

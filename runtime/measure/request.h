@@ -41,7 +41,7 @@ static inline void sb_span_add(sb_span *span, bool per_chunk, const sb_chunk *ch
 /* What the reference system's client would have measured. Its chat client takes a gap from the event before, of
  * whatever kind, and an answer's end from [DONE]; its completions client goes by chunks with text alone. */
 typedef enum sb_reference_rule {
-  SB_REFERENCE_UNKNOWN,  /* the records do not have all events: no figures */
+  SB_REFERENCE_UNKNOWN, /* the records do not have all events: no figures */
   SB_REFERENCE_CHUNKS,
   SB_REFERENCE_EVENTS
 } sb_reference_rule;
@@ -52,7 +52,7 @@ sb_reference_rule sb_reference_rule_of(const sb_run *run);
 typedef struct sb_others_reader {
   sb_timeline_reader reader;
   sb_chunk next;
-  uint64_t chunks;   /* that came before it; UINT64_MAX: there is none */
+  uint64_t chunks; /* that came before it; UINT64_MAX: there is none */
 } sb_others_reader;
 
 void sb_others_read(const sb_record *record, sb_others_reader *others);

@@ -43,8 +43,9 @@ bool sb_samples_equal(const sb_samples *a, const sb_samples *b)
 {
   if (a->count != b->count || !a->weights != !b->weights)
     return false;
-  return a->count == 0 || (memcmp(a->values, b->values, a->count * sizeof *a->values) == 0 &&
-                           (!a->weights || memcmp(a->weights, b->weights, a->count * sizeof *a->weights) == 0));
+  return a->count == 0 ||
+         (memcmp(a->values, b->values, a->count * sizeof *a->values) == 0 &&
+          (!a->weights || memcmp(a->weights, b->weights, a->count * sizeof *a->weights) == 0));
 }
 
 void sb_samples_sort(sb_samples *samples)

@@ -15,9 +15,9 @@
 
 typedef struct sb_samples {
   double *values;
-  uint64_t *weights;   /* NULL while each is 1 */
+  uint64_t *weights; /* NULL while each is 1 */
   size_t count, capacity;
-  uint64_t total;      /* the weights' sum: what n is above */
+  uint64_t total; /* the weights' sum: what n is above */
   bool sorted;
 } sb_samples;
 
@@ -60,10 +60,12 @@ double sb_samples_std(const sb_samples *samples);
 
 /* What every latency is reported with besides count, mean and std: X(context, field, percent),
  * percentages ascending. */
+/* clang-format off */
 #define SB_SUMMARY_PERCENTILES(X, context)                                            \
   X(context, min, 0.0) X(context, median, 50.0) X(context, p50, 50.0)                 \
   X(context, p90, 90.0) X(context, p95, 95.0) X(context, p99, 99.0)                   \
   X(context, p999, 99.9) X(context, max, 100.0)
+/* clang-format on */
 
 typedef struct sb_summary {
   double count, mean, std;

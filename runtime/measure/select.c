@@ -7,9 +7,10 @@
 #include "base/strbuf.h"
 
 enum {
-  SORT_BITS = 12,               /* 3 digits for whole nanoseconds up to 4 s and more */
-  SELECT_BITS = 11, BUCKETS = 1 << SELECT_BITS,
-  FEW = 1024,                   /* quicker to sort than to select from */
+  SORT_BITS = 12, /* 3 digits for whole nanoseconds up to 4 s and more */
+  SELECT_BITS = 11,
+  BUCKETS = 1 << SELECT_BITS,
+  FEW = 1024, /* quicker to sort than to select from */
 };
 
 /* A number whose unsigned order is the doubles' order. */
@@ -117,7 +118,8 @@ static void read_sorted(const double *values, const uint64_t *weights, uint64_t 
   }
 }
 
-void sb_select_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n, double *out)
+void sb_select_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n,
+                    double *out)
 {
   read_sorted(values, weights, 0, ranks, n, out);
 }
@@ -202,7 +204,7 @@ static void gather(range *in, const double *values, const uint64_t *weights, siz
 
 /* Radix selection: only buckets that hold a rank are looked into; each level narrows the keys by 11 bits. */
 static void narrow(double *values, uint64_t *weights, size_t count, uint64_t before, const uint64_t *ranks,
-                         size_t n, double *out)
+                   size_t n, double *out)
 {
   if (count < FEW) {
     sb_select_sort(values, weights, count);
@@ -225,7 +227,7 @@ static void narrow(double *values, uint64_t *weights, size_t count, uint64_t bef
     if (within) {
       size_t start = in->ends[b] - in->counts[b];
       narrow(some + start, weights ? some_weights + start : NULL, in->counts[b], before, ranks + r, within,
-                   out + r);
+             out + r);
     }
     before += weight;
     r += within;
@@ -235,7 +237,8 @@ static void narrow(double *values, uint64_t *weights, size_t count, uint64_t bef
   free(in);
 }
 
-void sb_select_ranks(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n, double *out)
+void sb_select_ranks(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n,
+                     double *out)
 {
   narrow(values, weights, count, 0, ranks, n, out);
 }

@@ -11,9 +11,11 @@
 void sb_select_sort(double *values, uint64_t *weights, size_t count);
 
 /* The values at `n` ranks; `values` are sorted. */
-void sb_select_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n, double *out);
+void sb_select_read(const double *values, const uint64_t *weights, const uint64_t *ranks, size_t n,
+                    double *out);
 
 /* The same of values in any order, in a fraction of the time that sorting them all takes. May reorder them. */
-void sb_select_ranks(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n, double *out);
+void sb_select_ranks(double *values, uint64_t *weights, size_t count, const uint64_t *ranks, size_t n,
+                     double *out);
 
 #endif

@@ -13,15 +13,15 @@
 typedef struct sb_timeline {
   uint8_t *bytes;
   uint32_t size, capacity;
-  uint32_t chunks;     /* how many were appended */
-  uint64_t tokens;     /* their sum */
-  int64_t origin_ns;   /* the first delta counts from here: the request's t_send */
-  int64_t last_ns;     /* arrival of the last chunk; origin_ns while empty */
+  uint32_t chunks;   /* how many were appended */
+  uint64_t tokens;   /* their sum */
+  int64_t origin_ns; /* the first delta counts from here: the request's t_send */
+  int64_t last_ns;   /* arrival of the last chunk; origin_ns while empty */
 } sb_timeline;
 
 typedef struct sb_chunk {
-  int64_t t_ns;        /* CLOCK_MONOTONIC */
-  uint32_t tokens;     /* 0 where the server did not say */
+  int64_t t_ns;    /* CLOCK_MONOTONIC */
+  uint32_t tokens; /* 0 where the server did not say */
   bool has_text;
 } sb_chunk;
 

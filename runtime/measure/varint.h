@@ -7,7 +7,7 @@
 
 /* LEB128: seven bits a byte, the lowest first, the top bit set on every byte but the last. */
 
-#define SB_VARINT_MAX 10  /* bytes of the longest 64-bit number */
+#define SB_VARINT_MAX 10 /* bytes of the longest 64-bit number */
 
 /* Writes at most SB_VARINT_MAX bytes at `at`; returns how many. */
 size_t sb_varint_put(uint8_t *at, uint64_t value);

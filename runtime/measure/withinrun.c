@@ -55,8 +55,14 @@ void sb_withinrun_compute(const sb_pairs *pairs, size_t count, const double (*cl
       row[PAIRED] = pair->log_ratio;
     }
   sb_bounds found[4];
-  sb_bootstrap bootstrap = { .rows = values, .count = rows, .columns = COLUMNS, .figures = 4,
-                             .compute = compute, .resamples = RESAMPLES, .level = level, .seed = seed };
+  sb_bootstrap bootstrap = { .rows = values,
+                             .count = rows,
+                             .columns = COLUMNS,
+                             .figures = 4,
+                             .compute = compute,
+                             .resamples = RESAMPLES,
+                             .level = level,
+                             .seed = seed };
   sb_bootstrap_run(&bootstrap, found);
   const sb_bounds *next = found;
 #define SB_TAKE(name) bounds->name = *next++;

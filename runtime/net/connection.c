@@ -49,16 +49,16 @@ struct sb_connections {
   struct epoll_event batch[BATCH];
   int batch_size, batch_at;
   LIST_HEAD(, origin) origins; /* last used first */
-  int64_t now;              /* stamp of the batch of readinesses being handled */
-  int64_t batch_start;      /* the same; 0 between batches */
-  int64_t t_wait;           /* when the loop began to wait */
-  int64_t t_empty;          /* sockets that are reported from now on had nothing to read then */
-  int64_t real_ahead;       /* CLOCK_REALTIME less CLOCK_MONOTONIC at the batch's beginning */
-  int64_t t_paired;         /* when that was last found; 0: never */
-  bool paired, looked;      /* it holds for this batch; the set was looked at in this turn */
-  int64_t t_turns_wanted;   /* the last time; 0: never */
+  int64_t now;                 /* stamp of the batch of readinesses being handled */
+  int64_t batch_start;         /* the same; 0 between batches */
+  int64_t t_wait;              /* when the loop began to wait */
+  int64_t t_empty;             /* sockets that are reported from now on had nothing to read then */
+  int64_t real_ahead;          /* CLOCK_REALTIME less CLOCK_MONOTONIC at the batch's beginning */
+  int64_t t_paired;            /* when that was last found; 0: never */
+  bool paired, looked;         /* it holds for this batch; the set was looked at in this turn */
+  int64_t t_turns_wanted;      /* the last time; 0: never */
   sb_arrival arrival;
-  sb_connection *reading;   /* of the arrival, where its socket is ours alone; else NULL */
+  sb_connection *reading; /* of the arrival, where its socket is ours alone; else NULL */
   sb_handles handles;
   char buffer[RECEIVE_BUFFER];
 };
@@ -66,15 +66,16 @@ struct sb_connections {
 struct sb_connection {
   sb_connections *owner;
   origin *origin;
-  sb_dial *dial;            /* while connecting; later NULL where the socket is ours alone */
-  void *user;               /* NULL: in the pool */
+  sb_dial *dial;                  /* while connecting; later NULL where the socket is ours alone */
+  void *user;                     /* NULL: in the pool */
   LIST_ENTRY(sb_connection) link; /* in the pool */
   int64_t t_idle;
-  int64_t t_empty;          /* where the last read left something: since when it had not been seen empty; else 0 */
-  int socket;               /* -1 while connecting */
+  int64_t t_empty; /* where the last read left something: since when it had not been seen empty; else 0 */
+  int socket;      /* -1 while connecting */
   uint64_t bytes_read;
-  uint32_t reads, counted_reads, counted_segments; /* all; and when segments were counted last, with their number */
-  bool counted;             /* that holds: at the start, and where nothing was left unread */
+  uint32_t reads, counted_reads,
+      counted_segments; /* all; and when segments were counted last, with their number */
+  bool counted;         /* that holds: at the start, and where nothing was left unread */
   bool plain, reused, wants_write;
 };
 
@@ -124,7 +125,7 @@ static void pair_clocks(sb_connections *all)
 static origin *get_origin(sb_connections *all, const char *name)
 {
   origin *o;
-  LIST_FOREACH(o, &all->origins, link)
+  LIST_FOREACH (o, &all->origins, link)
     if (!strcmp(o->name, name))
       break;
   if (o) {
@@ -204,12 +205,14 @@ static ssize_t receive(sb_connection *c)
     struct cmsghdr align;
   } control;
   struct iovec part = { all->buffer, sizeof all->buffer };
-  struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                            .msg_controllen = sizeof control.bytes };
+  struct msghdr message = {
+    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
+  };
   ssize_t n = recvmsg(c->socket, &message, MSG_DONTWAIT);
   if (n <= 0)
     return n;
-  int64_t stamp = stamp_of(all, &message), now = stamp ? sb_clock_now() : 0, empty = c->t_empty ? c->t_empty : all->t_empty;
+  int64_t stamp = stamp_of(all, &message), now = stamp ? sb_clock_now() : 0,
+          empty = c->t_empty ? c->t_empty : all->t_empty;
   if (stamp > now) /* by what the clocks' pairing is off */
     stamp = now;
   all->arrival = (sb_arrival){ .t_ns = stamp ? stamp : all->now, .t_empty = empty, .by_kernel = stamp != 0 };

@@ -57,8 +57,8 @@ void sb_connection_close(sb_connection *connection);
  * the last of them, however late they are read; else the time at which the loop learned of them, which is one for all
  * that was ready at one moment. */
 typedef struct sb_arrival {
-  int64_t t_ns;      /* CLOCK_MONOTONIC */
-  int64_t t_empty;   /* a moment not after which nothing of them had come: the first of them came later */
+  int64_t t_ns;    /* CLOCK_MONOTONIC */
+  int64_t t_empty; /* a moment not after which nothing of them had come: the first of them came later */
   bool by_kernel;
 } sb_arrival;
 const sb_arrival *sb_connections_arrival(const sb_connections *connections);

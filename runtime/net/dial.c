@@ -31,10 +31,10 @@ typedef struct sb_multi {
 struct sb_dialer {
   sb_loop *loop;
   sb_multi *shared;
-  CURLSH *share;     /* names and TLS sessions, for all multi handles */
+  CURLSH *share; /* names and TLS sessions, for all multi handles */
   SLIST_HEAD(, sb_dial) kept;
   int kept_count;
-  sb_handles handles; /* of all multi handles */
+  sb_handles handles;   /* of all multi handles */
   curl_socket_t taking; /* the socket that libcurl must not close */
   sb_strbuf no_proxy;
 };
@@ -43,11 +43,11 @@ struct sb_dial {
   sb_multi *multi;
   CURL *easy;
   SLIST_ENTRY(sb_dial) link; /* of the kept ones */
-  bool ended;        /* on_end was called */
+  bool ended;                /* on_end was called */
   sb_dial_end_fn on_end;
   void *context;
   char error[CURL_ERROR_SIZE];
-  int socket_errno;  /* why the last socket could not be opened */
+  int socket_errno; /* why the last socket could not be opened */
 };
 
 typedef struct poll_context {

@@ -23,8 +23,8 @@ enum { WATCH_PERIOD_MS = 20 };
 static const int64_t STILL_NS = 200 * SB_NS_PER_MS;
 
 struct sb_http {
-  uv_timer_t watch;          /* looks for requests that are late */
-  int64_t watch_due;         /* when it is to look again */
+  uv_timer_t watch;  /* looks for requests that are late */
+  int64_t watch_due; /* when it is to look again */
   sb_connections *connections;
   LIST_HEAD(, sb_http_request) active;
   LIST_HEAD(, sb_http_request) idle; /* their buffers serve the next ones */
@@ -34,14 +34,14 @@ struct sb_http_request {
   sb_http *http;
   sb_connection *connection;
   LIST_ENTRY(sb_http_request) link; /* in one of the two */
-  sb_http_call call;         /* without what the caller may free: URL, headers, method */
+  sb_http_call call;                /* without what the caller may free: URL, headers, method */
   char *origin;
-  sb_strbuf head;            /* the request line and headers */
-  size_t sent;               /* of head and body */
-  uint64_t body_size;        /* of the answer, so far */
+  sb_strbuf head;     /* the request line and headers */
+  size_t sent;        /* of head and body */
+  uint64_t body_size; /* of the answer, so far */
   sb_response response;
   int64_t t_start, t_send, t_first_byte, t_last_byte;
-  int64_t stood_still;       /* how long the loop itself did since the start: nobody's waiting */
+  int64_t stood_still; /* how long the loop itself did since the start: nobody's waiting */
   bool to_head, connected, retried;
 };
 
@@ -208,7 +208,7 @@ static void on_watch(uv_timer_t *watch)
   http->watch_due = now + WATCH_PERIOD_MS * SB_NS_PER_MS;
   sb_http_request *r;
   if (late > STILL_NS) {
-    LIST_FOREACH(r, &http->active, link)
+    LIST_FOREACH (r, &http->active, link)
       r->stood_still += late;
     return;
   }

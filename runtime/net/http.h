@@ -22,26 +22,26 @@ typedef struct sb_http sb_http;                 /* the client: connections and o
 typedef struct sb_http_request sb_http_request; /* one request under way */
 
 typedef struct sb_http_result {
-  int code;               /* SB_OK, SB_EIO, SB_ETIMEOUT */
-  int silent;             /* SB_ETIMEOUT because no byte came within chunk_timeout_ns */
-  int status;             /* HTTP status; 0 where none arrived */
-  int connected;          /* the connection stood when it ended */
-  int64_t t_send_ns;      /* when its first byte was handed to the kernel, connecting not counted; 0: never.
+  int code;                /* SB_OK, SB_EIO, SB_ETIMEOUT */
+  int silent;              /* SB_ETIMEOUT because no byte came within chunk_timeout_ns */
+  int status;              /* HTTP status; 0 where none arrived */
+  int connected;           /* the connection stood when it ended */
+  int64_t t_send_ns;       /* when its first byte was handed to the kernel, connecting not counted; 0: never.
                              Of the second try where a kept connection turned out to be closed. */
   int64_t t_first_byte_ns; /* when the first byte of the body was read; 0: none */
   int64_t t_done_ns;
-  const char *error;      /* one line, NULL where code is SB_OK; lives until on_done returns */
+  const char *error;        /* one line, NULL where code is SB_OK; lives until on_done returns */
   const char *content_type; /* cut at 127 bytes; NULL where none came; lives until on_done returns */
 } sb_http_result;
 
 typedef struct sb_http_call {
-  const char *method;     /* NULL: POST where there is a body, else GET */
+  const char *method; /* NULL: POST where there is a body, else GET */
   const char *url;
   const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
-  const char *body;       /* borrowed until on_done or cancel */
+  const char *body;           /* borrowed until on_done or cancel */
   size_t body_size;
-  uint64_t max_body;      /* bytes of the answer's body beyond which it fails; 0: no bound */
-  int64_t timeout_ns;     /* of the whole request; 0: none */
+  uint64_t max_body;        /* bytes of the answer's body beyond which it fails; 0: no bound */
+  int64_t timeout_ns;       /* of the whole request; 0: none */
   int64_t chunk_timeout_ns; /* longest wait for the next byte (connecting included); 0: none */
   /* Each stretch of the body as it arrives, with the HTTP status; may be NULL. Must not start or cancel
    * requests. */

@@ -123,7 +123,8 @@ sb_http1_line sb_http1_read_line(sb_http1_lines *lines, const char *data, size_t
   lines->taken = true;
   bool returns = line->size && line->data[line->size - 1] == '\r';
   line->size -= returns;
-  if (lines->strict && (!returns || memchr(line->data, '\r', line->size) || memchr(line->data, 0, line->size)))
+  if (lines->strict &&
+      (!returns || memchr(line->data, '\r', line->size) || memchr(line->data, 0, line->size)))
     return SB_HTTP1_MALFORMED;
   return SB_HTTP1_LINE;
 }

@@ -49,15 +49,15 @@ enum { SB_HTTP1_MAX_LINE = 32 * 1024 };
 /* Reads lines. Embedded; zero-initialise, `strict` aside. */
 typedef struct sb_http1_lines {
   bool strict;
-  bool taken;          /* the last line was whole */
-  sb_strbuf part;      /* the part of a line that came without its end */
+  bool taken;     /* the last line was whole */
+  sb_strbuf part; /* the part of a line that came without its end */
 } sb_http1_lines;
 
 typedef enum sb_http1_line {
-  SB_HTTP1_LINE,       /* *line is one, without its end; it lives until the next call or the data's end */
-  SB_HTTP1_PART,       /* all bytes are used up before its end */
-  SB_HTTP1_TOO_LONG,   /* over SB_HTTP1_MAX_LINE bytes */
-  SB_HTTP1_MALFORMED   /* strict: it does not end in CR LF, or holds another CR or a zero byte */
+  SB_HTTP1_LINE,     /* *line is one, without its end; it lives until the next call or the data's end */
+  SB_HTTP1_PART,     /* all bytes are used up before its end */
+  SB_HTTP1_TOO_LONG, /* over SB_HTTP1_MAX_LINE bytes */
+  SB_HTTP1_MALFORMED /* strict: it does not end in CR LF, or holds another CR or a zero byte */
 } sb_http1_line;
 
 /* *used: how many bytes it took. */
@@ -69,10 +69,15 @@ void sb_http1_lines_reset(sb_http1_lines *lines);
 void sb_http1_lines_deinit(sb_http1_lines *lines);
 
 typedef enum sb_http1_chunks_state {
-  SB_HTTP1_SIZE, SB_HTTP1_SIZE_BLANK, SB_HTTP1_EXTENSION, SB_HTTP1_SIZE_LF,
+  SB_HTTP1_SIZE,
+  SB_HTTP1_SIZE_BLANK,
+  SB_HTTP1_EXTENSION,
+  SB_HTTP1_SIZE_LF,
   SB_HTTP1_DATA,
-  SB_HTTP1_DATA_CR, SB_HTTP1_DATA_LF,
-  SB_HTTP1_LAST_CR, SB_HTTP1_LAST_LF, /* strict: the end of the body, where others may have trailers */
+  SB_HTTP1_DATA_CR,
+  SB_HTTP1_DATA_LF,
+  SB_HTTP1_LAST_CR,
+  SB_HTTP1_LAST_LF, /* strict: the end of the body, where others may have trailers */
   SB_HTTP1_CHUNKS_END, /* the last chunk is read. Strict: and the body's end; else: trailers and an empty line follow */
   SB_HTTP1_CHUNKS_REFUSED
 } sb_http1_chunks_state;
@@ -81,10 +86,11 @@ typedef enum sb_http1_chunks_state {
 typedef struct sb_http1_chunks {
   sb_http1_chunks_state state;
   bool strict;
-  bool too_large;      /* why it was refused: a chunk's size has too many digits */
-  uint64_t remaining;  /* in SB_HTTP1_DATA: bytes that the chunk still has; else the size as far as it is read */
-  uint32_t count;      /* of the size's digits; then of the bytes of its extension */
-  const char *reason;  /* of a refusal: one line, static */
+  bool too_large; /* why it was refused: a chunk's size has too many digits */
+  uint64_t
+      remaining;  /* in SB_HTTP1_DATA: bytes that the chunk still has; else the size as far as it is read */
+  uint32_t count; /* of the size's digits; then of the bytes of its extension */
+  const char *reason; /* of a refusal: one line, static */
 } sb_http1_chunks;
 
 /* Reads up to the end of the next stretch of a chunk's data, which *data is, or as far as bytes and body go;

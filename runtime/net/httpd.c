@@ -11,9 +11,9 @@
 
 enum {
   BACKLOG = 4096,
-  MAX_QUEUED = 64 * 1024 * 1024,  /* a client that is further behind is given up */
-  MAX_PIPELINED = 1024 * 1024,    /* bytes of further requests read while one is answered */
-  MAX_DISCARDED = 1024 * 1024     /* bytes thrown away while a closing client is still sending */
+  MAX_QUEUED = 64 * 1024 * 1024, /* a client that is further behind is given up */
+  MAX_PIPELINED = 1024 * 1024,   /* bytes of further requests read while one is answered */
+  MAX_DISCARDED = 1024 * 1024    /* bytes thrown away while a closing client is still sending */
 };
 
 struct sb_httpd {
@@ -40,12 +40,12 @@ struct sb_httpd_conn {
   uv_write_t write;
   uv_shutdown_t shutdown;
   size_t discarded;
-  bool answering;    /* a request was handed over and is not yet done */
-  bool parsing;      /* process() is on the stack */
+  bool answering; /* a request was handed over and is not yet done */
+  bool parsing;   /* process() is on the stack */
   bool http_1_0, chunked, head_only, keep_alive;
   bool writing, closing;
-  bool finishing;    /* no further request: shut down once all is written */
-  bool shut;         /* our side is shut down; reading only to let the client finish */
+  bool finishing; /* no further request: shut down once all is written */
+  bool shut;      /* our side is shut down; reading only to let the client finish */
 };
 
 static void process(sb_httpd_conn *conn);

@@ -108,10 +108,11 @@ static void framing(sb_httpd_parser *p)
   sb_http1_persistence persistence = { 0 };
   for (int i = 0; i < p->header_count; i++) {
     const char *name = p->headers[i].name, *value = p->headers[i].value;
-    const char **once = !strcasecmp(name, "Content-Length") ? &length
+    const char **once = !strcasecmp(name, "Content-Length")      ? &length
                         : !strcasecmp(name, "Transfer-Encoding") ? &coding
-                        : !strcasecmp(name, "Host") ? &host
-                        : !strcasecmp(name, "Expect") ? &expect : NULL;
+                        : !strcasecmp(name, "Host")              ? &host
+                        : !strcasecmp(name, "Expect")            ? &expect
+                                                                 : NULL;
     if (once && *once) {
       refuse(p, 400, "a header that may stand once stands twice");
       return;

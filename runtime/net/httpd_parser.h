@@ -13,17 +13,17 @@
  * "chunked", trailers, more than one Host. Feeding a text in any pieces gives the same result. */
 
 enum {
-  SB_HTTPD_MAX_HEAD = 32 * 1024,          /* request line and headers */
+  SB_HTTPD_MAX_HEAD = 32 * 1024, /* request line and headers */
   SB_HTTPD_MAX_HEADERS = 64,
   SB_HTTPD_MAX_BODY = 16 * 1024 * 1024
 };
 
 typedef enum sb_httpd_parser_state {
   SB_HTTPD_HEAD,
-  SB_HTTPD_BODY,          /* a body of known length */
+  SB_HTTPD_BODY, /* a body of known length */
   SB_HTTPD_CHUNKS,
   SB_HTTPD_COMPLETE,
-  SB_HTTPD_REFUSED        /* status and reason say why; the connection is of no further use */
+  SB_HTTPD_REFUSED /* status and reason say why; the connection is of no further use */
 } sb_httpd_parser_state;
 
 typedef struct sb_httpd_header {
@@ -36,15 +36,15 @@ typedef struct sb_httpd_parser {
   sb_httpd_parser_state state;
   sb_http1_lines lines;
   sb_http1_chunks chunks;
-  size_t head_size;        /* bytes read of it */
-  sb_strbuf head, body;    /* of the head: its lines, each with a terminator */
+  size_t head_size;     /* bytes read of it */
+  sb_strbuf head, body; /* of the head: its lines, each with a terminator */
   const char *method, *path;
-  const char *query;       /* what follows the path's '?'; NULL where there is none */
+  const char *query; /* what follows the path's '?'; NULL where there is none */
   sb_httpd_header headers[SB_HTTPD_MAX_HEADERS];
   int header_count;
   bool http_1_0, keep_alive, expects_continue;
-  uint64_t remaining;      /* bytes of a body of known length */
-  int status;              /* of a refusal: 400, 413, 417, 431, 501 or 505 */
+  uint64_t remaining; /* bytes of a body of known length */
+  int status;         /* of a refusal: 400, 413, 417, 431, 501 or 505 */
   const char *reason;
 } sb_httpd_parser;
 

@@ -7,7 +7,7 @@
 /* A member that is read, into what stands at an offset in the event. A list of them ends with a NULL name. */
 typedef struct member {
   const char *name;
-  size_t size;                          /* of the name */
+  size_t size; /* of the name */
   void (*read)(sb_json *j, void *into);
   size_t at;
 } member;
@@ -184,15 +184,16 @@ static void read_error(sb_json *j, void *into)
 int sb_oai_parse(const char *data, size_t size, sb_oai_event *event)
 {
   static const member members[] = {
-    PART("choices", read_choices),
-    PART("usage", read_usage),
-    PART("timings", read_timings),
-    PART("metrics", read_metrics),
-    PART("error", read_error),
-    { 0 },
+    PART("choices", read_choices), PART("usage", read_usage), PART("timings", read_timings),
+    PART("metrics", read_metrics), PART("error", read_error), { 0 },
   };
-  *event = (sb_oai_event){ .token_ids = -1, .prompt_tokens = -1, .completion_tokens = -1, .cached_tokens = -1,
-                           .predicted_n = -1, .draft_n = -1, .draft_accepted_n = -1 };
+  *event = (sb_oai_event){ .token_ids = -1,
+                           .prompt_tokens = -1,
+                           .completion_tokens = -1,
+                           .cached_tokens = -1,
+                           .predicted_n = -1,
+                           .draft_n = -1,
+                           .draft_accepted_n = -1 };
   if (size == 6 && memcmp(data, "[DONE]", 6) == 0) {
     event->done = true;
     return SB_OK;

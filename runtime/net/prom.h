@@ -13,9 +13,9 @@ typedef struct sb_prom {
 typedef struct sb_prom_sample {
   const char *name;
   size_t name_size;
-  const char *labels;     /* between the braces, as written; size 0 where there are none */
+  const char *labels; /* between the braces, as written; size 0 where there are none */
   size_t labels_size;
-  double value;           /* may be NaN or infinite */
+  double value; /* may be NaN or infinite */
 } sb_prom_sample;
 
 void sb_prom_init(sb_prom *prom, const char *text, size_t size);

@@ -83,8 +83,8 @@ static const char *line_end(const char *p, const char *end)
 
 /* "data: X", newline, newline, all of it here and nothing pending: the shape nearly every chunk has. Returns
  * what follows the event, or p where the shape is another. */
-static const char *whole_event(sb_sse *sse, const char *p, const char *stop, const char *end, sb_sse_fn on_event,
-                               void *context)
+static const char *whole_event(sb_sse *sse, const char *p, const char *stop, const char *end,
+                               sb_sse_fn on_event, void *context)
 {
   if (!sse->started || sse->has_data || sse->skipping || *stop != '\n' || stop + 1 >= end || stop[1] != '\n')
     return p;

@@ -9,13 +9,13 @@
 /* A parser of server-sent events (WHATWG HTML, section 9.2.6) that takes bytes as they come. Only the data
  * field matters to LLM servers; event names, ids, retry times and comments are read over. */
 typedef struct sb_sse {
-  sb_strbuf line;    /* the beginning of a line whose end is still to come */
-  sb_strbuf data;    /* data lines of the event so far, joined by newlines */
+  sb_strbuf line; /* the beginning of a line whose end is still to come */
+  sb_strbuf data; /* data lines of the event so far, joined by newlines */
   bool has_data;
-  bool after_cr;     /* a newline now belongs to the carriage return before */
-  bool started;      /* the first line was seen (a byte order mark may precede it) */
-  bool skipping;     /* the event in hand grew beyond SB_SSE_MAX_EVENT: its rest is read over */
-  bool in_line;      /* while skipping: the line in hand is not blank */
+  bool after_cr;      /* a newline now belongs to the carriage return before */
+  bool started;       /* the first line was seen (a byte order mark may precede it) */
+  bool skipping;      /* the event in hand grew beyond SB_SSE_MAX_EVENT: its rest is read over */
+  bool in_line;       /* while skipping: the line in hand is not blank */
   unsigned oversized; /* events that were left out for their size */
 } sb_sse;
 

@@ -69,7 +69,8 @@ bool sb_cgroup_is(const char *path, const char *name)
 {
   struct statfs about;
   const char *slash = strrchr(path, '/');
-  return slash && !strcmp(slash + 1, name) && statfs(path, &about) == 0 && about.f_type == CGROUP2_SUPER_MAGIC;
+  return slash && !strcmp(slash + 1, name) && statfs(path, &about) == 0 &&
+         about.f_type == CGROUP2_SUPER_MAGIC;
 }
 
 size_t sb_cgroup_members(const char *path, pid_t **pids)

@@ -22,11 +22,11 @@
 struct sb_child {
   uv_process_t supervisor;
   uv_pipe_t control;
-  sb_child_options options;   /* callbacks, context and grace; the pointers of the start are not kept */
-  char *name;                 /* argv[0], for messages */
-  sb_strbuf input;            /* read from the supervisor, not yet a whole line */
+  sb_child_options options; /* callbacks, context and grace; the pointers of the start are not kept */
+  char *name;               /* argv[0], for messages */
+  sb_strbuf input;          /* read from the supervisor, not yet a whole line */
   char read_space[512];
-  sb_tree_mark mark;          /* "": unknown, for the supervisor ended at once */
+  sb_tree_mark mark; /* "": unknown, for the supervisor ended at once */
   pid_t supervisor_pid;
   bool start_reported, exit_reported, end_reported;
   bool supervisor_gone, control_closed;
@@ -285,8 +285,8 @@ void sb_child_stop(sb_child *child, int grace_ms)
   uv_os_fd_t fd;
   sb_log(SB_LOG_DEBUG, "signal %s: stop", child->name);
   int size = snprintf(line, sizeof line, "stop %d\n", grace_ms < 0 ? child->options.grace_ms : grace_ms);
-  if (!child->control_closed && uv_fileno((uv_handle_t *)&child->control, &fd) == 0
-      && send(fd, line, (size_t)size, MSG_NOSIGNAL) < 0)
+  if (!child->control_closed && uv_fileno((uv_handle_t *)&child->control, &fd) == 0 &&
+      send(fd, line, (size_t)size, MSG_NOSIGNAL) < 0)
     return;
 }
 

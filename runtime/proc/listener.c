@@ -50,8 +50,10 @@ static void read_sockets(const char *path, const char *host, int port, sockets *
   while (fgets(line, sizeof line, file)) {
     unsigned at, state;
     unsigned long inode;
-    if (sscanf(line, " %*d: %39[0-9A-F]:%X %*[^ ] %X %*s %*s %*s %*s %*s %lu", address, &at, &state, &inode) == 4
-        && state == LISTENING && at == (unsigned)port && inode && found->count < MAX_SOCKETS && reaches(address, host)) {
+    if (sscanf(line, " %*d: %39[0-9A-F]:%X %*[^ ] %X %*s %*s %*s %*s %*s %lu", address, &at, &state,
+               &inode) == 4 &&
+        state == LISTENING && at == (unsigned)port && inode && found->count < MAX_SOCKETS &&
+        reaches(address, host)) {
       found->own[found->count] = false;
       found->inodes[found->count++] = inode;
     }

@@ -13,7 +13,7 @@
 typedef struct process {
   pid_t pid, parent, session;
   unsigned long long start;
-  bool ended;  /* a zombie */
+  bool ended; /* a zombie */
 } process;
 
 typedef struct process_table {
@@ -29,7 +29,8 @@ static bool parse_stat(const char *text, process *p)
   int parent, session;
   char state;
   /* state, parent, session, and behind 15 others the start */
-  static const char format[] = " %c %d %*d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu";
+  static const char format[] =
+      " %c %d %*d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu";
   if (!fields || sscanf(fields + 1, format, &state, &parent, &session, &p->start) != 4)
     return false;
   p->ended = state == 'Z' || state == 'X';

@@ -21,21 +21,21 @@
 #include "proc/process_tree.h"
 #include "proc/tree.h"
 
-#define KILL_AGAIN_MS 10      /* first wait before SIGKILL is repeated; doubles */
+#define KILL_AGAIN_MS 10 /* first wait before SIGKILL is repeated; doubles */
 #define KILL_AGAIN_MAX_MS 320
 
 typedef struct supervisor {
-  int control;        /* -1 once specbench is gone */
+  int control; /* -1 once specbench is gone */
   int signals;
   pid_t server;
   bool server_gone;
   bool stopping;
-  int64_t deadline;   /* while stopping: when SIGKILL replaces patience, ns */
+  int64_t deadline; /* while stopping: when SIGKILL replaces patience, ns */
   int kill_again_ms;
   int64_t grace_ms;
   sb_tree_mark mark;
   sb_tree_group group;
-  char line[64];      /* the unfinished line read from the control socket */
+  char line[64]; /* the unfinished line read from the control socket */
   size_t line_size;
 } supervisor;
 
@@ -56,7 +56,8 @@ __attribute__((format(printf, 2, 3))) static void report(supervisor *s, const ch
 }
 
 /* In the child between fork and exec. */
-__attribute__((noreturn)) static void become_server(pid_t parent, const char *group, char **command, int error_pipe)
+__attribute__((noreturn)) static void become_server(pid_t parent, const char *group, char **command,
+                                                    int error_pipe)
 {
   sigset_t none;
   for (int number = 1; number < NSIG; number++)

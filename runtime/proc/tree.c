@@ -35,8 +35,8 @@ static bool read_word(const char *path, char *word, size_t size)
 static bool read_place(char *place, size_t size)
 {
   char boot[64], space[64];
-  if (!read_word("/proc/sys/kernel/random/boot_id", boot, sizeof boot)
-      || !read_word("/proc/self/ns/pid", space, sizeof space))
+  if (!read_word("/proc/sys/kernel/random/boot_id", boot, sizeof boot) ||
+      !read_word("/proc/self/ns/pid", space, sizeof space))
     return false;
   snprintf(place, size, "%.8s.%lu", boot, strtoul(space + strcspn(space, "0123456789"), NULL, 10));
   return true;
@@ -115,7 +115,8 @@ static size_t list_tree(const void *of, pid_t **pids)
 {
   const tree *t = of;
   pid_t *grouped;
-  size_t count = sb_tree_members(t->mark, pids), marked = count, others = sb_cgroup_members(t->group->path, &grouped);
+  size_t count = sb_tree_members(t->mark, pids), marked = count,
+         others = sb_cgroup_members(t->group->path, &grouped);
   *pids = sb_realloc(*pids, (count + others) * sizeof **pids);
   for (size_t i = 0; i < others; i++) {
     bool known = false;
@@ -138,7 +139,8 @@ static void name_group(char *name, size_t size, const sb_tree_mark *mark)
   snprintf(name, size, "specbench-%s", mark->text);
 }
 
-int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_tree_group *group, sb_err *err)
+int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_tree_group *group,
+                 sb_err *err)
 {
   char path[PATH_MAX], name[sizeof mark->text + 16], host[HOST_NAME_MAX + 1] = "";
   path_of(path, sizeof path, folder, mark->text);
@@ -148,7 +150,8 @@ int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *progr
     group->path[0] = '\0';
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   int rc = fd < 0 || dprintf(fd, "host %s\ngroup %s\nprogram %s\n", host, group->path, program) < 0
-           ? sb_err_sys(err, errno, "cannot note a server in '%s'", folder) : SB_OK;
+               ? sb_err_sys(err, errno, "cannot note a server in '%s'", folder)
+               : SB_OK;
   if (fd >= 0)
     close(fd);
   return rc;
@@ -213,7 +216,8 @@ static void end_tree(const char *folder, const sb_tree_mark *mark, pid_t supervi
   free(pids);
 }
 
-static void consider(const char *folder, const char *name, const char *place, const char *self, sb_tree_left *left)
+static void consider(const char *folder, const char *name, const char *place, const char *self,
+                     sb_tree_left *left)
 {
   sb_tree_mark mark;
   char path[PATH_MAX], host[sizeof left->elsewhere];

@@ -35,7 +35,8 @@ typedef struct sb_tree_group {
 
 /* Notes the tree in the folder, which is there, and makes its group, which the server is to enter (cgroup.h).
  * `program` is for whoever looks. */
-int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_tree_group *group, sb_err *err);
+int sb_tree_note(const char *folder, const sb_tree_mark *mark, const char *program, sb_tree_group *group,
+                 sb_err *err);
 
 /* Nothing is left of it. */
 void sb_tree_strike(const char *folder, const sb_tree_mark *mark, const sb_tree_group *group);

@@ -25,7 +25,8 @@ static int read_prompt_tokens(const char *text, int64_t *tokens, sb_sim_api_erro
   char *rest;
   long long n = strtoll(text, &rest, 10);
   if (rest == text || *rest || n < 1 || n > INT32_MAX) {
-    snprintf(error->message, sizeof error->message, "%s must be a whole number from 1", sb_sim_prompt_tokens_header);
+    snprintf(error->message, sizeof error->message, "%s must be a whole number from 1",
+             sb_sim_prompt_tokens_header);
     return refuse(error, sb_sim_prompt_tokens_header);
   }
   *tokens = n;
@@ -52,7 +53,9 @@ int sb_sim_admission_read(sb_sim_admission *a, const sb_sim_profile *profile, co
       read_prompt_tokens(incoming->prompt_tokens, &request->prompt_tokens, error))
     return -1;
   int64_t room = profile->max_model_len - request->prompt_tokens;
-  int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : incoming->chat ? room : COMPLETIONS_MAX_TOKENS;
+  int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens
+                       : incoming->chat        ? room
+                                               : COMPLETIONS_MAX_TOKENS;
   if (room < 1 || max_tokens > room) {
     snprintf(error->message, sizeof error->message,
              "the context holds %d tokens; the prompt has %" PRId64 " and %" PRId64 " more were asked for",

@@ -22,7 +22,7 @@ typedef struct sb_sim_admission {
 
 /* What came of it that matters here: the body, and the values of our own headers (NULL: not there). */
 typedef struct sb_sim_incoming {
-  bool chat;                 /* /v1/chat/completions, else /v1/completions */
+  bool chat; /* /v1/chat/completions, else /v1/completions */
   const char *body;
   size_t size;
   const char *prompt_tokens, *task;

@@ -15,8 +15,8 @@ void sb_sim_answer_init(sb_sim_answer *a, const sb_sim_api_request *request, con
                         int64_t created_s, const char *model)
 {
   *a = (sb_sim_answer){ .request = *request };
-  const char *object = request->chat ? request->stream ? "chat.completion.chunk" : "chat.completion"
-                                     : "text_completion";
+  const char *object =
+      request->chat ? request->stream ? "chat.completion.chunk" : "chat.completion" : "text_completion";
   sb_strbuf_printf(&a->head, "%s{\"id\":\"%s-%s\",\"object\":\"%s\",\"created\":%" PRId64 ",\"model\":%s",
                    request->stream ? "data: " : "", request->chat ? "chatcmpl" : "cmpl", id, object,
                    created_s, model);

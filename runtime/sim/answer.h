@@ -13,10 +13,10 @@
 
 typedef struct sb_sim_answer {
   sb_sim_api_request request;
-  int32_t sent;            /* tokens so far */
-  bool tells_acceptance;   /* beside the usage */
+  int32_t sent;          /* tokens so far */
+  bool tells_acceptance; /* beside the usage */
   int64_t draft_tokens, accepted_tokens;
-  sb_strbuf head;          /* of every event: from "data: " to the end of the model's name */
+  sb_strbuf head; /* of every event: from "data: " to the end of the model's name */
 } sb_sim_answer;
 
 /* id: the completion's, without its prefix; created_s: seconds since 1970; model: quoted JSON. */

@@ -15,15 +15,15 @@ typedef struct reading {
   sb_json json;
   sb_sim_api_request *request;
   sb_sim_api_error *error;
-  sb_strbuf text;          /* scratch: one decoded string */
-  sb_strbuf *ids;          /* where the prompt's token ids go; NULL: nowhere */
+  sb_strbuf text; /* scratch: one decoded string */
+  sb_strbuf *ids; /* where the prompt's token ids go; NULL: nowhere */
   const char *served;
   int64_t max_completion_tokens; /* the newer name of max_tokens; 0: not given */
   bool has_prompt, has_stream_options;
 } reading;
 
 static int fail(sb_sim_api_error *error, int status, const char *param, const char *format, ...)
-  __attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 static int fail(sb_sim_api_error *error, int status, const char *param, const char *format, ...)
 {
@@ -67,8 +67,9 @@ static int read_int(reading *r, const char *name, int64_t least, int64_t most, i
 static int read_temperature(reading *r)
 {
   double value = 0;
-  return take_null(r) || (sb_json_double(&r->json, &value) && value >= 0) ? 0
-         : wrong(r, "temperature", "a number of 0 or more");
+  return take_null(r) || (sb_json_double(&r->json, &value) && value >= 0)
+             ? 0
+             : wrong(r, "temperature", "a number of 0 or more");
 }
 
 static int read_model(reading *r)

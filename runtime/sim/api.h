@@ -11,16 +11,16 @@
  * refused by name; fields that mean nothing here are ignored. */
 
 typedef struct sb_sim_api_error {
-  int status;              /* 400 or 404 */
-  char param[48];          /* the field at fault; "" where it is none */
+  int status;     /* 400 or 404 */
+  char param[48]; /* the field at fault; "" where it is none */
   char message[200];
 } sb_sim_api_error;
 
 typedef struct sb_sim_api_request {
   bool chat;
-  uint64_t prompt_hash;    /* of the roles and texts, or of the ids */
+  uint64_t prompt_hash; /* of the roles and texts, or of the ids */
   int64_t prompt_tokens;
-  int64_t max_tokens;      /* -1: not given */
+  int64_t max_tokens; /* -1: not given */
   int64_t min_tokens;
   int64_t seed;
   bool ignore_eos, stream, include_usage, continuous_usage, token_ids;

@@ -19,17 +19,17 @@
 enum { MAX_FLOOD_BACKLOG = 4 * 1024 * 1024 };
 
 typedef struct completion {
-  uint64_t id;               /* the engine's: generation << 32 | slot */
+  uint64_t id; /* the engine's: generation << 32 | slot */
   sb_httpd_conn *conn;
   sb_sim_answer answer;
   sb_sim_truth_record record;
   const char *finish_reason; /* what the last token's event will say */
   int32_t output_tokens, generated;
-  int32_t break_after;       /* tokens before the fault strikes; -1: never */
-  sb_sim_fault_kind fault;   /* where break_after >= 0 */
-  bool begun;                /* the response's head was written */
-  bool complete;             /* the last token's event was written, perhaps not yet wholly sent */
-  bool silent;               /* the fault: nothing more will come */
+  int32_t break_after;     /* tokens before the fault strikes; -1: never */
+  sb_sim_fault_kind fault; /* where break_after >= 0 */
+  bool begun;              /* the response's head was written */
+  bool complete;           /* the last token's event was written, perhaps not yet wholly sent */
+  bool silent;             /* the fault: nothing more will come */
 } completion;
 
 struct sb_sim_completions {
@@ -37,8 +37,8 @@ struct sb_sim_completions {
   sb_sim_driver *driver;
   sb_sim_truth *truth;
   sb_strbuf model_json, scratch;
-  completion **slots;        /* NULL: free */
-  uint32_t *free_slots;      /* stack */
+  completion **slots;   /* NULL: free */
+  uint32_t *free_slots; /* stack */
   uint32_t slot_count, free_count, generation;
   int64_t requests;
   sb_sim_prom_page page;
@@ -227,8 +227,13 @@ void sb_sim_completions_drain(sb_sim_completions *c, sb_httpd_conn *conn)
 static void refuse(sb_sim_completions *c, completion *q, int status, const char *param, const char *message,
                    const char *how)
 {
-  static const struct { int status; const char *type; } types[] = {
-    { 400, "BadRequestError" }, { 404, "NotFoundError" }, { 429, "RateLimitError" },
+  static const struct {
+    int status;
+    const char *type;
+  } types[] = {
+    { 400, "BadRequestError" },
+    { 404, "NotFoundError" },
+    { 429, "RateLimitError" },
   };
   const char *type = "InternalServerError";
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -303,8 +308,11 @@ static void admit(sb_sim_completions *c, completion *q, const sb_sim_admission *
   q->finish_reason = a->finish_reason;
   q->record.prompt_tokens = a->request.prompt_tokens;
   set_fault(q, fault);
-  sb_sim_request entry = { .id = q->id, .prompt_tokens = (int32_t)a->request.prompt_tokens,
-                           .output_tokens = a->output_tokens, .task = a->task, .seed = a->seed };
+  sb_sim_request entry = { .id = q->id,
+                           .prompt_tokens = (int32_t)a->request.prompt_tokens,
+                           .output_tokens = a->output_tokens,
+                           .task = a->task,
+                           .seed = a->seed };
   if (sb_sim_driver_submit(c->driver, &entry)) {
     refuse(c, q, 400, "max_tokens", "the prompt and its answer can never fit into the KV cache", "refused");
     return;
@@ -332,7 +340,9 @@ void sb_sim_completions_request(sb_sim_completions *c, sb_httpd_conn *conn, cons
   sb_sim_admission admission;
   sb_sim_api_error error;
   const sb_sim_incoming incoming = {
-    .chat = chat, .body = http->body.data ? http->body.data : "", .size = http->body.size,
+    .chat = chat,
+    .body = http->body.data ? http->body.data : "",
+    .size = http->body.size,
     .prompt_tokens = sb_httpd_parser_header(http, sb_sim_prompt_tokens_header),
     .task = sb_httpd_parser_header(http, sb_sim_task_header),
   };

@@ -17,12 +17,12 @@
 typedef struct sb_sim_completions sb_sim_completions;
 
 typedef struct sb_sim_completions_config {
-  sb_sim_driver_config driver;   /* all but its callbacks */
-  const sb_sim_profile *profile; /* borrowed, as the strings are */
+  sb_sim_driver_config driver;           /* all but its callbacks */
+  const sb_sim_profile *profile;         /* borrowed, as the strings are */
   const char *model, *task, *truth_path; /* truth_path NULL: no log */
-  bool per_request_acceptance;   /* answers say it beside their usage */
+  bool per_request_acceptance;           /* answers say it beside their usage */
   const sb_sim_faults *faults;
-  const sb_httpd *httpd;         /* whose backlog holds a flood back */
+  const sb_httpd *httpd; /* whose backlog holds a flood back */
 } sb_sim_completions_config;
 
 sb_sim_completions *sb_sim_completions_new(uv_loop_t *loop, const sb_sim_completions_config *config,

@@ -12,15 +12,15 @@ struct sb_sim_driver {
   sb_sim_driver_config config;
   sb_sim_engine *engine; /* one of the two */
   sb_sim_pacer *pacer;
-  int64_t start;         /* wall time of engine time 0 */
-  int64_t flood_now;     /* engine time under flood */
-  int64_t armed;         /* wall time the timer is set to; INT64_MAX: to none */
+  int64_t start;     /* wall time of engine time 0 */
+  int64_t flood_now; /* engine time under flood */
+  int64_t armed;     /* wall time the timer is set to; INT64_MAX: to none */
   sb_timer timer;
   uv_check_t after_io;
-  uv_idle_t flood;       /* active while there is work under flood */
+  uv_idle_t flood; /* active while there is work under flood */
   sb_handles handles;
-  bool advancing;        /* the engine calls back: it must not be advanced again from there */
-  bool submitted;        /* since the last advance */
+  bool advancing; /* the engine calls back: it must not be advanced again from there */
+  bool submitted; /* since the last advance */
 };
 
 static int64_t engine_now(const sb_sim_driver *d)

@@ -17,10 +17,10 @@ typedef struct sb_sim_driver sb_sim_driver;
 
 typedef struct sb_sim_driver_config {
   sb_sim_config engine;
-  double speed;              /* engine seconds a second, > 0 */
-  bool flood;                /* no pacing: the next step as soon as the last one's events are out */
-  int64_t fixed_step_ns;     /* > 0: the fixed pacer instead of the engine */
-  int32_t fixed_tokens;      /* tokens a fixed step */
+  double speed;          /* engine seconds a second, > 0 */
+  bool flood;            /* no pacing: the next step as soon as the last one's events are out */
+  int64_t fixed_step_ns; /* > 0: the fixed pacer instead of the engine */
+  int32_t fixed_tokens;  /* tokens a fixed step */
   sb_sim_event_fn on_event;
   void (*on_idle)(void *context); /* after all else of a round of the loop: for work that may wait */
   bool (*may_run)(void *context); /* flood only: false while the clients are too far behind */

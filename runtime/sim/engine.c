@@ -14,16 +14,16 @@
 
 struct sb_sim_engine {
   sb_sim_config config;
-  const sb_sim_cost *prefill_cost;  /* a speculating engine prefills its draft too, in every step */
+  const sb_sim_cost *prefill_cost; /* a speculating engine prefills its draft too, in every step */
   sb_rng noise;
   sb_sim_sequences running, waiting;
-  int64_t reserved_tokens;          /* KV cache: prompt + output of every live running sequence */
+  int64_t reserved_tokens; /* KV cache: prompt + output of every live running sequence */
   int64_t step_start_ns;
-  int64_t step_end_ns;              /* INT64_MAX: idle */
+  int64_t step_end_ns; /* INT64_MAX: idle */
   int64_t last_eligible_ns;
-  int64_t last_prefill_ns;          /* how long the last step with any prefill took */
-  int step_k;                       /* of the step in progress */
-  int decode_steps;                 /* decode steps that the step in progress stands for; 0: it only prefills */
+  int64_t last_prefill_ns; /* how long the last step with any prefill took */
+  int step_k;              /* of the step in progress */
+  int decode_steps;        /* decode steps that the step in progress stands for; 0: it only prefills */
   bool step_prefills;
   sb_sim_counters counters;
 };
@@ -44,7 +44,7 @@ sb_sim_engine *sb_sim_engine_new(const sb_sim_config *config)
     c->kv_capacity_tokens = profile->kv_capacity_tokens;
   if (c->max_num_batched_tokens <= 0)
     c->max_num_batched_tokens =
-      c->chunked_prefill ? profile->chunked_prefill_tokens : profile->max_num_batched_tokens;
+        c->chunked_prefill ? profile->chunked_prefill_tokens : profile->max_num_batched_tokens;
   if (c->multi_step <= 0)
     c->multi_step = 1;
   engine->prefill_cost = c->k > 0 ? &profile->speculative : &profile->plain;
@@ -91,7 +91,9 @@ int sb_sim_engine_submit(sb_sim_engine *engine, int64_t now, const sb_sim_reques
   engine->last_eligible_ns = eligible;
 
   sb_sim_sequence *s = sb_sim_sequences_enqueue(&engine->waiting);
-  *s = (sb_sim_sequence){ .request = *request, .eligible_ns = eligible, .prefill_left = request->prompt_tokens };
+  *s = (sb_sim_sequence){ .request = *request,
+                          .eligible_ns = eligible,
+                          .prefill_left = request->prompt_tokens };
   /* hashed, because PCG sequences of neighbouring seeds start alike */
   sb_rng_init(&s->draws, sb_hash64(&request->seed, sizeof request->seed, 0), 1);
   engine->counters.waiting++;
@@ -122,8 +124,7 @@ void sb_sim_engine_cancel(sb_sim_engine *engine, int64_t now, uint64_t id)
 static bool passed_delay(const sb_sim_engine *engine, const sb_sim_sequence *head, int64_t at, bool idle)
 {
   double factor = engine->config.scheduler_delay_factor;
-  return factor <= 0.0 || idle ||
-         (double)(at - head->eligible_ns) > factor * (double)engine->last_prefill_ns;
+  return factor <= 0.0 || idle || (double)(at - head->eligible_ns) > factor * (double)engine->last_prefill_ns;
 }
 
 /* Moves the first waiting request to the running ones if it has arrived and fits; its prefill of at most
@@ -223,8 +224,8 @@ static double plan_decode(sb_sim_engine *engine, double n)
   }
   const sb_sim_cost *cost = drafted > 0.0 ? &profile->speculative : &profile->plain;
   int k = drafted > 0.0 ? engine->step_k : 0;
-  double ms = cost->alpha + cost->beta * k + cost->gamma * n + cost->delta * k * drafted +
-              cost->epsilon * context;
+  double ms =
+      cost->alpha + cost->beta * k + cost->gamma * n + cost->delta * k * drafted + cost->epsilon * context;
   if (c->k > 0 && engine->step_k == 0)
     ms += profile->speculative.beta; /* a table's k of 0: one pass keeps the draft model's cache complete */
   return ms * steps - profile->host_step * (steps - 1.0) +
@@ -301,8 +302,11 @@ static void end_step(sb_sim_engine *engine, sb_sim_event_fn on_event, void *cont
     sb_sim_sequence *s = &running->items[i];
     if (s->gone || s->brought == 0)
       continue;
-    sb_sim_event event = { .id = s->request.id, .due_ns = due, .tokens = s->brought,
-                           .draft_tokens = s->drafted, .accepted_tokens = s->accepted,
+    sb_sim_event event = { .id = s->request.id,
+                           .due_ns = due,
+                           .tokens = s->brought,
+                           .draft_tokens = s->drafted,
+                           .accepted_tokens = s->accepted,
                            .first = s->generated == s->brought,
                            .last = s->generated == s->request.output_tokens };
     if (event.last)

@@ -30,38 +30,38 @@
 typedef struct sb_sim_engine sb_sim_engine;
 
 typedef struct sb_sim_config {
-  const sb_sim_profile *profile;   /* borrowed, must outlive the engine */
-  int k;                           /* draft tokens a step; 0: no speculation */
-  int max_num_seqs;                /* running sequences at most; 0: the profile's */
-  int64_t kv_capacity_tokens;      /* 0: the profile's */
+  const sb_sim_profile *profile; /* borrowed, must outlive the engine */
+  int k;                         /* draft tokens a step; 0: no speculation */
+  int max_num_seqs;              /* running sequences at most; 0: the profile's */
+  int64_t kv_capacity_tokens;    /* 0: the profile's */
   bool chunked_prefill;
-  int max_num_batched_tokens;      /* budget of a prefill or a chunked-prefill step; 0: the profile's */
-  int disable_by_batch_size;       /* from so many running sequences on, those of the step lose speculation for
+  int max_num_batched_tokens;     /* budget of a prefill or a chunked-prefill step; 0: the profile's */
+  int disable_by_batch_size;      /* from so many running sequences on, those of the step lose speculation for
                                       good (vLLM V0); 0: never so */
-  sb_sim_k_table k_by_batch_size;  /* chooses k step by step (vLLM V1); no k above the one above */
-  int spec_max_model_len;          /* no draft that would bring a sequence to this length; 0: no bound */
-  double scheduler_delay_factor;   /* while anything runs, the next request is admitted only once it has waited
+  sb_sim_k_table k_by_batch_size; /* chooses k step by step (vLLM V1); no k above the one above */
+  int spec_max_model_len;         /* no draft that would bring a sequence to this length; 0: no bound */
+  double scheduler_delay_factor;  /* while anything runs, the next request is admitted only once it has waited
                                       this often the last prefill's time (vLLM V0); 0: at once */
-  int multi_step;                  /* decode steps on one plan (vLLM V0); 0 and 1: one. With k = 0 and without
+  int multi_step;                 /* decode steps on one plan (vLLM V0); 0 and 1: one. With k = 0 and without
                                       chunked prefill only */
-  double step_noise_sd;            /* relative, of every step's time (a tenth of it at least); 0: none */
+  double step_noise_sd;           /* relative, of every step's time (a tenth of it at least); 0: none */
   uint64_t seed;
 } sb_sim_config;
 
 typedef struct sb_sim_request {
-  uint64_t id;             /* the caller's, unique among the live ones */
+  uint64_t id; /* the caller's, unique among the live ones */
   int32_t prompt_tokens;
-  int32_t output_tokens;   /* >= 1: where the answer ends */
-  int32_t task;            /* index into the profile's tasks */
-  uint64_t seed;           /* of this request's acceptance draws: same seed, same draws */
+  int32_t output_tokens; /* >= 1: where the answer ends */
+  int32_t task;          /* index into the profile's tasks */
+  uint64_t seed;         /* of this request's acceptance draws: same seed, same draws */
 } sb_sim_request;
 
 typedef struct sb_sim_event {
   uint64_t id;
-  int64_t due_ns;          /* when the step ended that produced it */
-  int32_t tokens;          /* brought by this step, >= 1 */
+  int64_t due_ns;                        /* when the step ended that produced it */
+  int32_t tokens;                        /* brought by this step, >= 1 */
   int32_t draft_tokens, accepted_tokens; /* of the step's draft, if it had one */
-  bool first, last;        /* the prefill's token; the answer is complete */
+  bool first, last;                      /* the prefill's token; the answer is complete */
 } sb_sim_event;
 
 /* Drafts as vLLM V1 counts them: one a sequence and step that had a draft; accepted_tokens are those the
@@ -70,10 +70,10 @@ typedef struct sb_sim_event {
 typedef struct sb_sim_counters {
   int64_t drafts, draft_tokens, accepted_tokens;
   int64_t accepted_per_position[SB_SIM_MAX_K];
-  int64_t steps, prefills;                         /* all steps; of them, those with any prefill */
+  int64_t steps, prefills; /* all steps; of them, those with any prefill */
   int64_t prompt_tokens, generation_tokens, preemptions;
   int32_t running, waiting;
-  double kv_usage;                                 /* share of the KV cache that is reserved, 0..1 */
+  double kv_usage; /* share of the KV cache that is reserved, 0..1 */
 } sb_sim_counters;
 
 /* `now` is any monotonic nanosecond clock, the same in every call. NULL: no profile, k outside 0..SB_SIM_MAX_K,

@@ -9,11 +9,11 @@ static const struct {
   sb_sim_fault_kind kind;
   bool argument;
 } kinds[] = {
-  { "http500", SB_SIM_FAULT_HTTP500, false },   { "http429", SB_SIM_FAULT_HTTP429, false },
-  { "http404", SB_SIM_FAULT_HTTP404, false },   { "not-sse", SB_SIM_FAULT_NOT_SSE, false },
-  { "truncate", SB_SIM_FAULT_TRUNCATE, true },  { "error-event", SB_SIM_FAULT_ERROR_EVENT, true },
-  { "silence", SB_SIM_FAULT_SILENCE, true },    { "die", SB_SIM_FAULT_DIE, true },
-  { "freeze", SB_SIM_FAULT_FREEZE, true },      { "never-ready", SB_SIM_FAULT_NEVER_READY, false },
+  { "http500", SB_SIM_FAULT_HTTP500, false },  { "http429", SB_SIM_FAULT_HTTP429, false },
+  { "http404", SB_SIM_FAULT_HTTP404, false },  { "not-sse", SB_SIM_FAULT_NOT_SSE, false },
+  { "truncate", SB_SIM_FAULT_TRUNCATE, true }, { "error-event", SB_SIM_FAULT_ERROR_EVENT, true },
+  { "silence", SB_SIM_FAULT_SILENCE, true },   { "die", SB_SIM_FAULT_DIE, true },
+  { "freeze", SB_SIM_FAULT_FREEZE, true },     { "never-ready", SB_SIM_FAULT_NEVER_READY, false },
 };
 
 int sb_sim_faults_add(sb_sim_faults *faults, const char *text, sb_err *err)

@@ -9,20 +9,22 @@
 /* Ways in which the simulated server misbehaves on purpose, so that clients can be tested against them. */
 
 typedef enum sb_sim_fault_kind {
-  SB_SIM_FAULT_HTTP500, SB_SIM_FAULT_HTTP429, SB_SIM_FAULT_HTTP404, /* refused with that status */
-  SB_SIM_FAULT_NOT_SSE,      /* 200 and a page of HTML */
-  SB_SIM_FAULT_TRUNCATE,     /* the connection breaks after ARG tokens */
-  SB_SIM_FAULT_ERROR_EVENT,  /* an error in the stream after ARG tokens */
-  SB_SIM_FAULT_SILENCE,      /* nothing more comes after ARG tokens; the connection stays */
-  SB_SIM_FAULT_DIE,          /* the process exits with status ARG (1) */
-  SB_SIM_FAULT_FREEZE,       /* the whole server stands still for ARG seconds */
-  SB_SIM_FAULT_NEVER_READY   /* loading never ends */
+  SB_SIM_FAULT_HTTP500,
+  SB_SIM_FAULT_HTTP429,
+  SB_SIM_FAULT_HTTP404,     /* refused with that status */
+  SB_SIM_FAULT_NOT_SSE,     /* 200 and a page of HTML */
+  SB_SIM_FAULT_TRUNCATE,    /* the connection breaks after ARG tokens */
+  SB_SIM_FAULT_ERROR_EVENT, /* an error in the stream after ARG tokens */
+  SB_SIM_FAULT_SILENCE,     /* nothing more comes after ARG tokens; the connection stays */
+  SB_SIM_FAULT_DIE,         /* the process exits with status ARG (1) */
+  SB_SIM_FAULT_FREEZE,      /* the whole server stands still for ARG seconds */
+  SB_SIM_FAULT_NEVER_READY  /* loading never ends */
 } sb_sim_fault_kind;
 
 typedef struct sb_sim_fault {
   sb_sim_fault_kind kind;
-  int64_t at;                /* the completion request that meets it, from 1; 0: every one */
-  double argument;           /* -1: not given (half of the answer, for those that count tokens) */
+  int64_t at;      /* the completion request that meets it, from 1; 0: every one */
+  double argument; /* -1: not given (half of the answer, for those that count tokens) */
 } sb_sim_fault;
 
 enum { SB_SIM_MAX_FAULTS = 16 };

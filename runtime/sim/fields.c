@@ -80,8 +80,7 @@ double sb_fields_number(sb_fields *f, double low, double high)
 {
   double value = 0.0;
   char what[96];
-  if (sb_json_double(&f->json, &value) &&
-      value >= low && value <= high)
+  if (sb_json_double(&f->json, &value) && value >= low && value <= high)
     return value;
   snprintf(what, sizeof what, "must be a number from %g to %g", low, high);
   sb_fields_fail(f, what);
@@ -92,8 +91,7 @@ long long sb_fields_count(sb_fields *f, long long high)
 {
   int64_t value = 0;
   char what[96];
-  if (sb_json_int(&f->json, &value) &&
-      value >= 1 && value <= high)
+  if (sb_json_int(&f->json, &value) && value >= 1 && value <= high)
     return value;
   snprintf(what, sizeof what, "must be a whole number from 1 to %lld", high);
   sb_fields_fail(f, what);

@@ -9,8 +9,10 @@
 enum { SB_SIM_MAX_K_RANGES = 32 };
 
 typedef struct sb_sim_k_table {
-  int count;                                                    /* 0: no table */
-  struct { int first, last, k; } ranges[SB_SIM_MAX_K_RANGES];
+  int count; /* 0: no table */
+  struct {
+    int first, last, k;
+  } ranges[SB_SIM_MAX_K_RANGES];
 } sb_sim_k_table;
 
 /* 0, or SB_EINVAL and what is wrong with the text. */

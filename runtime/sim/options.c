@@ -160,8 +160,8 @@ int sb_sim_options_parse(sb_sim_options *options, int argc, char **argv, sb_err 
   if (!strcmp(options->host, "localhost"))
     options->host = "127.0.0.1";
   if (!is_loopback(options->host) && !options->allow_remote)
-    return sb_err_set(err, SB_EINVAL,
-                      "--host %s is reachable from elsewhere: if meant, add --allow-remote", options->host);
+    return sb_err_set(err, SB_EINVAL, "--host %s is reachable from elsewhere: if meant, add --allow-remote",
+                      options->host);
   if (options->tokens_per_chunk && options->step_ms == 0)
     return sb_err_set(err, SB_EINVAL, "--tokens-per-chunk belongs to --step-ms, which is missing");
   if (options->tokens_per_chunk == 0)

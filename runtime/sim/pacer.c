@@ -39,8 +39,9 @@ void sb_sim_pacer_free(sb_sim_pacer *pacer)
 void sb_sim_pacer_submit(sb_sim_pacer *pacer, int64_t now, const sb_sim_request *request)
 {
   sb_grow(pacer->live, pacer->count, pacer->capacity, 64);
-  pacer->live[pacer->count++] =
-    (sequence){ .id = request->id, .left = request->output_tokens, .prompt_tokens = request->prompt_tokens };
+  pacer->live[pacer->count++] = (sequence){ .id = request->id,
+                                            .left = request->output_tokens,
+                                            .prompt_tokens = request->prompt_tokens };
   if (pacer->counters.running++ == 0)
     pacer->next = (now / pacer->step_ns + 1) * pacer->step_ns;
 }
@@ -71,8 +72,9 @@ static void step(sb_sim_pacer *pacer, int64_t due, sb_sim_event_fn on_event, voi
     if (s->left == 0)
       continue;
     int32_t tokens = s->left < pacer->tokens_per_step ? s->left : pacer->tokens_per_step;
-    sb_sim_event event = { .id = s->id, .due_ns = due, .tokens = tokens, .first = !s->started,
-                           .last = tokens == s->left };
+    sb_sim_event event = {
+      .id = s->id, .due_ns = due, .tokens = tokens, .first = !s->started, .last = tokens == s->left
+    };
     if (!s->started)
       pacer->counters.prompt_tokens += s->prompt_tokens;
     s->started = true;

@@ -26,10 +26,18 @@ static loader *context_of(const sb_fields *f)
 static void cost_member(sb_fields *f, const sb_json_string_t *key, void *target)
 {
   sb_sim_cost *cost = target;
-  const struct { const char *name; double *at; } figures[] = {
-    { "alpha", &cost->alpha }, { "beta", &cost->beta }, { "gamma", &cost->gamma }, { "delta", &cost->delta },
-    { "epsilon", &cost->epsilon }, { "prefill_base", &cost->prefill_base },
-    { "prefill_token", &cost->prefill_token }, { "prefill_request", &cost->prefill_request },
+  const struct {
+    const char *name;
+    double *at;
+  } figures[] = {
+    { "alpha", &cost->alpha },
+    { "beta", &cost->beta },
+    { "gamma", &cost->gamma },
+    { "delta", &cost->delta },
+    { "epsilon", &cost->epsilon },
+    { "prefill_base", &cost->prefill_base },
+    { "prefill_token", &cost->prefill_token },
+    { "prefill_request", &cost->prefill_request },
     { "request_overhead", &cost->request_overhead },
   };
   for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
@@ -223,8 +231,10 @@ static int load_layer(loader *l, const char *path, const char *method, int depth
 static int load_base(loader *l, const char *path, const char *name, const char *method, int depth)
 {
   if (strchr(name, '/') || depth == MAX_EXTENDS)
-    return sb_err_set(l->err, SB_EPARSE, "%s: extends: must name a profile of the same folder, %d deep at "
-                      "most", path, MAX_EXTENDS);
+    return sb_err_set(l->err, SB_EPARSE,
+                      "%s: extends: must name a profile of the same folder, %d deep at "
+                      "most",
+                      path, MAX_EXTENDS);
   const char *slash = strrchr(path, '/');
   sb_strbuf base = { 0 };
   sb_strbuf_printf(&base, "%.*s%s.json", (int)(slash ? slash - path + 1 : 0), path, name);
@@ -255,10 +265,15 @@ static int load_layer(loader *l, const char *path, const char *method, int depth
 /* Completes tasks that have only one half, acceptance or output, with the default's other half. */
 static int finish(sb_sim_profile *profile, const char *path, bool found, sb_err *err)
 {
-  const struct { const char *name; bool missing; } required[] = {
-    { "name", !profile->name[0] }, { "source", !profile->source[0] },
+  const struct {
+    const char *name;
+    bool missing;
+  } required[] = {
+    { "name", !profile->name[0] },
+    { "source", !profile->source[0] },
     { "default_method", !profile->method[0] },
-    { "limits.max_num_seqs", !profile->max_num_seqs }, { "limits.max_model_len", !profile->max_model_len },
+    { "limits.max_num_seqs", !profile->max_num_seqs },
+    { "limits.max_model_len", !profile->max_model_len },
     { "limits.max_num_batched_tokens", !profile->max_num_batched_tokens },
     { "limits.chunked_prefill_tokens", !profile->chunked_prefill_tokens },
     { "limits.kv_capacity_tokens", !profile->kv_capacity_tokens },

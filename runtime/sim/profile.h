@@ -11,9 +11,9 @@
 enum { SB_SIM_MAX_K = 16, SB_SIM_MAX_TASKS = 64 };
 
 typedef struct sb_sim_cost {
-  double alpha, beta, gamma, delta, epsilon;          /* decode step; see engine.h */
+  double alpha, beta, gamma, delta, epsilon;           /* decode step; see engine.h */
   double prefill_base, prefill_token, prefill_request; /* a prefill of r requests, t tokens */
-  double request_overhead;                            /* once a request, before it reaches the scheduler */
+  double request_overhead;                             /* once a request, before it reaches the scheduler */
 } sb_sim_cost;
 
 /* One task's acceptance: a step has a draft with probability draft_rate; position i (from 0) of a draft is
@@ -22,25 +22,25 @@ typedef struct sb_sim_cost {
 typedef struct sb_sim_task {
   char name[48];
   double conditional[SB_SIM_MAX_K];
-  double draft_rate;                  /* 1, unless the method cannot always draft (n-gram) */
-  double output_mean, output_spread;  /* tokens; standard deviation / mean before any limit */
-  int assumed;                        /* no published figure stands behind its acceptance */
+  double draft_rate;                 /* 1, unless the method cannot always draft (n-gram) */
+  double output_mean, output_spread; /* tokens; standard deviation / mean before any limit */
+  int assumed;                       /* no published figure stands behind its acceptance */
 } sb_sim_task;
 
 typedef struct sb_sim_profile {
   char name[64];
-  char method[32];                    /* whose cost and acceptance were read: "draft", "ngram", ... */
-  char source[1024];                  /* where the figures come from, or what they were scaled from */
-  int scaled;                         /* not fitted: scaled from another profile */
-  sb_sim_cost plain, speculative;     /* without and with a draft */
-  double host_step;                   /* of plain.alpha, the host's share: once a plan; 0: not said */
-  int host_assumed;                   /* it was measured nowhere */
+  char method[32];                /* whose cost and acceptance were read: "draft", "ngram", ... */
+  char source[1024];              /* where the figures come from, or what they were scaled from */
+  int scaled;                     /* not fitted: scaled from another profile */
+  sb_sim_cost plain, speculative; /* without and with a draft */
+  double host_step;               /* of plain.alpha, the host's share: once a plan; 0: not said */
+  int host_assumed;               /* it was measured nowhere */
   int max_num_seqs, max_model_len;
-  int max_num_batched_tokens;         /* of a prefill step */
-  int chunked_prefill_tokens;         /* of a step under chunked prefill */
+  int max_num_batched_tokens; /* of a prefill step */
+  int chunked_prefill_tokens; /* of a step under chunked prefill */
   long long kv_capacity_tokens;
   sb_sim_task tasks[SB_SIM_MAX_TASKS];
-  int task_count;                     /* tasks[0] is "default" */
+  int task_count; /* tasks[0] is "default" */
 } sb_sim_profile;
 
 /* Reads PATH with a method of the file by name; NULL: its default_method. 0, or a negative code and the reason

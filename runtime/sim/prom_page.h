@@ -11,9 +11,9 @@
  * prometheus_client writes (sorted labels, values as floats, a _created gauge beside each counter). */
 
 typedef struct sb_sim_prom_page {
-  const char *model;         /* the served name */
-  double created_s;          /* when the counters began, seconds since 1970 */
-  int k;                     /* 0: the engine has no speculation counters at all */
+  const char *model;                        /* the served name */
+  double created_s;                         /* when the counters began, seconds since 1970 */
+  int k;                                    /* 0: the engine has no speculation counters at all */
   int64_t stopped, length_limited, aborted; /* requests by the way they ended */
 } sb_sim_prom_page;
 

@@ -13,21 +13,21 @@
 typedef struct sb_sim_sequence {
   sb_sim_request request;
   sb_rng draws;
-  int64_t eligible_ns;      /* arrives at the scheduler: submission plus the request's overhead */
-  int32_t prefill_left;     /* prompt tokens not computed yet; 0: decoding */
-  int32_t chunk;            /* of them, computed by the step in progress */
+  int64_t eligible_ns;  /* arrives at the scheduler: submission plus the request's overhead */
+  int32_t prefill_left; /* prompt tokens not computed yet; 0: decoding */
+  int32_t chunk;        /* of them, computed by the step in progress */
   int32_t generated;
-  int32_t brought;          /* by the step that just ended */
+  int32_t brought;           /* by the step that just ended */
   int32_t drafted, accepted; /* draft tokens of that step */
-  bool speculated;          /* has a draft in the step in progress */
-  bool barred;              /* met a batch of disable_by_batch_size: no draft any more */
-  bool gone;                /* finished or cancelled; dropped at the next boundary */
+  bool speculated;           /* has a draft in the step in progress */
+  bool barred;               /* met a batch of disable_by_batch_size: no draft any more */
+  bool gone;                 /* finished or cancelled; dropped at the next boundary */
 } sb_sim_sequence;
 
 typedef struct sb_sim_sequences {
   sb_sim_sequence *items;
   size_t count, capacity;
-  size_t head;              /* of a queue: the items before it have left */
+  size_t head; /* of a queue: the items before it have left */
 } sb_sim_sequences;
 
 /* Room for one more at the end; the caller fills it in. Pointers into the list are valid until then. */

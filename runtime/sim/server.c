@@ -29,7 +29,7 @@ struct sb_sim_server {
   bool loading;
   void (*on_listening)(void *context, int port);
   void *context;
-  sb_strbuf page;       /* scratch */
+  sb_strbuf page; /* scratch */
 };
 
 static void get_health(sb_sim_server *s, sb_httpd_conn *conn, const sb_httpd_parser *request)
@@ -44,8 +44,10 @@ static void get_models(sb_sim_server *s, sb_httpd_conn *conn, const sb_httpd_par
   (void)request;
   sb_strbuf_puts(&s->page, "{\"object\":\"list\",\"data\":[{\"id\":");
   sb_json_put_string(&s->page, s->model, strlen(s->model));
-  sb_strbuf_printf(&s->page, ",\"object\":\"model\",\"created\":%" PRId64 ",\"owned_by\":\"specbench\","
-                   "\"parent\":null,\"max_model_len\":%d}]}", s->created_s, s->profile->max_model_len);
+  sb_strbuf_printf(&s->page,
+                   ",\"object\":\"model\",\"created\":%" PRId64 ",\"owned_by\":\"specbench\","
+                   "\"parent\":null,\"max_model_len\":%d}]}",
+                   s->created_s, s->profile->max_model_len);
   sb_httpd_respond(conn, 200, json, "", s->page.data, s->page.size);
 }
 
@@ -184,10 +186,14 @@ static sb_sim_driver_config driver_config(const sb_sim_options *o, const sb_sim_
 static int start(sb_sim_server *s, uv_loop_t *loop, sb_err *err)
 {
   const sb_sim_options *o = s->options;
-  sb_sim_completions_config config = { .driver = driver_config(o, s->profile), .profile = s->profile,
-                                       .model = s->model, .task = o->task,
-                                       .per_request_acceptance = o->per_request_acceptance, .truth_path = o->truth,
-                                       .faults = &o->faults, .httpd = s->httpd };
+  sb_sim_completions_config config = { .driver = driver_config(o, s->profile),
+                                       .profile = s->profile,
+                                       .model = s->model,
+                                       .task = o->task,
+                                       .per_request_acceptance = o->per_request_acceptance,
+                                       .truth_path = o->truth,
+                                       .faults = &o->faults,
+                                       .httpd = s->httpd };
   int rc = sb_httpd_bind(s->httpd, o->host, (int)o->port, err);
   if (rc)
     return rc;
@@ -202,8 +208,8 @@ static int start(sb_sim_server *s, uv_loop_t *loop, sb_err *err)
 }
 
 sb_sim_server *sb_sim_server_new(uv_loop_t *loop, const sb_sim_options *options,
-                                 const sb_sim_profile *profile,
-                                 void (*on_listening)(void *context, int port), void *context, sb_err *err)
+                                 const sb_sim_profile *profile, void (*on_listening)(void *context, int port),
+                                 void *context, sb_err *err)
 {
   sb_sim_server *s = sb_calloc(1, sizeof *s);
   s->options = options;

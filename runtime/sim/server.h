@@ -15,8 +15,8 @@ typedef struct sb_sim_server sb_sim_server;
 /* Binds, and listens unless it refuses while loading; on_listening is called once it listens. options and
  * profile are borrowed. NULL where the port cannot be had or the truth log not be written. */
 sb_sim_server *sb_sim_server_new(uv_loop_t *loop, const sb_sim_options *options,
-                                 const sb_sim_profile *profile,
-                                 void (*on_listening)(void *context, int port), void *context, sb_err *err);
+                                 const sb_sim_profile *profile, void (*on_listening)(void *context, int port),
+                                 void *context, sb_err *err);
 
 /* Stops listening, drops every stream, completes the truth log; the loop must run on to free all of it. */
 void sb_sim_server_free(sb_sim_server *server);

@@ -13,7 +13,8 @@ static int load(sb_sim_profile *profile, const sb_sim_options *options, const ch
     return sb_sim_profile_load(profile, name, options->method, err);
   const char *from_environment = getenv("SPECBENCH_SIM_PROFILES");
   const char *folder = options->profiles_dir ? options->profiles_dir
-                       : from_environment ? from_environment : profiles_dir;
+                       : from_environment    ? from_environment
+                                             : profiles_dir;
   if (!folder)
     return sb_err_set(err, SB_EINVAL, "--profile %s: in which folder? add --profiles DIR", name);
   sb_strbuf path = { 0 };

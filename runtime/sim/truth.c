@@ -16,7 +16,7 @@ typedef struct ended {
 
 struct sb_sim_truth {
   int fd;
-  int failed;       /* an error was reported: nothing more is written */
+  int failed; /* an error was reported: nothing more is written */
   ended *queue;
   size_t count, capacity;
   sb_strbuf text;

@@ -20,10 +20,10 @@ typedef struct sb_sim_truth_chunk {
 
 /* A request's record while it runs: zero-initialise; sb_sim_truth_add takes its memory over. */
 typedef struct sb_sim_truth_record {
-  char request_id[128];      /* as the client sent it; "" where it sent none */
+  char request_id[128]; /* as the client sent it; "" where it sent none */
   int64_t t_recv_ns, t_end_ns;
-  int status;                /* HTTP status */
-  const char *end;           /* static: "stop", "length", "abort", "fault", "refused", "shutdown" */
+  int status;      /* HTTP status */
+  const char *end; /* static: "stop", "length", "abort", "fault", "refused", "shutdown" */
   int64_t prompt_tokens, output_tokens;
   sb_sim_truth_chunk *chunks;
   size_t count, capacity;

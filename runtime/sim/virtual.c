@@ -13,14 +13,14 @@
 #include "sim/tokens.h"
 
 struct sb_sim_virtual {
-  char **argv;               /* the options point into it */
+  char **argv; /* the options point into it */
   int argc;
   sb_sim_options options;
   sb_sim_profile profile;
   const char *model;
   sb_sim_engine *engine;
   int64_t now;
-  uint64_t submitted;        /* requests so far: their ids */
+  uint64_t submitted; /* requests so far: their ids */
   sb_sim_prom_page page;
 };
 
@@ -43,8 +43,12 @@ typedef struct load {
 
 static int reject(const sb_sim_options *o, sb_err *err)
 {
-  const char *name = o->faults.count ? "--fault" : o->truth ? "--truth" : o->flood ? "--flood"
-                     : o->step_ms > 0 ? "--step-ms" : o->speed != 1.0 ? "--speed" : NULL;
+  const char *name = o->faults.count   ? "--fault"
+                     : o->truth        ? "--truth"
+                     : o->flood        ? "--flood"
+                     : o->step_ms > 0  ? "--step-ms"
+                     : o->speed != 1.0 ? "--speed"
+                                       : NULL;
   return name ? sb_err_set(err, SB_EINVAL, "%s means nothing in virtual time", name) : SB_OK;
 }
 
@@ -124,7 +128,9 @@ static void send_next(load *l)
   record->t_intended = l->options->arrivals_ns ? l->run->t_start + l->options->arrivals_ns[index] : s->now;
   sb_timeline_reset(&record->timeline, s->now);
   const sb_sim_incoming incoming = {
-    .chat = l->chat, .body = request->body, .size = request->body_size,
+    .chat = l->chat,
+    .body = request->body,
+    .size = request->body_size,
     .prompt_tokens = header(request->headers, sb_sim_prompt_tokens_header),
     .task = header(request->headers, sb_sim_task_header),
   };
@@ -135,8 +141,11 @@ static void send_next(load *l)
     return;
   }
   const sb_sim_admission *a = &e->admission;
-  sb_sim_request entered = { .id = l->first_id + index, .prompt_tokens = (int32_t)a->request.prompt_tokens,
-                             .output_tokens = a->output_tokens, .task = a->task, .seed = a->seed };
+  sb_sim_request entered = { .id = l->first_id + index,
+                             .prompt_tokens = (int32_t)a->request.prompt_tokens,
+                             .output_tokens = a->output_tokens,
+                             .task = a->task,
+                             .seed = a->seed };
   if (sb_sim_engine_submit(s->engine, s->now, &entered))
     refuse(l, record, 400, "the prompt and its answer can never fit into the KV cache");
 }
@@ -172,10 +181,11 @@ static void finish(load *l, sb_record *record, const entry *e)
       record->accepted_tokens = e->accepted_tokens;
     }
   }
-  record->token_source = a->request.token_ids                                          ? SB_TOKENS_TOKEN_IDS
-                         : a->request.continuous_usage && a->request.include_usage ? SB_TOKENS_CONTINUOUS_USAGE
-                         : a->request.include_usage                                    ? SB_TOKENS_USAGE_TOTAL
-                                                                                       : SB_TOKENS_UNKNOWN;
+  record->token_source = a->request.token_ids ? SB_TOKENS_TOKEN_IDS
+                         : a->request.continuous_usage && a->request.include_usage
+                             ? SB_TOKENS_CONTINUOUS_USAGE
+                         : a->request.include_usage ? SB_TOKENS_USAGE_TOTAL
+                                                    : SB_TOKENS_UNKNOWN;
   sb_strbuf_clear(&l->text);
   for (int32_t i = 0; i < a->output_tokens; i++)
     sb_sim_tokens_text(sb_sim_tokens_answer(a->request.prompt_hash, i), i, &l->text);
@@ -235,8 +245,11 @@ sb_run *sb_sim_virtual_load(sb_sim_virtual *s, const sb_load_options *options, s
     sb_err_set(err, SB_EINVAL, "a load needs requests, and a concurrency or arrivals");
     return NULL;
   }
-  load l = { .server = s, .options = options, .run = sb_run_new(options->count),
-             .entries = sb_calloc(options->count, sizeof *l.entries), .first_id = s->submitted + 1 };
+  load l = { .server = s,
+             .options = options,
+             .run = sb_run_new(options->count),
+             .entries = sb_calloc(options->count, sizeof *l.entries),
+             .first_id = s->submitted + 1 };
   const char *path = strstr(options->url, "/v1/");
   l.chat = path && !strcmp(path, "/v1/chat/completions");
   s->submitted += options->count;

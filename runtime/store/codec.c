@@ -14,7 +14,8 @@ enum { GZIP_FORMAT = 16, CHUNK = 64 * 1024 };
 int sb_gzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
 {
   z_stream z = { 0 };
-  if (size > UINT_MAX || deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + GZIP_FORMAT, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+  if (size > UINT_MAX ||
+      deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + GZIP_FORMAT, 8, Z_DEFAULT_STRATEGY) != Z_OK)
     return sb_err_set(err, SB_ENOMEM, "cannot compress %zu bytes", size);
   uLong bound = deflateBound(&z, (uLong)size);
   z.next_in = (Bytef *)(uintptr_t)data;

@@ -12,8 +12,8 @@ static const char magic[] = "sbrec2\n", magic_before[] = "sbrec1\n";
 enum {
   MAGIC_SIZE = sizeof magic - 1,
   CRC_SIZE = 4,
-  RECORD_MIN = 20,  /* bytes of the smallest record of either version: every field takes at least one */
-  RUN_CHAT = 1,     /* flags of a run */
+  RECORD_MIN = 20, /* bytes of the smallest record of either version: every field takes at least one */
+  RUN_CHAT = 1,    /* flags of a run */
   RUN_EVENTS = 2,
   RECORD_TOKENS_DISAGREE = 1
 };
@@ -326,8 +326,9 @@ int sb_records_check(const void *data, size_t size, sb_err *err)
   const uint8_t *bytes = data;
   source crc = { .at = bytes + size - CRC_SIZE, .end = bytes + size };
   if (size < MAGIC_SIZE + CRC_SIZE || get_fixed(&crc, CRC_SIZE) != crc32_z(0, bytes, size - CRC_SIZE))
-    return sb_err_set(err, SB_EPARSE,
-                      "records file: cut short or damaged (its checksum does not match): measure this cell again");
+    return sb_err_set(
+        err, SB_EPARSE,
+        "records file: cut short or damaged (its checksum does not match): measure this cell again");
   return SB_OK;
 }
 

@@ -42,8 +42,8 @@ static void set_url(const char *url)
   char host[64];
   int port;
   options.url = url;
-  if (sscanf(url, "http://%63[0-9.]:%d", host, &port) != 2
-      || inet_pton(AF_INET, host, &options.address.sin_addr) != 1) {
+  if (sscanf(url, "http://%63[0-9.]:%d", host, &port) != 2 ||
+      inet_pton(AF_INET, host, &options.address.sin_addr) != 1) {
     errno = EINVAL;
     bench_die("--url must be http://ADDRESS:PORT");
   }
@@ -71,10 +71,12 @@ void bench_begin(const char *name, int argc, char **argv)
     else if (!strcmp(argv[i], "--times"))
       options.times = value;
   }
-  if (argc % 2 == 0 || !options.url || !options.out || options.concurrency < 1 || options.requests < 1
-      || options.tokens < 1) {
-    fprintf(stderr, "usage: %s --url http://ADDRESS:PORT --model NAME --concurrency STREAMS --requests N --tokens T"
-            " --out FILE [--times FILE]\n", name);
+  if (argc % 2 == 0 || !options.url || !options.out || options.concurrency < 1 || options.requests < 1 ||
+      options.tokens < 1) {
+    fprintf(stderr,
+            "usage: %s --url http://ADDRESS:PORT --model NAME --concurrency STREAMS --requests N --tokens T"
+            " --out FILE [--times FILE]\n",
+            name);
     exit(2);
   }
   sb_file_limit_raise();
@@ -84,11 +86,12 @@ void bench_begin(const char *name, int argc, char **argv)
 
 void bench_body(sb_strbuf *body)
 {
-  sb_strbuf_printf(body,
-                   "{\"model\": \"%s\", \"messages\": [{\"role\": \"user\", \"content\": \"Tell me a short story"
-                   " about a river and a stone.\"}], \"temperature\": 0, \"max_tokens\": %d, \"stream\": true,"
-                   " \"ignore_eos\": true, \"stream_options\": {\"include_usage\": true}}",
-                   options.model, options.tokens);
+  sb_strbuf_printf(
+      body,
+      "{\"model\": \"%s\", \"messages\": [{\"role\": \"user\", \"content\": \"Tell me a short story"
+      " about a river and a stone.\"}], \"temperature\": 0, \"max_tokens\": %d, \"stream\": true,"
+      " \"ignore_eos\": true, \"stream_options\": {\"include_usage\": true}}",
+      options.model, options.tokens);
 }
 
 bool bench_next(bench_stream *s)
@@ -223,8 +226,8 @@ int bench_finish(int64_t cpu_ns, int64_t wall_ns)
   put_latency(file, "tpot_ms", &tpot);
   fprintf(file, "\"duration_s\": %.6f, \"completed\": %d, \"chunks\": %llu, ", (double)wall_ns / 1e9,
           bench_completed, (unsigned long long)all_chunks);
-  fprintf(file, "\"cpu_us_per_chunk\": %.6f, \"memory_mb\": %.3f}\n", (double)cpu_ns / 1e3 / (double)all_chunks,
-          memory_mb);
+  fprintf(file, "\"cpu_us_per_chunk\": %.6f, \"memory_mb\": %.3f}\n",
+          (double)cpu_ns / 1e3 / (double)all_chunks, memory_mb);
   if (fclose(file))
     bench_die(options.out);
   if (times)

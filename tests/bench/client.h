@@ -20,9 +20,9 @@
 enum { BENCH_LINE_BYTES = 16 * 1024, BENCH_READ_BYTES = 256 * 1024 };
 
 typedef struct bench_options {
-  const char *name;             /* the program's */
+  const char *name; /* the program's */
   const char *url, *model, *out, *times;
-  struct sockaddr_in address;   /* the URL's */
+  struct sockaddr_in address; /* the URL's */
   int concurrency, requests, tokens;
 } bench_options;
 
@@ -31,11 +31,11 @@ extern int bench_sent, bench_ended, bench_completed;
 
 /* The request in hand on one stream. Zero-initialise. */
 typedef struct bench_stream {
-  int number;                   /* of the request in hand */
+  int number; /* of the request in hand */
   int64_t t_send, t_first, t_last;
   uint32_t chunks;
-  bool done;                    /* its [DONE] came */
-  char *rest;                   /* BENCH_LINE_BYTES for the line that a read cut in two; NULL until there was one */
+  bool done;  /* its [DONE] came */
+  char *rest; /* BENCH_LINE_BYTES for the line that a read cut in two; NULL until there was one */
   size_t rest_size;
 } bench_stream;
 

@@ -49,9 +49,14 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
 {
   (void)easy;
   (void)user;
-  struct epoll_event event = { .events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u),
-                               .data.fd = fd };
-  epoll_ctl(epoll, what == CURL_POLL_REMOVE ? EPOLL_CTL_DEL : known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+  struct epoll_event event = {
+    .events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u), .data.fd = fd
+  };
+  epoll_ctl(epoll,
+            what == CURL_POLL_REMOVE ? EPOLL_CTL_DEL
+            : known                  ? EPOLL_CTL_MOD
+                                     : EPOLL_CTL_ADD,
+            fd, &event);
   curl_multi_assign(multi, fd, what == CURL_POLL_REMOVE ? NULL : &epoll);
   return 0;
 }
@@ -108,8 +113,9 @@ static void turn(void)
     wait = timeout_at > now ? (int)((timeout_at - now) / SB_NS_PER_MS) + 1 : 0;
   int n = epoll_wait(epoll, events, EVENTS, wait);
   for (int i = 0; i < n; i++) {
-    int what = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0)
-               | (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    int what = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+               (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+               (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
     curl_multi_socket_action(multi, events[i].data.fd, what, &running);
   }
   if (timeout_at != INT64_MAX && sb_clock_now() >= timeout_at) {

@@ -26,11 +26,12 @@ enum { BATCH = 16, READ_BYTES = 64 * 1024, STACK_BYTES = 256 * 1024 };
 #define EVENT                                                                                       \
   "data: {\"id\":\"flood\",\"object\":\"chat.completion.chunk\",\"model\":\"flood\",\"choices\":[{" \
   "\"index\":0,\"delta\":{\"content\":\" word\"},\"finish_reason\":null}]}\n\n"
-#define END                                                                                        \
+#define END                                                                                         \
   "data: {\"id\":\"flood\",\"object\":\"chat.completion.chunk\",\"model\":\"flood\",\"choices\":[{" \
   "\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n"
 
-static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+static const char head[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 static const char up[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 static sb_strbuf batch, end; /* framed; written before the first thread starts */
 
@@ -117,7 +118,8 @@ int main(int argc, char **argv)
     frame(&batch, EVENT);
   frame(&end, END);
   sb_strbuf_puts(&end, "0\r\n\r\n");
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                  .sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10)) };
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -60,7 +60,8 @@ int main(void)
   for (size_t i = 0; i < COUNT; i++)
     values[i] = (double)(int64_t)(10e6 + 2e5 * sb_rng_normal(&rng)) / 1e6;
   printf("{\"values\": %d, \"qsort_ms\": %.3f, \"radix_ms\": %.3f, \"select_ms\": %.3f}\n", (int)COUNT,
-         best_ms(by_qsort, values, copy), best_ms(by_radix, values, copy), best_ms(by_selection, values, copy));
+         best_ms(by_qsort, values, copy), best_ms(by_radix, values, copy),
+         best_ms(by_selection, values, copy));
   free(values);
   free(copy);
   return 0;

@@ -69,8 +69,8 @@ static void on_end(sb_stream *stream)
   ++*(int *)stream->owner;
 }
 
-static void answer(sb_record *record, const sb_stream_options *options, int status, const char *text, size_t size,
-                   size_t part)
+static void answer(sb_record *record, const sb_stream_options *options, int status, const char *text,
+                   size_t size, size_t part)
 {
   int ends = 0;
   sb_stream stream = { .options = options, .on_end = on_end, .owner = &ends };
@@ -82,8 +82,11 @@ static void answer(sb_record *record, const sb_stream_options *options, int stat
     client.on_data(client.context, status, copy, length, 2000);
     free(copy);
   }
-  sb_http_result result = { .status = status, .connected = 1, .t_first_byte_ns = size ? 2000 : 0,
-                            .t_done_ns = 3000, .content_type = "text/event-stream" };
+  sb_http_result result = { .status = status,
+                            .connected = 1,
+                            .t_first_byte_ns = size ? 2000 : 0,
+                            .t_done_ns = 3000,
+                            .content_type = "text/event-stream" };
   client.on_done(client.context, &result);
   if (ends != 1 || (record->outcome == SB_OUTCOME_OK) != (record->error == NULL))
     abort();
@@ -114,7 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   static const int64_t now = 1000;
   if (size < 2)
     return 0;
-  const sb_stream_options options = { .event_per_token = data[0] & 1, .keep_text = data[0] & 2,
+  const sb_stream_options options = { .event_per_token = data[0] & 1,
+                                      .keep_text = data[0] & 2,
                                       .whole = data[0] & 4 };
   int status = data[0] & 8 ? 500 : 200;
   const char *text = (const char *)data + 2;

@@ -15,8 +15,13 @@ int main(void)
   proof_load_profile(&profile, "qwen2.5-7b");
   int32_t task = sb_sim_profile_task(&profile, "news2highlight");
   proof_draw_prompts(&prompts, PROMPTS, 200.0, 256.0, 0.5, 7);
-  proof_cell cell = { .profile = &profile, .k = K, .concurrency = 8, .task = task, .prompts = &prompts,
-                      .seed = 13, .time_scale = 1.0 };
+  proof_cell cell = { .profile = &profile,
+                      .k = K,
+                      .concurrency = 8,
+                      .task = task,
+                      .prompts = &prompts,
+                      .seed = 13,
+                      .time_scale = 1.0 };
   proof_truth truth;
   sb_run *run = proof_run(&cell, &truth);
   sb_acceptance seen;
@@ -37,7 +42,8 @@ int main(void)
     double counted = (double)truth.counters.accepted_per_position[p] / drafts;
     snprintf(name, sizeof name, "position %d: counters %.4f / profile %.4f", p + 1, counted, expected);
     proof_check(name, counted / expected, 0.99, 1.01);
-    snprintf(name, sizeof name, "position %d: timelines %.4f / profile", p + 1, seen.accepted[p] / seen.whole_steps);
+    snprintf(name, sizeof name, "position %d: timelines %.4f / profile", p + 1,
+             seen.accepted[p] / seen.whole_steps);
     proof_check(name, seen.accepted[p] / seen.whole_steps / expected, 0.99, 1.01);
   }
   return proof_status();

@@ -31,8 +31,13 @@ typedef struct side {
 static side measure(int k, int concurrency, int32_t task, const proof_prompts *prompts)
 {
   side result = { 0 };
-  proof_cell cell = { .profile = &profile, .k = k, .concurrency = concurrency, .task = task,
-                      .prompts = prompts, .seed = 11, .time_scale = 1.0 };
+  proof_cell cell = { .profile = &profile,
+                      .k = k,
+                      .concurrency = concurrency,
+                      .task = task,
+                      .prompts = prompts,
+                      .seed = 11,
+                      .time_scale = 1.0 };
   sb_run *run = proof_run(&cell, &result.truth);
   const sb_sim_counters *counters = &result.truth.counters;
   double tokens = counters->drafts ? 1.0 + (double)counters->accepted_tokens / (double)counters->drafts : 1.0;

@@ -27,8 +27,11 @@ int main(void)
     sb_run *runs[2];
     sb_metrics metrics[2];
     for (int side = 0; side < 2; side++) {
-      proof_cell cell = { .profile = &profile, .concurrency = concurrencies[i], .prompts = &prompts[side],
-                          .seed = 3, .time_scale = 1.0 };
+      proof_cell cell = { .profile = &profile,
+                          .concurrency = concurrencies[i],
+                          .prompts = &prompts[side],
+                          .seed = 3,
+                          .time_scale = 1.0 };
       runs[side] = proof_run(&cell, NULL);
       sb_metrics_compute(runs[side], NULL, &metrics[side]);
     }
@@ -43,7 +46,8 @@ int main(void)
     double length = metrics[1].total_output_tokens / metrics[0].total_output_tokens;
     /* what scripts/specbench/analysis/lengths.lua does */
     double standardised = told ? paired / (1.0 - side.stalled * (1.0 - length)) : NAN;
-    printf("b = %2d: paired %.4f, standardised %.4f, decode %.4f, output_throughput %.4f, total_throughput %.4f\n",
+    printf("b = %2d: paired %.4f, standardised %.4f, decode %.4f, output_throughput %.4f, total_throughput "
+           "%.4f\n",
            concurrencies[i], paired, standardised, decode, output, total);
     char name[40];
     snprintf(name, sizeof name, "standardised at b = %d", concurrencies[i]);

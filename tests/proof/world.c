@@ -17,7 +17,7 @@ typedef struct loop {
   sb_sim_engine *engine;
   sb_run *run;
   int sent;
-  int step_sequences;     /* that decoded in the step that just ended */
+  int step_sequences; /* that decoded in the step that just ended */
   int64_t last_ns;
 } loop;
 
@@ -25,8 +25,10 @@ static void send_next(loop *l, int64_t now)
 {
   const proof_prompts *prompts = l->cell->prompts;
   int i = l->sent++;
-  sb_sim_request request = { .id = (uint64_t)i, .prompt_tokens = prompts->prompt_tokens[i],
-                             .output_tokens = prompts->output_tokens[i], .task = l->cell->task,
+  sb_sim_request request = { .id = (uint64_t)i,
+                             .prompt_tokens = prompts->prompt_tokens[i],
+                             .output_tokens = prompts->output_tokens[i],
+                             .task = l->cell->task,
                              .seed = l->cell->seed + (uint64_t)i };
   sb_record *record = &l->run->records[i];
   record->prompt_id = (uint32_t)i;

@@ -21,8 +21,8 @@ typedef struct proof_cell {
   int k, concurrency;
   int32_t task;
   const proof_prompts *prompts;
-  uint64_t seed;        /* of the acceptance draws: prompt i draws with seed + i */
-  double time_scale;    /* every duration of the run is multiplied by it: a slower machine, a run's noise */
+  uint64_t seed;     /* of the acceptance draws: prompt i draws with seed + i */
+  double time_scale; /* every duration of the run is multiplied by it: a slower machine, a run's noise */
 } proof_cell;
 
 /* What only the engine knows. */
@@ -49,6 +49,6 @@ uint64_t proof_seed(uint64_t a, uint64_t b, uint64_t c);
 
 /* Prints "ok" or "SHORT", the name, the value and its bounds, and remembers a failure. */
 void proof_check(const char *name, double value, double low, double high);
-int proof_status(void);  /* 0 where every check held */
+int proof_status(void); /* 0 where every check held */
 
 #endif

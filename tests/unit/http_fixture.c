@@ -19,7 +19,7 @@ typedef struct connection {
   struct connection *next;
   http_fixture *server;
   pthread_t thread;
-  int fd;              /* -1 once closed */
+  int fd; /* -1 once closed */
 } connection;
 
 struct http_fixture {
@@ -28,7 +28,7 @@ struct http_fixture {
   int listener;
   char url[64];
   pthread_t thread;
-  pthread_mutex_t lock;        /* everything below */
+  pthread_mutex_t lock; /* everything below */
   pthread_cond_t barrier;
   connection *connections;
   fixture_counts counts;

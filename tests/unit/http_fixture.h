@@ -8,15 +8,15 @@
  *
  *   http_fixture *server = http_fixture_start(1, (const char *const[]){ OK_HEAD CHUNKED "one" PAUSE "two" });
  */
-#define PAUSE "\x01"    /* sends what came before, then rests for 30 ms */
-#define CLOSE "\x02"    /* closes the connection */
-#define RESET "\x03"    /* closes it with a reset */
-#define HANG "\x04"     /* says nothing more until the client goes */
-#define DRIBBLE "\x05"  /* from here on one byte a send */
-#define CHUNKED "\x06"  /* from here on in chunks; the last one follows at the answer's end */
-#define BARRIER "\x07"  /* waits until as many requests wait here as http_fixture_barrier said */
-#define AGAIN "\x0f"    /* what follows is sent again and again, every 5 ms, until the client goes */
-#define MIRROR "\x0e"   /* the request's body */
+#define PAUSE "\x01"   /* sends what came before, then rests for 30 ms */
+#define CLOSE "\x02"   /* closes the connection */
+#define RESET "\x03"   /* closes it with a reset */
+#define HANG "\x04"    /* says nothing more until the client goes */
+#define DRIBBLE "\x05" /* from here on one byte a send */
+#define CHUNKED "\x06" /* from here on in chunks; the last one follows at the answer's end */
+#define BARRIER "\x07" /* waits until as many requests wait here as http_fixture_barrier said */
+#define AGAIN "\x0f"   /* what follows is sent again and again, every 5 ms, until the client goes */
+#define MIRROR "\x0e"  /* the request's body */
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define SSE_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

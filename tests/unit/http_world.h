@@ -19,8 +19,8 @@ world open_world(size_t count, const char *const *answers);
 void close_world(world *w);
 
 /* Declares `w`, whose server gives these answers. */
-#define WORLD(...)                                            \
-  static const char *const answers[] = { __VA_ARGS__ };       \
+#define WORLD(...)                                      \
+  static const char *const answers[] = { __VA_ARGS__ }; \
   world w = open_world(sizeof answers / sizeof *answers, answers)
 
 /* A request and what became of it. */

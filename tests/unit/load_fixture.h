@@ -7,7 +7,7 @@
 
 /* Events as engines send them. */
 #define TEXT(text) "data: {\"choices\":[{\"text\":\"" text "\",\"finish_reason\":null}]}\n\n"
-#define USED(text, n)                                            \
+#define USED(text, n)                                                            \
   "data: {\"choices\":[{\"text\":\"" text "\"}],\"usage\":{\"prompt_tokens\":5," \
   "\"completion_tokens\":" n "}}\n\n"
 #define STOP "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":\"stop\"}]}\n\n"
@@ -26,7 +26,7 @@ world open_world(size_t count, const char *const *answers);
 void close_world(world *w);
 
 /* Declares `w`, whose server gives these answers. */
-#define WORLD(...)                                      \
+#define WORLD(...)                               \
   const char *const answers[] = { __VA_ARGS__ }; \
   world w = open_world(sizeof answers / sizeof *answers, answers)
 

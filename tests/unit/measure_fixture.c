@@ -48,7 +48,7 @@ sb_run *fixture_small_run(void)
   a->prompt_tokens = 10;
   a->draft_tokens = 8;
   a->accepted_tokens = 4;
-  fixture_chunk(a, 50, 0, false);  /* the role only */
+  fixture_chunk(a, 50, 0, false); /* the role only */
   fixture_chunk(a, 100, 1, true);
   fixture_chunk(a, 130, 3, true);
   fixture_chunk(a, 150, 2, false); /* tokens whose text is still held back */

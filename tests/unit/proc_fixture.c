@@ -120,8 +120,13 @@ int tear_down(void **state)
 sb_child_options options_of(fixture *f, const char *const *argv)
 {
   return (sb_child_options){
-    .argv = argv, .env = f->env, .log_path = f->log,
-    .on_started = on_started, .on_failed = on_failed, .on_exit = on_exit_of_server, .on_ended = on_ended,
+    .argv = argv,
+    .env = f->env,
+    .log_path = f->log,
+    .on_started = on_started,
+    .on_failed = on_failed,
+    .on_exit = on_exit_of_server,
+    .on_ended = on_ended,
     .context = f,
   };
 }

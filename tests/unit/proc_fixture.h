@@ -46,12 +46,12 @@ void start_script(fixture *f, const char *script);
 void start_ready(fixture *f, const char *script);
 
 /* Runs the loop until the condition holds. */
-#define WAIT_FOR(f, condition)                                  \
-  do {                                                          \
-    (f)->ticks = 0;                                             \
-    while (!(condition) && (f)->ticks < GIVE_UP_MS / POLL_MS)   \
-      uv_run(&(f)->loop, UV_RUN_ONCE);                          \
-    assert_true(condition);                                     \
+#define WAIT_FOR(f, condition)                                \
+  do {                                                        \
+    (f)->ticks = 0;                                           \
+    while (!(condition) && (f)->ticks < GIVE_UP_MS / POLL_MS) \
+      uv_run(&(f)->loop, UV_RUN_ONCE);                        \
+    assert_true(condition);                                   \
   } while (0)
 
 #endif

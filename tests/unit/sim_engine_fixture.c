@@ -23,10 +23,19 @@ int fresh_profile(void **state)
 {
   (void)state;
   memset(&profile, 0, sizeof profile);
-  profile.plain = (sb_sim_cost){ .alpha = 10.0, .gamma = 0.25, .epsilon = 0.5, .prefill_base = 7.0,
-                                 .prefill_token = 0.125, .prefill_request = 1.5 };
-  profile.speculative = (sb_sim_cost){ .alpha = 12.0, .beta = 2.0, .gamma = 0.5, .delta = 0.125,
-                                       .epsilon = 0.25, .prefill_base = 8.0, .prefill_token = 0.25,
+  profile.plain = (sb_sim_cost){ .alpha = 10.0,
+                                 .gamma = 0.25,
+                                 .epsilon = 0.5,
+                                 .prefill_base = 7.0,
+                                 .prefill_token = 0.125,
+                                 .prefill_request = 1.5 };
+  profile.speculative = (sb_sim_cost){ .alpha = 12.0,
+                                       .beta = 2.0,
+                                       .gamma = 0.5,
+                                       .delta = 0.125,
+                                       .epsilon = 0.25,
+                                       .prefill_base = 8.0,
+                                       .prefill_token = 0.25,
                                        .prefill_request = 1.0 };
   profile.max_num_seqs = 256;
   profile.max_model_len = 100000;

@@ -21,16 +21,16 @@
 #include "sim/main.h"
 
 static const char profile_text[] =
-  "{\"name\": \"tiny\", \"source\": \"made for the tests\", \"default_method\": \"draft\","
-  " \"limits\": {\"max_num_seqs\": 64, \"max_model_len\": 32768, \"max_num_batched_tokens\": 32768,"
-  " \"chunked_prefill_tokens\": 2048,"
-  " \"kv_capacity_tokens\": 900000},"
-  " \"plain\": {\"alpha\": 10, \"gamma\": 0.1, \"prefill_base\": 10, \"prefill_token\": 0.01,"
-  " \"prefill_request\": 1, \"request_overhead\": 1},"
-  " \"host\": {\"step\": 4, \"assumed\": true},"
-  " \"output\": {\"default\": {\"mean\": 40, \"spread\": 0.5}, \"exact\": {\"mean\": 17, \"spread\": 0}},"
-  " \"methods\": {\"draft\": {\"cost\": {\"alpha\": 12, \"beta\": 1},"
-  " \"acceptance\": {\"default\": {\"conditional\": [0.7]}}}}}";
+    "{\"name\": \"tiny\", \"source\": \"made for the tests\", \"default_method\": \"draft\","
+    " \"limits\": {\"max_num_seqs\": 64, \"max_model_len\": 32768, \"max_num_batched_tokens\": 32768,"
+    " \"chunked_prefill_tokens\": 2048,"
+    " \"kv_capacity_tokens\": 900000},"
+    " \"plain\": {\"alpha\": 10, \"gamma\": 0.1, \"prefill_base\": 10, \"prefill_token\": 0.01,"
+    " \"prefill_request\": 1, \"request_overhead\": 1},"
+    " \"host\": {\"step\": 4, \"assumed\": true},"
+    " \"output\": {\"default\": {\"mean\": 40, \"spread\": 0.5}, \"exact\": {\"mean\": 17, \"spread\": 0}},"
+    " \"methods\": {\"draft\": {\"cost\": {\"alpha\": 12, \"beta\": 1},"
+    " \"acceptance\": {\"default\": {\"conditional\": [0.7]}}}}}";
 
 static void write_file(const char *path, const char *text)
 {
@@ -119,7 +119,8 @@ void sim_truth(const sim *s, int lines, sb_strbuf *out)
 int sim_connect(const sim *s)
 {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port),
+  struct sockaddr_in at = { .sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)s->port),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
   struct timeval limit = { .tv_sec = GIVE_UP_S };
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);

@@ -34,7 +34,7 @@ void sim_truth(const sim *s, int lines, sb_strbuf *out);
 typedef struct reply {
   int status;
   sb_strbuf head, body;
-  bool complete;     /* the body ended as its framing says */
+  bool complete; /* the body ended as its framing says */
   bool chunked;
 } reply;
 

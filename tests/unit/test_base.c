@@ -136,7 +136,9 @@ static void allocations_of_nothing_can_be_freed(void **state)
 static void the_generator_is_pcg32(void **state)
 {
   (void)state;
-  static const uint32_t published[] = { 0xa15c02b7, 0x7b47f409, 0xba1d3330, 0x83d2f293, 0xbfa4784b, 0xcbed606e };
+  static const uint32_t published[] = {
+    0xa15c02b7, 0x7b47f409, 0xba1d3330, 0x83d2f293, 0xbfa4784b, 0xcbed606e
+  };
   sb_rng rng;
   sb_rng_init(&rng, 42, 54);
   for (size_t i = 0; i < sizeof published / sizeof *published; i++)

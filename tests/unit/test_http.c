@@ -50,7 +50,8 @@ static void pieces_are_passed_on_as_they_come(void **state)
 static void bytes_that_come_one_by_one_are_the_same_answer(void **state)
 {
   (void)state;
-  WORLD(DRIBBLE OK_HEAD CHUNKED "hello" "" PAUSE " world");
+  WORLD(DRIBBLE OK_HEAD CHUNKED "hello"
+                                "" PAUSE " world");
   exchange x = { .w = &w };
   get(&x);
   assert_int_equal(x.result.code, SB_OK);

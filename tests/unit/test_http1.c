@@ -90,9 +90,12 @@ static sb_http1_line read_line(sb_http1_lines *lines, const char *text, size_t p
 static void lines_end_in_cr_lf_and_strictly_in_nothing_else(void **state)
 {
   (void)state;
-  static const struct { const char *text, *line; bool strictly; } cases[] = {
-    { "a: b\r\nc", "a: b", true }, { "\r\n", "", true }, { "a: b\n", "a: b", false }, { "\n", "", false },
-    { "a\rb\r\n", "a\rb", false }, { "a\r\r\n", "a\r", false },
+  static const struct {
+    const char *text, *line;
+    bool strictly;
+  } cases[] = {
+    { "a: b\r\nc", "a: b", true }, { "\r\n", "", true },          { "a: b\n", "a: b", false },
+    { "\n", "", false },           { "a\rb\r\n", "a\rb", false }, { "a\r\r\n", "a\r", false },
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (int strict = 0; strict <= 1; strict++)

@@ -109,7 +109,7 @@ static void a_request_that_met_a_closing_connection_is_sent_again_once(void **st
   get_body(&w, "a");
   get_body(&w, "b"); /* the second request was read and not answered: the third is the same one */
   assert_server_saw(&w, 3, 2);
-  get_failure(&w);   /* unanswered twice: the connection of the second try was fresh */
+  get_failure(&w); /* unanswered twice: the connection of the second try was fresh */
   assert_server_saw(&w, 5, 3);
   get_body(&w, "c");
   close_world(&w);

@@ -134,7 +134,8 @@ static void a_request_that_takes_too_long_ends_though_bytes_come(void **state)
   (void)state;
   WORLD(OK_HEAD CHUNKED "1" PAUSE "2" PAUSE "3" PAUSE "4" PAUSE "5" PAUSE "6" HANG);
   exchange x = { .w = &w };
-  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = 50 * SB_NS_PER_MS,
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server),
+                            .timeout_ns = 50 * SB_NS_PER_MS,
                             .chunk_timeout_ns = 20 * SB_NS_PER_S });
   run_until_ended(&x);
   assert_int_equal(x.result.code, SB_ETIMEOUT);
@@ -173,7 +174,8 @@ static void a_loop_that_stood_still_blames_nobody(void **state)
   uv_timer_t timer;
   uv_timer_init(sb_loop_uv(w.loop), &timer);
   uv_timer_start(&timer, stand_still, 40, 0);
-  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = limit, .chunk_timeout_ns = limit });
+  begin(&x,
+        (sb_http_call){ .url = http_fixture_url(w.server), .timeout_ns = limit, .chunk_timeout_ns = limit });
   run_until_ended(&x);
   assert_int_equal(x.result.code, SB_OK);
   sb_strbuf_deinit(&x.body);
@@ -230,8 +232,8 @@ static void what_is_no_http_url_is_refused_at_once(void **state)
 {
   (void)state;
   WORLD(OK_HEAD CHUNKED "x");
-  static const char *const urls[] = { "", "localhost:80", "ftp://127.0.0.1/", "http://", "https://",
-                                      "file:///etc/passwd" };
+  static const char *const urls[] = { "",        "localhost:80", "ftp://127.0.0.1/",
+                                      "http://", "https://",     "file:///etc/passwd" };
   for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
     sb_err err = { 0 };
     sb_http_call call = { .url = urls[i] };

@@ -21,7 +21,7 @@
 typedef struct server {
   uv_loop_t loop;
   sb_httpd *httpd;
-  sb_httpd_conn *held;     /* a request to /hold, not yet answered */
+  sb_httpd_conn *held; /* a request to /hold, not yet answered */
   int requests, aborted, drained;
 } server;
 
@@ -79,7 +79,8 @@ static int tear_down(void **state)
 static int client(server *s, const char *text)
 {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)sb_httpd_port(s->httpd)),
+  struct sockaddr_in at = { .sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)sb_httpd_port(s->httpd)),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
   assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
   assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));

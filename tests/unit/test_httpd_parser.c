@@ -77,7 +77,10 @@ static void test_accepts_what_is_right(void **state)
 static void test_refuses_what_is_doubtful(void **state)
 {
   (void)state;
-  static const struct { int status; const char *text; } cases[] = {
+  static const struct {
+    int status;
+    const char *text;
+  } cases[] = {
     { 400, "GET /\r\n\r\n" },
     { 400, "GET  / HTTP/1.1\r\nHost: h\r\n\r\n" },
     { 400, "G(T / HTTP/1.1\r\nHost: h\r\n\r\n" },

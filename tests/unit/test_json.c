@@ -38,9 +38,26 @@ static void what_rfc_8259_allows_is_accepted(void **state)
 {
   (void)state;
   static const char *const texts[] = {
-    "{}", "[]", " [ ] ", "\"\"", "0", "-0", "-0.0e-0", "1E+2", "123.456", "true", "false", "null",
-    "{\"a\":1,\"a\":2}", "[[],[[]],{}]", "\t\n\r {\"a\" : [1 , 2] } \n", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
-    "\"\xc3\xa9\"", "{\"\":null}", "1e400", "123456789012345678901234567890",
+    "{}",
+    "[]",
+    " [ ] ",
+    "\"\"",
+    "0",
+    "-0",
+    "-0.0e-0",
+    "1E+2",
+    "123.456",
+    "true",
+    "false",
+    "null",
+    "{\"a\":1,\"a\":2}",
+    "[[],[[]],{}]",
+    "\t\n\r {\"a\" : [1 , 2] } \n",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
+    "\"\xc3\xa9\"",
+    "{\"\":null}",
+    "1e400",
+    "123456789012345678901234567890",
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     if (!is_json(texts[i]))
@@ -51,11 +68,19 @@ static void everything_else_is_refused(void **state)
 {
   (void)state;
   static const char *const texts[] = {
-    "", " ", "{", "[", "}", "]", "[1,]", "[,1]", "[1 2]", "{\"a\":1,}", "{,}", "{\"a\"}", "{\"a\":}", "{a:1}",
-    "{\"a\" 1}", "{1:2}", "'a'", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u\"", "\"a\nb\"",
-    "\"a\tb\"", "01", "-", "+1", ".5", "1.", "1.e2", "1e", "1e+", "0x10", "NaN", "Infinity", "-Infinity", "tru",
-    "truex", "True", "nul", "nulll", "1 2", "{} {}", "[1]]", "{\"a\":1}}", "// 1", "[1] x", "\"a\"\"b\"", "[1}",
-    "{\"a\":1]", "\xef\xbb\xbf{}",
+    "",           " ",           "{",         "[",
+    "}",          "]",           "[1,]",      "[,1]",
+    "[1 2]",      "{\"a\":1,}",  "{,}",       "{\"a\"}",
+    "{\"a\":}",   "{a:1}",       "{\"a\" 1}", "{1:2}",
+    "'a'",        "\"a",         "\"\\",      "\"\\x\"",
+    "\"\\u12\"",  "\"\\u12g4\"", "\"\\u\"",   "\"a\nb\"",
+    "\"a\tb\"",   "01",          "-",         "+1",
+    ".5",         "1.",          "1.e2",      "1e",
+    "1e+",        "0x10",        "NaN",       "Infinity",
+    "-Infinity",  "tru",         "truex",     "True",
+    "nul",        "nulll",       "1 2",       "{} {}",
+    "[1]]",       "{\"a\":1}}",  "// 1",      "[1] x",
+    "\"a\"\"b\"", "[1}",         "{\"a\":1]", "\xef\xbb\xbf{}",
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     if (is_json(texts[i]))
@@ -99,7 +124,8 @@ static void nesting_has_a_limit_and_no_stack_overflow(void **state)
 static void a_document_is_walked_in_place(void **state)
 {
   (void)state;
-  const char *text = "{\"skip\": [1, {\"n\": 2}], \"n\": 42, \"x\": 2.5, \"ok\": true, \"list\": [\"a\", \"b\"]}";
+  const char *text =
+      "{\"skip\": [1, {\"n\": 2}], \"n\": 42, \"x\": 2.5, \"ok\": true, \"list\": [\"a\", \"b\"]}";
   sb_json j;
   sb_json_string_t key, item;
   int64_t n = 0;
@@ -204,7 +230,10 @@ static void lone_surrogates_become_the_replacement_character(void **state)
   (void)state;
   assert_unescapes("\"\\ud83d\"", "\xef\xbf\xbd", 3);
   assert_unescapes("\"\\ude00x\"", "\xef\xbf\xbdx", 4);
-  assert_unescapes("\"\\ud83d\\u0041\"", "\xef\xbf\xbd" "A", 4);
+  assert_unescapes("\"\\ud83d\\u0041\"",
+                   "\xef\xbf\xbd"
+                   "A",
+                   4);
   assert_unescapes("\"\\ud83d\\n\"", "\xef\xbf\xbd\n", 4);
   assert_unescapes("\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80", 7);
 }
@@ -240,14 +269,30 @@ static void doubles_are_spelled_as_python_spells_them(void **state)
     double value;
     const char *text;
   } cases[] = {
-    { 0.0, "0.0" }, { -0.0, "-0.0" }, { 1.0, "1.0" }, { -1.5, "-1.5" }, { 0.1, "0.1" },
+    { 0.0, "0.0" },
+    { -0.0, "-0.0" },
+    { 1.0, "1.0" },
+    { -1.5, "-1.5" },
+    { 0.1, "0.1" },
     { 0.1 + 0.2, "0.30000000000000004" },
-    { 1.0 / 3, "0.3333333333333333" }, { 1e15, "1000000000000000.0" }, { 1e16, "1e+16" }, { 1e22, "1e+22" },
-    { 123456789012345680.0, "1.2345678901234568e+17" }, { 9007199254740993.0, "9007199254740992.0" },
-    { 0.0001, "0.0001" }, { 0.00001, "1e-05" }, { 1.5e-7, "1.5e-07" }, { 100.0, "100.0" }, { 1e100, "1e+100" },
-    { 0x1p-44, "5.684341886080802e-14" }, { 0x1p-1017, "7.120236347223045e-307" }, { 5e-324, "5e-324" },
-    { 0x0.8p-1022, "1.1125369292536007e-308" }, { DBL_MIN, "2.2250738585072014e-308" },
-    { DBL_MAX, "1.7976931348623157e+308" }, { 9.5e-323, "9.4e-323" },
+    { 1.0 / 3, "0.3333333333333333" },
+    { 1e15, "1000000000000000.0" },
+    { 1e16, "1e+16" },
+    { 1e22, "1e+22" },
+    { 123456789012345680.0, "1.2345678901234568e+17" },
+    { 9007199254740993.0, "9007199254740992.0" },
+    { 0.0001, "0.0001" },
+    { 0.00001, "1e-05" },
+    { 1.5e-7, "1.5e-07" },
+    { 100.0, "100.0" },
+    { 1e100, "1e+100" },
+    { 0x1p-44, "5.684341886080802e-14" },
+    { 0x1p-1017, "7.120236347223045e-307" },
+    { 5e-324, "5e-324" },
+    { 0x0.8p-1022, "1.1125369292536007e-308" },
+    { DBL_MIN, "2.2250738585072014e-308" },
+    { DBL_MAX, "1.7976931348623157e+308" },
+    { 9.5e-323, "9.4e-323" },
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     assert_string_equal(double_text(cases[i].value), cases[i].text);
@@ -302,10 +347,12 @@ static void strings_are_written_in_ascii(void **state)
 static void invalid_utf8_is_replaced_byte_by_byte(void **state)
 {
   (void)state;
-  assert_puts("a\xff" "b", 3, "\"a\\ufffdb\"");
-  assert_puts("\xc3", 1, "\"\\ufffd\"");                             /* cut */
-  assert_puts("\xc0\x80", 2, "\"\\ufffd\\ufffd\"");                  /* overlong */
-  assert_puts("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"");       /* a surrogate */
+  assert_puts("a\xff"
+              "b",
+              3, "\"a\\ufffdb\"");
+  assert_puts("\xc3", 1, "\"\\ufffd\"");                                  /* cut */
+  assert_puts("\xc0\x80", 2, "\"\\ufffd\\ufffd\"");                       /* overlong */
+  assert_puts("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"");            /* a surrogate */
   assert_puts("\xf4\x90\x80\x80", 4, "\"\\ufffd\\ufffd\\ufffd\\ufffd\""); /* beyond U+10FFFF */
   assert_puts("\xe2\x28\xa1", 3, "\"\\ufffd(\\ufffd\"");
 }

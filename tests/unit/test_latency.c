@@ -30,7 +30,7 @@ static void a_request_has_its_latencies_by_token_and_by_text(void **state)
   fixture_near(f.ttft_intended_ms, 110);
   fixture_near(f.send_late_ms, 10);
   fixture_near(f.e2el_ms, 150);
-  fixture_near(f.tpot_ms, 10);     /* (150 - 100) / 5 */
+  fixture_near(f.tpot_ms, 10); /* (150 - 100) / 5 */
   fixture_near(f.ref_ttft_ms, 100);
   fixture_near(f.ref_tpot_ms, 12); /* (160 - 100) / 5 */
   sb_run_free(run);
@@ -99,7 +99,7 @@ static void latencies_are_summarised(void **state)
   fixture_near(m.ttft_ms.max, 100);
   fixture_near(m.tpot_ms.count, 2); /* 10, 16 */
   fixture_near(m.tpot_ms.mean, 13);
-  fixture_near(m.ref_tpot_ms.mean, 14); /* 12, 16 */
+  fixture_near(m.ref_tpot_ms.mean, 14);  /* 12, 16 */
   fixture_near(m.itl_chunk_ms.count, 3); /* 30, 20, 80 */
   fixture_near(m.itl_chunk_ms.mean, 130.0 / 3.0);
   fixture_near(m.itl_chunk_ms.median, 30);
@@ -111,7 +111,7 @@ static void latencies_are_summarised(void **state)
   fixture_near(m.itl_burst_ms.mean, 13);
   fixture_near(m.itl_burst_ms.median, 0);
   fixture_near(m.itl_burst_ms.p90, 35); /* ranks 0..9: 0 x 7, 20, 30, 80; h = 8.1 */
-  fixture_near(m.ref_itl_ms.count, 3); /* 30, 30, 80 */
+  fixture_near(m.ref_itl_ms.count, 3);  /* 30, 30, 80 */
   fixture_near(m.ref_itl_ms.median, 30);
   sb_run_free(run);
 }

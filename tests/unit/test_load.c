@@ -68,7 +68,8 @@ static void a_bounded_open_loop_sends_late_but_keeps_the_plan(void **state)
   WORLD(SSE_HEAD CHUNKED PAUSE TEXT("a") STOP DONE);
   const int64_t arrivals[N] = { 0 };
   sb_load_request *list = requests(N);
-  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = 2, .arrivals_ns = arrivals });
+  begin_load(&w,
+             (sb_load_options){ .requests = list, .count = N, .concurrency = 2, .arrivals_ns = arrivals });
   assert_int_equal(sb_load_get_progress(w.load).in_flight, 2);
   sb_run *run = end_load(&w);
   assert_in_range(http_fixture_counts(w.server).most_at_once, 1, 2);
@@ -100,7 +101,8 @@ static void ten_thousand_failures_at_once_need_no_stack(void **state)
   for (int i = 0; i < 4; i++) {
     w.ended = 0;
     uint32_t concurrency = i % 2 ? N / 100 : 1;
-    begin_load(&w, (sb_load_options){ .url = urls[i / 2], .requests = list, .count = N, .concurrency = concurrency });
+    begin_load(&w, (sb_load_options){
+                       .url = urls[i / 2], .requests = list, .count = N, .concurrency = concurrency });
     sb_run *run = end_load(&w);
     for (uint32_t r = 0; r < N; r++)
       assert_int_equal(run->records[r].outcome, SB_OUTCOME_CONNECT);
@@ -188,8 +190,9 @@ static void every_request_carries_its_headers_and_its_id(void **state)
   const char *const own[] = { "X-Own: 1", "X-Two: 2", NULL };
   sb_load_request *list = requests(3);
   list[1].headers = own;
-  begin_load(&w, (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .headers = common,
-                                   .id_prefix = "cell-7" });
+  begin_load(&w,
+             (sb_load_options){
+                 .requests = list, .count = 3, .concurrency = 1, .headers = common, .id_prefix = "cell-7" });
   sb_run_free(end_load(&w));
   for (int i = 0; i < 3; i++) {
     char id[64];

@@ -80,7 +80,8 @@ static void only_what_arrives_in_the_steady_window_counts_in_it(void **state)
   fixture_near(m.steady_output_throughput, 6 / 0.040);
   fixture_near(m.steady_total_token_throughput, 13 / 0.040); /* a's prompt was done with before */
   fixture_near(m.steady_request_throughput, 1 / 0.040);
-  fixture_near(m.steady_longest_gap, 0.030); /* from the window's start, 20, to 50: what came before is no part */
+  fixture_near(m.steady_longest_gap,
+               0.030); /* from the window's start, 20, to 50: what came before is no part */
   sb_run_free(run);
 }
 
@@ -129,12 +130,15 @@ static void goodput_counts_requests_that_meet_every_objective(void **state)
 {
   (void)state;
   sb_run *run = fixture_small_run();
-  const struct { sb_slo slo; double met; } cases[] = {
-    { { 50, -1, -1 }, 2 },   /* b, c */
-    { { 100, -1, -1 }, 3 },  /* the limit itself is good */
-    { { -1, 12, -1 }, 2 },   /* a, and b, which has no second token */
-    { { -1, -1, 130 }, 2 },  /* b, c */
-    { { 50, 12, -1 }, 1 },   /* b */
+  const struct {
+    sb_slo slo;
+    double met;
+  } cases[] = {
+    { { 50, -1, -1 }, 2 },  /* b, c */
+    { { 100, -1, -1 }, 3 }, /* the limit itself is good */
+    { { -1, 12, -1 }, 2 },  /* a, and b, which has no second token */
+    { { -1, -1, 130 }, 2 }, /* b, c */
+    { { 50, 12, -1 }, 1 },  /* b */
     { { 50, 12, 39 }, 0 },
   };
   sb_metrics m;
@@ -240,8 +244,8 @@ static void the_peak_is_the_best_second(void **state)
   sb_run *run = sb_run_new(2);
   sb_record *a = fixture_request(run, 0, 0, 5000), *b = fixture_request(run, 1, 0, 5000);
   fixture_chunk(a, 100, 5, true);
-  fixture_chunk(b, 1099, 4, true);  /* 999 ms after: same second */
-  fixture_chunk(a, 1100, 4, true);  /* 1000 ms after: the next */
+  fixture_chunk(b, 1099, 4, true); /* 999 ms after: same second */
+  fixture_chunk(a, 1100, 4, true); /* 1000 ms after: the next */
   fixture_chunk(b, 3000, 6, true);
   sb_metrics m;
   sb_metrics_compute(run, NULL, &m);

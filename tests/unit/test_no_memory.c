@@ -24,9 +24,9 @@ int __lsan_do_recoverable_leak_check(void);
 #endif
 
 typedef struct memory {
-  size_t count;      /* allocations so far, while armed */
-  size_t fail_at;    /* 0: none fails */
-  bool for_good;     /* all that follow fail too; else Lua's second try, after a collection, and no more */
+  size_t count;   /* allocations so far, while armed */
+  size_t fail_at; /* 0: none fails */
+  bool for_good;  /* all that follow fail too; else Lua's second try, after a collection, and no more */
   bool armed;
 } memory;
 
@@ -48,19 +48,19 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size)
     return NULL;
   }
   bool grows = !block || size > old_size;
-  if (m->armed && grows && m->fail_at && ++m->count >= m->fail_at && (m->for_good || m->count < m->fail_at + 2))
+  if (m->armed && grows && m->fail_at && ++m->count >= m->fail_at &&
+      (m->for_good || m->count < m->fail_at + 2))
     return NULL;
   return realloc(block, size);
 }
 
 static void open_modules(lua_State *L)
 {
-  static const luaL_Reg modules[] = {
-    { "sb.task", sbl_open_task }, { "sb.json", sbl_open_json },       { "sb.fs", sbl_open_fs },
-    { "sb.http", sbl_open_http }, { "sb.proc", sbl_open_proc },       { "sb.load", sbl_open_load },
-    { "sb.stats", sbl_open_stats }, { "sb.measure", sbl_open_measure }, { "sb.signal", sbl_open_signal },
-    { NULL, NULL }
-  };
+  static const luaL_Reg modules[] = { { "sb.task", sbl_open_task },     { "sb.json", sbl_open_json },
+                                      { "sb.fs", sbl_open_fs },         { "sb.http", sbl_open_http },
+                                      { "sb.proc", sbl_open_proc },     { "sb.load", sbl_open_load },
+                                      { "sb.stats", sbl_open_stats },   { "sb.measure", sbl_open_measure },
+                                      { "sb.signal", sbl_open_signal }, { NULL, NULL } };
   luaL_openlibs(L);
   for (const luaL_Reg *module = modules; module->name; module++) {
     luaL_requiref(L, module->name, module->func, 0);
@@ -194,7 +194,8 @@ static void test_tasks(void **state)
   check("local s = signal.new()"
         "local t = task.spawn(function(...) s:wait() return ... end, 1, 'two')"
         "local u = task.spawn(function() task.sleep(0.001) error('three') end)"
-        "local v <close> = task.spawn(function() local c <close> = setmetatable({}, { __close = function() return {} end })"
+        "local v <close> = task.spawn(function() local c <close> = setmetatable({}, { __close = function() "
+        "return {} end })"
         "  task.sleep(9) end)"
         "task.sleep(0) s:notify() t:join() u:join() local w <close> = task.spawn(function() t:join() end)");
 }

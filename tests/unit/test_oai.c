@@ -88,9 +88,10 @@ static void text_comes_from_chat_completion_and_reasoning_fields(void **state)
 static void counts_are_read_wherever_engines_put_them(void **state)
 {
   (void)state;
-  sb_oai_event e = parse("{\"choices\":[{\"text\":\"x\",\"token_ids\":[5,6,7]}],\"usage\":{\"prompt_tokens\":10,"
-                         "\"completion_tokens\":3,\"total_tokens\":13,"
-                         "\"prompt_tokens_details\":{\"cached_tokens\":8}}}");
+  sb_oai_event e =
+      parse("{\"choices\":[{\"text\":\"x\",\"token_ids\":[5,6,7]}],\"usage\":{\"prompt_tokens\":10,"
+            "\"completion_tokens\":3,\"total_tokens\":13,"
+            "\"prompt_tokens_details\":{\"cached_tokens\":8}}}");
   assert_int_equal(e.token_ids, 3);
   assert_int_equal(e.prompt_tokens, 10);
   assert_int_equal(e.completion_tokens, 3);
@@ -101,7 +102,8 @@ static void counts_are_read_wherever_engines_put_them(void **state)
   assert_int_equal(e.draft_accepted_n, 3);
   e = parse("{\"metrics\":{\"speculative_decoding\":null}}");
   assert_int_equal(e.draft_n, -1);
-  e = parse("{\"timings\":{\"predicted_n\":12.0,\"draft_n\":20,\"draft_n_accepted\":9,\"predicted_ms\":1.5}}");
+  e = parse(
+      "{\"timings\":{\"predicted_n\":12.0,\"draft_n\":20,\"draft_n_accepted\":9,\"predicted_ms\":1.5}}");
   assert_int_equal(e.predicted_n, 12);
   assert_int_equal(e.draft_n, 20);
   assert_int_equal(e.draft_accepted_n, 9);
@@ -152,8 +154,18 @@ static void what_is_not_a_json_object_is_refused(void **state)
 {
   (void)state;
   static const char *const texts[] = {
-    "", "null", "[]", "1", "\"x\"", "{", "{\"choices\":[{\"text\":\"a\"}]", "{} {}", "{\"choices\":[1]}",
-    "{\"usage\":{\"completion_tokens\":1.5}}", "data: {}", "<html>",
+    "",
+    "null",
+    "[]",
+    "1",
+    "\"x\"",
+    "{",
+    "{\"choices\":[{\"text\":\"a\"}]",
+    "{} {}",
+    "{\"choices\":[1]}",
+    "{\"usage\":{\"completion_tokens\":1.5}}",
+    "data: {}",
+    "<html>",
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     sb_oai_event e;
@@ -165,8 +177,9 @@ static void what_is_not_a_json_object_is_refused(void **state)
 static void unknown_fields_of_any_shape_are_skipped(void **state)
 {
   (void)state;
-  sb_oai_event e = parse("{\"id\":[[{}]],\"choices\":[{\"logprobs\":{\"a\":[1.5]},\"delta\":{\"tool_calls\":[{}],"
-                         "\"content\":\"x\"},\"matched_stop\":2}],\"usage\":{\"x\":{\"completion_tokens\":9}}}");
+  sb_oai_event e =
+      parse("{\"id\":[[{}]],\"choices\":[{\"logprobs\":{\"a\":[1.5]},\"delta\":{\"tool_calls\":[{}],"
+            "\"content\":\"x\"},\"matched_stop\":2}],\"usage\":{\"x\":{\"completion_tokens\":9}}}");
   assert_text(&e.text[1], "x");
   assert_int_equal(e.completion_tokens, -1);
   e = parse("{\"choices\":{\"text\":\"not a list\"},\"usage\":7,\"timings\":[]}");

@@ -179,9 +179,10 @@ static void environment_directory_log_and_clean_descriptors_arrive(void **state)
   char real[PATH_MAX], expected[PATH_MAX + 8];
   int leaked = dup2(STDERR_FILENO, 200);
   const char *argv[] = { "sh", "-c",
-    "echo \"gpu=$CUDA_VISIBLE_DEVICES home=${HOME-unset}\"; echo \"cwd=$(pwd -P)\" >&2; "
-    "[ -e /proc/$$/fd/3 ] || [ -e /proc/$$/fd/200 ] || echo clean; "
-    "grep SigBlk /proc/self/status; grep SigIgn /proc/self/status", NULL };
+                         "echo \"gpu=$CUDA_VISIBLE_DEVICES home=${HOME-unset}\"; echo \"cwd=$(pwd -P)\" >&2; "
+                         "[ -e /proc/$$/fd/3 ] || [ -e /proc/$$/fd/200 ] || echo clean; "
+                         "grep SigBlk /proc/self/status; grep SigIgn /proc/self/status",
+                         NULL };
   sb_child_options options = options_of(f, argv);
   f->env[2] = "CUDA_VISIBLE_DEVICES=3";
   options.cwd = f->directory;

@@ -281,7 +281,8 @@ static void a_line_a_request_for_people(void **state)
       "{\"id\": 1, \"prompt_id\": 0, \"t_intended_ns\": 20000000, \"t_send_ns\": 20000000, "
       "\"t_first_byte_ns\": 55000000, \"t_done_ns\": 61000000, \"http_status\": 0, \"outcome\": \"ok\", "
       "\"finish_reason\": \"none\", \"error\": null, \"token_source\": \"continuous_usage\", \"tokens\": 1, "
-      "\"tokens_disagree\": false, \"max_tokens\": null, \"prompt_tokens\": 20, \"completion_tokens\": null, \"cached_tokens\": null, \"draft_tokens\": null, "
+      "\"tokens_disagree\": false, \"max_tokens\": null, \"prompt_tokens\": 20, \"completion_tokens\": null, "
+      "\"cached_tokens\": null, \"draft_tokens\": null, "
       "\"accepted_tokens\": null, \"text_hash\": \"0000000000000000\", \"bytes\": 0, "
       "\"chunks\": [[60000000, 1, true]], \"others\": []}\n";
   char *line = strchr(out.data, '\n') + 1;

@@ -107,8 +107,8 @@ static void chunked_bodies_are_joined(void **state)
   (void)state;
   static const answer answers[] = {
     READ(CHUNKED_HEAD "5\r\nhello\r\n0\r\n\r\n", 200, "hello", true),
-    { CHUNKED_HEAD "1\r\na\r\n2;x=y\r\nbc\r\n00A \r\n0123456789\r\n0\r\n\r\nHTTP", 200, "abc0123456789",
-      true, 4, NULL, false, false },
+    { CHUNKED_HEAD "1\r\na\r\n2;x=y\r\nbc\r\n00A \r\n0123456789\r\n0\r\n\r\nHTTP", 200, "abc0123456789", true,
+      4, NULL, false, false },
     READ(CHUNKED_HEAD "4\r\n\r\n\r\n\r\n0\r\nX-Sum: 1\r\nX: \r\n\r\n", 200, "\r\n\r\n", true),
     READ(CHUNKED_HEAD "2\nok\n0\n\n", 200, "ok", true),
     READ(CHUNKED_HEAD "0\r\n\r\n", 200, "", true),
@@ -150,8 +150,9 @@ static void interim_answers_are_read_over(void **state)
   (void)state;
   static const answer answers[] = {
     READ("HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\nx", 200, "x", true),
-    READ("HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\nConnection: close\r\n\r\nHTTP/1.1 102 P\r\n\r\n"
-      CHUNKED_HEAD "1\r\nx\r\n0\r\n\r\n", 200, "x", true),
+    READ("HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\nConnection: close\r\n\r\nHTTP/1.1 102 "
+         "P\r\n\r\n" CHUNKED_HEAD "1\r\nx\r\n0\r\n\r\n",
+         200, "x", true),
   };
   CHECK_ALL(answers);
 }

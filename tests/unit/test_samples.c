@@ -46,8 +46,13 @@ static void numpy_agrees_on_a_short_list(void **state)
 {
   (void)state;
   const double values[] = { 0.1, 0.7, 0.2, 3.3, 9.9, 2.5, 0.4, 7.7, 1.1, 5.3 };
-  const double expected[][2] = { { 0, 0.1 }, { 25, 0.475 }, { 50, 1.8 }, { 90, 7.919999999999999 },
-                                 { 95, 8.909999999999998 }, { 99, 9.702 }, { 99.9, 9.880200000000004 },
+  const double expected[][2] = { { 0, 0.1 },
+                                 { 25, 0.475 },
+                                 { 50, 1.8 },
+                                 { 90, 7.919999999999999 },
+                                 { 95, 8.909999999999998 },
+                                 { 99, 9.702 },
+                                 { 99.9, 9.880200000000004 },
                                  { 100, 9.9 } };
   sb_samples samples = { 0 };
   for (size_t i = 0; i < sizeof values / sizeof *values; i++)
@@ -62,8 +67,15 @@ static void numpy_agrees_on_a_short_list(void **state)
 static void numpy_agrees_on_weights_written_out(void **state)
 {
   (void)state;
-  const double expected[][2] = { { 0, 0 }, { 20, 0 }, { 25, 1.25 }, { 50, 4.75 }, { 90, 4.75 }, { 95, 7.875 },
-                                 { 99, 10.375000000000002 }, { 99.9, 10.937500000000012 }, { 100, 11 } };
+  const double expected[][2] = { { 0, 0 },
+                                 { 20, 0 },
+                                 { 25, 1.25 },
+                                 { 50, 4.75 },
+                                 { 90, 4.75 },
+                                 { 95, 7.875 },
+                                 { 99, 10.375000000000002 },
+                                 { 99.9, 10.937500000000012 },
+                                 { 100, 11 } };
   sb_samples samples = { 0 };
   sb_samples_add_weighted(&samples, 4.75, 5);
   sb_samples_add_weighted(&samples, 0.0, 3);
@@ -79,8 +91,9 @@ static void numpy_agrees_on_weights_written_out(void **state)
 static void numpy_agrees_on_ten_thousand_with_negative_ones(void **state)
 {
   (void)state;
-  const double expected[][2] = { { 0, -1999.876 }, { 1, -1917.89608 }, { 50, 2195.9985 }, { 90, 5542.2352 },
-                                 { 99, 6305.18867 }, { 99.9, 6380.002101 }, { 100, 6388.5380000000005 } };
+  const double expected[][2] = { { 0, -1999.876 },           { 1, -1917.89608 }, { 50, 2195.9985 },
+                                 { 90, 5542.2352 },          { 99, 6305.18867 }, { 99.9, 6380.002101 },
+                                 { 100, 6388.5380000000005 } };
   sb_samples samples = { 0 };
   uint64_t x = 12345;
   for (int i = 0; i < 10000; i++) {
@@ -134,7 +147,9 @@ static double drawn(sb_rng *rng, int shape)
   case SPREAD: return sb_rng_normal(rng) * pow(10.0, (double)sb_rng_below(rng, 25) - 12.0);
   case EQUAL: return 4.75;
   case CLUSTERED: /* gaps: most near one step, some 0, a few very long */
-    return sb_rng_below(rng, 50) == 0 ? 0.0 : (10.0 + 0.01 * sb_rng_normal(rng)) * (sb_rng_below(rng, 5000) ? 1 : 1e9);
+    return sb_rng_below(rng, 50) == 0
+               ? 0.0
+               : (10.0 + 0.01 * sb_rng_normal(rng)) * (sb_rng_below(rng, 5000) ? 1 : 1e9);
   default: return (double)sb_rng_below(rng, 3) - 1.0;
   }
 }
@@ -160,7 +175,8 @@ static void a_summary_selects_what_sorting_finds(void **state)
         sb_summary summary;
         sb_samples_summary(&samples, &summary);
         assert_true(summary.count == (double)written_out.count);
-#define SAME(context, name, percent) assert_true(summary.name == sb_samples_percentile(&written_out, percent));
+#define SAME(context, name, percent) \
+  assert_true(summary.name == sb_samples_percentile(&written_out, percent));
         SB_SUMMARY_PERCENTILES(SAME, )
 #undef SAME
         sb_samples_deinit(&samples);

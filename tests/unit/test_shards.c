@@ -42,8 +42,11 @@ static void several_threads_send_the_same_requests_in_the_same_order(void **stat
   for (int several = 0; several < 2; several++) {
     WORLD(SSE_HEAD CHUNKED USED("a", "1") USED("bc", "3") USED("d", "4") STOP DONE);
     sb_load_request *list = requests(N);
-    begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = B, .id_prefix = "t",
-                                     .io_threads = several ? THREADS : 1 });
+    begin_load(&w, (sb_load_options){ .requests = list,
+                                      .count = N,
+                                      .concurrency = B,
+                                      .id_prefix = "t",
+                                      .io_threads = several ? THREADS : 1 });
     sb_run *run = end_load(&w);
     assert_int_equal(sb_load_io_threads(w.load), several ? THREADS : 1);
     assert_sent_once(&w, N);
@@ -54,7 +57,8 @@ static void several_threads_send_the_same_requests_in_the_same_order(void **stat
       assert_int_equal(r->id, i);
       assert_int_equal(r->prompt_id, 100 + i);
       assert_int_equal(r->token_source, SB_TOKENS_CONTINUOUS_USAGE);
-      assert_true(r->t_intended >= (i ? run->records[i - 1].t_intended : run->t_start)); /* the plan's order */
+      assert_true(r->t_intended >=
+                  (i ? run->records[i - 1].t_intended : run->t_start)); /* the plan's order */
       assert_true(r->t_send >= r->t_intended && r->t_done <= run->t_end);
       tokens[several] += (uint64_t)sb_record_tokens(r);
     }
@@ -100,8 +104,10 @@ static void an_open_loop_on_threads_sends_no_request_before_its_time(void **stat
   int64_t arrivals[N];
   assert_int_equal(sb_arrivals_fill(SB_ARRIVALS_POISSON, 800, 1, 7, N, arrivals, NULL), 0);
   sb_load_request *list = requests(N);
-  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .arrivals_ns = arrivals, .id_prefix = "t",
-                                   .io_threads = THREADS });
+  begin_load(
+      &w,
+      (sb_load_options){
+          .requests = list, .count = N, .arrivals_ns = arrivals, .id_prefix = "t", .io_threads = THREADS });
   sb_run *run = end_load(&w);
   assert_sent_once(&w, N);
   for (int i = 0; i < N; i++) {
@@ -123,8 +129,12 @@ static void a_bounded_open_loop_sends_what_is_due_wherever_a_slot_is_free(void *
   WORLD(SSE_HEAD CHUNKED HANG, SSE_HEAD CHUNKED TEXT("a") STOP DONE);
   const int64_t arrivals[N] = { 0 };
   sb_load_request *list = requests(N);
-  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = THREADS, .arrivals_ns = arrivals,
-                                   .id_prefix = "t", .io_threads = THREADS });
+  begin_load(&w, (sb_load_options){ .requests = list,
+                                    .count = N,
+                                    .concurrency = THREADS,
+                                    .arrivals_ns = arrivals,
+                                    .id_prefix = "t",
+                                    .io_threads = THREADS });
   while (sb_load_get_progress(w.load).done < N - 1)
     loop_poll(w.loop);
   assert_int_equal(sb_load_get_progress(w.load).in_flight, 1);
@@ -179,14 +189,15 @@ static void cancelling_is_clean_at_any_moment(void **state)
   sb_load_request *list = requests(N);
   for (int i = 0; i < TIMES; i++) {
     w.ended = 0;
-    begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = 8, .io_threads = THREADS });
+    begin_load(&w,
+               (sb_load_options){ .requests = list, .count = N, .concurrency = 8, .io_threads = THREADS });
     while (sb_load_get_progress(w.load).done < (uint32_t)(i * N / (TIMES - 1)))
       loop_poll(w.loop);
     sb_load_cancel(w.load);
     for (int turn = 0; turn < 3; turn++)
       loop_poll(w.loop);
     assert_in_range(w.ended, 0, 1); /* the very last ones may have come to their end */
-    sb_load_free(w.load); /* the run was not taken: the load frees it */
+    sb_load_free(w.load);           /* the run was not taken: the load frees it */
     w.load = NULL;
   }
   free(list);
@@ -206,8 +217,9 @@ static void a_server_that_refuses_fails_every_request_of_every_thread(void **sta
   sb_load_request *list = requests(N);
   for (int i = 0; i < 2; i++) {
     w.ended = 0;
-    begin_load(&w, (sb_load_options){ .url = urls[i], .requests = list, .count = N, .concurrency = 16,
-                                     .io_threads = THREADS });
+    begin_load(&w,
+               (sb_load_options){
+                   .url = urls[i], .requests = list, .count = N, .concurrency = 16, .io_threads = THREADS });
     sb_run *run = end_load(&w);
     for (uint32_t r = 0; r < N; r++)
       assert_int_equal(run->records[r].outcome, SB_OUTCOME_CONNECT);
@@ -250,8 +262,11 @@ static void no_more_threads_run_than_there_are_streams(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     WORLD(SSE_HEAD CHUNKED TEXT("a") STOP DONE);
     sb_load_request *list = requests(cases[i].count);
-    begin_load(&w, (sb_load_options){ .requests = list, .count = cases[i].count, .id_prefix = "t",
-                                     .concurrency = cases[i].concurrency, .io_threads = cases[i].threads });
+    begin_load(&w, (sb_load_options){ .requests = list,
+                                      .count = cases[i].count,
+                                      .id_prefix = "t",
+                                      .concurrency = cases[i].concurrency,
+                                      .io_threads = cases[i].threads });
     assert_int_equal(sb_load_io_threads(w.load), cases[i].used);
     sb_run *run = end_load(&w);
     assert_sent_once(&w, cases[i].count);
@@ -263,8 +278,11 @@ static void no_more_threads_run_than_there_are_streams(void **state)
   sb_load_request request = { .body = "{}", .body_size = 2 };
   sb_err err = { 0 };
   assert_null(sb_load_start(w.loop, w.http,
-                            &(sb_load_options){ .url = "http://127.0.0.1:1/", .requests = &request, .count = 1,
-                                               .concurrency = 1, .io_threads = SB_LOAD_MAX_IO_THREADS + 1 },
+                            &(sb_load_options){ .url = "http://127.0.0.1:1/",
+                                                .requests = &request,
+                                                .count = 1,
+                                                .concurrency = 1,
+                                                .io_threads = SB_LOAD_MAX_IO_THREADS + 1 },
                             &err));
   assert_int_equal(err.code, SB_EINVAL);
   assert_non_null(strstr(err.text, "1 to 64 I/O threads, not 65"));

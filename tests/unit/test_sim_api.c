@@ -22,7 +22,10 @@ static void test_keeps_to_the_limits_of_length(void **state)
   sim s;
   reply r = { 0 };
   SIM_START(&s, "--speed", "1000");
-  static const struct { const char *headers, *fields, *finish; int tokens; } cases[] = {
+  static const struct {
+    const char *headers, *fields, *finish;
+    int tokens;
+  } cases[] = {
     { "X-Specbench-Task: exact\r\n", "\"max_tokens\":500", "stop", 17 },
     { "X-Specbench-Task: exact\r\n", "\"max_tokens\":17", "stop", 17 },
     { "X-Specbench-Task: exact\r\n", "\"max_tokens\":16", "length", 16 },
@@ -52,7 +55,10 @@ static void test_names_what_is_wrong_with_a_request(void **state)
   sim s;
   reply r = { 0 };
   SIM_START(&s, "--speed", "1000", "--kv-tokens", "1000");
-  static const struct { int status; const char *path, *headers, *body, *param; } cases[] = {
+  static const struct {
+    int status;
+    const char *path, *headers, *body, *param;
+  } cases[] = {
     { 400, chat, "", "{", "null" },
     { 400, chat, "", "[]", "null" },
     { 400, chat, "", "", "null" },
@@ -114,8 +120,10 @@ static void test_counts_prompts_as_tokenize_does(void **state)
   assert_int_equal(number_after(r.body.data, "\"prompt_tokens\":", 0), 8);
   sim_post(&s, chat, "X-Prompt-Tokens: 123\r\n", "{" HELLO ",\"max_tokens\":1}", &r);
   assert_int_equal(number_after(r.body.data, "\"prompt_tokens\":", 0), 123);
-  sim_post(&s, chat, "", "{\"messages\":[{\"role\":\"system\",\"content\":\"be kind\"},{\"role\":\"user\","
-                         "\"content\":[{\"type\":\"text\",\"text\":\"a b\"}]}],\"max_tokens\":1}", &r);
+  sim_post(&s, chat, "",
+           "{\"messages\":[{\"role\":\"system\",\"content\":\"be kind\"},{\"role\":\"user\","
+           "\"content\":[{\"type\":\"text\",\"text\":\"a b\"}]}],\"max_tokens\":1}",
+           &r);
   assert_int_equal(number_after(r.body.data, "\"prompt_tokens\":", 0), 4);
   sim_post(&s, completions, "", "{\"prompt\":[5,6,7,8,9],\"max_tokens\":1}", &r);
   assert_int_equal(number_after(r.body.data, "\"prompt_tokens\":", 0), 5);

@@ -267,8 +267,9 @@ static void virtual_time_never_goes_back(void **state)
   (void)state;
   set_acceptance(0.5);
   profile.plain.request_overhead = profile.speculative.request_overhead = 3.0;
-  sb_sim_config config = { .k = 2, .step_noise_sd = 0.3, .max_num_seqs = 8, .kv_capacity_tokens = 3000,
-                           .disable_by_batch_size = 6 };
+  sb_sim_config config = {
+    .k = 2, .step_noise_sd = 0.3, .max_num_seqs = 8, .kv_capacity_tokens = 3000, .disable_by_batch_size = 6
+  };
   for (int chunked = 0; chunked < 2; chunked++) {
     config.chunked_prefill = chunked;
     event_count = 0;

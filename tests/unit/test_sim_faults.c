@@ -36,16 +36,27 @@ static int parse(sb_sim_options *o, sb_err *err, const char *first, const char *
 static void test_takes_no_option_it_does_not_know(void **state)
 {
   (void)state;
-  static const struct { const char *first, *second, *says; } wrong[] = {
-    { "--bogus", NULL, "unknown option '--bogus'" },   { "positional", NULL, "unknown option 'positional'" },
-    { "--po", "1", "unknown option '--po'" },          { "--port", NULL, "--port needs an argument" },
-    { "--port", "65536", "from 0 to 65535" },          { "--port", "1x", "must be a whole number" },
-    { "--k", "-1", "from 0 to 16" },                   { "--speed", "0", "must be a number" },
-    { "--speed", "nan", "must be a number" },          { "--flood=1", NULL, "takes no argument" },
-    { "--host", "0.0.0.0", "--allow-remote" },         { "--tokens-per-chunk", "2", "--step-ms" },
-    { "--fault", "explode", "unknown kind" },          { "--fault", "die@0", "request's number" },
-    { "--fault", "http500:3", "not usable" },          { "--fault", "freeze", "freeze[@N]:SECONDS" },
-    { "--fault", "truncate@2:x", "not usable" },       { "--fault", "truncate@2x", "KIND[@N][:ARG]" },
+  static const struct {
+    const char *first, *second, *says;
+  } wrong[] = {
+    { "--bogus", NULL, "unknown option '--bogus'" },
+    { "positional", NULL, "unknown option 'positional'" },
+    { "--po", "1", "unknown option '--po'" },
+    { "--port", NULL, "--port needs an argument" },
+    { "--port", "65536", "from 0 to 65535" },
+    { "--port", "1x", "must be a whole number" },
+    { "--k", "-1", "from 0 to 16" },
+    { "--speed", "0", "must be a number" },
+    { "--speed", "nan", "must be a number" },
+    { "--flood=1", NULL, "takes no argument" },
+    { "--host", "0.0.0.0", "--allow-remote" },
+    { "--tokens-per-chunk", "2", "--step-ms" },
+    { "--fault", "explode", "unknown kind" },
+    { "--fault", "die@0", "request's number" },
+    { "--fault", "http500:3", "not usable" },
+    { "--fault", "freeze", "freeze[@N]:SECONDS" },
+    { "--fault", "truncate@2:x", "not usable" },
+    { "--fault", "truncate@2x", "KIND[@N][:ARG]" },
   };
   sb_sim_options o;
   sb_err err;
@@ -62,7 +73,9 @@ static void test_takes_no_option_it_does_not_know(void **state)
 static void test_reads_scheduling_and_refuses_what_excludes_itself(void **state)
 {
   (void)state;
-  static const struct { const char *args[4], *says; } wrong[] = {
+  static const struct {
+    const char *args[4], *says;
+  } wrong[] = {
     { { "--k-by-batch-size", "[[1,7,3]]" }, "--k-by-batch-size needs --k" },
     { { "--k", "3", "--k-by-batch-size", "[[1,7,4]]" }, "has a k of 4, above --k 3" },
     { { "--k", "3", "--k-by-batch-size", "8" }, "--k-by-batch-size '8': must be [[first, last, k], ...]" },
@@ -156,8 +169,14 @@ static void post_twice(const char *fault, bool stream, reply *first, reply *seco
 static void test_refuses_on_purpose(void **state)
 {
   (void)state;
-  static const struct { const char *fault; int status; } cases[] = {
-    { "http500@1", 500 }, { "http429@1", 429 }, { "http404@1", 404 }, { "not-sse@1", 200 },
+  static const struct {
+    const char *fault;
+    int status;
+  } cases[] = {
+    { "http500@1", 500 },
+    { "http429@1", 429 },
+    { "http404@1", 404 },
+    { "not-sse@1", 200 },
   };
   reply one = { 0 }, two = { 0 };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -19,8 +19,8 @@
 #define PROFILES SB_SOURCE_DIR "/runtime/sim/profiles/"
 
 static const char *const shipped[] = {
-  "qwen2.5-7b", "qwen2.5-7b-int4", "qwen2.5-14b", "qwen2.5-14b-int4", "qwen2.5-72b", "qwen2.5-72b-int4",
-  "llama-3-8b", "vicuna-7b", "llama-3.1-8b", "qwen3-8b", "qwen3-30b-a3b",
+  "qwen2.5-7b", "qwen2.5-7b-int4", "qwen2.5-14b",  "qwen2.5-14b-int4", "qwen2.5-72b",   "qwen2.5-72b-int4",
+  "llama-3-8b", "vicuna-7b",       "llama-3.1-8b", "qwen3-8b",         "qwen3-30b-a3b",
 };
 
 static sb_sim_profile profile;
@@ -60,15 +60,18 @@ static int load_text(const char *text, const char *message)
   return rc;
 }
 
-#define LIMITS "\"limits\": {\"max_num_seqs\": 8, \"max_model_len\": 100, \"max_num_batched_tokens\": 100, " \
-               "\"chunked_prefill_tokens\": 64, \"kv_capacity_tokens\": 1000}"
-#define METHODS "\"default_method\": \"draft\", \"methods\": {" \
-                "\"draft\": {\"cost\": {\"alpha\": 12, \"beta\": 1}, \"acceptance\": {" \
-                "\"default\": {\"conditional\": [0.5, 0.25]}, \"rag\": {\"conditional\": [0.75]}}}, " \
-                "\"ngram\": {\"source\": \"guessed\", \"cost\": {\"alpha\": 11}, \"acceptance\": {" \
-                "\"default\": {\"conditional\": [0.1], \"draft_rate\": 0.5, \"assumed\": true}}}}"
-#define OUTPUT "\"output\": {\"default\": {\"mean\": 100, \"spread\": 0.5}, " \
-               "\"qa\": {\"mean\": 10, \"spread\": 0}}"
+#define LIMITS                                                                                  \
+  "\"limits\": {\"max_num_seqs\": 8, \"max_model_len\": 100, \"max_num_batched_tokens\": 100, " \
+  "\"chunked_prefill_tokens\": 64, \"kv_capacity_tokens\": 1000}"
+#define METHODS                                                                         \
+  "\"default_method\": \"draft\", \"methods\": {"                                       \
+  "\"draft\": {\"cost\": {\"alpha\": 12, \"beta\": 1}, \"acceptance\": {"               \
+  "\"default\": {\"conditional\": [0.5, 0.25]}, \"rag\": {\"conditional\": [0.75]}}}, " \
+  "\"ngram\": {\"source\": \"guessed\", \"cost\": {\"alpha\": 11}, \"acceptance\": {"   \
+  "\"default\": {\"conditional\": [0.1], \"draft_rate\": 0.5, \"assumed\": true}}}}"
+#define OUTPUT                                                   \
+  "\"output\": {\"default\": {\"mean\": 100, \"spread\": 0.5}, " \
+  "\"qa\": {\"mean\": 10, \"spread\": 0}}"
 #define HEAD "\"name\": \"m\", \"source\": \"measured\", \"plain\": {\"alpha\": 10}"
 #define COMPLETE "{" HEAD ", " LIMITS ", " OUTPUT ", " METHODS "}"
 
@@ -147,7 +150,8 @@ static void a_profile_extends_another_of_its_folder(void **state)
   assert_int_equal(load_text("{\"name\": \"child\", \"extends\": \"base\", \"scaled\": true, "
                              "\"plain\": {\"alpha\": 20}, "
                              "\"methods\": {\"draft\": {\"cost\": {\"alpha\": 22}}}}",
-                             NULL), SB_OK);
+                             NULL),
+                   SB_OK);
   assert_string_equal(profile.name, "child");
   assert_true(profile.plain.alpha == 20.0 && profile.speculative.alpha == 22.0);
   assert_true(profile.speculative.beta == 1.0 && profile.max_num_seqs == 8 && profile.tasks[0].assumed);
@@ -158,7 +162,9 @@ static void a_profile_extends_another_of_its_folder(void **state)
 static void mistakes_are_named_with_file_and_field(void **state)
 {
   (void)state;
-  const struct { const char *text, *message; } cases[] = {
+  const struct {
+    const char *text, *message;
+  } cases[] = {
     { "", "the file: must hold" },
     { "[]", "the file: must be an object" },
     { "{", "not well-formed" },
@@ -170,7 +176,8 @@ static void mistakes_are_named_with_file_and_field(void **state)
     { "{\"plain\": {\"alpha\": -1}}", "plain.alpha: must be a number from 0" },
     { "{\"plain\": {\"alhpa\": 1}}", "plain.alhpa: is not a figure of a cost" },
     { "{\"host\": {\"stpe\": 1}}", "host.stpe: is not a figure of the host" },
-    { "{\"host\": {\"step\": 10.5}, " HEAD ", " LIMITS ", " OUTPUT ", " METHODS "}", "host.step: must not be above" },
+    { "{\"host\": {\"step\": 10.5}, " HEAD ", " LIMITS ", " OUTPUT ", " METHODS "}",
+      "host.step: must not be above" },
     { "{\"limits\": {\"max_num_seqs\": 0}}", "limits.max_num_seqs: must be a whole number" },
     { "{\"limits\": {\"max_num_seqs\": 1.5}}", "limits.max_num_seqs: must be a whole number" },
     { "{\"output\": {\"qa\": 3}}", "output.qa: must be an object" },

@@ -431,7 +431,8 @@ int main(void)
     return getenv("CI") ? 1 : 77;
   }
   sb_err err;
-  if (sb_sim_profile_load(&profile, SB_SOURCE_DIR "/runtime/sim/profiles/qwen2.5-7b.json", NULL, &err) != SB_OK) {
+  if (sb_sim_profile_load(&profile, SB_SOURCE_DIR "/runtime/sim/profiles/qwen2.5-7b.json", NULL, &err) !=
+      SB_OK) {
     fprintf(stderr, "%s\n", err.text);
     return 1;
   }

@@ -29,7 +29,8 @@ static void test_streams_steps_whose_usage_adds_up(void **state)
   sim_post(&s, chat, "",
            "{\"model\":\"served \\\"name\\\"\"," HELLO ",\"max_tokens\":50,\"ignore_eos\":true,"
            "\"stream\":true,\"return_token_ids\":true,"
-           "\"stream_options\":{\"include_usage\":true,\"continuous_usage_stats\":true}}", &r);
+           "\"stream_options\":{\"include_usage\":true,\"continuous_usage_stats\":true}}",
+           &r);
   assert_int_equal(r.status, 200);
   assert_true(r.complete && r.chunked);
   assert_non_null(strstr(r.head.data, "content-type: text/event-stream"));
@@ -124,7 +125,7 @@ static void test_counters_agree_with_the_truth_log(void **state)
   sim_truth(&s, REQUESTS, &truth);
   sim_get(&s, "/metrics", &r);
   int64_t tokens = 0, chunks = 0;
-  for (const char *at = truth.data; (at = strstr(at, "\"chunks\": [")); ) {
+  for (const char *at = truth.data; (at = strstr(at, "\"chunks\": ["));) {
     const char *end = strstr(at, "]]");
     for (at += 11; at < end; at = strchr(at, ']') + 1) {
       int64_t due, written, n;
@@ -196,8 +197,10 @@ static void test_streams_a_chunk_a_plan_under_multi_step(void **state)
   sim s;
   reply r = { 0 };
   SIM_START(&s, "--multi-step", "8", "--speed", "200");
-  sim_post(&s, chat, "", "{" HELLO ",\"max_tokens\":20,\"ignore_eos\":true,\"stream\":true,"
-           "\"stream_options\":{\"include_usage\":true,\"continuous_usage_stats\":true}}", &r);
+  sim_post(&s, chat, "",
+           "{" HELLO ",\"max_tokens\":20,\"ignore_eos\":true,\"stream\":true,"
+           "\"stream_options\":{\"include_usage\":true,\"continuous_usage_stats\":true}}",
+           &r);
   static const int64_t expected[] = { 0, 1, 9, 17, 20, 20 }; /* the role, the prefill's token, three plans */
   for (int i = 0; i < 6; i++)
     assert_int_equal(number_after(r.body.data, "\"completion_tokens\":", i), expected[i]);

@@ -121,7 +121,7 @@ static void disable_by_batch_size_bars_for_good_whom_it_meets(void **state)
   int64_t at = step(engine);
   assert_int_equal(sb_sim_engine_next(engine) - at, ms(10.0 + 0.25 * 3 + 0.5 * 3 * 0.011));
   for (int i = 0; i < 3; i++)
-    at = step(engine); /* a token each, until the third one has its four */
+    at = step(engine);           /* a token each, until the third one has its four */
   submit(engine, at, 4, 10, 40); /* three again, as it is prefilled: barred too */
   run_out(engine);
   submit(engine, at + ms(10000), 5, 10, 1 + 3 * 5); /* and one that meets nobody */
@@ -192,7 +192,9 @@ static void k_tables_have_no_gaps_and_no_end(void **state)
 {
   (void)state;
   sb_sim_k_table table = table_of(" [[1, 16, 3], [32,128,2], [256,2048,0]] ");
-  const int expected[][2] = { { 1, 3 }, { 16, 3 }, { 31, 3 }, { 32, 2 }, { 255, 2 }, { 256, 0 }, { 9999, 0 } };
+  const int expected[][2] = {
+    { 1, 3 }, { 16, 3 }, { 31, 3 }, { 32, 2 }, { 255, 2 }, { 256, 0 }, { 9999, 0 }
+  };
   for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
     assert_int_equal(sb_sim_k_table_at(&table, expected[i][0], 7), expected[i][1]);
   assert_int_equal(sb_sim_k_table_largest(&table), 3);
@@ -202,12 +204,22 @@ static void k_tables_have_no_gaps_and_no_end(void **state)
 static void malformed_k_tables_are_refused(void **state)
 {
   (void)state;
-  const struct { const char *text, *message; } cases[] = {
-    { "", "must be [[first, last, k], ...]" }, { "[]", "must be [[" }, { "8", "must be [[" },
-    { "[[1,7]]", "must be [[" }, { "[[1,7,3,4]]", "must be [[" }, { "[[1,7,\"3\"]]", "must be [[" },
-    { "[[1,7.5,3]]", "must be [[" }, { "[[1,7,3]] x", "must be [[" }, { "[[1,7,3]", "must be [[" },
-    { "[[2,7,3]]", "range 1: ranges must begin at 1" }, { "[[1,7,3],[7,9,2]]", "range 2: ranges" },
-    { "[[1,0,3]]", "range 1: ranges" }, { "[[1,7,17]]", "range 1: k must be 0 to 16" },
+  const struct {
+    const char *text, *message;
+  } cases[] = {
+    { "", "must be [[first, last, k], ...]" },
+    { "[]", "must be [[" },
+    { "8", "must be [[" },
+    { "[[1,7]]", "must be [[" },
+    { "[[1,7,3,4]]", "must be [[" },
+    { "[[1,7,\"3\"]]", "must be [[" },
+    { "[[1,7.5,3]]", "must be [[" },
+    { "[[1,7,3]] x", "must be [[" },
+    { "[[1,7,3]", "must be [[" },
+    { "[[2,7,3]]", "range 1: ranges must begin at 1" },
+    { "[[1,7,3],[7,9,2]]", "range 2: ranges" },
+    { "[[1,0,3]]", "range 1: ranges" },
+    { "[[1,7,17]]", "range 1: k must be 0 to 16" },
     { "[[1,7,-1]]", "range 1: k" },
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -104,11 +104,19 @@ static void an_event_needs_its_blank_line(void **state)
 static void a_byte_order_mark_may_come_first_and_nowhere_else(void **state)
 {
   (void)state;
-  assert_events("\xef\xbb\xbf" "data: a\n\n", "<a>");
+  assert_events("\xef\xbb\xbf"
+                "data: a\n\n",
+                "<a>");
   assert_events("\xef\xbb\xbf\ndata: a\n\n", "<a>");
-  assert_events("\xef\xbb\xbf\xef\xbb\xbf" "data: a\n\n", "");
-  assert_events("data: a\n\n\xef\xbb\xbf" "data: b\n\n", "<a>");
-  assert_events("\xef\xbb" "data: a\n\n", "");
+  assert_events("\xef\xbb\xbf\xef\xbb\xbf"
+                "data: a\n\n",
+                "");
+  assert_events("data: a\n\n\xef\xbb\xbf"
+                "data: b\n\n",
+                "<a>");
+  assert_events("\xef\xbb"
+                "data: a\n\n",
+                "");
 }
 
 static void zero_bytes_pass_through(void **state)
@@ -139,7 +147,8 @@ static void a_reset_parser_forgets_the_stream_before(void **state)
   sb_sse_feed(&sse, "o\n\n\xef", 4, note, &events);
   assert_int_equal(events.size, 0);
   sb_sse_reset(&sse);
-  const char *next = "\xef\xbb\xbf" "data: x\n\n";
+  const char *next = "\xef\xbb\xbf"
+                     "data: x\n\n";
   sb_sse_feed(&sse, next, strlen(next), note, &events);
   assert_string_equal(events.data, "<x>");
   sb_sse_deinit(&sse);
@@ -167,8 +176,11 @@ static void an_event_that_is_too_large_is_left_out_and_the_next_one_is_read(void
   static const struct {
     const char *head, *between, *end;
   } shapes[] = {
-    { "data: ", "", "\n\n" }, { "data: ", "", "\r\n\r\n" },       { "data: ", "\ndata: ", "\n\n" },
-    { "data: ", "", "\r\r" }, { "data: ", "\r\ndata: ", "\nid: 1\n\n" },
+    { "data: ", "", "\n\n" },
+    { "data: ", "", "\r\n\r\n" },
+    { "data: ", "\ndata: ", "\n\n" },
+    { "data: ", "", "\r\r" },
+    { "data: ", "\r\ndata: ", "\nid: 1\n\n" },
   };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     sb_sse sse = { 0 };

@@ -35,9 +35,12 @@ static void students_distribution_agrees_with_its_closed_forms(void **state)
 static void students_quantiles_agree_with_the_tables(void **state)
 {
   (void)state;
-  const struct { double p, dof, t; } table[] = {
-    { 0.975, 1, 12.706 }, { 0.975, 2, 4.303 }, { 0.975, 4, 2.776 }, { 0.975, 9, 2.262 }, { 0.975, 30, 2.042 },
-    { 0.995, 2, 9.925 },  { 0.995, 9, 3.250 }, { 0.9, 5, 1.476 },   { 0.95, 120, 1.658 },
+  const struct {
+    double p, dof, t;
+  } table[] = {
+    { 0.975, 1, 12.706 }, { 0.975, 2, 4.303 },  { 0.975, 4, 2.776 },
+    { 0.975, 9, 2.262 },  { 0.975, 30, 2.042 }, { 0.995, 2, 9.925 },
+    { 0.995, 9, 3.250 },  { 0.9, 5, 1.476 },    { 0.95, 120, 1.658 },
   };
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
     double t = sb_student_quantile(table[i].p, table[i].dof);
@@ -112,9 +115,9 @@ static void verdicts(void **state)
   assert_int_equal(verdict_of(1.1, 1.3, 0.01), SB_VERDICT_FASTER);
   assert_int_equal(verdict_of(0.7, 0.9, 0.01), SB_VERDICT_SLOWER);
   assert_int_equal(verdict_of(0.985, 1.015, 0.9), SB_VERDICT_TIE);
-  assert_int_equal(verdict_of(1.005, 1.015, 0.001), SB_VERDICT_TIE);   /* surely above 1, but by too little */
+  assert_int_equal(verdict_of(1.005, 1.015, 0.001), SB_VERDICT_TIE); /* surely above 1, but by too little */
   assert_int_equal(verdict_of(0.97, 1.015, 0.9), SB_VERDICT_UNDECIDED);
-  assert_int_equal(verdict_of(1.1, 1.3, 0.06), SB_VERDICT_UNDECIDED);  /* not among so many cells */
+  assert_int_equal(verdict_of(1.1, 1.3, 0.06), SB_VERDICT_UNDECIDED); /* not among so many cells */
   assert_int_equal(verdict_of(0.9, 1.3, 0.01), SB_VERDICT_UNDECIDED);
   assert_int_equal(verdict_of(1.1, 1.3, NAN), SB_VERDICT_UNDECIDED);
   assert_string_equal(sb_verdict_name(SB_VERDICT_SLOWER), "slower");
@@ -142,8 +145,14 @@ static void mean_of(const double *sums, size_t count, double *figures)
 
 static sb_bootstrap bootstrap_of(const double *rows, size_t count)
 {
-  return (sb_bootstrap){ .rows = rows, .count = count, .columns = 2, .figures = 2, .compute = mean_of,
-                         .resamples = 4000, .level = 0.95, .seed = 1 };
+  return (sb_bootstrap){ .rows = rows,
+                         .count = count,
+                         .columns = 2,
+                         .figures = 2,
+                         .compute = mean_of,
+                         .resamples = 4000,
+                         .level = 0.95,
+                         .seed = 1 };
 }
 
 static void the_bootstrap_of_a_mean_has_the_normal_width(void **state)

@@ -39,7 +39,8 @@ static const char *chunks(const sb_record *record)
   return text;
 }
 
-static void assert_counts(const sb_record *record, sb_token_source source, const char *want, int64_t completion)
+static void assert_counts(const sb_record *record, sb_token_source source, const char *want,
+                          int64_t completion)
 {
   assert_int_equal(record->outcome, SB_OUTCOME_OK);
   assert_int_equal(record->token_source, source);
@@ -50,9 +51,11 @@ static void assert_counts(const sb_record *record, sb_token_source source, const
 static void tokens_are_counted_by_continuous_usage(void **state)
 {
   (void)state;
-  WORLD(SSE_HEAD CHUNKED USED("", "0") USED("a", "1") PAUSE USED("bc", "3") USED("", "4") USED("d", "4")
-        "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":\"length\"}],\"usage\":{\"completion_tokens\":5}}\n\n"
-        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":5}}\n\n" DONE);
+  WORLD(SSE_HEAD CHUNKED USED("", "0") USED("a", "1") PAUSE USED("bc", "3") USED("", "4") USED(
+      "d", "4") "data: "
+                "{\"choices\":[{\"text\":\"\",\"finish_reason\":\"length\"}],\"usage\":{\"completion_"
+                "tokens\":5}}\n\n"
+                "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":5}}\n\n" DONE);
   sb_run *run = run_answers(&w, 1, (sb_stream_options){ .keep_text = true });
   const sb_record *r = &run->records[0];
   assert_counts(r, SB_TOKENS_CONTINUOUS_USAGE, "1t 2t 1 0t 1 ", 5);
@@ -67,7 +70,8 @@ static void tokens_are_counted_by_continuous_usage(void **state)
 static void tokens_are_counted_by_their_ids(void **state)
 {
   (void)state;
-  WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"text\":\"a\",\"token_ids\":[1]}]}\n\n"
+  WORLD(SSE_HEAD CHUNKED
+        "data: {\"choices\":[{\"text\":\"a\",\"token_ids\":[1]}]}\n\n"
         "data: {\"choices\":[{\"text\":\"b\",\"token_ids\":[2,3,4]}]}\n\n"
         "data: {\"choices\":[{\"text\":\"\",\"token_ids\":[5]}]}\n\n"
         "data: {\"choices\":[{\"text\":\"\",\"token_ids\":[],\"finish_reason\":\"stop\"}]}\n\n"
@@ -83,9 +87,11 @@ static void tokens_are_counted_by_timings(void **state)
 {
   (void)state;
 #define TIMED(text, n) "data: {\"choices\":[{\"text\":\"" text "\"}],\"timings\":{\"predicted_n\":" n "}}\n\n"
-  WORLD(SSE_HEAD CHUNKED TIMED("a", "1") TIMED("b", "2") TIMED("", "3") TIMED("c", "4")
-        "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":\"stop\"}],\"usage\":{\"completion_tokens\":4},"
-        "\"timings\":{\"predicted_n\":4,\"draft_n\":6,\"draft_n_accepted\":2}}\n\n" DONE);
+  WORLD(SSE_HEAD CHUNKED TIMED("a", "1") TIMED("b", "2") TIMED("", "3") TIMED(
+      "c",
+      "4") "data: "
+           "{\"choices\":[{\"text\":\"\",\"finish_reason\":\"stop\"}],\"usage\":{\"completion_tokens\":4},"
+           "\"timings\":{\"predicted_n\":4,\"draft_n\":6,\"draft_n_accepted\":2}}\n\n" DONE);
 #undef TIMED
   sb_run *run = run_answers(&w, 1, (sb_stream_options){ .event_per_token = true });
   assert_counts(&run->records[0], SB_TOKENS_TIMINGS, "1t 1t 1 1t ", 4);
@@ -98,8 +104,9 @@ static void tokens_are_counted_by_timings(void **state)
 static void an_event_is_a_token_where_the_engine_says_so(void **state)
 {
   (void)state;
-  WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
-        TEXT("a") TEXT("b") STOP "data: {\"choices\":[],\"usage\":{\"completion_tokens\":2}}\n\n" DONE);
+  WORLD(SSE_HEAD CHUNKED
+        "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n" TEXT("a") TEXT("b")
+            STOP "data: {\"choices\":[],\"usage\":{\"completion_tokens\":2}}\n\n" DONE);
   sb_run *run = run_answers(&w, 1, (sb_stream_options){ .event_per_token = true });
   assert_counts(&run->records[0], SB_TOKENS_EVENT_PER_TOKEN, "1t 1t ", 2);
   sb_run_free(run);
@@ -110,8 +117,8 @@ static void events_that_are_no_tokens_by_the_usage_count_for_nothing(void **stat
 {
   (void)state;
   WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"text\":\"abc\"}]}\n\n"
-        "data: {\"choices\":[{\"text\":\"def\",\"finish_reason\":\"length\"}]}\n\n"
-        "data: {\"choices\":[],\"usage\":{\"completion_tokens\":6}}\n\n" DONE);
+                         "data: {\"choices\":[{\"text\":\"def\",\"finish_reason\":\"length\"}]}\n\n"
+                         "data: {\"choices\":[],\"usage\":{\"completion_tokens\":6}}\n\n" DONE);
   sb_run *run = run_answers(&w, 1, (sb_stream_options){ .event_per_token = true });
   assert_int_equal(run->records[0].token_source, SB_TOKENS_USAGE_TOTAL);
   assert_int_equal(sb_record_tokens(&run->records[0]), 6);
@@ -124,8 +131,9 @@ static void a_total_alone_leaves_the_chunks_uncounted(void **state)
   (void)state;
   WORLD(SSE_HEAD CHUNKED TEXT("a") TEXT("bc") STOP
         "data: {\"choices\":[],\"usage\":{\"completion_tokens\":4}}\n\n" DONE,
-        SSE_HEAD CHUNKED TEXT("a") TEXT("bc")
-        "data: {\"choices\":[{\"text\":\"\",\"finish_reason\":\"stop\"}],\"usage\":{\"completion_tokens\":4}}\n\n" DONE,
+        SSE_HEAD CHUNKED TEXT("a") TEXT("bc") "data: "
+                                              "{\"choices\":[{\"text\":\"\",\"finish_reason\":\"stop\"}],"
+                                              "\"usage\":{\"completion_tokens\":4}}\n\n" DONE,
         SSE_HEAD CHUNKED TEXT("a") STOP DONE);
   sb_run *run = run_answers(&w, 3, (sb_stream_options){ 0 });
   assert_counts(&run->records[0], SB_TOKENS_USAGE_TOTAL, "0t 0t ", 4);
@@ -143,10 +151,12 @@ static void counts_on_some_events_only_are_no_counts_of_chunks(void **state)
 #define FINAL(n) "data: {\"choices\":[],\"usage\":{\"completion_tokens\":" n "}}\n\n"
 #define IDS(text, ids) "data: {\"choices\":[{\"text\":\"" text "\",\"token_ids\":[" ids "]}]}\n\n"
   WORLD(SSE_HEAD CHUNKED USED("", "0") TEXT("a") TEXT("b") TEXT("c") USED("d", "4") FINAL("4") DONE,
-        SSE_HEAD CHUNKED TEXT("a") TEXT("b") USED("c", "3") TEXT("d") TEXT("e") USED("f", "6") FINAL("6") DONE,
+        SSE_HEAD CHUNKED TEXT("a") TEXT("b") USED("c", "3") TEXT("d") TEXT("e") USED("f", "6") FINAL("6")
+            DONE,
         SSE_HEAD CHUNKED TEXT("a") USED("b", "2") USED("c", "3") FINAL("3") DONE,
         SSE_HEAD CHUNKED USED("a", "1") TEXT("b") USED("c", "3") TEXT("d") USED("e", "5") FINAL("5") DONE,
-        SSE_HEAD CHUNKED USED("a", "1") USED("b", "1") USED("c", "3") USED("d", "3") USED("e", "5") FINAL("5") DONE,
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "1") USED("c", "3") USED("d", "3") USED("e", "5") FINAL("5")
+            DONE,
         SSE_HEAD CHUNKED IDS("a", "1") TEXT("b") IDS("c", "3") TEXT("d") FINAL("4") DONE,
         SSE_HEAD CHUNKED IDS("a", "1") TEXT("b") IDS("c", "3") FINAL("3") DONE);
   sb_run *run = run_answers(&w, 7, (sb_stream_options){ 0 });
@@ -194,12 +204,13 @@ static void a_usage_beyond_the_chunks_is_a_disagreement(void **state)
         SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("800") DONE,
         SSE_HEAD CHUNKED TEXT("a") TEXT("b") STOP FINAL("800") DONE,
         SSE_HEAD CHUNKED USED("a", "1") USED("b", "800") STOP FINAL("800") DONE,
-        SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("3") DONE, /* SGLang: the token that ended it */
+        SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("3")
+            DONE, /* SGLang: the token that ended it */
         SSE_HEAD CHUNKED USED("a", "1") USED("b", "2") STOP FINAL("4") DONE);
   sb_load_request *list = requests(6);
   list[3].max_tokens = 8;
-  begin_load(&w, (sb_load_options){ .requests = list, .count = 6, .concurrency = 1,
-                                   .stream = { .event_per_token = true } });
+  begin_load(&w, (sb_load_options){
+                     .requests = list, .count = 6, .concurrency = 1, .stream = { .event_per_token = true } });
   sb_run *run = end_load(&w);
   static const bool disagree[] = { false, true, true, true, false, true };
   for (int i = 0; i < 6; i++)
@@ -228,7 +239,7 @@ static void an_answer_of_several_choices_is_refused(void **state)
 {
   (void)state;
   WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"index\":0,\"text\":\"a\"}]}\n\n"
-        "data: {\"choices\":[{\"index\":1,\"text\":\"b\"}]}\n\n" STOP DONE,
+                         "data: {\"choices\":[{\"index\":1,\"text\":\"b\"}]}\n\n" STOP DONE,
         SSE_HEAD CHUNKED "data: {\"choices\":[{\"text\":\"a\"},{\"text\":\"b\"}]}\n\n" STOP DONE);
   sb_run *run = run_answers(&w, 2, (sb_stream_options){ 0 });
   for (int i = 0; i < 2; i++) {
@@ -270,8 +281,9 @@ static void how_the_bytes_are_cut_does_not_matter(void **state)
 static void events_that_are_no_chunks_are_recorded_too(void **state)
 {
   (void)state;
-  WORLD(SSE_HEAD CHUNKED "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n" PAUSE
-        TEXT("a") TEXT("b") PAUSE TEXT("") TEXT("c") STOP FINAL("3") DONE);
+  WORLD(SSE_HEAD CHUNKED
+        "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n" PAUSE TEXT("a")
+            TEXT("b") PAUSE TEXT("") TEXT("c") STOP FINAL("3") DONE);
   sb_run *run = run_answers(&w, 1, (sb_stream_options){ 0 });
   const sb_record *r = &run->records[0];
   static const uint64_t before[] = { 0, 2, 1, 0, 0 };
@@ -345,8 +357,7 @@ static void what_goes_wrong_is_named(void **state)
         SSE_HEAD CHUNKED TEXT("a") "data: oops\n\n" DONE,
         SSE_HEAD CHUNKED TEXT("a") "data: {\"error\":{\"message\":\"engine\\ndied\"}}\n\n" DONE,
         SSE_HEAD CHUNKED TEXT("a"), SSE_HEAD CHUNKED TEXT("a") "data: {\"cho" CLOSE,
-        SSE_HEAD CHUNKED TEXT("a") PAUSE RESET,
-        RESET, CLOSE);
+        SSE_HEAD CHUNKED TEXT("a") PAUSE RESET, RESET, CLOSE);
 #undef ERROR
 #undef JSON_TYPE
   static const failure want[] = {
@@ -406,15 +417,17 @@ static void a_silent_and_a_slow_server_are_told_apart(void **state)
   (void)state;
   WORLD(SSE_HEAD CHUNKED TEXT("a") HANG);
   sb_load_request *list = requests(2);
-  begin_load(&w, (sb_load_options){ .requests = list, .count = 1, .concurrency = 1,
-                                   .deadlines.chunk_ns = 50 * SB_NS_PER_MS });
+  begin_load(&w,
+             (sb_load_options){
+                 .requests = list, .count = 1, .concurrency = 1, .deadlines.chunk_ns = 50 * SB_NS_PER_MS });
   sb_run *run = end_load(&w);
   assert_failures(run, (const failure[]){ { SB_OUTCOME_SILENCE, ANY_STATUS, "chunk timeout" } });
   sb_run_free(run);
   sb_load_free(w.load);
   w.ended = 0;
-  begin_load(&w, (sb_load_options){ .requests = list, .count = 2, .concurrency = 2,
-                                   .deadlines.request_ns = 50 * SB_NS_PER_MS });
+  begin_load(&w,
+             (sb_load_options){
+                 .requests = list, .count = 2, .concurrency = 2, .deadlines.request_ns = 50 * SB_NS_PER_MS });
   run = end_load(&w);
   const failure slow = { SB_OUTCOME_TIMEOUT, ANY_STATUS, "request timeout" };
   assert_failures(run, (const failure[]){ slow, slow });

@@ -27,10 +27,11 @@ static void assert_ended(const sb_record *r, sb_outcome outcome, const char *err
     fail_msg("%s: %s", sb_outcome_name(r->outcome), r->error ? r->error : "(no error)");
 }
 
-static sb_run *run_with(world *w, sb_load_request *list, uint32_t count, uint32_t concurrency, sb_deadlines deadlines)
+static sb_run *run_with(world *w, sb_load_request *list, uint32_t count, uint32_t concurrency,
+                        sb_deadlines deadlines)
 {
-  begin_load(w, (sb_load_options){ .requests = list, .count = count, .concurrency = concurrency,
-                                  .deadlines = deadlines });
+  begin_load(w, (sb_load_options){
+                    .requests = list, .count = count, .concurrency = concurrency, .deadlines = deadlines });
   return end_load(w);
 }
 
@@ -41,7 +42,8 @@ static void what_brings_no_token_is_no_answer(void **state)
         SSE_HEAD CHUNKED "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n" AGAIN PING,
         "HTTP/1.1 200 OK\r\n" AGAIN "X-Slow: loris\r\n");
   sb_load_request *list = requests(3);
-  sb_run *run = run_with(&w, list, 3, 3, (sb_deadlines){ .first_token_ns = SHORT_NS, .chunk_ns = FOR_EVER_NS });
+  sb_run *run =
+      run_with(&w, list, 3, 3, (sb_deadlines){ .first_token_ns = SHORT_NS, .chunk_ns = FOR_EVER_NS });
   int silent = 0;
   for (int i = 0; i < 3; i++) {
     if (run->records[i].outcome == SB_OUTCOME_SILENCE) {
@@ -62,7 +64,8 @@ static void pings_between_chunks_are_silence(void **state)
   (void)state;
   WORLD(SSE_HEAD CHUNKED TEXT("a") AGAIN PING);
   sb_load_request *list = requests(1);
-  sb_run *run = run_with(&w, list, 1, 1, (sb_deadlines){ .first_token_ns = FOR_EVER_NS, .chunk_ns = SHORT_NS });
+  sb_run *run =
+      run_with(&w, list, 1, 1, (sb_deadlines){ .first_token_ns = FOR_EVER_NS, .chunk_ns = SHORT_NS });
   assert_ended(&run->records[0], SB_OUTCOME_SILENCE, "no chunk for 0.25 s (chunk timeout)");
   assert_int_equal(run->records[0].timeline.chunks, 1);
   assert_true(run->records[0].t_send > 0 && run->records[0].t_first_byte > 0);
@@ -95,7 +98,8 @@ static void a_body_that_goes_on_after_the_end_mark_is_left(void **state)
   assert_int_equal(r->outcome, SB_OUTCOME_OK);
   assert_int_equal(r->finish, SB_FINISH_STOP);
   assert_int_equal(r->timeline.tokens, 1);
-  assert_true(r->t_done >= r->timeline.last_ns && r->t_done < run->t_end - SB_NS_PER_S / 2); /* the end mark's */
+  assert_true(r->t_done >= r->timeline.last_ns &&
+              r->t_done < run->t_end - SB_NS_PER_S / 2); /* the end mark's */
   sb_run_free(run);
   free(list);
   close_world(&w);
@@ -119,7 +123,8 @@ static void what_is_too_large_is_not_held(void **state)
   strcpy(long_text + n, STOP DONE);
   WORLD(large, long_text, SSE_HEAD CHUNKED TEXT("a\\u0000b") STOP DONE);
   sb_load_request *list = requests(3);
-  begin_load(&w, (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .stream.keep_text = true });
+  begin_load(&w,
+             (sb_load_options){ .requests = list, .count = 3, .concurrency = 1, .stream.keep_text = true });
   sb_run *run = end_load(&w);
   assert_ended(&run->records[0], SB_OUTCOME_EVENT, "out of memory");
   assert_int_equal(run->records[1].outcome, SB_OUTCOME_OK);
@@ -175,8 +180,11 @@ static void a_load_has_a_time_of_its_own(void **state)
   const int64_t arrivals[] = { 0, 0, FOR_EVER_NS };
   sb_load_request *list = requests(3);
   for (uint32_t threads = 1; threads <= 2; threads++) {
-    begin_load(&w, (sb_load_options){ .requests = list, .count = 3, .arrivals_ns = arrivals, .io_threads = threads,
-                                     .deadlines.load_ns = SHORT_NS });
+    begin_load(&w, (sb_load_options){ .requests = list,
+                                      .count = 3,
+                                      .arrivals_ns = arrivals,
+                                      .io_threads = threads,
+                                      .deadlines.load_ns = SHORT_NS });
     sb_run *run = end_load(&w);
     assert_ended(&run->records[0], SB_OUTCOME_TIMEOUT, "cell timeout");
     assert_ended(&run->records[1], SB_OUTCOME_TIMEOUT, "cell timeout");
