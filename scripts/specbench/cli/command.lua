@@ -90,7 +90,7 @@ local groups = {
       help = "how long answers get: free, as the model ends them; fixed, each as long as its limit (ignore_eos); "
         .. "replay, methods' as long as the baseline's own, which goes first" },
     { long = "until", arg = "RULE", help = "repeat each cell until its interval suffices: ci=3% (half width), or "
-      .. "decided; intervals stay honest under the looking" },
+      .. "decided; intervals are widened for every look" },
     { long = "cap", arg = "N", type = "int", min = 3, max = 20, help = "with --until: repeats at most (10)" },
     { long = "no-rerun", type = "flag", help = "do not measure once more what leaves the trend of its neighbours or "
       .. "stood still (both results are kept, the second counts)" },
