@@ -103,16 +103,40 @@ local function prompts_of(spec, cell)
   return set, true
 end
 
+-- Nothing but limits that can be told apart by their text.
+local function is_plain(limits)
+  for name, value in pairs(limits) do
+    local kind = (name == "max_tokens" or name == "min_tokens") and math.type(value) == "integer"
+      or name == "ignore_eos" and type(value) == "boolean"
+    if not kind then return false end
+  end
+  return limits.max_tokens ~= nil
+end
+
+local function limit_text(limit)
+  return ("%d/%d/%s"):format(limit.max_tokens, limit.min_tokens or 0, tostring(limit.ignore_eos or false))
+end
+
 -- Limits of every prompt, read once: the plan's fingerprint, the estimate and the requests use the same.
 local function read_limits(spec, seen, describe)
   local list = {}
-  local constant = type(spec.limits) == "table" and spec.limits
+  if type(spec.limits) == "table" then
+    local limits = fields.limits:read(spec.limits)
+    for i = 1, #spec.prompts.items do list[i] = limits end
+    return list
+  end
+  local sound = {} -- the answers so far: a grid asks for few different ones, and asks hundreds of thousands of times
   for i, prompt in ipairs(spec.prompts.items) do
-    local limits = constant or blame.call(function() return ("limits(prompt %d of %s)"):format(i, describe) end,
-      spec.limits, prompt, seen)
-    local flaw = fields.limits:flaws(limits)[1]
-    if flaw then error(constant and flaw or ("%s (prompt %d)"):format(flaw, i), 0) end
-    list[i] = fields.limits:read(limits)
+    local limits = blame.call(function() return ("limits(prompt %d of %s)"):format(i, describe) end, spec.limits,
+      prompt, seen)
+    local text = type(limits) == "table" and is_plain(limits) and limit_text(limits)
+    if not text or not sound[text] then
+      local flaw = fields.limits:flaws(limits)[1]
+      if flaw then error(("%s (prompt %d)"):format(flaw, i), 0) end
+      limits = fields.limits:read(limits)
+      if text then sound[text] = limits end
+    end
+    list[i] = text and sound[text] or limits
   end
   return list
 end
@@ -126,10 +150,6 @@ end
 
 local function exactly(tokens, ignore_eos)
   return { max_tokens = tokens, min_tokens = tokens, ignore_eos = ignore_eos }
-end
-
-local function limit_text(limit)
-  return ("%d/%d/%s"):format(limit.max_tokens, limit.min_tokens or 0, tostring(limit.ignore_eos or false))
 end
 
 -- They are part of what a cell is: drawn anew each time, they would be another cell on every run.
