@@ -135,7 +135,9 @@ static void run_to_end(lua_State *L, application *app, sbl_task *task)
       sbl_task_cancel(L, task);
       return;
     }
-    if (!sb_loop_step(app->world.loop) && sbl_task_get_state(task) == SBL_TASK_WAITING) {
+    bool may_go_on = sb_loop_step(app->world.loop);
+    /* an interrupt may have made it wait just now, for nothing: the next turn ends it */
+    if (!may_go_on && sbl_task_get_state(task) == SBL_TASK_WAITING && !sbl_interrupted()) {
       sb_log(SB_LOG_ERROR, "deadlock: the script waits for something that cannot happen any more");
       sbl_task_cancel(L, task);
       return;
