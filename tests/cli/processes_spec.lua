@@ -61,7 +61,8 @@ describe("specbench and its supervisor, killed together,", function()
       os.execute("kill " .. unmarked)
     end
     local supervisor = w.parent_of(w:servers()[1])
-    assert(os.execute(("kill -KILL %d %d"):format(w.background, supervisor)))
+    -- stopped first: else it may see its parent gone, and do its work, before its own kill reaches it
+    assert(os.execute(("kill -STOP %d; kill -KILL %d %d"):format(supervisor, w.background, supervisor)))
     assert.equal(137, w:finish().status)
     w:wait_gone { supervisor }
     w:wait_gone(w:servers()) -- by its parent's death
