@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -26,6 +27,8 @@ PROMPTS = (
     "Summarise the report: the company said its profit rose in the third quarter, officials said.",
 )
 READY_SECONDS = 60
+
+SPECBENCH = os.environ.get("SPECBENCH", "specbench")  # the build under test
 
 ARGV_SCRIPT = """
 local engine = require "specbench.engine".load "llamacpp"
@@ -45,12 +48,13 @@ def free_port():
 
 def engine_argv(description, port):
     """What llamacpp.lua writes for a server description, given as a Lua table's inside."""
-    scripts = HERE.parents[1] / "scripts"
-    environment = dict(os.environ, LUA_PATH=f"{scripts}/?.lua;{scripts}/?/init.lua;;")
     server = "{ port = %d, max_model_len = 2048, max_num_seqs = 2, %s }" % (port, description)
-    output = subprocess.run(
-        ["lua5.4", "-", server, str(TARGET), str(DRAFT), str(SERVER)], input=ARGV_SCRIPT, text=True,
-        capture_output=True, check=True, env=environment).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(ARGV_SCRIPT)
+        script.flush()
+        output = subprocess.run(
+            [SPECBENCH, script.name, server, str(TARGET), str(DRAFT), str(SERVER)], text=True, capture_output=True,
+            check=True).stdout
     return output.split("\0")
 
 
