@@ -35,13 +35,16 @@ return {
 
 -- Round 3 with the shorter texts only: a CPU takes minutes over the others.
 local SHORT_ROUND3 = [[
+local data = require "specbench.dataset"
 local r = dofile "%s/rounds/round3.lua"
 local workload = r.workload
 r.workload = function(c)
   local whole = workload(c)
-  local prompts, items = {}, {}
-  for name, value in pairs(whole.prompts) do prompts[name] = value end
-  for _, prompt in ipairs(whole.prompts.items) do
+  local asked, prompts, items = { seed = c.seed }, {}, {}
+  for name, value in pairs(whole.prompts) do asked[name] = value end
+  local drawn = assert(data.prompts(asked))
+  for name, value in pairs(drawn) do prompts[name] = value end
+  for _, prompt in ipairs(drawn.items) do
     if prompt.context <= 512 and prompt.id %% 4 == 0 then items[#items + 1] = prompt end
   end
   prompts.items = items
