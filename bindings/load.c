@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "load/arrivals.h"
+#include "load_input.h"
 #include "measure.h"
 #include "wait.h"
 
@@ -34,42 +34,6 @@ static void on_done(void *context)
   load_box *box = context;
   box->done = true;
   sbl_wake(&box->waits, SBL_WAKE_ALL);
-}
-
-/* The requests' table at the top of the stack. Strings and header vectors are put into the anchor table. */
-static void read_requests(lua_State *L, load_box *box, uint32_t count, int anchor)
-{
-  int requests = lua_gettop(L);
-  for (uint32_t i = 0; i < count; i++) {
-    sb_load_request *request = &box->requests[i];
-    if (lua_rawgeti(L, requests, (lua_Integer)i + 1) != LUA_TTABLE)
-      luaL_error(L, "requests must be tables: item %d is a %s", (int)i + 1, luaL_typename(L, -1));
-    if (lua_getfield(L, -1, "body") != LUA_TSTRING)
-      luaL_error(L, "request %d has no 'body' string", (int)i + 1);
-    request->body = lua_tolstring(L, -1, &request->body_size);
-    lua_rawseti(L, anchor, ANCHOR_REQUESTS + 2 * (lua_Integer)i);
-    request->prompt_id = (uint32_t)sbl_opt_integer_field(L, -1, "prompt_id", i, 0, UINT32_MAX);
-    request->max_tokens = (uint32_t)sbl_opt_integer_field(L, -1, "max_tokens", 0, 0, UINT32_MAX);
-    if (lua_getfield(L, -1, "headers") != LUA_TNIL) {
-      request->headers = sbl_string_vector(L, -1, "request headers");
-      lua_rawseti(L, anchor, ANCHOR_REQUESTS + 2 * (lua_Integer)i + 1);
-    }
-    lua_pop(L, 2);
-  }
-}
-
-/* arrivals = { kind = "constant" | "poisson" | "gamma", rate, burstiness?, seed? } at the top of the stack */
-static int read_arrivals(lua_State *L, load_box *box, uint32_t count, sb_err *err)
-{
-  static const char *const kinds[] = { "constant", "poisson", "gamma", NULL };
-  int at = lua_gettop(L);
-  luaL_checktype(L, at, LUA_TTABLE);
-  lua_getfield(L, at, "kind");
-  sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
-  box->arrivals = sb_calloc(count, sizeof *box->arrivals);
-  return sb_arrivals_fill(
-      kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
-      (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count, box->arrivals, err);
 }
 
 /* Of the options at 1; 0 where it is not given. */
@@ -123,10 +87,10 @@ static int start(lua_State *L)
   options.count = (uint32_t)lua_rawlen(L, -1);
   box->requests = sb_calloc(options.count, sizeof *box->requests);
   options.requests = box->requests;
-  read_requests(L, box, options.count, anchor);
+  sbl_load_requests(L, box->requests, options.count, anchor, ANCHOR_REQUESTS);
   lua_settop(L, anchor);
   if (lua_getfield(L, 1, "arrivals") != LUA_TNIL) {
-    if (read_arrivals(L, box, options.count, &err))
+    if (sbl_load_arrivals(L, &box->arrivals, options.count, &err))
       return sbl_fail(L, &err);
     options.arrivals_ns = box->arrivals;
   }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "load/arrivals.h"
+#include "load_input.h"
 #include "measure.h"
 
 /* sb.virtual: the simulator's engine driven in no time, in place of a server and a load against it. */
@@ -51,37 +51,6 @@ static void forget_load(virtual_box *box)
   box->arrivals = NULL;
 }
 
-/* The requests' table is at the top; what they point to stays in it, and headers' vectors in the table below. */
-static void read_requests(lua_State *L, sb_load_request *requests, uint32_t count)
-{
-  int table = lua_gettop(L), anchor = table - 1;
-  for (uint32_t i = 0; i < count; i++) {
-    if (lua_rawgeti(L, table, (lua_Integer)i + 1) != LUA_TTABLE || lua_getfield(L, -1, "body") != LUA_TSTRING)
-      luaL_error(L, "request %d has no 'body' string", (int)i + 1);
-    requests[i].body = lua_tolstring(L, -1, &requests[i].body_size);
-    requests[i].prompt_id = (uint32_t)sbl_opt_integer_field(L, -2, "prompt_id", i, 0, UINT32_MAX);
-    requests[i].max_tokens = (uint32_t)sbl_opt_integer_field(L, -2, "max_tokens", 0, 0, UINT32_MAX);
-    if (lua_getfield(L, -2, "headers") != LUA_TNIL) {
-      requests[i].headers = sbl_string_vector(L, -1, "request headers");
-      lua_rawseti(L, anchor, (lua_Integer)i + 1);
-    }
-    lua_settop(L, table);
-  }
-}
-
-static int read_arrivals(lua_State *L, virtual_box *box, uint32_t count, sb_err *err)
-{
-  static const char *const kinds[] = { "constant", "poisson", "gamma", NULL };
-  int at = lua_gettop(L);
-  luaL_checktype(L, at, LUA_TTABLE);
-  lua_getfield(L, at, "kind");
-  sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
-  box->arrivals = sb_calloc(count, sizeof *box->arrivals);
-  return sb_arrivals_fill(
-      kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
-      (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count, box->arrivals, err);
-}
-
 /* server:load { url, requests, concurrency?, arrivals?, keep_text? } -> run, or nil, message, code. Fields as
  * sb.load.start's; returns when the load is over, which takes no time of the load's own. */
 static int run_load(lua_State *L)
@@ -101,9 +70,9 @@ static int run_load(lua_State *L)
     return luaL_error(L, "field 'requests' must be a table of requests");
   options.count = (uint32_t)lua_rawlen(L, -1);
   options.requests = box->requests = sb_calloc(options.count, sizeof *box->requests);
-  read_requests(L, box->requests, options.count);
+  sbl_load_requests(L, box->requests, options.count, lua_gettop(L) - 1, 1);
   if (lua_getfield(L, 2, "arrivals") != LUA_TNIL) {
-    if (read_arrivals(L, box, options.count, &err))
+    if (sbl_load_arrivals(L, &box->arrivals, options.count, &err))
       return sbl_fail(L, &err);
     options.arrivals_ns = box->arrivals;
   }
