@@ -16,6 +16,7 @@ void sbl_load_requests(lua_State *L, sb_load_request *out, uint32_t count, int a
     lua_rawseti(L, anchor, first + 2 * (lua_Integer)i);
     request->prompt_id = (uint32_t)sbl_opt_integer_field(L, -1, "prompt_id", i, 0, UINT32_MAX);
     request->max_tokens = (uint32_t)sbl_opt_integer_field(L, -1, "max_tokens", 0, 0, UINT32_MAX);
+    request->prompt_tokens = sbl_opt_integer_field(L, -1, "prompt_tokens", -1, 0, UINT32_MAX);
     if (lua_getfield(L, -1, "headers") != LUA_TNIL) {
       request->headers = sbl_string_vector(L, -1, "request headers");
       lua_rawseti(L, anchor, first + 2 * (lua_Integer)i + 1);

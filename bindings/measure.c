@@ -234,6 +234,7 @@ static int request(lua_State *L)
   lua_pushboolean(L, record->tokens_disagree);
   lua_setfield(L, -2, "tokens_disagree");
   set_integer(L, "prompt_tokens", record->prompt_tokens);
+  set_integer(L, "data_prompt_tokens", record->data_prompt_tokens);
   set_integer(L, "completion_tokens", record->completion_tokens);
   set_integer(L, "cached_tokens", record->cached_tokens);
   set_integer(L, "draft_tokens", record->draft_tokens);

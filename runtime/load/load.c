@@ -54,6 +54,7 @@ static sb_load *allocate(const sb_load_options *options)
     sb_record *record = &plan->run->records[i];
     record->prompt_id = options->requests[i].prompt_id;
     record->max_tokens = options->requests[i].max_tokens;
+    record->data_prompt_tokens = options->requests[i].prompt_tokens;
     record->outcome = SB_OUTCOME_CANCELED; /* until it is sent */
     record->error = sb_strdup("not sent");
   }

@@ -25,7 +25,8 @@ typedef struct sb_load_request {
   size_t body_size;
   const char *const *headers; /* further headers of this request, NULL-terminated; NULL: none */
   uint32_t prompt_id;
-  uint32_t max_tokens; /* what the body asks for at most; 0: not known */
+  uint32_t max_tokens;   /* what the body asks for at most; 0: not known */
+  int64_t prompt_tokens; /* as the data tell them; -1: they do not */
 } sb_load_request;
 
 /* All that it points to is borrowed until the load has ended. */

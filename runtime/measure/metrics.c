@@ -40,9 +40,9 @@ static bool disagrees(const sb_record *record, int64_t tokens)
 
 static void add_tokens(tally *t, const sb_record *record, const sb_span *span)
 {
-  int64_t tokens = sb_record_tokens(record);
-  if (record->prompt_tokens >= 0)
-    t->input += (double)record->prompt_tokens;
+  int64_t tokens = sb_record_tokens(record), prompt_tokens = sb_record_prompt_tokens(record);
+  if (prompt_tokens >= 0)
+    t->input += (double)prompt_tokens;
   else
     t->input_unknown++;
   if (tokens >= 0)
@@ -66,8 +66,8 @@ static void add_tokens(tally *t, const sb_record *record, const sb_span *span)
     t->accepted += (double)record->accepted_tokens;
     t->drafted_output += tokens >= 0 ? (double)tokens : NAN;
   }
-  if (in_steady_window(t, span->first_token) && record->prompt_tokens >= 0)
-    t->steady_input += (double)record->prompt_tokens;
+  if (in_steady_window(t, span->first_token) && prompt_tokens >= 0)
+    t->steady_input += (double)prompt_tokens;
 }
 
 static bool meets(double limit, double value)

@@ -15,7 +15,7 @@ sb_run *sb_run_new(uint32_t count)
     sb_record *record = &run->records[i];
     record->id = i;
     record->prompt_tokens = record->completion_tokens = record->cached_tokens = -1;
-    record->draft_tokens = record->accepted_tokens = -1;
+    record->data_prompt_tokens = record->draft_tokens = record->accepted_tokens = -1;
   }
   return run;
 }
@@ -49,6 +49,11 @@ int64_t sb_record_tokens(const sb_record *record)
   if (sb_token_source_per_chunk(record->token_source))
     return (int64_t)record->timeline.tokens;
   return record->completion_tokens >= 0 ? record->completion_tokens : -1;
+}
+
+int64_t sb_record_prompt_tokens(const sb_record *record)
+{
+  return record->data_prompt_tokens >= 0 ? record->data_prompt_tokens : record->prompt_tokens;
 }
 
 const char *sb_token_source_name(sb_token_source source)

@@ -46,6 +46,8 @@ typedef struct sb_record {
   uint32_t max_tokens;  /* the most that the request allowed; 0: not known */
   bool tokens_disagree; /* the server's counts contradict each other, or max_tokens */
   int64_t prompt_tokens, completion_tokens, cached_tokens; /* the server's usage; -1 unknown */
+  int64_t
+      data_prompt_tokens; /* the prompt's by the data that it is of; -1: they do not tell. Files do not keep it */
   int64_t draft_tokens, accepted_tokens; /* where the server says so per request; -1 unknown */
   uint64_t text_hash;                    /* sb_hash64 of the answer's text with seed 0 */
   uint64_t bytes;                        /* body bytes read */
@@ -80,6 +82,9 @@ bool sb_token_source_per_chunk(sb_token_source source);
 
 /* Tokens of the answer: the chunks' where the source tells them, else usage's total, else -1. */
 int64_t sb_record_tokens(const sb_record *record);
+
+/* Tokens of the prompt: those that its data tell, else those that the server counted, else -1. */
+int64_t sb_record_prompt_tokens(const sb_record *record);
 
 /* Names as they stand in files: "continuous_usage", "truncated", "length". Never NULL. */
 const char *sb_token_source_name(sb_token_source source);

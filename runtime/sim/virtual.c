@@ -123,6 +123,7 @@ static void send_next(load *l)
   sb_record *record = &l->run->records[index];
   entry *e = &l->entries[index];
   record->prompt_id = request->prompt_id;
+  record->data_prompt_tokens = request->prompt_tokens;
   record->max_tokens = request->max_tokens;
   record->t_send = s->now;
   record->t_intended = l->options->arrivals_ns ? l->run->t_start + l->options->arrivals_ns[index] : s->now;

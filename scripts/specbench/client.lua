@@ -24,6 +24,7 @@ local request_shape = shape.record {
     { "prompt_id", shape.integer { from = 0 }, "of the prompt", otherwise = "its position, from 0" },
     { "headers", lines, '`"Name: value"`, beside the load\'s' },
     { "max_tokens", shape.integer { from = 1 }, "what the body asks for: an answer that counts more is marked" },
+    { "prompt_tokens", shape.integer { from = 0 }, "as the prompt's data tell them", otherwise = "the server's count" },
   },
 }
 
@@ -38,8 +39,8 @@ client.options = shape.record {
     }, "who is asked", needed = true, flaw = function(value)
       return type(value) == "string" and http.flaw(value) or nil
     end },
-    { "requests", shape.list(request_shape), "sent in this order; each `{ body, prompt_id?, headers?, max_tokens? }`",
-      needed = true },
+    { "requests", shape.list(request_shape), "sent in this order; each `{ body, prompt_id?, headers?, max_tokens?, "
+      .. "prompt_tokens? }`", needed = true },
     { "concurrency", shape.integer { from = 1 }, "requests in flight at most",
       otherwise = "in a closed loop all of them" },
     { "rate", shape.number { above = 0 }, "an open loop: requests a second of the server's clock",
@@ -102,6 +103,7 @@ function client.load(options)
     requests[i] = {
       body = type(body) == "table" and json.encode(body) or body,
       prompt_id = request.prompt_id, headers = request.headers, max_tokens = request.max_tokens,
+      prompt_tokens = request.prompt_tokens,
     }
   end
   local arrivals

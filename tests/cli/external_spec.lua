@@ -4,6 +4,7 @@ local environment = require "sb.environment"
 local http = require "sb.http"
 local json = require "specbench.base.json"
 local proc = require "sb.proc"
+local task = require "specbench.task"
 
 local w, port, url
 
@@ -24,9 +25,12 @@ local function up(...)
   return server
 end
 
+local function command(engine, method)
+  return ("run grid.lua --engine %s --url %s --only method=%s --no-pictures --out results"):format(engine, url, method)
+end
+
 local function run(engine, method)
-  return w:run(("run grid.lua --engine %s --url %s --only method=%s --no-pictures --out results"):format(engine, url,
-    method))
+  return w:run(command(engine, method))
 end
 
 local function measure_both(engine)
@@ -60,6 +64,29 @@ describe("a server that is up", function()
     assert.is_nil(cells.draft.acceptance)
     assert.truthy(cells.draft.acceptance_unknown:find("name its dialect", 1, true))
     assert.equal(8 * 4, cells.draft.metrics.total_output_tokens)
+    local m = cells.draft.metrics -- the prompts' tokens are the data's, whatever the server counts
+    assert.equal(cells.draft.input_tokens, m.total_input_tokens)
+    assert.equal((m.total_input_tokens + m.total_output_tokens) / m.duration, m.total_token_throughput)
+  end)
+
+  it("is seen to answer others meanwhile, by its count of requests", function()
+    local _ <close> = up("--k", "0")
+    assert.equal(0, run("external:vllm", "none").status)
+    assert.is_nil(w:read("results/flags.jsonl"):find('"requests"', 1, true))
+    local other <close> = task.spawn(function()
+      while true do
+        assert(http.request { url = url .. "/v1/completions", method = "POST", headers = {
+          "Content-Type: application/json",
+        }, body = '{"model":"qwen2.5-7b","prompt":"Is it you?","max_tokens":2}' })
+      end
+    end)
+    w:start(command("external:vllm", "none --fresh"))
+    local result = w:finish()
+    other:cancel()
+    assert.equal(0, result.status, result.err)
+    local _, flagged = w:read("results/flags.jsonl"):gsub('"flag": "requests"', "")
+    assert.equal(2, flagged)
+    assert.truthy(result.out:find("requests, the cell sent 4: others used the server", 1, true), result.out)
   end)
 
   it("must have been restarted between two methods, by its counters or by the user's word", function()

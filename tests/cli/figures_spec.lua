@@ -95,6 +95,23 @@ describe("the largest speed-up", function()
   end)
 end)
 
+describe("requests", function()
+  it("carry ids of their own, those of the warm-up too", function()
+    w:write("grid.lua", w.round())
+    w:models(("engine_args = { \"--truth\", %q }"):format(w.folder .. "/truth.jsonl"))
+    assert.equal(0, w:run_grid("--only method=none --only concurrency=2").status)
+    local id, seen = next(w:cells "cells"), {}
+    for line in w:read "truth.jsonl":gmatch "[^\n]+" do
+      local request = assert(json.decode(line)).request_id
+      assert.is_nil(seen[request])
+      seen[request] = true
+    end
+    local expected = { [id .. "-1-warmup-0"] = true }
+    for i = 0, 3 do expected[("%s-1-%d"):format(id, i)] = true end
+    assert.same(expected, seen)
+  end)
+end)
+
 describe("acceptance", function()
   it("is kept as the engine counted it and as the answers show it, and a disagreement is reported", function()
     w:write("grid.lua", (w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, %0')))

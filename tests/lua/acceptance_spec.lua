@@ -103,6 +103,39 @@ describe("acceptance", function()
     assert.is_nil(acceptance.disagreement(unseen))
   end)
 
+  it("is of all who asked: the engine's requests are held against the cell's own", function()
+    local one = cell()
+    for counted, reason in pairs {
+      [9] = "the engine counted 9 requests, 10 were answered: its counters began anew, or are another server's",
+      [11] = "the engine counted 11 requests, the cell sent 10: others used the server", [10] = false,
+    } do
+      one.requests_counted = counted
+      local list = flags.of { one }
+      assert.equal(reason and 1 or 0, #list)
+      if reason then assert.same({ "requests", reason }, { list[1].flag, list[1].reason }) end
+    end
+    one.requests_counted, one.metrics.completed, one.metrics.requests = 11, 10, 12 -- of two that failed one was counted
+    assert.equal(0, #flags.of { one })
+  end)
+
+  it("of requests is read from the counter that the engine's file names", function()
+    local sweep, engines = require "specbench.sweep.acceptance", require "specbench.engine"
+    local function counted(engine, before, after)
+      return sweep.requests(engines.load(engine), before and { counters = before }, after and { counters = after })
+    end
+    for engine, name in pairs {
+      vllm = "vllm:request_success_total", vllm_v0 = "vllm:request_success_total",
+      sim = "vllm:request_success_total", sglang = "sglang:num_requests_total",
+      trtllm = "trtllm_request_success_total",
+    } do
+      assert.equal(30, counted(engine, { [name] = 12.0 }, { [name] = 42.0 }), engine)
+      assert.equal(42, counted(engine, {}, { [name] = 42.0 }), engine) -- some appear with their first request
+      assert.is_nil(counted(engine, {}, {}))
+      assert.is_nil(counted(engine, nil, { [name] = 42.0 }))
+    end
+    assert.is_nil(counted("llamacpp", {}, {}))
+  end)
+
   it("is not told where the server was started anew between the two readings", function()
     local sweep, sim = require "specbench.sweep.acceptance", require("specbench.engine").load "sim"
     local function reading(started) return { counters = { process_start_time_seconds = started } } end

@@ -37,6 +37,23 @@ static void a_cell_sums_its_completed_requests(void **state)
   sb_run_free(run);
 }
 
+static void prompts_count_as_their_data_tell_them(void **state)
+{
+  (void)state;
+  sb_run *run = fixture_small_run();
+  for (uint32_t i = 0; i < run->count; i++) {
+    run->records[i].data_prompt_tokens = 7;
+    run->records[i].prompt_tokens = i == 0 ? -1 : run->records[i].prompt_tokens;
+  }
+  sb_metrics m;
+  sb_metrics_compute(run, NULL, &m);
+  fixture_near(m.input_tokens_unknown, 0);
+  fixture_near(m.total_input_tokens, 21); /* of the three that were completed */
+  fixture_near(m.total_token_throughput, (21 + 13) / 0.181);
+  fixture_near(m.steady_total_token_throughput, (21 + 13) / 0.170);
+  sb_run_free(run);
+}
+
 static void the_steady_window_is_where_the_target_was_in_flight(void **state)
 {
   (void)state;
@@ -299,6 +316,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_cell_sums_its_completed_requests),
+    cmocka_unit_test(prompts_count_as_their_data_tell_them),
     cmocka_unit_test(the_steady_window_is_where_the_target_was_in_flight),
     cmocka_unit_test(only_what_arrives_in_the_steady_window_counts_in_it),
     cmocka_unit_test(a_target_never_reached_is_a_drain_and_no_target_is_absent),

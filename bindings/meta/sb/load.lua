@@ -12,6 +12,7 @@ local Load = {}
 ---@field prompt_id? integer from 0; default: its position from 0
 ---@field headers? string[] "Name: value", beside the load's
 ---@field max_tokens? integer what the body asks for: an answer that counts more is marked (tokens_disagree)
+---@field prompt_tokens? integer as the prompt's data tell them: figures go by them, and not by the server's count
 
 ---@class sb.Arrivals
 ---@field kind? "constant"|"poisson"|"gamma" default "poisson"

@@ -40,6 +40,7 @@ local Run = {}
 ---@field max_tokens? integer what the request allowed
 ---@field tokens_disagree boolean the server's counts contradict each other, or max_tokens
 ---@field prompt_tokens? integer the server's count
+---@field data_prompt_tokens? integer the request's own, of a load that was just run: files do not keep it
 ---@field completion_tokens? integer the server's count
 ---@field cached_tokens? integer
 ---@field draft_tokens? integer

@@ -147,6 +147,7 @@
 ---@class specbench.engine.metrics
 ---@field path string a page in Prometheus' format
 ---@field names string[] counters whose differences `acceptance` gets
+---@field requests? string the counter of requests that were answered: a cell compares it with its own, to find those of others
 
 ---What it asks of checkpoints of Hugging Face's kind.
 ---@class specbench.engine.fit
@@ -207,7 +208,7 @@
 ---@field acceptance fun(delta: table<string, number>, server: table?): table?, string? from the differences of the counters named in `metrics.names`
 ---@field ready specbench.engine.ready `path`, answered with 200 once the server is ready, and `timeout_s`
 ---@field version specbench.engine.version how its program (`probe`, `read`) and its server (`paths`, `field`) tell it
----@field metrics specbench.engine.metrics `path` of its page of counters, and the `names` to read
+---@field metrics specbench.engine.metrics `path` of its page of counters, the `names` to read, and the one that counts `requests`
 ---@field without? table<string, string> key of the description that it cannot honour -> why not, what instead; default: none
 ---@field ignores? table<string, string> key without counterpart that changes no figure -> why; default: none
 ---@field own_unsupported? fun(server: table): string? reasons against a description that `without` cannot tell
@@ -308,11 +309,12 @@
 ---@field prompt_id? integer of the prompt; default: its position, from 0
 ---@field headers? string[] `"Name: value"`, beside the load's
 ---@field max_tokens? integer what the body asks for: an answer that counts more is marked
+---@field prompt_tokens? integer as the prompt's data tell them; default: the server's count
 
 ---A load: what `bench.load` takes.
 ---@class specbench.load_options
 ---@field server specbench.server|string who is asked
----@field requests specbench.request[] sent in this order; each `{ body, prompt_id?, headers?, max_tokens? }`
+---@field requests specbench.request[] sent in this order; each `{ body, prompt_id?, headers?, max_tokens?, prompt_tokens? }`
 ---@field concurrency? integer requests in flight at most; default: in a closed loop all of them
 ---@field rate? number an open loop: requests a second of the server's clock; default: a closed loop
 ---@field arrivals? "poisson"|"constant"|"gamma" of an open loop; default `"poisson"`

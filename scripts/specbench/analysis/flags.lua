@@ -12,15 +12,17 @@ local flags = {}
 local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half of the run
 local NAMED = 10
 
-local kinds = { "anomaly", "stall", "rerun", "tokens", "acceptance", "compilation" } -- of which each cell is named
+-- Those of which each cell is named.
+local kinds = { "anomaly", "stall", "rerun", "tokens", "requests", "acceptance", "compilation" }
 local titles = {
-  anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", tokens = "Token counts", acceptance = "Acceptance",
+  anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", tokens = "Token counts",
+  requests = "Requests", acceptance = "Acceptance",
   compilation = "Compilation",
 }
 
 ---@class specbench.flag
 ---@field cell table
----@field flag "anomaly"|"stall"|"rerun"|"tokens"|"acceptance"|"compilation"|"drain"
+---@field flag "anomaly"|"stall"|"rerun"|"tokens"|"requests"|"acceptance"|"compilation"|"drain"
 ---@field reason string
 
 ---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
@@ -44,6 +46,18 @@ local function miscounted(cell)
   if (m.token_mismatches or 0) == 0 then return nil end
   return ("in %d of %d answers the server's counts contradict each other or go beyond max_tokens")
     :format(m.token_mismatches, m.completed or m.requests)
+end
+
+-- The engine answered requests that this cell did not send, or not all that it got answers to.
+local function shared(cell)
+  local counted, m = cell.requests_counted, cell.metrics
+  if not (counted and m.requests and m.completed) then return nil end
+  if counted > m.requests then
+    return ("the engine counted %d requests, the cell sent %d: others used the server"):format(counted, m.requests)
+  elseif counted < m.completed then
+    return ("the engine counted %d requests, %d were answered: its counters began anew, or are another server's")
+      :format(counted, m.completed)
+  end
 end
 
 -- A server that compiles kernels while it is measured answers late.
@@ -84,8 +98,8 @@ function flags.of(cells)
     if cell.first then list[#list + 1] = { cell = cell, flag = "rerun", reason = told_twice(cell) } end
   end
   local kinds_told = {
-    { "tokens", miscounted }, { "acceptance", acceptance.disagreement }, { "compilation", compiled },
-    { "drain", flags.drain },
+    { "tokens", miscounted }, { "requests", shared }, { "acceptance", acceptance.disagreement },
+    { "compilation", compiled }, { "drain", flags.drain },
   }
   for _, kind in ipairs(kinds_told) do
     for _, cell in ipairs(cells) do

@@ -78,6 +78,8 @@ local metrics = shape.record {
   fields = {
     { "path", path, "a page in Prometheus' format", needed = true },
     { "names", texts, "counters whose differences `acceptance` gets", needed = true },
+    { "requests", text, "the counter of requests that were answered: a cell compares it with its own, to find those "
+      .. "of others" },
   },
 }
 
@@ -176,7 +178,8 @@ return shape.record {
     { "ready", ready, "`path`, answered with 200 once the server is ready, and `timeout_s`", needed = true },
     { "version", version_shape, "how its program (`probe`, `read`) and its server (`paths`, `field`) tell it",
       needed = true },
-    { "metrics", metrics, "`path` of its page of counters, and the `names` to read", needed = true },
+    { "metrics", metrics, "`path` of its page of counters, the `names` to read, and the one that counts "
+      .. "`requests`", needed = true },
     { "without", shape.map(text), "key of the description that it cannot honour -> why not, what instead",
       otherwise = "none", flaw = foreign_key },
     { "ignores", shape.map(text), "key without counterpart that changes no figure -> why", otherwise = "none",

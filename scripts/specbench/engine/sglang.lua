@@ -215,6 +215,6 @@ return base.engine {
     paths = { "/server_info", "/get_server_info" }, -- the second one's name before 0.5.6
     field = "version",
   },
-  metrics = { path = "/metrics", names = { VERIFIED, GENERATED, REQUESTS } },
+  metrics = { path = "/metrics", names = { VERIFIED, GENERATED, REQUESTS }, requests = REQUESTS },
   prefix_cache_reset = { path = "/flush_cache" },
 }

@@ -124,5 +124,5 @@ return base.engine {
   ready = { path = "/health", timeout_s = 60 },
   version = http.version,
   tokenize = http.tokenize,
-  metrics = { path = "/metrics", names = counters.names(PREFIX) },
+  metrics = { path = "/metrics", names = counters.names(PREFIX), requests = http.requests_counter },
 }

@@ -178,5 +178,6 @@ return base.engine {
   metrics = {
     path = "/prometheus/metrics",
     names = { PREFIX .. "draft_tokens_total", PREFIX .. "accepted_tokens_total" },
+    requests = "trtllm_request_success_total",
   },
 }

@@ -217,7 +217,7 @@ return base.engine {
     paths = http.version.paths, field = http.version.field,
   },
   tokenize = http.tokenize,
-  metrics = { path = "/metrics", names = counters.names(PREFIX) },
+  metrics = { path = "/metrics", names = counters.names(PREFIX), requests = http.requests_counter },
   uses_gpus = true,
   warms_up = true,
   effective = { log = vllm_log.effective },

@@ -5,6 +5,7 @@ local vllm_http = {
   environment = { PROMETHEUS_MULTIPROC_DIR = false },
   ready = { path = "/health", timeout_s = 900 },
   version = { paths = { "/version" }, field = "version" },
+  requests_counter = "vllm:request_success_total",
   tokenize = {
     path = "/tokenize",
     ---V0 insists on the model.

@@ -216,5 +216,6 @@ return base.engine {
       PREFIX .. "accepted_tokens_total",
       PREFIX .. "emitted_tokens_total",
     },
+    requests = http.requests_counter,
   },
 }

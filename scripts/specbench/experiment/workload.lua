@@ -338,6 +338,7 @@ function workload.requests(self, engine, model, seed, answers, turn, lengths)
   turn = turn or workload.earlier_turns(self) + 1
   local list, note = {}, nil
   local cell = self.salt and json.encode(workload.identity(self))
+  local told = workload.input_tokens(self) ~= nil
   for i, prompt in ipairs(self.prompts.items) do
     local missed
     -- alike in a cell and its baseline, so that both send the same texts
@@ -345,6 +346,7 @@ function workload.requests(self, engine, model, seed, answers, turn, lengths)
     local limits = self.limit_list[i]
     if lengths then limits = exactly(lengths[i], limits.ignore_eos) end
     list[i], missed = request(self, engine, model, prompt, limits, request_seed(seed, i), turn, answers and answers[i])
+    list[i].prompt_tokens = told and math.tointeger(prompt.tokens) or nil
     note = note or missed
   end
   return list, note

@@ -45,6 +45,7 @@ function acceptance.read(engine, server)
   if not response then return nil, message end
   local names = { [STARTED] = true }
   for _, name in ipairs(engine.metrics.names) do names[name] = true end
+  if engine.metrics.requests then names[engine.metrics.requests] = true end
   return { counters = select(prom.parse(response.body), names), log_line = log_line(engine, server) }
 end
 
@@ -65,6 +66,17 @@ function acceptance.between(engine, before, after, description)
   local delta = {}
   for key, value in pairs(after.counters) do delta[key] = value - (before.counters[key] or 0) end
   return engine.acceptance(delta, description)
+end
+
+---How many requests the engine answered between the two readings, whoever sent them.
+---@param engine table
+---@param before specbench.acceptance.reading?
+---@param after specbench.acceptance.reading?
+---@return integer? count nil where it does not tell
+function acceptance.requests(engine, before, after)
+  local name = engine.metrics.requests
+  local last = name and before and after and after.counters[name]
+  return last and math.tointeger(last - (before.counters[name] or 0)) or nil
 end
 
 ---What the answers themselves show, where the engine's chunks are its steps.

@@ -15,10 +15,11 @@ local function add(kind, request)
   end
   if request.outcome ~= "ok" then return end
   kind.tokens_known = kind.tokens_known and request.tokens ~= nil
-  kind.prompts_known = kind.prompts_known and request.prompt_tokens ~= nil
+  local prompt_tokens = request.data_prompt_tokens or request.prompt_tokens
+  kind.prompts_known = kind.prompts_known and prompt_tokens ~= nil
   if not first then return end
   kind.requests = kind.requests + 1
-  kind.prompt_tokens = kind.prompt_tokens + (request.prompt_tokens or 0)
+  kind.prompt_tokens = kind.prompt_tokens + (prompt_tokens or 0)
   kind.ttft = kind.ttft + first - request.t_send
   kind.latency = kind.latency + last - request.t_send
   kind.decode = kind.decode + last - first
