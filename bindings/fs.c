@@ -61,6 +61,14 @@ static int read_file(lua_State *L)
   return answer_text(L, sb_file_read(path, out, &err), out, &err);
 }
 
+/* temporary() -> path of an empty file */
+static int temporary_file(lua_State *L)
+{
+  sb_err err;
+  sb_strbuf *out = sbl_push_buffer(L);
+  return answer_text(L, sb_file_temporary(out, &err), out, &err);
+}
+
 static int make_folder(lua_State *L)
 {
   sb_err err;
@@ -262,6 +270,7 @@ int sbl_open_fs(lua_State *L)
                                         { "put", put_file },
                                         { "append", append_file },
                                         { "read", read_file },
+                                        { "temporary", temporary_file },
                                         { "mkdir", make_folder },
                                         { "commit", commit_folder },
                                         { "remove", remove_tree },

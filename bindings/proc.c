@@ -115,7 +115,7 @@ static int grace_ms(lua_State *L, double seconds)
   return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-/* start{ argv, env?, cwd?, log?, trees?, grace? } -> process, or nil, message, code */
+/* start{ argv, env?, cwd?, log?, log_bytes?, trees?, grace? } -> process, or nil, message, code */
 static int start(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -134,6 +134,7 @@ static int start(lua_State *L)
     .env = push_environment(L),
     .cwd = sbl_opt_string_field(L, 1, "cwd", NULL),
     .log_path = sbl_opt_string_field(L, 1, "log", NULL),
+    .log_bytes = (int64_t)sbl_opt_number_field(L, 1, "log_bytes", 0),
     .trees = sbl_opt_string_field(L, 1, "trees", NULL),
     .grace_ms = grace_ms(L, sbl_opt_number_field(L, 1, "grace", 0)),
     .on_started = on_started,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -174,27 +175,32 @@ static const char *this_program(char *path, size_t size)
   return path;
 }
 
-static char **supervisor_argv(const sb_child_options *options, char *grace, char *trees)
+static char **supervisor_argv(const sb_child_options *options, char *grace, char *trees, char *log_bytes,
+                              char *log)
 {
   size_t count = 0;
   while (options->argv[count])
     count++;
-  char **argv = sb_calloc(count + 5, sizeof *argv);
+  char **argv = sb_calloc(count + 7, sizeof *argv);
   argv[0] = (char *)"specbench";
   argv[1] = (char *)SB_SUPERVISE;
   argv[2] = grace;
   argv[3] = trees;
+  argv[4] = log_bytes;
+  argv[5] = log;
   for (size_t i = 0; i < count; i++)
-    argv[4 + i] = (char *)options->argv[i];
+    argv[6 + i] = (char *)options->argv[i];
   return argv;
 }
 
 static int spawn(sb_child *child, uv_loop_t *loop, const sb_child_options *options, const char *exe, int log,
-                 char *trees)
+                 char *log_path, char *trees)
 {
-  char grace[16];
+  char grace[16], log_bytes[24];
   snprintf(grace, sizeof grace, "%d", child->options.grace_ms);
-  char **argv = supervisor_argv(options, grace, trees);
+  snprintf(log_bytes, sizeof log_bytes, "%" PRId64,
+           options->log_bytes > 0 ? options->log_bytes : SB_CHILD_LOG_BYTES);
+  char **argv = supervisor_argv(options, grace, trees, log_bytes, log_path);
   uv_stdio_container_t stdio[SB_SUPERVISOR_FD + 1] = { 0 };
   stdio[0].flags = UV_IGNORE;
   for (int fd = 1; fd <= 2; fd++) {
@@ -229,23 +235,37 @@ static int find_trees(const char *folder, char *path, sb_err *err)
   return SB_OK;
 }
 
+/* The descriptor, -1 where none is asked for, less on an error; the whole path, for a server may start in another
+ * folder. A file that is no regular one, as /dev/null, is written as it is: it has no path. */
+static int open_log(const char *log_path, char *path, sb_err *err)
+{
+  struct stat st;
+  path[0] = '\0';
+  if (!log_path)
+    return -1;
+  int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0644);
+  if (log < 0) {
+    sb_err_sys(err, errno, "cannot write log '%s'", log_path);
+    return -2;
+  }
+  fcntl(log, F_SETFL, O_APPEND); /* O_NONBLOCK was for a pipe that nobody reads */
+  if (fstat(log, &st) == 0 && S_ISREG(st.st_mode) && !realpath(log_path, path))
+    path[0] = '\0';
+  return log;
+}
+
 sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_err *err)
 {
-  int log = -1;
-  char trees[PATH_MAX];
+  char trees[PATH_MAX], log_path[PATH_MAX];
   if (!options->argv || !options->argv[0]) {
     sb_err_set(err, SB_EINVAL, "no program to start: give at least the name of one");
     return NULL;
   }
   if (check_cwd(options->cwd, err) || find_trees(options->trees, trees, err))
     return NULL;
-  if (options->log_path) {
-    log = open(options->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (log < 0) {
-      sb_err_sys(err, errno, "cannot write log '%s'", options->log_path);
-      return NULL;
-    }
-  }
+  int log = open_log(options->log_path, log_path, err);
+  if (log < -1)
+    return NULL;
   sb_child *child = sb_calloc(1, sizeof *child);
   child->name = sb_strdup(options->argv[0]);
   child->options = (sb_child_options){
@@ -258,7 +278,7 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
   };
   char path[PATH_MAX];
   const char *exe = this_program(path, sizeof path);
-  int rc = spawn(child, loop, options, exe, log, trees);
+  int rc = spawn(child, loop, options, exe, log, log_path, trees);
   if (log >= 0)
     close(log);
   if (rc) {

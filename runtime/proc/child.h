@@ -17,15 +17,18 @@
 typedef struct sb_child sb_child;
 
 #define SB_CHILD_GRACE_MS 2000
+#define SB_CHILD_LOG_BYTES ((int64_t)64 << 20)
 
 typedef struct sb_child_options {
   const char *const *argv; /* NULL-terminated; argv[0] is searched in the PATH of `env` */
   const char *const *env;  /* the full environment, "NAME=value", NULL-terminated; NULL: inherit */
   const char *cwd;         /* NULL: inherit; a relative argv[0] is looked up from here */
   const char *log_path;    /* standard output and error are appended; NULL: /dev/null */
-  const char *trees;       /* folder where the tree is noted while it lives (tree.h), made where it is not
+  int64_t log_bytes; /* of the log beyond which it becomes LOG.1, in place of an earlier one, and a new one
+                                   begins; 0: SB_CHILD_LOG_BYTES */
+  const char *trees; /* folder where the tree is noted while it lives (tree.h), made where it is not
                                    there; NULL: nowhere */
-  int grace_ms;            /* SIGTERM to SIGKILL where no call says otherwise: specbench died, the
+  int grace_ms;      /* SIGTERM to SIGKILL where no call says otherwise: specbench died, the
                                    server left processes behind, sb_child_free. 0: SB_CHILD_GRACE_MS */
   void (*on_started)(sb_child *child, pid_t pid);
   void (*on_failed)(sb_child *child, const sb_err *err);         /* one line that names the program */

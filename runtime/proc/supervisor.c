@@ -19,6 +19,7 @@
 #include "base/strbuf.h"
 #include "proc/cgroup.h"
 #include "proc/process_tree.h"
+#include "proc/relay.h"
 #include "proc/tree.h"
 
 #define KILL_AGAIN_MS 10 /* first wait before SIGKILL is repeated; doubles */
@@ -33,6 +34,7 @@ typedef struct supervisor {
   int64_t deadline; /* while stopping: when SIGKILL replaces patience, ns */
   int kill_again_ms;
   int64_t grace_ms;
+  sb_relay relay; /* what the server writes */
   sb_tree_mark mark;
   sb_tree_group group;
   char line[64]; /* the unfinished line read from the control socket */
@@ -56,7 +58,7 @@ __attribute__((format(printf, 2, 3))) static void report(supervisor *s, const ch
 }
 
 /* In the child between fork and exec. */
-__attribute__((noreturn)) static void become_server(pid_t parent, const char *group, char **command,
+__attribute__((noreturn)) static void become_server(pid_t parent, const supervisor *s, char **command,
                                                     int error_pipe)
 {
   sigset_t none;
@@ -69,8 +71,9 @@ __attribute__((noreturn)) static void become_server(pid_t parent, const char *gr
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent)
     _exit(127);
-  if (*group)
-    sb_cgroup_enter(group);
+  if (s->group.path[0])
+    sb_cgroup_enter(s->group.path);
+  sb_relay_enter(&s->relay);
   execvp(command[0], command);
   int error = errno;
   if (write(error_pipe, &error, sizeof error) != sizeof error)
@@ -99,8 +102,9 @@ static bool start_server(supervisor *s, char **command)
     return false;
   }
   if (s->server == 0)
-    become_server(self, s->group.path, command, error_pipe[1]);
+    become_server(self, s, command, error_pipe[1]);
   close(error_pipe[1]);
+  sb_relay_begin(&s->relay);
   ssize_t n;
   do
     n = read(error_pipe[0], &error, sizeof error);
@@ -163,6 +167,7 @@ static bool reap(supervisor *s)
     if (pid != s->server)
       continue;
     s->server_gone = true;
+    sb_relay_drain(&s->relay); /* its last words are in the log before its end is told */
     if (WIFSIGNALED(status))
       report(s, "signalled %d", WTERMSIG(status));
     else
@@ -232,14 +237,19 @@ static void supervise(supervisor *s)
   while (reap(s)) {
     if (s->server_gone && !s->stopping)
       stop(s, s->grace_ms);
-    struct pollfd fds[2] = { { .fd = s->signals, .events = POLLIN }, { .fd = s->control, .events = POLLIN } };
-    if (poll(fds, 2, next_wait(s)) <= 0)
+    struct pollfd fds[] = { { .fd = s->signals, .events = POLLIN },
+                            { .fd = s->control, .events = POLLIN },
+                            { .fd = sb_relay_source(&s->relay), .events = POLLIN } };
+    if (poll(fds, sizeof fds / sizeof *fds, next_wait(s)) <= 0)
       continue;
     if (fds[0].revents)
       read_signals(s);
     if (fds[1].revents)
       read_control(s);
+    if (fds[2].revents)
+      sb_relay_pass(&s->relay);
   }
+  sb_relay_drain(&s->relay);
 }
 
 static int wrong_use(void)
@@ -253,11 +263,15 @@ int sb_supervisor_main(int argc, char **argv)
   int type;
   socklen_t type_size = sizeof type;
   char *end;
-  if (argc < 5 || getsockopt(SB_SUPERVISOR_FD, SOL_SOCKET, SO_TYPE, &type, &type_size))
+  if (argc < 7 || getsockopt(SB_SUPERVISOR_FD, SOL_SOCKET, SO_TYPE, &type, &type_size))
     return wrong_use();
   long grace_ms = strtol(argv[2], &end, 10);
   if (*end || end == argv[2] || grace_ms < 0)
     return wrong_use();
+  long long log_bytes = strtoll(argv[4], &end, 10);
+  if (*end || end == argv[4] || log_bytes < 0)
+    return wrong_use();
+  char **command = argv + 6;
 
   sigset_t watched;
   sigemptyset(&watched);
@@ -272,11 +286,11 @@ int sb_supervisor_main(int argc, char **argv)
 
   supervisor s = { .control = SB_SUPERVISOR_FD, .kill_again_ms = KILL_AGAIN_MS, .grace_ms = grace_ms };
   s.signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (s.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1)) {
-    report(&s, "failed %d cannot supervise '%.200s': %s", errno, argv[4], strerror(errno));
+  if (s.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) || sb_relay_open(&s.relay, argv[5], log_bytes)) {
+    report(&s, "failed %d cannot supervise '%.200s': %s", errno, command[0], strerror(errno));
     return 0;
   }
-  if (mark_tree(&s, argv[3], argv[4]) && start_server(&s, argv + 4))
+  if (mark_tree(&s, argv[3], command[0]) && start_server(&s, command))
     supervise(&s);
   if (*argv[3])
     sb_tree_strike(argv[3], &s.mark, &s.group);

@@ -9,10 +9,12 @@
  * A program that uses sb_child_start calls sb_supervisor_main from main() before anything else, with its own
  * arguments, when argv[1] is SB_SUPERVISE:
  *
- *   PROGRAM supervise GRACE_MS TREES COMMAND [ARGUMENT...]
+ *   PROGRAM supervise GRACE_MS TREES LOG_BYTES LOG COMMAND [ARGUMENT...]
  *
  * GRACE_MS is the time between SIGTERM and SIGKILL unless a stop says otherwise. TREES is the folder where the tree is
- * noted while it lives (tree.h), an absolute path; "": nowhere. Descriptors 0 to 2,
+ * noted while it lives (tree.h), an absolute path; "": nowhere. LOG is the file that descriptor 1 is open on, an
+ * absolute path: what the server writes passes through the supervisor, which moves a LOG of LOG_BYTES aside
+ * (relay.h); "": what the server writes is not kept. Descriptors 0 to 2,
  * environment and working directory are those of the server. Descriptor 3 is a stream socket to specbench;
  * lines go both ways:
  *

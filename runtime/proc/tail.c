@@ -29,8 +29,8 @@ int sb_log_tail(const char *path, uint64_t from, size_t max_lines, sb_strbuf *ou
   if (n == 0) {
     char *end = sb_strbuf_reserve(&text, TAIL_BYTES);
     uint64_t size = (uint64_t)st.st_size, start = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
-    if (start < from)
-      start = from < size ? from : size;
+    if (start < from && from <= size)
+      start = from;
     n = pread(fd, end, TAIL_BYTES, (off_t)start);
   }
   int saved = errno;

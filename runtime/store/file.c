@@ -94,15 +94,21 @@ static int write_special(const char *path, const void *data, size_t size, sb_err
   return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;
 }
 
-int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
+static bool is_special(const char *path)
 {
   struct stat st;
-  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+  return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
+{
+  if (is_special(path))
     return write_special(path, data, size, err);
   char temporary[PATH_MAX];
   if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
     return sb_err_set(err, SB_EINVAL, "path too long: %.200s", path);
-  int rc = write_and_sync(temporary, path, O_TRUNC, data, size, err);
+  unlink(temporary); /* what a killed process of this number left; a link there would lead elsewhere */
+  int rc = write_and_sync(temporary, path, O_EXCL, data, size, err);
   if (rc == SB_OK && rename(temporary, path))
     rc = sb_err_sys(err, errno, "cannot write %s", path);
   if (rc) {
@@ -114,11 +120,15 @@ int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
 
 int sb_file_put(const char *path, const void *data, size_t size, sb_err *err)
 {
+  if (is_special(path))
+    return write_special(path, data, size, err);
   return write_and_sync(path, path, O_TRUNC, data, size, err);
 }
 
 int sb_file_append(const char *path, const void *data, size_t size, sb_err *err)
 {
+  if (is_special(path))
+    return write_special(path, data, size, err);
   return write_and_sync(path, path, O_APPEND, data, size, err);
 }
 
@@ -202,4 +212,23 @@ int sb_file_lock(const char *path, int *fd, sb_err *err)
   if (failed == EWOULDBLOCK)
     return sb_err_set(err, SB_ESTATE, "%s is locked by another specbench that is running", path);
   return sb_err_sys(err, failed, "cannot lock %s", path);
+}
+
+int sb_file_temporary(sb_strbuf *path, sb_err *err)
+{
+  const char *folders[] = { getenv("TMPDIR"), "/tmp", "/var/tmp", "." };
+  int error = ENOENT;
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    if (!folders[i] || !*folders[i])
+      continue;
+    sb_strbuf_clear(path);
+    sb_strbuf_printf(path, "%s/specbench-XXXXXX", folders[i]);
+    int fd = mkostemp(path->data, O_CLOEXEC);
+    if (fd >= 0) {
+      close(fd);
+      return SB_OK;
+    }
+    error = errno;
+  }
+  return sb_err_sys(err, error, "no temporary file in TMPDIR, /tmp, /var/tmp or here");
 }

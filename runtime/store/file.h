@@ -21,13 +21,18 @@ int sb_folder_sync(const char *folder, sb_err *err);
  * regular file (a pipe, a device) is written to, never replaced; a pipe without a reader is an error. */
 int sb_file_write(const char *path, const void *data, size_t size, sb_err *err);
 
-/* Writes and fsyncs a new file of a folder that sb_folder_commit will move into place: no rename of its own. */
+/* Writes and fsyncs a new file of a folder that sb_folder_commit will move into place: no rename of its own. A pipe or
+ * a device is written to as sb_file_write does, and so with sb_file_append. */
 int sb_file_put(const char *path, const void *data, size_t size, sb_err *err);
 
 /* Appends in one write and fsyncs. */
 int sb_file_append(const char *path, const void *data, size_t size, sb_err *err);
 
 int sb_file_read(const char *path, sb_strbuf *out, sb_err *err);
+
+/* Makes an empty file that nobody else uses, in the first folder that has room of $TMPDIR, /tmp, /var/tmp and the
+ * working directory, for a machine may lack any of them; *path becomes its path. */
+int sb_file_temporary(sb_strbuf *path, sb_err *err);
 
 /* mkdir -p */
 int sb_folder_make(const char *path, sb_err *err);

@@ -45,7 +45,7 @@ end
 local function probe_of(ready, self)
   if type(ready) == "function" then return function() return ready(self) end end
   if type(ready) == "table" and ready.log then
-    return function() return (fs.read(self.log) or ""):find(ready.log, self.log_start + 1) ~= nil end
+    return function() return self:said():find(ready.log) ~= nil end
   end
   local path = type(ready) == "table" and ready.path or ready or "/health"
   return function()
@@ -117,6 +117,8 @@ server.options = shape.record {
     { "trees", shape.string(), "a folder where it is noted while it lives, so that it can be ended once specbench and "
       .. "its supervisor were killed", otherwise = "nowhere" },
     { "log", shape.string(), "the file that its output is appended to", otherwise = "one that goes with it" },
+    { "log_bytes", shape.integer { from = 1 }, "of the log beyond which it is moved to a file of its name with `.1` "
+      .. "behind it, in place of an earlier one, and begun anew", unit = "bytes", otherwise = "64 MiB" },
     { "gpus", shape.list(shape.integer { from = 0 }), "the GPUs that it sees", otherwise = "all" },
     { "host", shape.string(), "the address that it listens on", default = "127.0.0.1" },
     { "port", shape.integer { from = 1, to = 65535 }, "its port", otherwise = "a free one" },
@@ -151,7 +153,7 @@ function server.start(options)
   env.OPENAI_API_KEY, env.SPECBENCH_API_KEY_FILE = false, false
   for name, value in pairs(options.env or {}) do env[name] = value and fill(tostring(value), values) end
   if options.gpus and #options.gpus > 0 then env.CUDA_VISIBLE_DEVICES = table.concat(options.gpus, ",") end
-  local log = options.log or os.tmpname()
+  local log = options.log or assert(fs.temporary())
   local found = fs.stat(log)
   local self = setmetatable({
     host = host, port = port, url = ("http://%s:%d"):format(host:find ":" and "[" .. host .. "]" or host, port),
@@ -161,7 +163,8 @@ function server.start(options)
   }, Server)
   local begun = clock.now()
   self.process, message = proc.start {
-    argv = argv, env = env, cwd = options.cwd, log = log, grace = self.grace, trees = options.trees,
+    argv = argv, env = env, cwd = options.cwd, log = log, log_bytes = options.log_bytes, grace = self.grace,
+    trees = options.trees,
   }
   if not self.process then return nil, message end
   -- also where the task that waits for it is cancelled
@@ -224,6 +227,24 @@ function server.clock_scale(of)
   return handle.told_scale
 end
 
+---What it wrote to its log.
+---@param from integer? bytes that the log had before what is asked for; default: when it was started
+---@return string text "" where it has no log
+function Server:said(from)
+  local file = self.log and io.open(self.log, "rb")
+  if not file then return "" end
+  local _ <close> = file
+  from = from or self.log_start
+  file:seek("set", file:seek "end" < from and 0 or from) -- shorter: it was begun anew since
+  return file:read "a" or ""
+end
+
+---@return integer bytes of its log, for :said later
+function Server:log_size()
+  local found = self.log and fs.stat(self.log)
+  return found and found.size or 0
+end
+
 ---Why it is not running, with the log's last lines; nil while it runs.
 ---@return string? message
 function Server:failure()
@@ -249,11 +270,15 @@ end
 ---@param grace number? seconds from SIGTERM to SIGKILL
 function Server:stop(grace)
   if self.external then return end
-  if self.passing_log and not self:failure() then os.remove(self.log) end
+  if self.passing_log and not self:failure() then
+    os.remove(self.log)
+    os.remove(self.log .. ".1")
+  end
   self.passing_log = nil
   self.process:stop(grace or self.grace)
   self.process:wait_end()
   secrets.scrub_file(self.log) -- servers print their command lines
+  secrets.scrub_file(self.log .. ".1")
 end
 
 -- While a task is being cancelled nothing may wait: the supervisor ends the tree then, on its own.

@@ -177,6 +177,32 @@ describe("a damaged cell", function()
     has(reported.err, "round.json is no regular file")
   end)
 
+  it("is one thing, a damaged rule of repeats another: a report will not guess it", function()
+    assert.equal(0, w:run_grid("").status)
+    local path = w.folder .. "/results/until.json"
+    local rule = sealed.encode { width = 0.03, cap = 10 }
+    local function reported() return w:run "report results --no-pictures" end
+    for _, text in ipairs { rule, '{"width": 0.03, "cap": 10}\n', '{"tie": 0.02, "cap": 3}' } do
+      assert(fs.write(path, text))
+      assert.equal(0, reported().status)
+    end
+    local flaws = {
+      { rule:gsub("0%.03", "0.05"), "is damaged (its checksum does not match)" }, { "{", "is not JSON" },
+      { '{"width": "x", "cap": 10}', "width must be a number" }, { '{"cap": 10}', "it needs width or tie" },
+      { '{"width": 0.03}', "it has no cap" }, { "[]", "it has no cap" }, { "7", "holds no object" },
+    }
+    for _, flaw in ipairs(flaws) do
+      assert(fs.write(path, (flaw[1])))
+      local result = reported()
+      assert.equal(1, result.status)
+      has(result.err, "results/until.json", flaw[#flaw], "with the same --until")
+      assert.equal(1, lines(result.err), result.err)
+    end
+    assert(fs.remove(path))
+    assert(os.execute(("mkfifo '%s'"):format(path)))
+    has(reported().err, "until.json is no regular file")
+  end)
+
   it("that is the only one leaves an empty report", function()
     assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
     w:write("results/cells/" .. next(w:cells "cells") .. "/cell.json", "{")

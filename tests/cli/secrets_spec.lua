@@ -199,6 +199,17 @@ describe("what a server or a received folder holds for a terminal", function()
     has(reported.err, "results/flags.jsonl is a link or no regular file")
     assert.same({}, fs.list(w.folder .. "/elsewhere"))
   end)
+
+  it("leads no server's log out of its folder by a link", function()
+    w:write("kept", "mine")
+    assert.equal(0, w:run_grid("--only method=none").status)
+    fs.remove(w.folder .. "/results/logs/server-001.log")
+    assert(os.execute(("ln -s ../../kept '%s/results/logs/server-001.log'"):format(w.folder)))
+    local again = w:run_grid "--fresh"
+    assert.equal(1, again.status)
+    has(again.err, "results/logs/server-001.log is a link or no regular file")
+    assert.equal("mine", w:read "kept")
+  end)
 end)
 
 describe("secrets of a models file", function()

@@ -95,6 +95,21 @@ describe("a picture", function()
     end)
   end)
 
+  it("follows no link that lies where it writes", function()
+    with_paths(function(base)
+      local file <close> = assert(io.open(base, "w"))
+      file:write "mine"
+      file:flush()
+      for _, ending in ipairs { ".png", ".png.part", ".png.gp" } do
+        assert(os.execute(("ln -s '%s' '%s%s'"):format(base, base, ending)))
+      end
+      local program = stand_in(base, ("echo drawn >'%s.png.part'"):format(base))
+      assert(gnuplot.render { script = "plot 1", width = 10, height = 10, png = base .. ".png", gnuplot = program })
+      assert.equal("mine", read(base))
+      assert.equal("drawn\n", read(base .. ".png"))
+    end)
+  end)
+
   it("in a folder that does not exist is refused in one line", function()
     with_paths(function(base)
       local program = stand_in(base, "")

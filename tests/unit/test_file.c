@@ -145,17 +145,59 @@ static void a_pipe_is_written_to_and_never_replaced(void **state)
   sb_err err;
   const char *pipe = in("pipe");
   assert_int_equal(mkfifo(pipe, 0600), 0);
-  assert_int_not_equal(sb_file_write(pipe, "x", 1, &err), 0); /* nobody reads: an error, no wait */
-  assert_non_null(strstr(err.text, pipe));
+  int (*const ways[])(const char *, const void *, size_t, sb_err *) = { sb_file_write, sb_file_put,
+                                                                        sb_file_append };
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    assert_int_not_equal(ways[i](pipe, "x", 1, &err), 0); /* nobody reads: an error, no wait */
+    assert_non_null(strstr(err.text, pipe));
+  }
   int reader = open(pipe, O_RDONLY | O_NONBLOCK);
   assert_true(reader >= 0);
-  assert_int_equal(sb_file_write(pipe, "hello", 5, &err), 0);
-  char got[8] = "";
-  assert_int_equal(read(reader, got, sizeof got - 1), 5);
-  assert_string_equal(got, "hello");
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    char got[8] = "";
+    assert_int_equal(ways[i](pipe, "hello", 5, &err), 0);
+    assert_int_equal(read(reader, got, sizeof got - 1), 5);
+    assert_string_equal(got, "hello");
+  }
   close(reader);
   assert_int_equal(stat(pipe, &st), 0);
   assert_true(S_ISFIFO(st.st_mode));
+}
+
+static void a_link_in_the_place_of_the_temporary_file_is_not_followed(void **state)
+{
+  (void)state;
+  char temporary[1100];
+  assert_int_equal(sb_file_write(in("outside"), "mine", 4, NULL), 0);
+  snprintf(temporary, sizeof temporary, "%s.%ld.tmp", in("file"), (long)getpid());
+  assert_int_equal(symlink("outside", temporary), 0);
+  assert_int_equal(sb_file_write(in("file"), "new", 3, NULL), 0);
+  assert_content(in("file"), "new", 3);
+  assert_content(in("outside"), "mine", 4);
+}
+
+static void a_temporary_file_is_made_where_there_is_a_folder_for_it(void **state)
+{
+  (void)state;
+  const char *kept = getenv("TMPDIR");
+  sb_strbuf path = { 0 }, other = { 0 };
+  setenv("TMPDIR", in("none"), 1);
+  assert_int_equal(sb_file_temporary(&path, NULL), 0); /* the next folder of the list */
+  assert_int_equal(unlink(path.data), 0);
+  setenv("TMPDIR", folder, 1);
+  assert_int_equal(sb_file_temporary(&path, NULL), 0);
+  assert_int_equal(sb_file_temporary(&other, NULL), 0);
+  assert_memory_equal(path.data, folder, strlen(folder));
+  assert_string_not_equal(path.data, other.data);
+  assert_content(path.data, "", 0);
+  unlink(path.data);
+  unlink(other.data);
+  if (kept)
+    setenv("TMPDIR", kept, 1);
+  else
+    unsetenv("TMPDIR");
+  sb_strbuf_deinit(&path);
+  sb_strbuf_deinit(&other);
 }
 
 static void a_path_too_long_is_refused(void **state)
@@ -377,6 +419,8 @@ int main(void)
     TEST(a_failure_names_the_path_and_the_reason),
     TEST(a_write_that_fails_leaves_the_old_file_and_no_temporary),
     TEST(a_pipe_is_written_to_and_never_replaced),
+    TEST(a_link_in_the_place_of_the_temporary_file_is_not_followed),
+    TEST(a_temporary_file_is_made_where_there_is_a_folder_for_it),
     TEST(a_path_too_long_is_refused),
     TEST(folders_are_made_with_their_parents),
     TEST(a_file_in_the_way_of_a_folder_is_named),

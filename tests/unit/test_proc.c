@@ -343,11 +343,76 @@ static void descendants_are_listed_parents_first(void **state)
   assert_null(pids);
 }
 
+/* The log's text; "" where there is none. */
+static void read_log(const fixture *f, const char *behind, sb_strbuf *text)
+{
+  sb_strbuf path = { 0 };
+  sb_strbuf_printf(&path, "%s%s", f->log, behind);
+  sb_strbuf_clear(text);
+  if (sb_log_tail(path.data, 0, SIZE_MAX, text, NULL))
+    sb_strbuf_puts(text, "");
+  unlink(path.data);
+  sb_strbuf_deinit(&path);
+}
+
+static void a_log_that_is_full_is_moved_aside_between_two_lines(void **state)
+{
+  fixture *f = *state;
+  const char *argv[] = {
+    "sh", "-c", "i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo \"line $i of the log\"; done; printf end",
+    NULL
+  };
+  sb_child_options options = options_of(f, argv);
+  options.log_bytes = 3000;
+  f->child = sb_child_start(&f->loop, &options, NULL);
+  WAIT_FOR(f, f->exited);
+  sb_strbuf now = { 0 }, before = { 0 };
+  read_log(f, "", &now);
+  read_log(f, ".1", &before);
+  assert_true(before.size >= 3000 && before.size < 4000);
+  assert_true(now.size < 4000);
+  /* the last line is there when the exit is told; nothing is lost where the two meet */
+  assert_string_equal(now.data + now.size - 4, "end\n");
+  const char *note =
+      strstr(now.data, " bytes before this are in the file of the same name with .1 behind it]\nline ");
+  assert_non_null(note);
+  int last = 0, first = 0;
+  assert_int_equal(before.data[before.size - 1], '\n');
+  before.data[before.size - 1] = '\0';
+  assert_int_equal(sscanf(strrchr(before.data, '\n') + 1, "line %d of", &last), 1);
+  assert_int_equal(sscanf(strstr(note, "\nline ") + 1, "line %d of", &first), 1);
+  assert_int_equal(first, last + 1);
+  WAIT_FOR(f, f->ended);
+  sb_strbuf_deinit(&now);
+  sb_strbuf_deinit(&before);
+}
+
+static void a_flood_of_lines_holds_up_neither_server_nor_stop(void **state)
+{
+  fixture *f = *state;
+  const char *argv[] = { "sh", "-c", "echo ready; exec yes 'a line of a server that does not stop talking'",
+                         NULL };
+  sb_child_options options = options_of(f, argv);
+  options.log_bytes = 100000;
+  f->child = sb_child_start(&f->loop, &options, NULL);
+  sb_strbuf before = { 0 };
+  do {
+    WAIT_FOR(f, f->started);
+    uv_run(&f->loop, UV_RUN_ONCE);
+    read_log(f, ".1", &before);
+  } while (!before.size);
+  sb_child_stop(f->child, LONG_GRACE_MS);
+  WAIT_FOR(f, f->ended);
+  assert_int_equal(f->signal_number, SIGTERM);
+  read_log(f, ".1", &before);
+  sb_strbuf_deinit(&before);
+}
+
 static void the_supervisor_refuses_to_be_started_by_hand(void **state)
 {
   fixture *f = *state;
   sb_strbuf command = { 0 };
-  sb_strbuf_printf(&command, "'%s' " SB_SUPERVISE " 100 true 3<&- 2>'%s'", f->exe, f->log);
+  sb_strbuf_printf(&command, "'%s' " SB_SUPERVISE " 100 '' 0 '' true 3<&- 2>'%s'", f->exe, f->log);
   int status = system(command.data);
   sb_strbuf_deinit(&command);
   assert_true(WIFEXITED(status));
@@ -366,6 +431,8 @@ int main(int argc, char **argv)
     TEST(a_server_that_ignores_sigterm_is_killed_after_the_grace),
     TEST(a_kill_cuts_a_long_grace_short),
     TEST(processes_that_left_the_session_are_ended_too),
+    TEST(a_log_that_is_full_is_moved_aside_between_two_lines),
+    TEST(a_flood_of_lines_holds_up_neither_server_nor_stop),
     TEST(stopping_twice_and_after_the_end_is_harmless),
     TEST(a_server_that_dies_at_start_is_seen_with_its_code_and_last_words),
     TEST(a_server_that_exits_by_itself_leaves_no_descendants),

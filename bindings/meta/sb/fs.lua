@@ -19,7 +19,8 @@ local Lock = {}
 ---@return true? ok, string? message, string? code
 function fs.write(path, data) end
 
---- Writes and syncs a new file of a folder that fs.commit will move into place.
+--- Writes and syncs a new file of a folder that fs.commit will move into place. A pipe or a device is written to as it
+--- is; a pipe that nobody reads is a failure, not a wait. So with fs.write and fs.append.
 ---@param path string
 ---@param data string
 ---@return true? ok, string? message, string? code
@@ -34,6 +35,11 @@ function fs.append(path, data) end
 ---@param path string
 ---@return string? data, string? message, string? code
 function fs.read(path) end
+
+--- Makes an empty file that nobody else uses, in $TMPDIR, /tmp, /var/tmp or the working directory: the first that there
+--- is.
+---@return string? path, string? message, string? code
+function fs.temporary() end
 
 --- Makes a folder and its parents; one that is there already is fine.
 ---@param path string

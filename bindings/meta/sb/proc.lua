@@ -12,6 +12,8 @@ local Process = {}
 ---@field env? table<string, string|false> changes to this process's environment; false unsets
 ---@field cwd? string
 ---@field log? string file that its output is appended to; default: discarded
+---@field log_bytes? integer of the log beyond which it is moved to `log` with ".1" behind it, in place of an earlier
+---one, and a new one begins; default 64 MiB
 ---@field trees? string folder where the process and all it starts are noted while they live, so that end_trees finds
 ---them once specbench and the supervisor were killed; made where it is not there
 ---@field grace? number seconds from SIGTERM to SIGKILL where no stop says otherwise; default 2
@@ -44,7 +46,8 @@ function proc.port_taken(host, port) end
 --- The last lines of a log.
 ---@param path string
 ---@param lines? integer default 15
----@param from? integer bytes at the log's beginning that are not looked at, default 0
+---@param from? integer bytes at the log's beginning that are not looked at, default 0; beyond its end: it was begun
+---anew since, and is looked at from its beginning
 ---@return string? text, string? message, string? code
 function proc.tail(path, lines, from) end
 

@@ -348,6 +348,7 @@
 ---@field cwd? string the folder that it starts in; default: ours
 ---@field trees? string a folder where it is noted while it lives, so that it can be ended once specbench and its supervisor were killed; default: nowhere
 ---@field log? string the file that its output is appended to; default: one that goes with it
+---@field log_bytes? integer of the log beyond which it is moved to a file of its name with `.1` behind it, in place of an earlier one, and begun anew; in bytes; default: 64 MiB
 ---@field gpus? integer[] the GPUs that it sees; default: all
 ---@field host? string the address that it listens on; default `"127.0.0.1"`
 ---@field port? integer its port; default: a free one

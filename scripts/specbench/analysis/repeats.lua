@@ -1,9 +1,10 @@
 -- Repeats of one cell, each beside the baseline of the same repeat: repeat r is compared with repeat r, since
 -- they share their prompts.
 
+local cell_shape = require "specbench.results.cell_shape"
 local fs = require "sb.fs"
-local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
+local sealed = require "specbench.results.sealed"
 local speedup = require "specbench.analysis.speedup"
 local stats = require "sb.stats"
 
@@ -149,14 +150,22 @@ end
 ---@param store specbench.store
 ---@param rule sb.Stopping
 function repeats.keep_rule(store, rule)
-  assert(fs.write(rule_path(store), json.encode(rule) .. "\n"))
+  assert(fs.write(rule_path(store), sealed.encode(rule)))
 end
 
 ---@param store specbench.store
 ---@return sb.Stopping? rule nil: the number of repeats was fixed beforehand
 function repeats.kept_rule(store)
-  local text = fs.read(rule_path(store))
-  return text and assert(json.decode(text))
+  local path = rule_path(store)
+  if not fs.stat(path) then return nil end
+  local rule, message = sealed.read(path)
+  local flaw = rule and cell_shape.rule_flaw(rule)
+  if flaw then message = ("%s: %s"):format(path, flaw) end
+  if message then -- without it every interval would be too narrow
+    error({ exit = 1, message = message .. ": it says by which rule repeats ended; `specbench run` with the same "
+      .. "--until and --cap writes it anew" }, 0)
+  end
+  return rule
 end
 
 ---The next run has a fixed number of repeats again.

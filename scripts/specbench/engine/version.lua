@@ -89,7 +89,7 @@ local PATIENCE = 120 -- seconds: some programs load their whole engine before th
 local answers = {}
 
 local function ask(argv, env, read)
-  local log = os.tmpname()
+  local log = assert(fs.temporary())
   local _ <close> = setmetatable({}, { __close = function() os.remove(log) end })
   local process <close> = assert(proc.start { argv = argv, env = env, log = log })
   if not process:wait(PATIENCE) then return { why = ("%s did not answer in %d s"):format(argv[1], PATIENCE) } end

@@ -59,6 +59,8 @@ local function draw(kind, path, picture, program)
     picture.script,
     "unset output",
   }
+  os.remove(unfinished) -- in a folder from elsewhere they may be links, which would be followed
+  os.remove(script)
   local written, message = write_file(script, table.concat(lines, "\n") .. "\n")
   if not written then
     return nil, ("cannot write a picture: %s"):format(message)

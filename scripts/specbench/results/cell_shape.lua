@@ -88,6 +88,8 @@ local about = {
   },
 }
 
+local stopping = { cap = "count!", width = "number", tie = "number" }
+
 local check
 
 local function check_value(value, rule, place)
@@ -140,6 +142,12 @@ end
 ---@return string? flaw
 function cell_shape.round_flaw(value)
   return check(value, about, "")
+end
+
+---@param value table what an until.json holds
+---@return string? flaw
+function cell_shape.rule_flaw(value)
+  return check(value, stopping, "") or not value.width == not value.tie and "it needs width or tie, one of them" or nil
 end
 
 return cell_shape

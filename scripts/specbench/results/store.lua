@@ -330,11 +330,6 @@ function store.trees(folder)
   return folder .. "/servers"
 end
 
----@return string path of a log file in this folder
-function Store:log(name)
-  return ("%s/logs/%s.log"):format(self.folder, name)
-end
-
 -- What a received folder may hold in the way of a report: links that lead out of it, pipes and devices.
 local function check_way(root, relative)
   local path = root
@@ -347,6 +342,14 @@ local function check_way(root, relative)
         .. "--out" }, 0)
     end
   end
+end
+
+---@param name string
+---@return string path of a log file in this folder
+function Store:log(name)
+  local relative = ("logs/%s.log"):format(name)
+  check_way(self.folder, relative)
+  return ("%s/%s"):format(self.folder, relative)
 end
 
 ---@param relative string

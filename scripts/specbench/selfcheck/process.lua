@@ -41,7 +41,7 @@ end
 ---@return { wall_s: number, cpu_s: number, peak_mb: number }? cost cpu_s and peak_mb to the last look before its end
 ---@return string? message why it failed, with its last lines
 function process.run(argv)
-  local log = os.tmpname()
+  local log = assert(fs.temporary())
   local _remove <close> = setmetatable({}, { __close = function() os.remove(log) end })
   local cost = { cpu_s = 0, peak_mb = 0 }
   local begun = clock.now()
@@ -63,7 +63,7 @@ end
 ---A folder that goes when the block is left.
 ---@return { path: string } folder for a `<close>` variable
 function process.scratch()
-  local path = os.tmpname()
+  local path = assert(fs.temporary())
   os.remove(path)
   assert(fs.mkdir(path))
   return setmetatable({ path = path }, { __close = function() fs.remove(path) end })

@@ -112,20 +112,6 @@ local function warm_streams(job, server, begun)
   run_load(job, server, begun, "-streams", workload.warm_streams(job.workload, job.engine, server.model, job.id))
 end
 
--- What its log got since it had `from` bytes.
-local function log_since(server, from)
-  local file = server.log and io.open(server.log, "rb")
-  if not file then return "" end
-  local _ <close> = file
-  file:seek("set", from)
-  return file:read "a" or ""
-end
-
-local function log_size(server)
-  local stat = server.log and fs.stat(server.log)
-  return stat and stat.size or 0
-end
-
 -- A figure that cannot be made does not cost the cell: what was measured is kept, with what is missing and why.
 local function derive(result, what, f, ...)
   local made = table.pack(pcall(f, ...))
@@ -176,14 +162,14 @@ function cell.measure(job, server, on_progress, at_load)
   local before = acceptance.read(job.engine, server)
   if at_load then at_load() end
   trouble = profiler.begin(job, server)
-  local logged = log_size(server)
+  local logged = server.log and server:log_size()
   local loaded = clock.now()
   local run, itself = run_load(job, server, begun, "", requests, on_progress)
   local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
   result.profile_trouble = trouble or profiler.finish(job, server)
   local after = acceptance.read(job.engine, server)
   result.engine.snapshot = server.snapshot and server.snapshot()
-  result.compilations = job.engine.compilations and job.engine.compilations(log_since(server, logged))
+  result.compilations = job.engine.compilations and job.engine.compilations(logged and server:said(logged) or "")
 
   if job.workload.lengths then
     -- a baseline's are those that its methods' answers will have

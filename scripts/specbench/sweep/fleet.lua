@@ -47,7 +47,7 @@ local function ask_effective(engine, s)
     local answer = response and json.decode(response.body)
     found = type(answer) == "table" and ways.info(answer)
   elseif s.log then
-    found = ways.log((fs.read(s.log) or ""):sub((s.log_start or 0) + 1))
+    found = ways.log(s:said())
   end
   return found and next(found) and found or nil
 end
