@@ -100,7 +100,7 @@ describe("failures of several kinds in one cell", function()
   end)
 
   it("of many cells are listed, the most frequent first", function()
-    local failures = require "specbench.report.failures"
+    local failures = require "specbench.analysis.failures"
     local fs = require "sb.fs"
     local number = 0
     for kind = 1, 10 do

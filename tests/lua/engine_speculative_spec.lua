@@ -1,7 +1,7 @@
 -- Speculation in an engine's own words (`speculative`), what it does to a baseline, and which of it is lossy.
 
 local base = require "specbench.engine.base"
-local caveats = require "specbench.report.caveats"
+local caveats = require "specbench.analysis.caveats"
 local engine = require "specbench.engine"
 local speedup = require "specbench.analysis.speedup"
 

@@ -1,7 +1,7 @@
 -- What a report says beside its numbers, from cells whose figures are set by hand.
 
-local caveats = require "specbench.report.caveats"
-local failures = require "specbench.report.failures"
+local caveats = require "specbench.analysis.caveats"
+local failures = require "specbench.analysis.failures"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local report = require "specbench.report"

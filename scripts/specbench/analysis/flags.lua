@@ -110,7 +110,11 @@ function flags.of(cells)
   return list
 end
 
-local function place(cell, about)
+---A cell by the axes that have several values.
+---@param cell table
+---@param about table the store's round.json
+---@return string
+function flags.place(cell, about)
   local words = {}
   for _, axis in ipairs(about.axes) do
     local value = cell.coordinates[axis.name]
@@ -129,7 +133,7 @@ function flags.text(list, about)
     local kind = item.flag
     counts[kind] = (counts[kind] or 0) + 1
     if titles[kind] and counts[kind] <= NAMED then
-      lines[#lines + 1] = ("%s: %s: %s\n"):format(titles[kind], place(item.cell, about), item.reason)
+      lines[#lines + 1] = ("%s: %s: %s\n"):format(titles[kind], flags.place(item.cell, about), item.reason)
     end
   end
   for _, kind in ipairs(kinds) do

@@ -1,10 +1,10 @@
 -- Redraws everything that a reader looks at, from a results folder's files alone: heatmaps for the terminal and as
 -- pictures, tables of speed-ups and of maxima, and what the round exports.
 
-local caveats = require "specbench.report.caveats"
+local caveats = require "specbench.analysis.caveats"
 local drift = require "specbench.analysis.drift"
 local export = require "specbench.export"
-local failures = require "specbench.report.failures"
+local failures = require "specbench.analysis.failures"
 local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
 local heatmap = require "specbench.report.heatmap"
@@ -13,27 +13,12 @@ local maxima = require "specbench.report.maxima"
 local likeness = require "specbench.analysis.likeness"
 local match = require "specbench.experiment.match"
 local older = require "specbench.analysis.older"
-local keys = require "specbench.results.keys"
-local repeats = require "specbench.analysis.repeats"
 local settings_table = require "specbench.report.settings_table"
 local speedup = require "specbench.analysis.speedup"
 local speedup_table = require "specbench.report.speedup_table"
-local verdict = require "specbench.analysis.verdict"
+local study = require "specbench.analysis.study"
 
 local report = {}
-
--- Cells compared with what the round calls `name`, not with their own baseline; baselines stay baselines.
-local function rebase(cells, about, name)
-  local chosen = (about.baselines or {})[name]
-  if not chosen then error(("%s has no baseline '%s'"):format(about.round, name), 0) end
-  if chosen == true then return end
-  local own = {}
-  for _, cell in ipairs(cells) do own[cell] = cell.baseline == cell.key end
-  keys.find_baselines({ axes = about.axes, baseline = chosen }, cells)
-  for _, cell in ipairs(cells) do
-    if own[cell] then cell.baseline = cell.key end
-  end
-end
 
 -- Cells without a speed-up, method by method, with the reason.
 local function missing_lines(entries, index)
@@ -72,15 +57,12 @@ local function closing(store, exported, has_speedups)
     #parts > 0 and (" (%s)"):format(table.concat(parts, ", ")) or "")
 end
 
--- The speed-ups of what was measured before the round changed, for themselves.
-local function older_table(store, before, options)
-  if #before == 0 then return "" end
-  keys.sort(store.about, before)
-  local index = speedup.index(before)
-  index.any_model = options.baseline ~= nil
-  local entries, judged = verdict.judge(store, speedup.current(before, index), index, {})
+-- The speed-ups of what was measured before the round changed.
+local function older_table(found)
+  if #found.before == 0 then return "" end
+  local entries, judged = study.judge_before(found)
   if #entries == 0 then return "" end
-  return "Before the round changed: " .. speedup_table.text(entries, store.about,
+  return "Before the round changed: " .. speedup_table.text(entries, found.about,
     { moderation = judged.moderation, spread = judged.spread }) .. "\n"
 end
 
@@ -92,20 +74,12 @@ end
 ---@return boolean ok false where there is nothing to report because all cells failed
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
-  local cells = store:cells()
-  local failed = failures.of(store, cells)
-  if #cells == 0 then
+  local found = study.of(store, options)
+  local cells, index, entries, failed = found.cells, found.index, found.entries, found.failed
+  if #cells + #found.before == 0 then
     out:write(("%s holds no finished cell yet\n"):format(store.folder), failures.text(failed))
     return #failed == 0
   end
-  local before
-  cells, before = older.split(cells, about)
-  keys.sort(about, cells)
-  for _, cell in ipairs(options.redescribe and cells or {}) do options.redescribe(cell) end
-  if options.baseline then rebase(cells, about, options.baseline) end
-  local index = speedup.index(cells)
-  index.any_model = options.baseline ~= nil
-  cells = speedup.current(cells, index)
   local tty, width = fs.is_terminal(out)
   local layout = about.report and about.report.heatmap
   local list = layout and maps.collect(cells, index, about) or {}
@@ -125,14 +99,11 @@ function report.write(store, options)
     table.move(pictures, 1, #pictures, #written + 1, written)
     complaint = complaint or why
   end
-  local rule = repeats.kept_rule(store)
-  local entries, judged = verdict.judge(store, cells, index, { rule = rule })
-  local places, drifted = drift.of(cells)
-  for _, entry in ipairs(entries) do entry.drift = places[keys.place(entry.cell.baseline)] end
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then
-    out:write(speedup_table.text(entries, about, { rule = rule, has_maps = #list > 0,
-      moderation = judged.moderation, spread = judged.spread }), missing_lines(entries, index), drift.text(drifted),
+    out:write(speedup_table.text(entries, about, { rule = found.rule, has_maps = #list > 0,
+      moderation = found.judged.moderation, spread = found.judged.spread }), missing_lines(entries, index),
+      drift.text(found.drifted),
       "\n")
   end
   local best = maxima.of(entries, maps.grouper(cells, about))
@@ -140,11 +111,10 @@ function report.write(store, options)
   if not options.quiet and #best > 0 then out:write(maxima.text(best, entries, about), "\n") end
   local format = export.used(cells)
   local exported = format and format.write(store, cells, best, function(cell) return export.of(cell, format.name) end)
-  local flagged = flags.of(cells)
-  assert(fs.write(store:path "flags.jsonl", flags.lines(flagged, about)))
+  assert(fs.write(store:path "flags.jsonl", flags.lines(found.flagged, about)))
   if not options.quiet then
-    out:write(likeness.text(likeness.of(cells, index), about.match), flags.text(flagged, about), failures.text(failed))
-    out:write(older_table(store, before, options), older.text(cells, before), older.versions(cells))
+    out:write(likeness.text(found.unlike, about.match), flags.text(found.flagged, about), failures.text(failed))
+    out:write(older_table(found), older.text(cells, found.before), older.versions(cells))
     local mode = match.line(about.match)
     if mode then out:write("Note: ", mode, "\n") end
     if about.limits then out:write("Note: answers were as long as the limits '", about.limits, "' say\n") end

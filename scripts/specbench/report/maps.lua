@@ -1,7 +1,7 @@
 -- Heatmaps of total throughput's speed-up, or of one of the round's own metrics, one a combination of the round's `per`
 -- axes: what each place says, and its pictures.
 
-local caveats = require "specbench.report.caveats"
+local caveats = require "specbench.analysis.caveats"
 local export = require "specbench.export"
 local keys = require "specbench.results.keys"
 local plot = require "specbench.report.plot"

@@ -1,6 +1,6 @@
 -- The largest speed-up of every group of cells: of each map, say.
 
-local caveats = require "specbench.report.caveats"
+local caveats = require "specbench.analysis.caveats"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local speedup_table = require "specbench.report.speedup_table"

@@ -1,6 +1,6 @@
 -- What each setting of a server does, by the prompts' kind: a table, JSON lines and a picture.
 
-local caveats = require "specbench.report.caveats"
+local caveats = require "specbench.analysis.caveats"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local plot = require "specbench.report.plot"

@@ -1,6 +1,6 @@
 -- The speed-ups of a grid as a reader sees them: a table for the terminal, JSON lines for programs.
 
-local caveats = require "specbench.report.caveats"
+local caveats = require "specbench.analysis.caveats"
 local goodput = require "specbench.analysis.goodput"
 local intervals = require "specbench.analysis.intervals"
 local json = require "specbench.base.json"

@@ -38,6 +38,23 @@ function keys.spelled(value)
   return value == nil and "-" or tostring(value)
 end
 
+-- Of a number, or of a label that is one: 0.5k is 500.
+local function size(value)
+  local number, thousands = tostring(value):match "^(-?[%d.]+)(k?)$"
+  return tonumber(number) and tonumber(number) * (thousands == "k" and 1000 or 1)
+end
+
+---Sorts an axis' values: by size where all have one, else they stay in their order.
+---@param values any[]
+---@return any[] values the same list
+function keys.by_value(values)
+  for _, value in ipairs(values) do
+    if not size(value) then return values end
+  end
+  table.sort(values, function(a, b) return size(a) < size(b) end)
+  return values
+end
+
 -- What a cell has of an axis; nil where it means nothing to it.
 local function coordinate(cell, axis)
   local value = cell.coordinates[axis.name]

@@ -47,12 +47,37 @@ function caveats.engine(cell)
   return cell.engine.name .. (caveats.is_simulated(cell) and " (simulated)" or "")
 end
 
-local function is_quick(cell)
+---@param cell table
+---@return boolean
+function caveats.is_quick(cell)
   return cell.quick == true
 end
 
-local function is_synthetic(cell)
+---@param cell table
+---@return boolean prompts are made up
+function caveats.is_synthetic(cell)
   return (cell.dataset or {}).kind == "synthetic"
+end
+
+---@param cell table
+---@return string? reason why the client was late in it; nil where it was not, or where nobody knows
+function caveats.late(cell)
+  local told = cell.certificate
+  if not told or told.client_ok ~= false then return nil end
+  return told.reasons and told.reasons[1] or "it does not say why"
+end
+
+---@param cell table
+---@return string? name of what served it: its GPUs, else its CPU
+function caveats.machine(cell)
+  local machine = cell.machine
+  if not machine then return nil end
+  local gpus = machine.gpus
+  if gpus and gpus[1] and not caveats.is_simulated(cell) then
+    local used = cell.engine.gpus and #cell.engine.gpus or #gpus
+    return ("%d x %s"):format(math.max(used, 1), gpus[1].name)
+  end
+  return machine.cpus and ("%s, %d CPUs"):format(machine.cpu or "CPU", machine.cpus) or machine.cpu
 end
 
 -- "12" or "12-96"
@@ -78,12 +103,12 @@ function caveats.footer(cells, has_drained)
   end
   local simulated = caveats.simulated(cells):match "%((.*)%)"
   words[1] = simulated and simulated .. ", no GPU" or nil
-  add(is_quick, "a quick run")
+  add(caveats.is_quick, "a quick run")
   local prompts = range(cells, function(cell) return cell.metrics.requests end)
   if prompts then words[#words + 1] = prompts .. " prompts a cell" end
   local _, repeats = range(cells, function(cell) return cell.repetition end)
   words[#words + 1] = repeats == 1 and "one run" or ("up to %d repeats"):format(repeats)
-  add(is_synthetic, "synthetic prompts")
+  add(caveats.is_synthetic, "synthetic prompts")
   for _, cell in ipairs(cells) do
     if cell.lossy then
       words[#words + 1] = caveats.LOSSY .. " lossy: answers may not be the target's"
@@ -115,8 +140,8 @@ function caveats.lines(cells)
     add(clocks[clock], ("simulated servers (specbench sim, %s): the figures follow from its profiles, not from "
       .. "a GPU"):format(clock))
   end
-  add(count(cells, is_synthetic), "synthetic prompts: made-up text with the token lengths of the reference's data "
-    .. "(--datasets DIR takes the real files)")
+  add(count(cells, caveats.is_synthetic), "synthetic prompts: made-up text with the token lengths of the reference's "
+    .. "data (--datasets DIR takes the real files)")
   local reasons, known = {}, {}
   for _, cell in ipairs(cells) do
     if cell.lossy and not known[cell.lossy] then reasons[#reasons + 1] = cell.lossy end

@@ -1,0 +1,143 @@
+-- What to try next, and what a result is not: each point with a word for programs and a sentence for readers.
+
+local advice = {}
+
+---@class specbench.answer.point
+---@field what string a word for programs
+---@field text string a sentence without its full stop
+
+local NOISY = 0.04 -- repeats that differ by more cannot be averaged away in an evening
+
+local function list_of()
+  local list = {}
+  return list, function(what, text, ...) list[#list + 1] = { what = what, text = text:format(...) } end
+end
+
+-- Whether a judgement's best k, at a load where it pays, is the largest one that was measured.
+local function at_largest_k(judgement)
+  local most, chosen
+  for _, at in ipairs(judgement.loads) do
+    for _, setting in ipairs(at.settings) do most = setting.k and math.max(most or 0, setting.k) or most end
+    if at.best.verdict == "faster" and at.best.k then chosen = math.max(chosen or 0, at.best.k) end
+  end
+  return most and chosen == most and #judgement.loads[1].settings > 1 and most or nil
+end
+
+local function tries_of_judgements(judgements, add)
+  local said = {}
+  local function once(what, text, ...)
+    local line = text:format(...)
+    if not said[line] then add(what, "%s", line) end
+    said[line] = true
+  end
+  for _, judgement in ipairs(judgements) do
+    local loads = judgement.loads
+    local most = loads[#loads] and loads[#loads].load
+    if judgement.answer == "yes" and judgement.load == "concurrency" then
+      once("load", "%s still pays at %g requests at once, the most measured: --set concurrency=%g,%g",
+        judgement.method, most, 2 * most, 4 * most)
+    end
+    local k = judgement.up_to and at_largest_k(judgement)
+    if k then once("k", "k = %d is the largest measured and the best: --set k=%d,%d", k, k, 2 * k) end
+    local why = (judgement.why or {}).most or (judgement.why or {}).alone
+    if judgement.answer == "no" and why and why.mean_length and why.mean_length < 1.5 then
+      once("draft", "%s accepts little (%.2f tokens a step): another draft, or fewer drafted tokens", judgement.method,
+        why.mean_length)
+    elseif judgement.answer == "no" and why and why.step > why.tokens then
+      once("step", "a step of %s costs %.2f times the plain one's time: a smaller draft, or fewer drafted tokens",
+        judgement.method, why.step)
+    end
+  end
+end
+
+---@param found specbench.study
+---@param answer specbench.answer
+---@return specbench.answer.point[] the most urgent first
+function advice.tries(found, answer)
+  local list, add = list_of()
+  local m, sure = answer.measured, answer.sure
+  if m.failed > 0 then
+    add("failed", "%d cell%s failed: the same command tries them again", m.failed, m.failed == 1 and "" or "s")
+  end
+  if m.cells == 0 then return list end
+  if sure.places == 0 then
+    if not found.about.baseline and m.published == 0 then
+      add("baseline", 'the round names no baseline: baseline = { method = "none" } in its file, then --round FILE')
+    end
+    return list
+  end
+  if sure.ramp_up > 0 then
+    add("prompts", "%d place%s mostly measured ramp-up and drain: more prompts (--prompts-per-stream 4)", sure.ramp_up,
+      sure.ramp_up == 1 and "" or "s")
+  end
+  if #sure.late > 0 then
+    add("client", "the client was late in %d cell%s: do not quote them; --io-threads, or a machine of its own",
+      #sure.late, #sure.late == 1 and "" or "s")
+  end
+  if m.published == 0 and m.repeats.most < 3 then
+    add("repeats", "no verdict below 3 repeats: --repeats 3")
+  elseif (sure.counts.undecided or 0) > 0 and sure.noise then
+    if sure.noise > NOISY then
+      add("noise", "repeats differ by %.1f %%: a quieter machine, longer cells or --starts, before more repeats",
+        100 * sure.noise)
+    else
+      add("repeats", "%d undecided: --until decided, or --repeats %d", sure.counts.undecided,
+        math.max(sure.repeats_wanted, m.repeats.most + 2))
+    end
+  end
+  if sure.scope == "within one start" then
+    add("starts", "verdicts know one start of the servers: --starts 3")
+  end
+  tries_of_judgements(answer.judgements, add)
+  if m.simulated == m.cells then
+    add("engine", "the same grid on a real server: --engine vllm --models FILE")
+  elseif m.synthetic > 0 then
+    add("datasets", "real prompts: --datasets DIR")
+  end
+  return list
+end
+
+---@param found specbench.study
+---@param answer specbench.answer
+---@return specbench.answer.point[]
+function advice.is_not(found, answer)
+  local list, add = list_of()
+  local m = answer.measured
+  local function part(number) return number == m.cells and "" or ("%d of %d cells: "):format(number, m.cells) end
+  if m.simulated > 0 then
+    add("simulated", "%ssimulated%s: what a profile says, not what a GPU did", part(m.simulated),
+      m.virtual > 0 and " in virtual time" or "")
+  end
+  if m.published > 0 then
+    add("published", "%spublished rows: no requests, so no paired speed-up, no verdict, no certificate",
+      part(m.published))
+  end
+  if m.synthetic > 0 then
+    add("synthetic", "%smade-up prompts of the right lengths: acceptance is not your text's", part(m.synthetic))
+  end
+  if m.quick > 0 then add("quick", "%sa quick round: fewer cells and prompts than the whole", part(m.quick)) end
+  local lossy = {}
+  for _, cell in ipairs(found.cells) do
+    if cell.lossy then lossy[#lossy + 1] = cell.lossy end
+  end
+  if #lossy > 0 then add("lossy", "%slossy, answers may not be the target's: %s", part(#lossy), lossy[1]) end
+  for _, engine in ipairs(m.engines) do
+    if engine.external then
+      add("external", "%s was started by somebody else: what it was started with is its word, and two servers may "
+        .. "differ in more than the method", engine.name)
+      break
+    end
+  end
+  for _, item in ipairs(found.unlike) do
+    add("unlike", "%s ran otherwise than its baseline (%s)", item.method, item.difference)
+  end
+  if m.before > 0 then add("before", "%d cells measured before the round changed are no part of this", m.before) end
+  if found.baseline then
+    add("baseline", "compared with the baseline '%s', also where that is another model: no gain by speculation alone",
+      found.baseline)
+  end
+  if m.limits then add("limits", "answers as long as the limits '%s' say", m.limits) end
+  return list
+end
+
+return advice

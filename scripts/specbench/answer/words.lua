@@ -1,0 +1,257 @@
+-- An answer's sentences, the same on a screen, on a page and in a text that is pasted somewhere.
+
+local text_table = require "specbench.base.text_table"
+local verdict = require "specbench.analysis.verdict"
+
+local words = {}
+
+local FIGURES = {
+  paired = "paired speed-up", total_throughput = "ratio of total token throughputs",
+  output_throughput = "ratio of output token throughputs", decode = "ratio of decoding speeds",
+}
+
+---@param figure string one of specbench.answer's figures
+---@return string
+function words.figure(figure)
+  return FIGURES[figure] or figure
+end
+
+---@param count integer
+---@param noun string
+---@param many string? "s" behind the noun unless told
+---@return string "1 cell", "3 cells"
+function words.count(count, noun, many)
+  return ("%d %s"):format(count, count == 1 and noun or many or noun .. "s")
+end
+
+---@param range { least: number, most: number }?
+---@return string "3" or "1-3"
+function words.range(range)
+  if not range then return "?" end
+  if range.least == range.most then return ("%g"):format(range.least) end
+  return ("%g-%g"):format(range.least, range.most)
+end
+
+---@param seconds number
+---@return string
+function words.duration(seconds)
+  if seconds < 120 then return ("%.0f s"):format(seconds) end
+  if seconds < 7200 then return ("%.0f min"):format(seconds / 60) end
+  return ("%.1f h"):format(seconds / 3600)
+end
+
+local UNITS = { concurrency = "requests at once", rate = "requests a second" }
+
+---@param kind "concurrency"|"rate"
+---@return string
+function words.unit(kind)
+  return UNITS[kind]
+end
+
+local function at_load(kind, load, with_unit)
+  if kind == "concurrency" and load == 1 then return "alone" end
+  return ("at %g%s"):format(load, with_unit and " " .. UNITS[kind] or "")
+end
+
+---@param setting { ratio: number? }
+---@return string "1.31x"
+function words.ratio(setting)
+  return setting.ratio and ("%.2fx"):format(setting.ratio) or "no ratio"
+end
+
+local function with_reach(setting)
+  if not setting.low then return words.ratio(setting) end
+  return ("%s %s"):format(words.ratio(setting), verdict.reach(setting))
+end
+
+-- "1.31x alone, 1.08x at 8"; one load alone with its interval
+local function ratios(judgement, last)
+  local kind, alone = judgement.load, judgement.alone
+  if not last or last == alone then return ("%s %s"):format(with_reach(alone), at_load(kind, alone.load, true)) end
+  return ("%s %s, %s %s"):format(words.ratio(alone), at_load(kind, alone.load), words.ratio(last),
+    at_load(kind, last.load))
+end
+
+local function at_loads(kind, loads)
+  local list = {}
+  for i, load in ipairs(loads) do list[i] = ("%g"):format(load) end
+  return ("%s %s"):format(table.concat(list, ", "), UNITS[kind])
+end
+
+local function verdict_word(setting)
+  if setting.ramp_up then return "mostly ramp-up" end
+  return setting.verdict == "none" and "not judged" or setting.verdict
+end
+
+---Whose judgement it is.
+---@param judgement specbench.answer.judgement
+---@return string "qwen2.5-7b draft"
+function words.name(judgement)
+  local list = { judgement.target, judgement.method }
+  if judgement.task then list[#list + 1] = judgement.task end
+  if judgement.engine then list[#list + 1] = "(" .. judgement.engine .. ")" end
+  return table.concat(list, " ")
+end
+
+local sentences = {}
+
+function sentences.yes(judgement, last)
+  if #judgement.loads == 1 then return "yes: " .. ratios(judgement) end
+  return ("yes, up to %s, the most measured: %s"):format(at_loads(judgement.load, { judgement.up_to }),
+    ratios(judgement, last))
+end
+
+sentences["up to"] = function(judgement)
+  local beyond, also = judgement.beyond, judgement.also
+  return ("yes, up to %s: %s (%s %s: %s%s)"):format(at_loads(judgement.load, { judgement.up_to }),
+    ratios(judgement, judgement.at), verdict_word(beyond), at_load(judgement.load, beyond.load), with_reach(beyond),
+    also and "; faster again at " .. at_loads(judgement.load, also) or "")
+end
+
+sentences["in part"] = function(judgement, last)
+  return ("only at %s: %s; %s %s"):format(at_loads(judgement.load, judgement.also), ratios(judgement, last),
+    verdict_word(judgement.alone), at_load(judgement.load, judgement.alone.load))
+end
+
+function sentences.no(judgement, last)
+  return "no: " .. ratios(judgement, last)
+end
+
+function sentences.undecided(judgement, last)
+  return "undecided: " .. ratios(judgement, last)
+end
+
+sentences["not judged"] = function(judgement, last)
+  local reason = judgement.reason or "verdicts rest on `paired` alone"
+  if not judgement.alone then return ("not judged (%s)"):format(reason) end
+  return ("not judged (%s): %s"):format(reason, ratios(judgement, last))
+end
+
+---Does it pay, and up to which load.
+---@param judgement specbench.answer.judgement
+---@return string "yes, up to 8 requests at once: 1.31x alone, 1.08x at 8 (slower at 16: 0.93x [0.91, 0.95])"
+function words.pays(judgement)
+  local loads = judgement.loads
+  local last = #loads > 1 and loads[#loads].best or nil
+  return sentences[judgement.answer](judgement, last) .. (judgement.lossy and " (lossy)" or "")
+end
+
+---Which setting is best at which load: only what is faster by its verdict.
+---@param judgement specbench.answer.judgement
+---@return string? "best k=5 alone, k=3 at 8; none at 16"; nil where there is but one setting
+function words.best(judgement)
+  local several, list, seen = false, {}, nil
+  for _, at in ipairs(judgement.loads) do
+    several = several or #at.settings > 1
+    local best = at.best
+    local is_faster = best.verdict == "faster" and not best.ramp_up
+    local name = is_faster and best.setting or "none"
+    if name ~= seen then list[#list + 1] = ("%s %s"):format(name, at_load(judgement.load, at.load)) end
+    seen = name
+  end
+  if not several or judgement.answer == "not judged" then return nil end
+  if #list == 1 and seen == "none" then return nil end
+  return "best: " .. table.concat(list, ", ")
+end
+
+local function times(value)
+  return ("%.2f times"):format(value)
+end
+
+---Why: tokens a step against the step's time.
+---@param judgement specbench.answer.judgement
+---@return string? sentence nil where timelines and counters do not tell
+function words.why(judgement)
+  local first, most = (judgement.why or {}).alone, (judgement.why or {}).most
+  if not first then return nil end
+  local list = { ("a step brings %s the tokens and takes %s as long %s"):format(times(first.tokens), times(first.step),
+    at_load(judgement.load, first.load)) }
+  if most then
+    list[#list + 1] = ("%s and %s %s"):format(times(most.tokens), times(most.step),
+      at_load(judgement.load, most.load, true))
+  end
+  local text = table.concat(list, ", ")
+  return first.rate and ("%s; %.0f %% of drafted tokens accepted"):format(text, 100 * first.rate) or text
+end
+
+---What was measured.
+---@param m specbench.answer.measured
+---@return string
+function words.measured(m)
+  local list = { ("%s (%s x %s)"):format(words.count(m.cells, "cell"), words.count(m.places, "place"),
+    m.repeats.most == 1 and "1 repeat" or words.range(m.repeats) .. " repeats") }
+  list[#list + 1] = m.failed == 0 and "none failed" or ("%d FAILED"):format(m.failed)
+  if m.again > 0 then list[#list + 1] = ("%d measured again"):format(m.again) end
+  if m.seconds then list[#list + 1] = words.duration(m.seconds) .. " of load" end
+  if m.first then list[#list + 1] = (m.first:gsub("T", " "):gsub("(%d%d:%d%d):%d%dZ$", "%1 UTC")) end
+  return table.concat(list, ", ")
+end
+
+---With what: engines, machines, prompts.
+---@param m specbench.answer.measured
+---@return string
+function words.with(m)
+  local list = {}
+  for i, engine in ipairs(m.engines) do
+    local version = engine.version
+    -- a program that names itself in its version
+    if version and not version:find(engine.name, 1, true) then version = engine.name .. " " .. version end
+    list[i] = version or engine.name
+  end
+  for _, machine in ipairs(m.machines) do list[#list + 1] = machine.name end
+  if m.requests then
+    list[#list + 1] = ("%s requests a cell%s"):format(words.range(m.requests),
+      m.synthetic == 0 and #m.prompts > 0 and " of " .. m.prompts[1]
+        .. (#m.prompts > 1 and (" and %d other files"):format(#m.prompts - 1) or "") or "")
+  end
+  return table.concat(list, ", ")
+end
+
+---How sure: counts of verdicts.
+---@param sure specbench.answer.sure
+---@return string "3 faster, 1 undecided, 2 without a verdict"
+function words.counts(sure)
+  local list = {}
+  for _, name in ipairs { "faster", "slower", "tie", "undecided" } do
+    if sure.counts[name] then list[#list + 1] = ("%d %s"):format(sure.counts[name], name) end
+  end
+  local none = sure.counts.none
+  if none then
+    local reason = sure.reasons[1]
+    list[#list + 1] = ("%d without a verdict%s"):format(none, reason and (" (%s%s)"):format(reason.reason,
+      #sure.reasons > 1 and "; and others" or "") or "")
+  end
+  return table.concat(list, ", ")
+end
+
+---How far the baseline moved while all was measured.
+---@param drift specbench.drift.server?
+---@return string? sentence
+function words.drift(drift)
+  if not drift then return nil end
+  local percent = 100 * (drift.ratio - 1)
+  if math.abs(percent) < 0.5 then return "the baseline stood still" end
+  return ("the baseline %s by %.1f %% in %s"):format(percent < 0 and "slowed down" or "sped up", math.abs(percent),
+    words.duration(drift.seconds))
+end
+
+---Whether the client itself was on time.
+---@param sure specbench.answer.sure
+---@param cells integer
+---@return string? sentence names the cells, the first few
+function words.client(sure, cells)
+  local late = sure.late
+  if #late == 0 then return sure.certified > 0 and "the client was on time" or nil end
+  local names = {}
+  for i = 1, math.min(#late, 3) do names[i] = late[i].name end
+  return ("the client was late in %d of %d cells (%s%s)"):format(#late, cells, table.concat(names, "; "),
+    #late > 3 and ("; %d more"):format(#late - 3) or "")
+end
+
+---@param share number?
+---@return string "3.1 %"
+function words.percent(share)
+  return text_table.figure(share and 100 * share, "%.1f %%")
+end
+
+return words

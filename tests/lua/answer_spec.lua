@@ -1,0 +1,241 @@
+-- What a results folder answers, from speed-ups that are set by hand.
+
+local answer = require "specbench.answer"
+local words = require "specbench.answer.words"
+
+local ALL = { "faster", "slower", "tie", "undecided" }
+
+local function cell_of(at, method, k, r, more)
+  local cell = {
+    id = "x", key = table.concat({ method, at.task or "", at.load, k or 0, r }, "\31"), repetition = r,
+    started = "2026-11-30T00:00:0" .. r .. "Z", status = "ok", load_seconds = 2,
+    engine = { name = "vllm", version = "1" },
+    coordinates = { method = method, task = at.task, concurrency = at.load, k = k },
+    identity = { server = { model = { name = at.target or "big" }, method = method, k = k },
+      workload = { concurrency = not at.rate and at.load or nil, rate = at.rate and at.load or nil, task = at.task } },
+    machine = { cpu = "CPU", cpus = 2 }, certificate = { client_ok = true, reasons = {} },
+    metrics = { requests = 96, completed = 96, failed = 0, duration = 1, total_output_tokens = 10,
+      output_throughput = 10 * r, drain = at.drain or false, steady_share = 0.3, ["ttft_ms.p50"] = 5 },
+  }
+  for name, value in pairs(more or {}) do cell[name] = value end
+  cell.baseline = table.concat({ "none", at.task or "", at.load, 0, r }, "\31")
+  return cell
+end
+
+-- at: load, task?, k?, ratios (one a repeat), verdict, drain?, rate?, figure?
+local function entry_of(at, cells)
+  local logs, sum, all = {}, 0, {}
+  for r, ratio in ipairs(at.ratios) do
+    logs[r] = math.log(ratio)
+    sum = sum + logs[r]
+    all[r] = { cell = cell_of(at, at.method or "draft", at.k, r, at.cell), base = cell_of(at, "none", nil, r) }
+    cells[#cells + 1], cells[#cells + 2] = all[r].base, all[r].cell
+  end
+  local ratio = #logs > 0 and math.exp(sum / #logs)
+  local figure = at.figure or "paired"
+  return {
+    cell = all[1] and all[1].cell or cell_of(at, at.method or "draft", at.k, 1), all = all, repeats = #logs,
+    coordinates = { method = at.method or "draft", task = at.task, concurrency = at.load, k = at.k },
+    speedups = { [figure] = ratio and { ratio = ratio, low = ratio * 0.98, high = ratio / 0.98, kind = "starts" } },
+    logs = { [figure] = logs }, verdict = at.verdict, scope = at.verdict and "starts" or nil, reason = at.reason,
+    problem = at.problem, decomposition = at.why and { tokens = at.why[1], step = at.why[2], rest = 1 } or nil,
+    acceptance = at.why and { rate = 0.6, counters = { mean_length = 2.2 } } or nil,
+  }
+end
+
+local function study_of(list, more)
+  local cells, entries, seen, once = {}, {}, {}, {}
+  for i, at in ipairs(list) do entries[i] = entry_of(at, cells) end
+  for _, cell in ipairs(cells) do
+    if not seen[cell.key] then once[#once + 1] = cell end
+    seen[cell.key] = true
+  end
+  for _, cell in ipairs(once) do
+    if cell.identity.server.method == "none" then cell.baseline = cell.key end
+  end
+  local found = {
+    about = { round = "r", title = "R", baseline = { method = "none" }, axes = {
+      { name = "method", values = { "none", "draft" } }, { name = "task", values = { "qa", "code" } },
+      { name = "k", values = { 5, 1, 3 } }, { name = "concurrency", values = { 1, 8, 4 } },
+    } },
+    cells = once, before = {}, entries = entries, judged = {}, drifted = {}, flagged = {}, failed = {}, unlike = {},
+  }
+  for name, value in pairs(more or {}) do found[name] = value end
+  return found
+end
+
+local function answer_of(list, more, options)
+  return answer.of(study_of(list, more), options)
+end
+
+describe("the answer to whether speculation pays", function()
+  it("is yes up to the last load before one that is not faster, with both ratios", function()
+    local a = answer_of {
+      { load = 8, ratios = { 0.9, 0.9, 0.9 }, verdict = "slower" },
+      { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
+      { load = 4, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster" },
+    }
+    assert.equal(1, #a.judgements)
+    local j = a.judgements[1]
+    assert.same({ "up to", 4, 1, 8 }, { j.answer, j.up_to, j.alone.load, j.beyond.load })
+    assert.equal("yes, up to 4 requests at once: 1.30x alone, 1.10x at 4 (slower at 8: 0.90x [0.88, 0.92])",
+      words.pays(j))
+    assert.truthy(j.crossing > 4 and j.crossing < 8)
+  end)
+
+  it("needs a verdict: a ratio alone is not judged, and says why", function()
+    local a = answer_of { { load = 1, ratios = { 1.4 }, reason = "1 repeat: no verdict below 3 (--repeats)" } }
+    local j = a.judgements[1]
+    assert.equal("not judged", j.answer)
+    assert.equal("not judged (1 repeat: no verdict below 3 (--repeats)): 1.40x [1.37, 1.43] alone", words.pays(j))
+    assert.equal(1, a.sure.counts.none)
+    assert.equal("repeats", a.try[1].what)
+    assert.is_nil(words.best(j))
+  end)
+
+  it("is no where every load is slower or a tie", function()
+    local a = answer_of {
+      { load = 1, ratios = { 0.8, 0.8, 0.8 }, verdict = "slower", why = { 1.2, 0.5 } },
+      { load = 4, ratios = { 1, 1, 1 }, verdict = "tie", why = { 1.2, 0.4 } },
+    }
+    assert.equal("no: 0.80x alone, 1.00x at 4", words.pays(a.judgements[1]))
+    assert.equal("a step brings 1.20 times the tokens and takes 2.00 times as long alone, 1.20 times and 2.50 times "
+      .. "at 4 requests at once; 60 % of drafted tokens accepted", words.why(a.judgements[1]))
+  end)
+
+  it("is open where a verdict is", function()
+    local a = answer_of {
+      { load = 1, ratios = { 1, 1.2, 1.1 }, verdict = "undecided", reason = "not significant among so many cells" },
+      { load = 4, ratios = { 0.8, 0.8, 0.8 }, verdict = "slower" },
+    }
+    assert.equal("undecided", a.judgements[1].answer)
+    assert.equal("not significant among so many cells", a.judgements[1].reason)
+  end)
+
+  it("does not take a load for paying that was mostly ramp-up and drain", function()
+    local a = answer_of {
+      { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
+      { load = 8, ratios = { 1.2, 1.2, 1.2 }, verdict = "faster", drain = true },
+    }
+    assert.same({ "up to", 1 }, { a.judgements[1].answer, a.judgements[1].up_to })
+    assert.truthy(words.pays(a.judgements[1]):find("(mostly ramp-up at 8: 1.20x", 1, true))
+    assert.equal(1, a.sure.ramp_up)
+    assert.equal("prompts", a.try[1].what)
+  end)
+
+  it("chooses k by load among those that are faster only", function()
+    local a = answer_of {
+      { load = 1, k = 1, ratios = { 1.2, 1.2, 1.2 }, verdict = "faster" },
+      { load = 1, k = 5, ratios = { 1.5, 1.5, 1.5 }, verdict = "faster" },
+      { load = 4, k = 1, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster" },
+      { load = 4, k = 5, ratios = { 1.2, 1.19, 1.21 }, verdict = "undecided" },
+      { load = 8, k = 1, ratios = { 0.9, 0.9, 0.9 }, verdict = "slower" },
+      { load = 8, k = 5, ratios = { 0.7, 0.7, 0.7 }, verdict = "slower" },
+    }
+    local j = a.judgements[1]
+    assert.equal("best: k=5 alone, k=1 at 4, none at 8", words.best(j))
+    local pays = require "specbench.answer.pays"
+    local schedule = {}
+    for i, at in ipairs(pays.schedule(j)) do schedule[i] = { at.load, at.k } end
+    assert.same({ { 1, 5 }, { 4, 1 }, { 8 } }, schedule)
+    assert.same({ "repeats", "k" }, { a.try[1].what, a.try[2].what }) -- 5 is the largest that was measured
+  end)
+
+  it("takes tasks together, and apart where they disagree", function()
+    local together = answer_of {
+      { load = 1, task = "qa", ratios = { 1.3, 1.31, 1.29 }, verdict = "faster" },
+      { load = 1, task = "code", ratios = { 1.2, 1.21, 1.19 }, verdict = "undecided" },
+    }
+    assert.equal(1, #together.judgements)
+    assert.equal("yes", together.judgements[1].answer) -- their mean has an interval of its own
+    assert.same({ 2, 1, 1 }, { together.judgements[1].alone.places, together.judgements[1].alone.counts.faster,
+      together.judgements[1].alone.counts.undecided })
+    local apart = answer_of {
+      { load = 1, task = "qa", ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
+      { load = 1, task = "code", ratios = { 0.8, 0.8, 0.8 }, verdict = "slower" },
+    }
+    assert.same({ "big draft qa", "big draft code" },
+      { words.name(apart.judgements[1]), words.name(apart.judgements[2]) })
+    assert.same({ "yes", "no" }, { apart.judgements[1].answer, apart.judgements[2].answer })
+  end)
+
+  it("keeps request rates and requests at once apart", function()
+    local a = answer_of {
+      { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
+      { load = 2, rate = true, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster" },
+    }
+    assert.equal("yes: 1.10x [1.08, 1.12] at 2 requests a second", words.pays(a.judgements[2]))
+  end)
+
+  it("falls back to total throughput where there are no records, without a verdict", function()
+    local a = answer_of({ { load = 1, ratios = { 1.3 }, figure = "total_throughput",
+      problem = "the requests' records are missing: no paired speed-up" } })
+    assert.same({ "total_throughput", "the requests' records are missing: no paired speed-up" },
+      { a.figure, a.fallback })
+    assert.equal("not judged", a.judgements[1].answer)
+    local shown = answer_of({ { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" } })
+    assert.same({ "paired", nil }, { shown.figure, shown.fallback })
+  end)
+end)
+
+describe("an answer's map", function()
+  it("has loads across and k side by side, both by value, and a mark each", function()
+    local list = {}
+    for i, verdict in ipairs(ALL) do
+      list[i] = { load = ({ 8, 1, 4, 4 })[i], k = ({ 5, 3, 3, 1 })[i], ratios = { 1, 1, 1 }, verdict = verdict }
+    end
+    local map = answer_of(list).map
+    assert.same({ 1, 4, 8 }, map.loads.concurrency)
+    assert.same({ { name = "k", values = { 1, 3, 5 } } }, map.beside)
+    local row = map.rows[1]
+    assert.same({ "slower", "undecided", "tie", "faster" },
+      { row.fields[1][1].mark, row.fields[2][1].mark, row.fields[2][2].mark, row.fields[3][1].mark })
+  end)
+end)
+
+describe("an answer", function()
+  it("names the cells in which the client was late", function()
+    local a = answer_of({ { load = 4, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster",
+      cell = { certificate = { client_ok = false, reasons = { "the client stood still" } } } } })
+    assert.equal(3, #a.sure.late)
+    assert.equal("the client was late in 3 of 6 cells (method=draft concurrency=4; "
+      .. "method=draft concurrency=4 repeat 2; method=draft concurrency=4 repeat 3)",
+      words.client(a.sure, a.measured.cells))
+    assert.equal("client", a.try[1].what)
+  end)
+
+  it("has each place's figures beside its baseline's", function()
+    local a = answer_of { { load = 4, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster" } }
+    assert.equal(2, #a.absolute)
+    local plain, method = a.absolute[1], a.absolute[2]
+    assert.same({ true, false, 20, 20 }, { plain.is_baseline, method.is_baseline, method.figures.output_throughput,
+      method.baseline.output_throughput })
+    assert.is_nil(plain.baseline)
+    assert.is_nil(method.figures.tpot_p50_ms) -- not told is not 0
+    assert.is_true(method.thin)
+  end)
+
+  it("says what was measured, and what it is not", function()
+    local a = answer_of({ { load = 4, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster",
+      cell = { engine = { name = "sim" }, quick = true, dataset = { kind = "synthetic" } } } },
+      { failed = { { cause = "no", count = 2 } } })
+    assert.equal("6 cells (2 places x 3 repeats), 2 FAILED, 12 s of load, 2026-11-30 00:00 UTC",
+      words.measured(a.measured))
+    local what = {}
+    for i, point in ipairs(a.is_not) do what[i] = point.what end
+    assert.same({ "simulated", "synthetic", "quick" }, what)
+    assert.truthy(a.is_not[1].text:find "^3 of 6 cells: ")
+  end)
+
+  it("of a folder in which everything failed has causes and nothing else", function()
+    local a = answer_of({}, { failed = { { cause = "no such model", count = 4 } } })
+    assert.same({ 0, 4, 0 }, { a.measured.cells, a.measured.failed, #a.judgements })
+    assert.equal("failed", a.try[1].what)
+  end)
+
+  it("says that repeats are too noisy to be averaged away", function()
+    local a = answer_of { { load = 1, ratios = { 1, 1.3, 1.15 }, verdict = "undecided" } }
+    assert.equal("noise", a.try[1].what)
+    assert.truthy(a.sure.noise > 0.1)
+  end)
+end)
