@@ -19,9 +19,10 @@
 
 /* specbench COMMAND [ARGUMENTS]      runs scripts/cmd/COMMAND.lua, through scripts/dispatch.lua
  * specbench FILE.lua [ARGUMENTS]     runs any script, as a task, with the primitives at hand
+ * specbench -e CODE [ARGUMENTS]      the same with the script on the command line; it knows `bench`
  *
  * Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted. A
- * script sets it by returning an integer. */
+ * script sets it by returning an integer, or by raising { exit = STATUS, message = TEXT or nil }. */
 
 enum { EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
@@ -154,6 +155,29 @@ static void print_error(lua_State *L, const char *script)
   fprintf(stderr, "specbench: %s%s%s\n", placed ? "" : script, placed ? "" : ": ", message);
 }
 
+/* The status of a script that failed, which is said; { exit = STATUS } without a message ends in silence. */
+static int raised_status(lua_State *L, const char *script)
+{
+  int is_status = 0, status = EXIT_SCRIPT;
+  if (lua_istable(L, -1)) {
+    lua_pushliteral(L, "exit");
+    lua_rawget(L, -2);
+    status = (int)lua_tointegerx(L, -1, &is_status);
+    lua_pop(L, 1);
+  }
+  if (!is_status) {
+    print_error(L, script);
+    return EXIT_SCRIPT;
+  }
+  lua_pushliteral(L, "message");
+  if (lua_rawget(L, -2) == LUA_TSTRING) {
+    fflush(stdout);
+    fprintf(stderr, "specbench: %s: %s\n", script, lua_tostring(L, -1));
+  }
+  lua_pop(L, 1);
+  return status;
+}
+
 /* Whether the value on top of the stack is what bench.round returns. */
 static bool is_round(lua_State *L)
 {
@@ -176,8 +200,7 @@ static int exit_status(lua_State *L, sbl_task *task, const char *script)
   sbl_task_push_result(L, task);
   int status = EXIT_SUCCESS;
   if (sbl_task_get_state(task) == SBL_TASK_FAILED) {
-    print_error(L, script);
-    status = EXIT_SCRIPT;
+    status = raised_status(L, script);
   } else if (is_round(L)) {
     fprintf(stderr, "specbench: %s only describes a round: run it with `specbench run %s`\n", script, script);
     status = EXIT_USAGE;
@@ -191,8 +214,24 @@ typedef struct invocation {
   application *app;
   char **arguments;
   const char *script;
+  const char *code; /* run instead of the file `script`; or NULL */
   int status;
 } invocation;
+
+/* Pushes the script as a function. */
+static void load_script(lua_State *L, const invocation *call)
+{
+  int status;
+  if (call->code) {
+    const char *text = lua_pushfstring(L, "local bench = require 'specbench' %s", call->code);
+    status = luaL_loadbufferx(L, text, strlen(text), "=(command line)", "t");
+    lua_remove(L, -2);
+  } else {
+    status = luaL_loadfilex(L, call->script, "t");
+  }
+  if (status != LUA_OK)
+    lua_error(L);
+}
 
 /* All that may raise, in one protected call. */
 static int run_script(lua_State *L)
@@ -204,8 +243,7 @@ static int run_script(lua_State *L)
   lua_getglobal(L, "require");
   lua_pushliteral(L, "specbench.coroutine");
   lua_call(L, 1, 0);
-  if (luaL_loadfilex(L, call->script, "t") != LUA_OK)
-    return lua_error(L);
+  load_script(L, call);
   int count = 0;
   while (call->arguments[count])
     count++;
@@ -224,23 +262,23 @@ static int end_tasks(lua_State *L)
   return 0;
 }
 
-static int run_protected(lua_State *L, application *app, char **arguments, const char *script)
+static int run_protected(lua_State *L, invocation *call)
 {
-  invocation call = { .app = app, .arguments = arguments, .script = script, .status = EXIT_SCRIPT };
   lua_pushcfunction(L, run_script);
-  lua_pushlightuserdata(L, &call);
+  lua_pushlightuserdata(L, call);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    print_error(L, script);
+    print_error(L, call->script);
   lua_pushcfunction(L, end_tasks);
   if (lua_pcall(L, 0, 0, 0) != LUA_OK)
-    print_error(L, script);
-  return call.status;
+    print_error(L, call->script);
+  return call->status;
 }
 
 static int usage(FILE *out, int status)
 {
   fputs("usage: specbench COMMAND [OPTIONS]      (specbench help lists the commands)\n"
-        "       specbench FILE.lua [ARGUMENTS]\n",
+        "       specbench FILE.lua [ARGUMENTS]\n"
+        "       specbench -e CODE [ARGUMENTS]\n",
         out);
   return status;
 }
@@ -283,7 +321,15 @@ static int run(application *app, int argc, char **argv)
   }
   char script[PATH_MAX + 64];
   snprintf(script, sizeof script, "%s/scripts/dispatch.lua", app->paths.home);
-  if (is_script(argv[1])) {
+  invocation call = { .app = app, .arguments = argv + 1, .script = script, .status = EXIT_SCRIPT };
+  if (!strcmp(argv[1], "-e")) {
+    if (argc < 3)
+      return usage(stderr, EXIT_USAGE);
+    snprintf(script, sizeof script, "-e");
+    call.code = argv[2];
+    call.arguments = argv + 3;
+  } else if (is_script(argv[1])) {
+    call.arguments = argv + 2;
     snprintf(script, sizeof script, "%s", argv[1]);
     if (access(script, R_OK)) {
       fprintf(stderr, "specbench: cannot read script %s\n", script);
@@ -300,7 +346,7 @@ static int run(application *app, int argc, char **argv)
     return EXIT_SCRIPT;
   }
   sbl_interrupt_watch(&app->world);
-  int status = run_protected(L, app, argv + (is_script(argv[1]) ? 2 : 1), script);
+  int status = run_protected(L, &call);
   close_world(app, L);
   return status;
 }

@@ -3,6 +3,7 @@
 local cli = require "specbench.cli"
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
+local own = require "specbench.cli.own"
 local home = require("sb.environment").home
 
 -- A round's function that ended the program would leave a sweep unfinished that looks like a success.
@@ -22,8 +23,13 @@ if not name:match "^[%w_-]+$" or not fs.stat(path) then
   return 2
 end
 
-local definition = assert(loadfile(path))()
-local options, positionals, code = cli.parse(definition, table.move(arg, 2, #arg, 1, {}))
+local words = table.move(arg, 2, #arg, 1, {})
+local definition, flaw = own.extend(assert(loadfile(path))(), words, command.locate_round)
+if not definition then
+  io.stderr:write("specbench: ", flaw, "\n")
+  return 1
+end
+local options, positionals, code = cli.parse(definition, words)
 if not options then
   io.stderr:write(positionals, "\n")
   return code

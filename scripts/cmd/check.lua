@@ -15,7 +15,7 @@ local self = {
   description = "Starts and sends nothing. A round is planned whole, every cell's functions called, with the options "
     .. "of specbench plan; of a script only the syntax is checked; an engine's functions are called with every method "
     .. "and key that a round may give. What is wrong is told with its place and ends with status 1; warnings do not.",
-  positionals = { { name = "FILE", help = "round, script, models file or engine's file" } },
+  positionals = { { name = "FILE", declares = true, help = "round, script, models file or engine's file" } },
   options = command.options { "grid", "engine", "data" },
   examples = {
     "specbench check my_round.lua --engine vllm --models my_models.lua", "specbench check ./my_engine.lua",

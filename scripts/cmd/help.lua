@@ -27,7 +27,8 @@ function self.run(_, positionals)
   local commands = {}
   for _, name in ipairs(command.names()) do commands[#commands + 1] = load(name) end
   io.stdout:write(cli.overview(cli.by_use(commands), "measures what speculative decoding gains, and what it costs"))
-  io.stdout:write "\nspecbench FILE.lua [ARGUMENTS] runs any script with the primitives at hand.\n"
+  io.stdout:write("\nspecbench FILE.lua [ARGUMENTS] runs any script with the primitives at hand;\n"
+    .. "specbench -e CODE [ARGUMENTS] a script on the command line.\n")
   return 0
 end
 

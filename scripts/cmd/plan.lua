@@ -15,7 +15,7 @@ local self = {
   name = "plan",
   summary = "Show what a run would do: cells, servers, estimated time",
   description = "Takes the options of specbench run, so that a command line can be tried before it runs.",
-  positionals = { { name = "ROUND", help = "round file" } },
+  positionals = { { name = "ROUND", declares = true, help = "round file" } },
   options = command.options {
     "grid", "engine", "data", "measure", "deadlines", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },

@@ -22,7 +22,9 @@ local self = {
   summary = "Run a round: start its servers, measure its cells, draw the verdict",
   description = "Cells that are done already are kept: an interrupted run goes on where it stopped. "
     .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted.",
-  positionals = { { name = "ROUND", help = "round file, or the name of one that comes with specbench" } },
+  positionals = {
+    { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
+  },
   options = command.options { "grid", "engine", "data", "measure", "deadlines", "results" },
   examples = {
     { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },
@@ -124,6 +126,7 @@ function self.run(options, positionals)
   local about = round.about(the_plan.round)
   about.fresh, about.match, about.limits = options.fresh, options.match, options.limits
   about.engine, about.planned = the_plan.engine.name, planned_by(the_plan)
+  about.options = r.own_options
   local the_store <close>, message = store.create(folder, about)
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)

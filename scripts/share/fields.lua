@@ -20,6 +20,7 @@ local SHAPES = {
   require("specbench.experiment.workload_shape").limits,
   (require "specbench.engine.definition"),
   (require "specbench.cli.definition"),
+  require("specbench.cli.definition").own,
   require("specbench.experiment.models").entry,
   require("specbench.dataset").options,
   require("specbench.client").options,

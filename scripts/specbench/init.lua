@@ -1,12 +1,17 @@
 -- What a round or a script of the user's starts from: local bench = require "specbench"
 
+local own = require "specbench.cli.own"
 local round = require "specbench.experiment.round"
 local round_file = require "specbench.experiment.round_file"
 local server = require "specbench.server"
 local task = require "specbench.task"
 
 local bench = {
-  round = round.new,
+  round = function(spec)
+    own.explain "specbench run"
+    return round.new(spec)
+  end,
+  options = own.read,
   server = setmetatable({ start = round_file.not_while_loading(server.start) }, { __index = server }),
   load = round_file.not_while_loading(require("specbench.client").load),
   http = require "specbench.http",
@@ -22,6 +27,7 @@ local bench = {
 ---Runs f as the script's body and waits for it; errors end the script with their traceback.
 ---@param f function
 bench.main = round_file.not_while_loading(function(f)
+  own.explain "specbench"
   return f(table.unpack(arg or {}))
 end)
 

@@ -238,6 +238,7 @@
 ---@field help? string what it is
 ---@field optional? boolean it may be left out
 ---@field many? boolean the last one only: takes all that is left
+---@field declares? boolean a file that may declare options of its own (`bench.options`)
 
 ---An option of a command.
 ---@class specbench.cli.option
@@ -267,6 +268,14 @@
 ---@field hidden? boolean not listed
 ---@field aside? boolean listed by its name alone, after the others
 ---@field run? fun(options: table, positionals: string[]): integer? what it does
+
+---The command line of a script or a round: what `bench.options` takes.
+---@class specbench.own_options
+---@field summary? string one line
+---@field description? string paragraphs, separated by empty lines
+---@field positionals? specbench.cli.positional[] words that are no options
+---@field options? specbench.cli.option[] what may be given beside them
+---@field examples? (string|string[])[] each a command line, or `{ command line, why }`
 
 ---Where a model is on this machine, and what serves it.
 ---@class specbench.model_entry

@@ -184,13 +184,20 @@ function command.unknown(name)
 end
 
 ---@param path string rounds/round2.lua as given, or the name of a round that comes with specbench
----@return string path
-function command.find_round(path)
+---@return string? path nil where there is none
+function command.locate_round(path)
   if fs.stat(path) then return path end
   for _, candidate in ipairs { path .. ".lua", path } do
     local own = ("%s/rounds/%s"):format(environment.home, candidate:gsub("^rounds/", ""))
     if fs.stat(own) then return own end
   end
+end
+
+---@param path string as locate_round takes it; where there is none, the command ends
+---@return string path
+function command.find_round(path)
+  local found = command.locate_round(path)
+  if found then return found end
   local names = {}
   for _, file in ipairs(fs.list(environment.home .. "/rounds") or {}) do
     names[#names + 1] = file:match "^(.*)%.lua$"
@@ -324,7 +331,7 @@ function command.load_round(path, options)
     folder = options.datasets, tokenizer = options.tokenizer,
     tokenizer_engine = options.tokenizer and options.engine or nil,
   }
-  local r, message = round_file.load(command.find_round(path))
+  local r, message = round_file.load(command.find_round(path), options)
   if not r then command.fail(message) end
   if options.quick then grid.quicken(r) end
   if options.gpus then options.gpus = read_gpus(options.gpus) end

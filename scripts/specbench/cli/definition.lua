@@ -31,22 +31,36 @@ local positional_shape = shape.record {
     { "help", text, "what it is" },
     { "optional", flag, "it may be left out" },
     { "many", flag, "the last one only: takes all that is left" },
+    { "declares", flag, "a file that may declare options of its own (`bench.options`)" },
   },
 }
 
-return shape.record {
+local options = { "options", shape.list(option_shape), "what may be given beside them" }
+local positionals = { "positionals", shape.list(positional_shape), "words that are no options" }
+local summary, description = { "summary", text, "one line" },
+  { "description", text, "paragraphs, separated by empty lines" }
+local examples = { "examples", shape.list(shape.either(text, words)),
+  "each a command line, or `{ command line, why }`" }
+
+local definition = shape.record {
   "command", class = "specbench.cli.command", doc = "A command: its options, its help, its function.",
   fields = {
     { "name", text, "the first word", needed = true },
-    { "summary", text, "one line" },
+    summary,
     { "usage", text, "what follows the command's name", otherwise = "made from the rest" },
-    { "description", text, "paragraphs, separated by empty lines" },
-    { "positionals", shape.list(positional_shape), "words that are no options" },
-    { "options", shape.list(option_shape), "what may be given beside them" },
-    { "examples", shape.list(shape.either(text, words)), "each a command line, or `{ command line, why }`" },
+    description, positionals, options, examples,
     { "hidden", flag, "not listed" },
     { "aside", flag, "listed by its name alone, after the others" },
     { "run", shape.func("options, positionals", "exit status",
       "fun(options: table, positionals: string[]): integer?"), "what it does" },
   },
 }
+
+-- What a script or a round declares of its own command line.
+definition.own = shape.record {
+  "bench.options", class = "specbench.own_options", doc = "The command line of a script or a round: what "
+    .. "`bench.options` takes.",
+  fields = { summary, description, positionals, options, examples },
+}
+
+return definition

@@ -28,7 +28,7 @@ local cli = {
 
 -- Commands in the order in which one needs them; others follow by their names.
 local BY_USE = {
-  "run", "plan", "check", "report", "compare", "show", "dataset", "cleanup", "sim", "selfcheck", "help",
+  "run", "new", "plan", "check", "report", "compare", "show", "dataset", "cleanup", "sim", "selfcheck", "help",
 }
 
 local HELP_WIDTH = 80
@@ -171,8 +171,10 @@ end
 ---@return string
 function cli.help(command)
   local lines = { ("Usage: %s %s"):format(reader.title(command), cli.usage(command)), "" }
-  for _, line in ipairs(text_table.wrap(command.summary, HELP_WIDTH)) do
-    lines[#lines + 1] = line
+  if command.summary:find "\n" then -- a script's own comment, which has its lines
+    lines[#lines + 1] = command.summary
+  else
+    for _, line in ipairs(text_table.wrap(command.summary, HELP_WIDTH)) do lines[#lines + 1] = line end
   end
   if command.description then
     paragraphs(lines, command.description)

@@ -113,9 +113,10 @@ end
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
 ---@param about { round: string, title: string?, axes: table[], report: table?, baseline: table?, baselines: table?,
----  match: string?, engine: string?, planned: table<string, string>?, fresh: boolean? } what round.json says of the
----  round; match: what its comparisons hold equal; engine, planned: of the run, the id of each cell's key that it
----  plans; fresh: what is in the folder is moved aside first
+---  options: table?, match: string?, engine: string?, planned: table<string, string>?, fresh: boolean? } what
+---  round.json says of the round; options: the values of those that it declares; match: what its comparisons hold
+---  equal; engine, planned: of the run, the id of each cell's key that it plans; fresh: what is in the folder is moved
+---  aside first
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about)
@@ -174,6 +175,7 @@ function Store:describe(about)
   self.about = {
     format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
     report = about.report, baseline = about.baseline, baselines = about.baselines,
+    options = about.options or previous and previous.options,
     match = about.match or previous and previous.match, limits = about.limits or previous and previous.limits,
     engine = about.engine or previous and previous.engine,
     planned = about.planned and tables.merged(previous and previous.planned, about.planned)
