@@ -85,6 +85,7 @@ int sbl_open_virtual(lua_State *L);
 int sbl_open_measure(lua_State *L);
 int sbl_open_stats(lua_State *L);
 int sbl_open_prom(lua_State *L);
+int sbl_open_nvml(lua_State *L);
 int sbl_open_signal(lua_State *L);
 
 #endif

@@ -23,6 +23,8 @@ local self = {
       help = "refuse a folder that was measured otherwise" },
     { long = "round", arg = "FILE", help = "the round's file as it is now: its baseline, what it draws. The results "
       .. "folder keeps them, unless --out is given" },
+    { long = "price", arg = "N", type = "number", min = 0, help = "of a GPU hour, in any currency: what a million "
+      .. "output tokens cost" },
     { long = "out", short = "o", arg = "DIR", help = "write there, not into the results folder" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
   },
@@ -105,7 +107,8 @@ function self.run(options, positionals)
   local redescribe = options.round and take_round(the_store, options.round, not options.out) or nil
   the_store.out = options.out
   local ok = report.write(the_store, { pictures = not options.no_pictures,
-    colour = not options.no_colour and "auto", baseline = options.baseline, redescribe = redescribe })
+    colour = not options.no_colour and "auto", baseline = options.baseline, redescribe = redescribe,
+    price = options.price })
   return ok and 0 or 3
 end
 

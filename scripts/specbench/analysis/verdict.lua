@@ -2,6 +2,7 @@
 -- `paired`, why it is so, and whether the answers were the same.
 
 local acceptance = require "specbench.analysis.acceptance"
+local energy = require "specbench.analysis.energy"
 local factors = require "specbench.analysis.factors"
 local goodput = require "specbench.analysis.goodput"
 local own_metrics = require "specbench.analysis.own_metrics"
@@ -53,6 +54,8 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 ---@field decomposition table?
 ---@field drift specbench.drift? of its baseline
 ---@field goodput specbench.goodput? where objectives were set
+---@field energy specbench.token_energy? where the GPUs' was counted
+---@field gpu_time { value: number, baseline: number }? GPU seconds an output token
 ---@field own table<string, specbench.own_metric>? metrics of the round's own
 ---@field acceptance { rate: number?, counters: table?, timelines: table? }?
 
@@ -215,6 +218,7 @@ local function measure_entry(group, store, baselines)
   entry.lossless = lossless.of(group.repeats, store, baselines)
   entry.acceptance = acceptance.of(group.cells)
   entry.goodput = goodput.of(group.repeats)
+  entry.energy, entry.gpu_time = energy.of(group.repeats), energy.gpu_time(group.repeats)
   entry.own = own_metrics.of(group.repeats)
   return entry
 end

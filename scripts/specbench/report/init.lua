@@ -69,8 +69,8 @@ end
 ---Writes files and pictures, and prints what they say.
 ---@param store specbench.store
 ---@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string?,
----  redescribe: (fun(cell: table))? } baseline: one of the round's named ones, whatever model it is; redescribe: tells
----  a cell what the round's file says of it now
+---  redescribe: (fun(cell: table))?, price: number? } baseline: one of the round's named ones, whatever model it is;
+---  redescribe: tells a cell what the round's file says of it now; price: of a GPU hour
 ---@return boolean ok false where there is nothing to report because all cells failed
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
@@ -102,9 +102,8 @@ function report.write(store, options)
   if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
   if not options.quiet and #entries > 0 then
     out:write(speedup_table.text(entries, about, { rule = found.rule, has_maps = #list > 0,
-      moderation = found.judged.moderation, spread = found.judged.spread }), missing_lines(entries, index),
-      drift.text(found.drifted),
-      "\n")
+      moderation = found.judged.moderation, spread = found.judged.spread, price = options.price }),
+      missing_lines(entries, index), drift.text(found.drifted), "\n")
   end
   local best = maxima.of(entries, maps.grouper(cells, about))
   if #best > 0 then assert(fs.write(store:path "maxima.jsonl", maxima.lines(best, about))) end

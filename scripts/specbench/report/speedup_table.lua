@@ -1,6 +1,7 @@
 -- The speed-ups of a grid as a reader sees them: a table for the terminal, JSON lines for programs.
 
 local caveats = require "specbench.analysis.caveats"
+local energy = require "specbench.analysis.energy"
 local goodput = require "specbench.analysis.goodput"
 local intervals = require "specbench.analysis.intervals"
 local json = require "specbench.base.json"
@@ -68,10 +69,11 @@ local function verdict_of(entry, extras)
 end
 
 -- What a table has beside the axes: columns that would be empty are left out.
-local function extras_of(entries)
-  local extras = { scope = common_scope(entries), own = own_metrics.names(entries) }
+local function extras_of(entries, price)
+  local extras = { price = price, scope = common_scope(entries), own = own_metrics.names(entries) }
   for _, entry in ipairs(entries) do
     extras.goodput = extras.goodput or entry.goodput ~= nil
+    extras.energy = extras.energy or entry.energy ~= nil
     extras.population = extras.population or (entry.speedups.paired or {}).population ~= nil
     extras.engine = extras.engine or entry.cell.engine.name ~= entries[1].cell.engine.name
   end
@@ -87,6 +89,8 @@ local function row_of(entry, axes, extras)
   if extras.population then row[#row + 1] = paired and paired.population and verdict.reach(paired.population) or "" end
   row[#row + 1] = verdict.text(entry.speedups.total_throughput)
   if extras.goodput then row[#row + 1] = goodput.text(entry.goodput) end
+  if extras.energy then row[#row + 1] = energy.text(entry.energy) end
+  if extras.price then row[#row + 1] = energy.price_text(entry.gpu_time, extras.price) end
   for _, name in ipairs(extras.own) do row[#row + 1] = own_metrics.text(entry.own and entry.own[name]) end
   local judged = caveats.marked(entry.cell, verdict_of(entry, extras))
   for _, cell in ipairs { factors(entry), same_answers(entry), judged, entry.reason or "" } do
@@ -184,6 +188,14 @@ local function legend(entries, extras, options)
   if extras.goodput then
     lines[#lines + 1] = "goodput: ratio (requests a second within --slo, plain -> method)"
   end
+  if extras.energy then
+    lines[#lines + 1] = "J/token: ratio of the energy of an output token; above 1 the method burns more (plain -> "
+      .. "method)"
+  end
+  if extras.price then
+    lines[#lines + 1] = ("money / M tokens: a million output tokens at %g a GPU hour, of the method (of the baseline)")
+      :format(extras.price)
+  end
   if seen.parted then
     lines[#lines + 1] = "same answers: share that is the baseline's to the letter; @: characters after which half of "
       .. "the others have parted" .. (seen.plain and "; plain: the baseline against its own " .. seen.plain
@@ -201,15 +213,15 @@ end
 ---@param entries specbench.verdict.entry[]
 ---@param about table the store's round.json
 ---@param options { rule: sb.Stopping?, has_maps: boolean?, moderation: table<string, sb.Moderation>?,
----  spread: specbench.intervals.spread? }? rule: what ended the repeats; has_maps: maps are above it; the rest as
----  verdict.judge returns it
+---  spread: specbench.intervals.spread?, price: number? }? rule: what ended the repeats; has_maps: maps are above it;
+---  price: of a GPU hour; the rest as verdict.judge returns it
 ---@return string
 function speedup_table.text(entries, about, options)
   options = options or {}
   local cells = {}
   for i, entry in ipairs(entries) do cells[i] = entry.cell end
   local head = ("Speed-ups against the baseline%s: %s\n"):format(caveats.simulated(cells), counts(entries))
-  local axes, extras = speedup_table.varying(entries, about), extras_of(entries)
+  local axes, extras = speedup_table.varying(entries, about), extras_of(entries, options.price)
   if #entries > SHOWN then
     local lines = basis(seen_in(entries), extras, options)
     table.insert(lines, 1, ("(%d rows: see speedups.jsonl)"):format(#entries))
@@ -223,6 +235,8 @@ function speedup_table.text(entries, about, options)
   if extras.population then add "any such prompts" end
   add "total throughput"
   if extras.goodput then add "goodput" end
+  if extras.energy then add "J/token" end
+  if extras.price then add "money / M tokens" end
   for _, name in ipairs(extras.own) do add(name) end
   local title = extras.scope == intervals.WITHIN and "verdict " .. extras.scope or "verdict"
   for _, name in ipairs { "factors", "same answers", title, "" } do add(name) end
@@ -232,7 +246,8 @@ end
 
 local line_keys = {
   "round", "coordinates", "repeats", "starts", "verdict", "scope", "reason", "p", "adjusted_p", "plain", "prompts",
-  "speedups", "factors", "lossless", "lengths", "drift", "acceptance", "goodput", "lossy", "own",
+  "speedups", "factors", "lossless", "lengths", "drift", "acceptance", "goodput",
+  "energy", "lossy", "own",
 }
 
 ---@param entries specbench.verdict.entry[]
@@ -247,7 +262,8 @@ function speedup_table.lines(entries, about)
       adjusted_p = entry.adjusted_p, plain = entry.plain, prompts = entry.prompts,
       speedups = entry.speedups,
       factors = entry.decomposition, lossless = entry.lossless, lengths = entry.lengths, drift = entry.drift,
-      acceptance = entry.acceptance, goodput = entry.goodput, lossy = entry.cell.lossy, own = entry.own,
+      acceptance = entry.acceptance, goodput = entry.goodput, energy = entry.energy,
+      lossy = entry.cell.lossy, own = entry.own,
     }, line_keys)
   end
   return table.concat(lines, "\n") .. "\n"

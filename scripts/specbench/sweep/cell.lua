@@ -9,6 +9,7 @@ local base = require "specbench.engine.base"
 local certificate = require "specbench.sweep.certificate"
 local client = require "specbench.client"
 local conversation = require "specbench.sweep.conversation"
+local energy = require "specbench.sweep.energy"
 local groups = require "specbench.sweep.groups"
 local http = require "specbench.http"
 local profiler = require "specbench.engine.profiler"
@@ -163,9 +164,12 @@ function cell.measure(job, server, on_progress, at_load)
   if at_load then at_load() end
   trouble = profiler.begin(job, server)
   local logged = server.log and server:log_size()
+  local meter = energy.begin(job, server)
   local loaded = clock.now()
   local run, itself = run_load(job, server, begun, "", requests, on_progress)
-  local load_seconds = (clock.now() - loaded + warm - begun) / 1e9
+  local answered = clock.now()
+  local load_seconds = (answered - loaded + warm - begun) / 1e9
+  if meter then result.energy, result.energy_unknown = meter:finish((answered - loaded) / 1e9) end
   result.profile_trouble = trouble or profiler.finish(job, server)
   local after = acceptance.read(job.engine, server)
   result.engine.snapshot = server.snapshot and server.snapshot()

@@ -1,0 +1,105 @@
+#include "gpu/nvml.h"
+
+#include "sbl.h"
+
+/* sb.nvml: what NVIDIA GPUs tell of their energy, clocks and limits. The library is opened once and closed with Lua. */
+
+#define TYPE "specbench.nvml"
+
+static int gc(lua_State *L)
+{
+  sb_nvml **nvml = lua_touserdata(L, 1);
+  sb_nvml_free(*nvml);
+  *nvml = NULL;
+  return 0;
+}
+
+static sb_nvml *check_nvml(lua_State *L)
+{
+  sb_nvml **nvml = luaL_checkudata(L, 1, TYPE);
+  luaL_argcheck(L, *nvml, 1, "closed");
+  return *nvml;
+}
+
+static int fail(lua_State *L, const sb_err *err)
+{
+  luaL_pushfail(L);
+  lua_pushstring(L, err->text);
+  return 2;
+}
+
+static void set_seconds(lua_State *L, const char *name, bool is_known, uint64_t ns)
+{
+  if (!is_known)
+    return;
+  lua_pushnumber(L, (lua_Number)ns / 1e9);
+  lua_setfield(L, -2, name);
+}
+
+static void push_reading(lua_State *L, const sb_gpu_reading *reading)
+{
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, reading->uuid);
+  lua_setfield(L, -2, "uuid");
+  lua_pushinteger(L, reading->index);
+  lua_setfield(L, -2, "index");
+  if (reading->has_energy) {
+    lua_pushnumber(L, (lua_Number)reading->energy_mj / 1e3);
+    lua_setfield(L, -2, "joules");
+  }
+  if (reading->has_clock) {
+    lua_pushinteger(L, reading->sm_clock_mhz);
+    lua_setfield(L, -2, "sm_clock_mhz");
+  }
+  set_seconds(L, "power_limited_s", reading->has_power_limited, reading->power_limited_ns);
+  set_seconds(L, "thermal_limited_s", reading->has_thermal_limited, reading->thermal_limited_ns);
+}
+
+/* read(gpu): gpu is a place on the PCI bus (from 0) or a UUID */
+static int read_gpu(lua_State *L)
+{
+  const sb_nvml *nvml = check_nvml(L);
+  sb_gpu_reading reading;
+  sb_err err;
+  int code;
+  if (lua_isinteger(L, 2))
+    code = sb_nvml_read(nvml, (unsigned)lua_tointeger(L, 2), &reading, &err);
+  else
+    code = sb_nvml_read_uuid(nvml, luaL_checkstring(L, 2), &reading, &err);
+  if (code)
+    return fail(L, &err);
+  push_reading(L, &reading);
+  return 1;
+}
+
+static int count(lua_State *L)
+{
+  const sb_nvml *nvml = check_nvml(L);
+  unsigned found;
+  sb_err err;
+  if (sb_nvml_count(nvml, &found, &err))
+    return fail(L, &err);
+  lua_pushinteger(L, found);
+  return 1;
+}
+
+static int open_library(lua_State *L)
+{
+  sb_nvml **nvml = lua_newuserdatauv(L, sizeof *nvml, 0);
+  *nvml = NULL;
+  luaL_setmetatable(L, TYPE);
+  sb_err err;
+  *nvml = sb_nvml_open(&err);
+  return *nvml ? 1 : fail(L, &err);
+}
+
+int sbl_open_nvml(lua_State *L)
+{
+  static const luaL_Reg methods[] = {
+    { "read", read_gpu }, { "count", count }, { "__gc", gc }, { "__close", gc }, { NULL, NULL }
+  };
+  static const luaL_Reg functions[] = { { "open", open_library }, { NULL, NULL } };
+  sbl_type(L, TYPE, methods);
+  luaL_newlib(L, functions);
+  return 1;
+}
