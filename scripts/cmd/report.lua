@@ -19,6 +19,7 @@ local self = {
   options = command.options {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
+    command.across_hosts,
     { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" },
       help = "refuse a folder that was measured otherwise" },
     { long = "round", arg = "FILE", help = "the round's file as it is now: its baseline, what it draws. The results "
@@ -108,7 +109,7 @@ function self.run(options, positionals)
   the_store.out = options.out
   local ok = report.write(the_store, { pictures = not options.no_pictures,
     colour = not options.no_colour and "auto", baseline = options.baseline, redescribe = redescribe,
-    price = options.price })
+    price = options.price, across_hosts = options.across_hosts })
   return ok and 0 or 3
 end
 

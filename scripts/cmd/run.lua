@@ -145,7 +145,8 @@ function self.run(options, positionals)
     outcome = sweep.run(the_plan, the_store, options)
   end
   if outcome.measured + outcome.reruns > 0 or the_store.is_described_anew then
-    report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline })
+    report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline,
+      across_hosts = options.across_hosts })
   end
   if options.virtual then assert(fs.sync(the_store.folder)) end
   if outcome.failed > 0 or not options.quiet then summarise(outcome, the_store) end

@@ -29,18 +29,22 @@ function reading.open(folder)
   keys.sort(the_store.about, cells)
   return setmetatable({
     about = the_store.about, cells = speedup.current(cells), warnings = the_store.warnings, store = the_store,
+    judged = {},
   }, Results)
 end
 
 ---The speed-ups of every cell that has a baseline, all repeats together.
+---@param options { across_hosts: boolean? }? across_hosts: a baseline that was measured on another host counts too
 ---@return specbench.verdict.entry[] as in speedups.jsonl: coordinates, repeats, speedups (total_throughput,
 ---  output_throughput, decode, paired: ratio, low, high), verdict, reason, own
-function Results:speedups()
-  if not self.judged then
-    self.judged = verdict.judge(self.store, self.cells, speedup.index(self.cells),
-      { rule = repeats.kept_rule(self.store) })
+function Results:speedups(options)
+  local across = options and options.across_hosts or false
+  if not self.judged[across] then
+    local index = speedup.index(self.cells)
+    index.across_hosts = across
+    self.judged[across] = verdict.judge(self.store, self.cells, index, { rule = repeats.kept_rule(self.store) })
   end
-  return self.judged
+  return self.judged[across]
 end
 
 ---The cells with these coordinates.

@@ -1,7 +1,9 @@
 -- Intervals of a grid's speed-ups. Repeats within one start of the servers share that start, so from two starts on
--- an interval stands on the means of starts; before that it speaks of what lies within one start, and says so.
+-- (or on two hosts) an interval stands on the means of starts; before that it speaks of what lies within one start, and
+-- says so.
 -- Variances borrow from the rest of the grid (runtime/measure/moderate.h); the plain t stands beside.
 
+local hosts = require "specbench.analysis.hosts"
 local json = require "specbench.base.json"
 local stats = require "sb.stats"
 
@@ -12,8 +14,9 @@ local intervals = {
 
 local LEAST_STARTS = 2
 
+-- Starts on two hosts are two starts, whatever their number.
 local function start_of(cell)
-  return cell.schedule and cell.schedule.start or 1
+  return ("%d %s"):format(cell.schedule and cell.schedule.start or 1, hosts.key(cell))
 end
 
 -- Repeats that share a start on one side or the other, directly or through others, numbered from 1 in the order of
@@ -39,7 +42,7 @@ end
 
 ---The blocks that a cell's repeats fall into, where each is independent of the others.
 ---@param repeats { cell: table, base: table }[]
----@return { label: integer, repeats: integer[] }[] blocks label: the number by which blocks of other cells are theirs
+---@return { label: string|integer, repeats: integer[] }[] blocks label: by which blocks of other cells are theirs
 ---@return integer starts how many of them are starts of their own; 1: the blocks are repeats of one start
 function intervals.blocks(repeats)
   local by_group, blocks = {}, {}

@@ -114,12 +114,14 @@ end
 ---How many repeats each place of the grid wants, a method's with its baseline's.
 ---@param store specbench.store
 ---@param rule sb.Stopping
+---@param across_hosts boolean? see specbench.speedup.index
 ---@return table<string, integer> wanted by place (keys.place); those that are done are absent
 ---@return table<string, number> reach how far the interval of each such place's logarithm reaches to a side
-function repeats.wanted(store, rule)
+function repeats.wanted(store, rule, across_hosts)
   local cells, wanted, reach = speedup.current(store:cells()), {}, {}
   table.sort(cells, function(a, b) return a.repetition < b.repetition end)
   local index, judged, p = speedup.index(cells), {}, {}
+  index.across_hosts = across_hosts
   local function want(place, count) wanted[place] = math.max(wanted[place] or 0, count) end
   for _, group in ipairs(repeats.groups(cells)) do
     repeats.pair(group, index, store)

@@ -1,6 +1,7 @@
 -- A cell against its baseline. A baseline that is not the same work is no baseline: then there is no speed-up,
 -- and a reason.
 
+local hosts = require "specbench.analysis.hosts"
 local json = require "specbench.base.json"
 local versions = require "specbench.engine.version"
 
@@ -81,7 +82,8 @@ local function other_flag(mine, other)
   return differing[1]
 end
 
-local function mismatch(cell, base, any_model)
+local function mismatch(cell, base, index)
+  local any_model = index.any_model
   local mine, other = cell.identity, base.identity
   if json.encode(mine.workload) ~= json.encode(other.workload) then
     return "the baseline had other prompts or limits"
@@ -102,6 +104,7 @@ local function mismatch(cell, base, any_model)
   if (cell.clock_scale or 1) ~= (base.clock_scale or 1) then return "the baseline's clock was scaled differently" end
   local flag = other_flag(mine.server, other.server)
   if flag and not (flag == "model" and any_model) then return ("the baseline's server had another %s"):format(flag) end
+  return hosts.mismatch(cell, base, index.across_hosts)
 end
 
 -- The same question of a cell and of its baseline.
@@ -113,6 +116,7 @@ end
 ---@class specbench.speedup.index
 ---@field by_key table<string, table>
 ---@field any_model boolean? a baseline of another model counts too: what was published is repeated
+---@field across_hosts boolean? one that was measured on another host of the same kind counts too
 
 ---Finds cells by their key; of several with one key the newest counts.
 ---@param cells table[]
@@ -148,7 +152,7 @@ function speedup.of(index, cell)
   if cell.baseline == cell.key then return nil, "it is the baseline" end
   local base = index.by_key[cell.baseline]
   if not base then return nil, "its baseline was not measured" end
-  local reason = mismatch(cell, base, index.any_model) or either(untold_output, cell, base)
+  local reason = mismatch(cell, base, index) or either(untold_output, cell, base)
   if reason then return nil, reason end
   local ratios = {}
   for name, figure in pairs(figures) do

@@ -18,6 +18,7 @@ local study = {}
 ---@field store specbench.store
 ---@field about table what round.json says
 ---@field baseline string? the name that they are compared by, where it is not their own baseline
+---@field across_hosts boolean? whether a baseline of another host counts
 ---@field cells table[] the cell that counts of each place and repeat, in the grid's order
 ---@field before table[] cells that the round, as it is now, would not measure so
 ---@field index specbench.speedup.index
@@ -49,25 +50,27 @@ end
 function study.judge_before(self)
   keys.sort(self.about, self.before)
   local index = speedup.index(self.before)
-  index.any_model = self.baseline ~= nil
+  index.any_model, index.across_hosts = self.baseline ~= nil, self.across_hosts
   return verdict.judge(self.store, speedup.current(self.before, index), index, {})
 end
 
 ---@param store specbench.store
----@param options { baseline: string?, redescribe: (fun(cell: table))? }? baseline: one of the round's named ones,
----  whatever model it is; redescribe: tells a cell what the round's file says of it now
+---@param options { baseline: string?, redescribe: (fun(cell: table))?, across_hosts: boolean? }? baseline: one of the
+---  round's named ones, whatever model it is; redescribe: tells a cell what the round's file says of it now;
+---  across_hosts: see specbench.speedup.index
 ---@return specbench.study
 function study.of(store, options)
   options = options or {}
   local about, found = store.about, store:cells()
-  local self = { store = store, about = about, baseline = options.baseline, failed = failures.of(store, found) }
+  local self = { store = store, about = about, baseline = options.baseline, across_hosts = options.across_hosts,
+    failed = failures.of(store, found) }
   local cells
   cells, self.before = older.split(found, about)
   keys.sort(about, cells)
   for _, cell in ipairs(options.redescribe and cells or {}) do options.redescribe(cell) end
   if options.baseline then rebase(cells, about, options.baseline) end
   local index = speedup.index(cells)
-  index.any_model = options.baseline ~= nil
+  index.any_model, index.across_hosts = options.baseline ~= nil, options.across_hosts
   self.index, self.cells, self.rule = index, speedup.current(cells, index), repeats.kept_rule(store)
   self.entries, self.judged = verdict.judge(store, self.cells, index, { rule = self.rule })
   local places

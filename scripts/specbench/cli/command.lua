@@ -24,6 +24,10 @@ local command = {}
 command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, max = 64, default = 1,
   help = "threads that share the client's streams, where one core is not enough" }
 
+-- Of every command that compares cells.
+command.across_hosts = { long = "across-hosts", type = "flag", help = "a baseline that was measured on another host "
+  .. "counts too, where GPU model and driver are the same" }
+
 local groups = {
   deadlines = deadlines.options(),
   grid = {
@@ -96,6 +100,7 @@ local groups = {
       .. "stood still (both results are kept, the second counts)" },
     { long = "fresh", type = "flag",
       help = "measure everything anew; what was there is moved aside, not deleted" },
+    command.across_hosts,
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
     command.io_threads,

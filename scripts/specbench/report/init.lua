@@ -8,6 +8,7 @@ local failures = require "specbench.analysis.failures"
 local flags = require "specbench.analysis.flags"
 local fs = require "sb.fs"
 local heatmap = require "specbench.report.heatmap"
+local hosts = require "specbench.analysis.hosts"
 local maps = require "specbench.report.maps"
 local maxima = require "specbench.report.maxima"
 local likeness = require "specbench.analysis.likeness"
@@ -46,6 +47,13 @@ local function missing_lines(entries, index)
   return table.concat(order)
 end
 
+-- Each cell that has a speed-up, with its baseline.
+local function compared(entries)
+  local list = {}
+  for _, entry in ipairs(entries) do table.move(entry.all, 1, #entry.all, #list + 1, list) end
+  return list
+end
+
 -- What a report wrote and where the rest lies; names only what is there.
 local function closing(store, exported, has_speedups)
   local parts = { exported }
@@ -69,8 +77,9 @@ end
 ---Writes files and pictures, and prints what they say.
 ---@param store specbench.store
 ---@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string?,
----  redescribe: (fun(cell: table))?, price: number? } baseline: one of the round's named ones, whatever model it is;
----  redescribe: tells a cell what the round's file says of it now; price: of a GPU hour
+---  redescribe: (fun(cell: table))?, price: number?, across_hosts: boolean? } baseline: one of the round's named ones,
+---  whatever model it is; redescribe: tells a cell what the round's file says of it now; price: of a GPU hour;
+---  across_hosts: see specbench.speedup.index
 ---@return boolean ok false where there is nothing to report because all cells failed
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
@@ -121,6 +130,7 @@ function report.write(store, options)
       out:write(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
         .. "speculation\n"):format(options.baseline))
     end
+    for _, line in ipairs(hosts.lines(compared(entries))) do out:write("Note: ", line, "\n") end
     for _, line in ipairs(caveats.lines(cells)) do out:write("Note: ", line, "\n") end
     for _, path in ipairs(written) do out:write("Picture: ", path, "\n") end
     out:write(closing(store, exported, #entries > 0))

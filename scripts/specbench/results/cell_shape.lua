@@ -42,6 +42,9 @@ local acceptance = {
   per_position = { list_of = "number" }, source = "string", note = "string",
 }
 
+local machine = { host = "string", boot_id = "string", cpu = "string",
+  gpus = { list_of = { index = "number", uuid = "string", name = "string", driver = "string" } } }
+
 local published_row = { method = "name!", folder = "name!", task = "scalar", subtask = "scalar", context = "scalar",
   num_spec_tokens = "number", labels = { map_of = "scalar" } }
 
@@ -49,7 +52,8 @@ local cell = {
   id = "string!", key = "string!", round = "string", repetition = "integer!", started = "string!", status = "string!",
   coordinates = { map_of = "scalar", ["!"] = true }, baseline = "string", seed = "number", quick = "boolean",
   engine = { name = "string!", version = "string", written_for = "string", version_trouble = "string", url = "string",
-    ready_seconds = "number", chunk_is_step = "boolean", argv = { list_of = "scalar" } },
+    ready_seconds = "number", chunk_is_step = "boolean", argv = { list_of = "scalar" },
+    gpus = { list_of = "scalar" } },
   identity = {
     engine = "string", server = server, ["!"] = true,
     workload = { rate = "number", concurrency = "number", temperature = "number", count = "number", chat = "boolean",
@@ -61,7 +65,7 @@ local cell = {
   started_unix = "number", date = "string", load_seconds = "number", error = "string", note = "string",
   reference = published_row, export = { map_of = "table", ["spec-bench-vllm"] = published_row },
   own = { map_of = "number" }, own_trouble = "string",
-  dataset = { kind = "string" }, machine = "table", acceptance = acceptance, acceptance_seen = acceptance,
+  dataset = { kind = "string" }, machine = machine, acceptance = acceptance, acceptance_seen = acceptance,
   acceptance_unknown = "string", requests_counted = "integer",
   prefix_cache = "string", answers_sha256 = "string", cache_trouble = "string",
   energy = { joules = "number!", seconds = "number!", source = "string!", gpus = { list_of = { uuid = "string",

@@ -67,7 +67,7 @@ function adaptive.run(r, the_store, rule, given)
     end
     if not wanted then all.total, all.skipped = outcome.total, outcome.skipped end
     if wanted then all.total = all.total + outcome.measured + outcome.failed end
-    wanted, reach = repeats.wanted(the_store, rule)
+    wanted, reach = repeats.wanted(the_store, rule, options.across_hosts)
     count = 0
     for _, number in pairs(wanted) do count = math.max(count, number) end
     -- a cell that fails would be wanted for ever

@@ -36,7 +36,7 @@ function provenance.begin()
   asked = asked or {
     commit = fs.stat(environment.home .. "/.git") and ask(("git -C '%s' rev-parse HEAD"):format(environment.home)),
     gpus = program.is_there "nvidia-smi" and ask("nvidia-smi --format=csv,noheader,nounits --query-gpu="
-      .. "index,name,driver_version,memory.total,clocks.current.sm,clocks.current.memory,power.limit"),
+      .. "index,uuid,name,driver_version,memory.total,clocks.current.sm,clocks.current.memory,power.limit"),
   }
 end
 
@@ -45,11 +45,11 @@ local function gpus(text)
   if not text then return nil end
   local list = {}
   for line in text:gmatch "[^\n]+" do
-    local index, name, driver, memory, sm, mem_clock, power =
-      line:match "^(%d+), (.-), (.-), (.-), (.-), (.-), (.-)$"
+    local index, uuid, name, driver, memory, sm, mem_clock, power =
+      line:match "^(%d+), (.-), (.-), (.-), (.-), (.-), (.-), (.-)$"
     if index then
       list[#list + 1] = {
-        index = tonumber(index), name = name, driver = driver, memory_mib = tonumber(memory),
+        index = tonumber(index), uuid = uuid, name = name, driver = driver, memory_mib = tonumber(memory),
         sm_clock_mhz = tonumber(sm), memory_clock_mhz = tonumber(mem_clock), power_limit_w = tonumber(power),
       }
     end
@@ -64,7 +64,8 @@ function provenance.machine()
   if found then return found end
   provenance.begin()
   found = {
-    host = fs.hostname(), clock = clock.source(), specbench = environment.version,
+    host = fs.hostname(), boot_id = first_match("/proc/sys/kernel/random/boot_id", "%S+"),
+    visible_gpus = os.getenv "CUDA_VISIBLE_DEVICES", clock = clock.source(), specbench = environment.version,
     os = first_match("/etc/os-release", 'PRETTY_NAME="([^"]+)"'),
     kernel = first_match("/proc/sys/kernel/osrelease", "%S+"),
     cpu = first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)"), cpus = cpu_count(),
