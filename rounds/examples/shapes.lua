@@ -48,7 +48,7 @@ return bench.round {
 
   workload = function(c)
     local news = c.task:match "^news_(.+)$"
-    local count = math.max(8, 2 * c.concurrency)
+    local count = math.max(16, 2 * c.concurrency)
     return {
       prompts = news and { dataset = "cnn_dailymail_news", subset = news, count = count }
         or { dataset = "spec_bench", subset = c.task:gsub("_", "-"), count = math.min(count, 80) },

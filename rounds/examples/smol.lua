@@ -36,11 +36,11 @@ return bench.round {
   end,
 
   workload = function(c)
-    -- alone a prompt takes a second or, with a slow drafter, ten: few of them; from 32 on all of a task's 80
-    local count = math.min(80, math.max(8, 4 * c.concurrency))
+    -- alone a prompt takes a fifth of a second or, with a slow drafter, two: a task's 80 from 64 on
+    local count = math.min(80, math.max(8, 2 * c.concurrency))
     local prompts = { dataset = "spec_bench", subset = c.task:gsub("_", "-"), count = count }
     if c.task == "sharegpt" then prompts = { dataset = "sharegpt", count = 4 * count } end
-    return { prompts = prompts, limits = { max_tokens = 128 }, task = c.task ~= "sharegpt" and "SpecBench_" .. c.task
+    return { prompts = prompts, limits = { max_tokens = 96 }, task = c.task ~= "sharegpt" and "SpecBench_" .. c.task
       or nil }
   end,
 

@@ -29,8 +29,8 @@ describe("the round of the small trained model", function()
       ["eagle 5"] = 15, ["medusa 3"] = 15 }, count(the_plan))
     for _, job in ipairs(the_plan.jobs) do
       local prompts, c = #job.workload.prompts.items, job.coordinates
-      assert.equal(c.task == "sharegpt" and math.min(320, math.max(32, 16 * c.concurrency))
-        or math.min(80, math.max(8, 4 * c.concurrency)), prompts)
+      assert.equal(c.task == "sharegpt" and math.min(320, math.max(32, 8 * c.concurrency))
+        or math.min(80, math.max(8, 2 * c.concurrency)), prompts)
       assert.equal(c.method ~= "none" and c.method ~= "ngram_gpu" and "smollm2-135m-" .. c.method or nil,
         job.server.draft and job.server.draft.name)
     end
