@@ -9,8 +9,10 @@ local workload = require "specbench.experiment.workload"
 
 local real = {}
 
+-- Of the GPU that is measured on: the first, or the first that is named.
 function real.gpu_memory_mib()
-  local pipe = assert(io.popen "nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits")
+  local gpu = (os.getenv "CUDA_VISIBLE_DEVICES" or "0"):match "^[%w-]+"
+  local pipe = assert(io.popen("nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits --id=" .. gpu))
   local text = pipe:read "a"
   pipe:close()
   return tonumber(text:match "%d+") or -1
