@@ -1,10 +1,13 @@
 #include "net/http.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "net/dial.h"
 #include "wait.h"
 
 /* sb.http: one request, waited for; or a stream, read piece by piece. */
@@ -203,12 +206,28 @@ static int close_stream(lua_State *L)
   return 0;
 }
 
+/* trust(path): of certificates by which servers are trusted; nil, message, code where it cannot be read */
+static int trust(lua_State *L)
+{
+  const char *path = sbl_check_name(L, 1);
+  sb_err err;
+  if (access(path, R_OK)) {
+    sb_err_sys(&err, errno, "cannot read the certificates '%s'", path);
+    return sbl_fail(L, &err);
+  }
+  sb_dialer_trust(path);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 int sbl_open_http(lua_State *L)
 {
   static const luaL_Reg methods[] = { { "read", read_stream },   { "status", get_status },
                                       { "close", close_stream }, { "__close", close_stream },
                                       { "__gc", close_stream },  { NULL, NULL } };
-  static const luaL_Reg functions[] = { { "request", request }, { "stream", stream }, { NULL, NULL } };
+  static const luaL_Reg functions[] = {
+    { "request", request }, { "stream", stream }, { "trust", trust }, { NULL, NULL }
+  };
   sbl_type(L, TYPE, methods);
   luaL_newlib(L, functions);
   return 1;

@@ -233,6 +233,8 @@ static int request(lua_State *L)
     set_integer(L, "max_tokens", record->max_tokens);
   lua_pushboolean(L, record->tokens_disagree);
   lua_setfield(L, -2, "tokens_disagree");
+  lua_pushboolean(L, record->resent);
+  lua_setfield(L, -2, "resent");
   set_integer(L, "prompt_tokens", record->prompt_tokens);
   set_integer(L, "data_prompt_tokens", record->data_prompt_tokens);
   set_integer(L, "completion_tokens", record->completion_tokens);
@@ -281,6 +283,17 @@ static int chunks(lua_State *L)
   for (uint32_t i = 0; i < run->count; i++)
     sum += run->records[i].timeline.chunks;
   lua_pushinteger(L, sum);
+  return 1;
+}
+
+/* resent() -> how many requests were sent twice */
+static int resent(lua_State *L)
+{
+  const sb_run *run = check_run(L);
+  lua_Integer count = 0;
+  for (uint32_t i = 0; i < run->count; i++)
+    count += run->records[i].resent;
+  lua_pushinteger(L, count);
   return 1;
 }
 
@@ -405,13 +418,21 @@ static int check(lua_State *L)
 
 int sbl_open_measure(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "metrics", metrics }, { "percentile", percentile },
-                                      { "tail", tail },       { "request", request },
-                                      { "text", text },       { "failures", failures },
-                                      { "chunks", chunks },   { "acceptance", acceptance },
-                                      { "encode", encode },   { "jsonl", to_jsonl },
-                                      { "redact", redact },   { "set_clock_scale", set_clock_scale },
-                                      { "__len", length },    { "__gc", free_run },
+  static const luaL_Reg methods[] = { { "metrics", metrics },
+                                      { "percentile", percentile },
+                                      { "tail", tail },
+                                      { "request", request },
+                                      { "text", text },
+                                      { "failures", failures },
+                                      { "resent", resent },
+                                      { "chunks", chunks },
+                                      { "acceptance", acceptance },
+                                      { "encode", encode },
+                                      { "jsonl", to_jsonl },
+                                      { "redact", redact },
+                                      { "set_clock_scale", set_clock_scale },
+                                      { "__len", length },
+                                      { "__gc", free_run },
                                       { NULL, NULL } };
   static const luaL_Reg functions[] = {
     { "decode", decode }, { "check", check }, { "tail_needs", tail_needs }, { NULL, NULL }

@@ -345,6 +345,7 @@ static void on_done(void *context, const sb_http_result *result)
   sb_stream *stream = context;
   sb_record *record = stream->record;
   record->http_status = result->status;
+  record->resent = result->resent;
   if (result->t_send_ns)
     record->t_send = result->t_send_ns;
   record->t_first_byte = result->t_first_byte_ns;

@@ -45,6 +45,8 @@ typedef struct sb_record {
   sb_token_source token_source;
   uint32_t max_tokens;  /* the most that the request allowed; 0: not known */
   bool tokens_disagree; /* the server's counts contradict each other, or max_tokens */
+  bool
+      resent; /* sent twice, for the server closed its kept connection meanwhile: it may have been served twice */
   int64_t prompt_tokens, completion_tokens, cached_tokens; /* the server's usage; -1 unknown */
   int64_t
       data_prompt_tokens; /* the prompt's by the data that it is of; -1: they do not tell. Files do not keep it */

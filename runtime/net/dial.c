@@ -239,6 +239,25 @@ const char *sb_dialer_library(void)
   return curl_version();
 }
 
+static char *trusted; /* sb_dialer_trust's */
+
+void sb_dialer_trust(const char *path)
+{
+  free(trusted);
+  trusted = sb_strdup(path);
+}
+
+/* As OpenSSL's own programs have it; libcurl as it is packaged looks at neither variable. */
+static void configure_trust(CURL *easy)
+{
+  const char *file = trusted ? trusted : getenv("SSL_CERT_FILE"),
+             *folder = trusted ? NULL : getenv("SSL_CERT_DIR");
+  if (file && *file)
+    curl_easy_setopt(easy, CURLOPT_CAINFO, file);
+  if (folder && *folder)
+    curl_easy_setopt(easy, CURLOPT_CAPATH, folder);
+}
+
 sb_dialer *sb_dialer_new(sb_loop *loop, sb_err *err)
 {
   static uv_once_t once = UV_ONCE_INIT; /* every loop has a dialer, and loops have threads */
@@ -354,6 +373,7 @@ static CURLcode configure(sb_dial *dial, const char *origin)
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, dial);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, dialer);
+  configure_trust(easy);
   return curl_easy_setopt(easy, CURLOPT_URL, origin);
 }
 

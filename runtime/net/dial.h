@@ -23,6 +23,11 @@ sb_dialer *sb_dialer_new(sb_loop *loop, sb_err *err);
 /* libcurl and what it stands on: "libcurl/7.88.1 OpenSSL/3.0.15 ...". Static text. */
 const char *sb_dialer_library(void);
 
+/* The file of certificates (PEM) by which servers are trusted from the next dial on, for the whole process, to be set
+ * while one thread dials; copied. Else $SSL_CERT_FILE names it, and $SSL_CERT_DIR a folder of them; else libcurl's own
+ * are taken. */
+void sb_dialer_trust(const char *path);
+
 /* After every dial was closed. Memory goes in libuv's close callbacks. */
 void sb_dialer_free(sb_dialer *dialer);
 

@@ -42,7 +42,7 @@ struct sb_http_request {
   sb_response response;
   int64_t t_start, t_send, t_first_byte, t_last_byte;
   int64_t stood_still; /* how long the loop itself did since the start: nobody's waiting */
-  bool to_head, connected, retried;
+  bool to_head, connected, retried, resent;
 };
 
 static void on_watch_closed(uv_handle_t *handle)
@@ -78,6 +78,7 @@ static void report(sb_http_request *request, int code, const char *error, int si
     .silent = silent,
     .status = response->status >= 200 ? response->status : 0,
     .connected = request->connected,
+    .resent = request->resent,
     .t_send_ns = request->t_send,
     .t_first_byte_ns = request->t_first_byte,
     .t_done_ns = t_ns,
@@ -178,6 +179,7 @@ static bool retry(sb_http_request *request)
   if (request->retried || request->response.begun || !sb_connection_is_reused(request->connection))
     return false;
   request->retried = true;
+  request->resent = request->sent > 0;
   sb_log(SB_LOG_DEBUG, "retry on a fresh connection to %s", request->origin);
   sb_connection_close(request->connection);
   request->connected = false;

@@ -15,7 +15,8 @@ enum {
   RECORD_MIN = 20, /* bytes of the smallest record of either version: every field takes at least one */
   RUN_CHAT = 1,    /* flags of a run */
   RUN_EVENTS = 2,
-  RECORD_TOKENS_DISAGREE = 1
+  RECORD_TOKENS_DISAGREE = 1, /* flags of a record */
+  RECORD_RESENT = 2
 };
 
 /* Reads all chunks, for their sums. False where bytes are damaged. */
@@ -125,7 +126,7 @@ static void put_record(sb_strbuf *out, const sb_record *record, int64_t start)
     put_bytes(out, record->error, strlen(record->error));
   put_timeline(out, &record->timeline, start);
   put(out, record->max_tokens);
-  put(out, record->tokens_disagree ? RECORD_TOKENS_DISAGREE : 0);
+  put(out, (record->tokens_disagree ? RECORD_TOKENS_DISAGREE : 0u) | (record->resent ? RECORD_RESENT : 0u));
   put_timeline(out, &record->others, start);
 }
 
@@ -269,7 +270,9 @@ static bool get_record(source *in, sb_record *record, int64_t start)
   get_timeline(in, &record->timeline, start);
   if (in->version > 1) {
     record->max_tokens = get_u32(in);
-    record->tokens_disagree = get_max(in, RECORD_TOKENS_DISAGREE) & RECORD_TOKENS_DISAGREE;
+    uint64_t flags = get_max(in, RECORD_TOKENS_DISAGREE | RECORD_RESENT);
+    record->tokens_disagree = flags & RECORD_TOKENS_DISAGREE;
+    record->resent = flags & RECORD_RESENT;
     get_timeline(in, &record->others, start);
   }
   return !in->failed && sound_fields(record) && record->others.tokens <= record->timeline.chunks;

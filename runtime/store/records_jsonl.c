@@ -88,6 +88,8 @@ static void put_record(sb_strbuf *out, const sb_run *run, const sb_record *recor
   put_count(out, "tokens", sb_record_tokens(record));
   put_key(out, "tokens_disagree");
   sb_strbuf_puts(out, record->tokens_disagree ? "true" : "false");
+  if (record->resent)
+    sb_strbuf_puts(out, ", \"resent\": true");
   put_count(out, "max_tokens", record->max_tokens ? (int64_t)record->max_tokens : -1);
   put_count(out, "prompt_tokens", record->prompt_tokens);
   put_count(out, "completion_tokens", record->completion_tokens);

@@ -21,7 +21,8 @@ local self = {
   name = "run",
   summary = "Run a round: start its servers, measure its cells, draw the verdict",
   description = "Cells that are done already are kept: an interrupted run goes on where it stopped. "
-    .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted.",
+    .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells or with cells in "
+    .. "quarantine, 130 interrupted.",
   positionals = {
     { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
   },
@@ -33,9 +34,14 @@ local self = {
   },
 }
 
-local function summarise(outcome, the_store)
+local function summarise(outcome, the_store, options)
   local out = io.stderr
+  if outcome.quarantined > 0 then
+    out:write(("%d cells are in quarantine and were not tried: each failed %d times or more, see %s/failed; "
+      .. "--quarantine 0 tries them again\n"):format(outcome.quarantined, options.quarantine, the_store.folder))
+  end
   if outcome.measured + outcome.failed + outcome.reruns == 0 then
+    if outcome.quarantined > 0 then return end
     out:write(("nothing to do: all %d cells are done already in %s (--fresh measures them anew)\n")
       :format(outcome.total, the_store.folder))
     return
@@ -149,8 +155,9 @@ function self.run(options, positionals)
       across_hosts = options.across_hosts })
   end
   if options.virtual then assert(fs.sync(the_store.folder)) end
-  if outcome.failed > 0 or not options.quiet then summarise(outcome, the_store) end
-  return outcome.failed > 0 and 3 or 0
+  local flawed = outcome.failed + outcome.quarantined > 0
+  if flawed or not options.quiet then summarise(outcome, the_store, options) end
+  return flawed and 3 or 0
 end
 
 return self

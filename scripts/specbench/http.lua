@@ -102,6 +102,14 @@ function http.request(options)
   return ask(http.options:check(options, 2))
 end
 
+---Whose certificates are trusted from now on, in place of the system's; else $SSL_CERT_FILE names the file.
+---@param path string a file of certificates (PEM)
+---@return boolean? ok
+---@return string? message
+function http.trust(path)
+  return core.trust(path)
+end
+
 ---Starts a request whose body is read piece by piece. To be held in a `<close>` variable.
 ---@param options specbench.http_options
 ---@return sb.HttpStream? stream

@@ -82,7 +82,7 @@ local function await_ready(self, ready, seconds)
   end)
   if not outcome then done:wait() end
   if outcome == "ready" then return true end
-  if outcome == "dead" then return nil, self:failure() end
+  if outcome == "dead" then return nil, self:failure(), self.process:status() ~= "failed" end
   if outcome == "error" then return nil, ("readiness of %s: %s"):format(self.argv[1], detail) end
   return nil, with_log(self, ("server %s was not ready after %g s (--ready-timeout waits longer)"):format(self.argv[1],
     seconds))
@@ -141,6 +141,7 @@ server.options = shape.record {
 ---@param options specbench.server_options
 ---@return specbench.server? server
 ---@return string? message with the log's last lines
+---@return boolean? may_help it died as it started: another start may succeed
 function server.start(options)
   options = server.options:read(options, 2)
   local host = options.host
@@ -171,10 +172,10 @@ function server.start(options)
   local _unless_ready <close> = setmetatable({}, { __close = function()
     if not self.ready_seconds then self:__close() end
   end })
-  local ready
-  ready, message = await_ready(self, options.ready, options.timeout)
+  local ready, may_help
+  ready, message, may_help = await_ready(self, options.ready, options.timeout)
   message = ready and stranger(self) or message
-  if not ready or message then return nil, message end
+  if not ready or message then return nil, message, may_help end
   self.ready_seconds = (clock.now() - begun) / 1e9
   self.passing_log = not options.log
   return self

@@ -37,6 +37,34 @@ describe("a server", function()
     assert.equal("", result.out)
   end)
 
+  it("that dies at its start is started again, after a pause that grows", function()
+    -- no faults file: the third start finds none, and serves
+    w:write("server", (w:read("server"):gsub("#!/bin/sh\n", ([[%%0
+      [ $(cat "%s/started" 2>/dev/null | wc -l) -ge 2 ] || { echo $$ >>"%s/started"; echo "no memory"; exit 9; }
+    ]]):format(w.folder, w.folder), 1)))
+    assert(os.execute(("chmod +x '%s'"):format(w.server)))
+    local result = w:run_grid "--only method=none"
+    assert.equal(0, result.status, result.err)
+    has(result.err, "Warning: start 1 of 3 failed, the next is in 0.05 s: server " .. w.server .. " ended (exit",
+      "Warning: start 2 of 3 failed, the next is in 0.2 s", "2 measured")
+    assert.equal(3, #w:servers())
+  end)
+
+  it("that dies at every start is given up, and is not started session after session", function()
+    w:faults { "nonsense" }
+    local one = w:run_grid "--only method=none --start-tries 1"
+    assert.equal(3, one.status)
+    assert.equal(1, #w:servers())
+    has(causes()["1/1"], "server " .. w.server .. " ended (exit code 2)")
+    w:write("started", "")
+    local result = w:run_grid("--fresh --only method=none --only concurrency=1 --start-tries 2 --repeats 6 "
+      .. "--starts 6")
+    assert.equal(3, result.status, result.err)
+    has(result.err, "6 failed", "its server is in quarantine: it did not come up in 3 sessions; the last time: 2 "
+      .. "starts failed; the last: server " .. w.server .. " ended (exit code 2)")
+    assert.equal(6, #w:servers())
+  end)
+
   it("that never gets ready is given up after --ready-timeout", function()
     w:faults { "never-ready" }
     local result = w:run_grid "--only method=none --ready-timeout 2"
@@ -185,6 +213,26 @@ describe("an answer that goes wrong", function()
     assert.equal(3, quiet.status)
     assert.equal("", quiet.out)
     has(quiet.err, "0 measured, 0 done before, 1 failed", "results/failed")
+  end)
+
+  it("fails its cell no more than three times: then it is in quarantine until --quarantine 0", function()
+    w:faults { "http500@3" }
+    local cell = "--only concurrency=1 --only method=none "
+    for _ = 1, 3 do assert.equal(3, w:run_grid(cell).status) end
+    local quarantined = w:run_grid(cell)
+    assert.equal(3, quarantined.status)
+    has(quarantined.err, "1 cells are in quarantine and were not tried: each failed 3 times or more, see "
+      .. "results/failed; --quarantine 0 tries them again")
+    assert.equal(3, w:count "failed")
+    has(w:run_grid(cell .. "--quiet").err, "1 cells are in quarantine")
+    -- the other cells are measured beside it; what a server that did not come up cost does not count
+    w:faults {}
+    local others = w:run_grid "--only method=none"
+    assert.equal(3, others.status)
+    has(others.err, "1 measured, 0 done before, 0 failed", "1 cells are in quarantine")
+    local again = w:run_grid "--only method=none --quarantine 0"
+    assert.equal(0, again.status, again.err)
+    has(again.err, "1 measured, 1 done before, 0 failed")
   end)
 
   it("fails again in a folder of its own", function()

@@ -3,6 +3,8 @@ Prints its address.
 
     {"*": {"usage": false}, "3": {"status": 500, "body": "no"}, "models": {"guarded": true}}
 
+With the argument --tls it speaks TLS, by tls.pem and tls.key there.
+
 "3" is the third completion since the server began that a round measures (world.round's have 8 tokens; warm-ups say so
 in their text, what only looks at the server asks for fewer), "*" every other one. Of a completion:
 `status` and `body` (an answer that is no stream), `text` (the one token's), `usage` (false: none is told),
@@ -14,6 +16,8 @@ Authorization header is written to the file `authorization`.
 import http.server
 import itertools
 import json
+import ssl
+import sys
 import threading
 
 NUMBERS, LOCK = itertools.count(1), threading.Lock()
@@ -75,5 +79,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-print(f"http://127.0.0.1:{server.server_port}", flush=True)
+if "--tls" in sys.argv:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("tls.pem", "tls.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    print(f"https://localhost:{server.server_port}", flush=True)
+else:
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
 server.serve_forever()

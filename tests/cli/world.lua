@@ -192,8 +192,8 @@ end
 ---@param arguments string
 ---@param options { env: table<string, string>? }?
 function World:run_grid(arguments, options)
-  return self:run("run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results " .. arguments,
-    options)
+  return self:run("run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --start-pause 0.05 "
+    .. "--out results " .. arguments, options)
 end
 
 ---Starts it and goes on.
@@ -219,13 +219,15 @@ end
 
 ---Starts stub_server.py, which answers as it is told; once it is up, another call tells it anew.
 ---@param answers table see there
+---@param options { tls: boolean? }? tls: by the files tls.pem and tls.key
 ---@return string url
-function World:stub(answers)
+function World:stub(answers, options)
   self:write("stub.json", json.encode(answers))
   if not self.stub_url then
-    self:start(environment.home .. "/tests/cli/stub_server.py", { program = "python3" })
+    self:start(environment.home .. "/tests/cli/stub_server.py" .. (options and options.tls and " --tls" or ""),
+      { program = "python3" })
     self.stub_url = self:eventually("the server's address", function()
-      return (self:read "stdout" or ""):match "(http://%S+)\n"
+      return (self:read "stdout" or ""):match "(https?://%S+)\n"
     end)
   end
   return self.stub_url

@@ -107,7 +107,10 @@ static void a_request_that_met_a_closing_connection_is_sent_again_once(void **st
   (void)state;
   WORLD(LENGTH_1 "a", CLOSE, LENGTH_1 "b", RESET, CLOSE, LENGTH_1 "c");
   get_body(&w, "a");
-  get_body(&w, "b"); /* the second request was read and not answered: the third is the same one */
+  exchange second = { .w = &w };
+  get(&second); /* was read and not answered: the third that the server sees is the same one */
+  assert_body(&second, "b");
+  assert_true(second.result.resent);
   assert_server_saw(&w, 3, 2);
   get_failure(&w); /* unanswered twice: the connection of the second try was fresh */
   assert_server_saw(&w, 5, 3);

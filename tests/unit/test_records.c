@@ -40,6 +40,7 @@ static void assert_same(const sb_record *a, const sb_record *b)
     assert_memory_equal(a->timeline.bytes, b->timeline.bytes, b->timeline.size);
   assert_int_equal(a->max_tokens, b->max_tokens);
   assert_int_equal(a->tokens_disagree, b->tokens_disagree);
+  assert_int_equal(a->resent, b->resent);
   assert_int_equal(a->others.chunks, b->others.chunks);
   assert_true(a->others.tokens == b->others.tokens && a->others.last_ns == b->others.last_ns);
   assert_int_equal(a->others.size, b->others.size);
@@ -85,6 +86,7 @@ static sb_run *full_run(void)
   run->chat = true;
   run->records[0].max_tokens = UINT32_MAX;
   run->records[0].tokens_disagree = true;
+  run->records[3].resent = true;
   sb_timeline_reset(&run->records[0].others, run->records[0].t_send);
   sb_timeline_append(&run->records[0].others, fixture_at(90), 0, false);
   sb_timeline_append(&run->records[0].others, fixture_at(200), run->records[0].timeline.chunks, true);
@@ -289,6 +291,7 @@ static void a_line_a_request_for_people(void **state)
   assert_memory_equal(line, second, strlen(second));
   assert_non_null(strstr(out.data, "\"t_intended_ns\": -10000000, "));
   assert_non_null(strstr(out.data, "\"text_hash\": \"ffffffffffffffff\""));
+  assert_non_null(strstr(out.data, "\"tokens_disagree\": false, \"resent\": true, "));
   assert_non_null(strstr(out.data, "\"bytes\": 18446744073709551615, "));
   assert_non_null(strstr(out.data, "\"error\": \"the stream ended \\\"early\\\"\""));
   int lines = 0;

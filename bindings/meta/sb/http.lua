@@ -22,6 +22,12 @@ local HttpStream = {}
 ---@field content_type string "" where none came
 ---@field seconds number from the start of the request to its end
 
+--- Whose certificates are trusted from now on: a file of them (PEM), as of a company's own authority, in place of the
+--- system's. Else $SSL_CERT_FILE names it.
+---@param path string
+---@return true? ok, string? message, string? code
+function http.trust(path) end
+
 --- Waits for the whole answer.
 ---@param options sb.HttpOptions
 ---@return sb.HttpAnswer? answer, string? message, string? code "io", "timeout" or "invalid" (the URL)

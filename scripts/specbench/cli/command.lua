@@ -55,11 +55,17 @@ local groups = {
     { long = "model", arg = "NAME=PATH", repeated = true,
       help = "where a model of the round is; of a server that is up: the model to ask for" },
     { long = "url", arg = "URL", help = "the server that is up (engine external)" },
+    { long = "cacert", arg = "FILE", help = "certificates (PEM) by which an https:// server is trusted, in place of "
+      .. "the system's; else $SSL_CERT_FILE" },
     { long = "restarted", type = "flag",
       help = "the server at --url was restarted for this method, though nothing that it tells shows it" },
     { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
     { long = "at-once", arg = "N", type = "int", min = 1, help = "servers up at once at most, when repeats of "
       .. "baseline and method alternate (what --gpus holds; 1: one server after another)" },
+    { long = "start-tries", arg = "N", type = "int", min = 1, max = 100, default = 3,
+      help = "starts of a server that dies before it is ready, until it is given up" },
+    { long = "start-pause", arg = "SECONDS", type = "number", min = 0, default = 2, help = "before a server is "
+      .. "started once more; four times as long before each further start" },
     { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" }, default = "deployed",
       help = "what is compared: deployed, each side at the engine's own defaults; or pinned, each method with a plain "
         .. "server started to run the way the method does" },
@@ -98,6 +104,8 @@ local groups = {
     { long = "cap", arg = "N", type = "int", min = 3, max = 20, help = "with --until: repeats at most (10)" },
     { long = "no-rerun", type = "flag", help = "do not measure once more what leaves the trend of its neighbours or "
       .. "stood still (both results are kept, the second counts)" },
+    { long = "quarantine", arg = "N", type = "int", min = 0, default = 3, help = "a cell that failed N times, in this "
+      .. "folder, is not tried again, nor a server that did not come up N times in this run (0: always)" },
     { long = "fresh", type = "flag",
       help = "measure everything anew; what was there is moved aside, not deleted" },
     command.across_hosts,
@@ -235,6 +243,10 @@ local function read_gpus(text)
 end
 
 local function check_engine(options)
+  if options.cacert then
+    local ok, flaw = http.trust(options.cacert)
+    if not ok then command.fail("--cacert: " .. flaw) end
+  end
   local name, version, url = options.engine, options.engine_version, options.url
   local ok, engine = pcall(engines.load, name)
   if not ok then command.fail("--engine: " .. engine, engine:find "^unknown " and 2 or 1) end

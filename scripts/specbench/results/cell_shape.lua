@@ -71,6 +71,7 @@ local cell = {
   energy = { joules = "number!", seconds = "number!", source = "string!", gpus = { list_of = { uuid = "string",
     joules = "number", sm_clock_mhz = "number", power_limited_s = "number", thermal_limited_s = "number" } } },
   energy_unknown = "string",
+  resent = "count",
   certificate = { client_ok = "boolean", reasons = { list_of = "string" } },
   schedule = { order = "string", position = "number", start = "count" },
   lengths = { mode = "string", sha256 = "string", unknown = "string" }, tails = "table",

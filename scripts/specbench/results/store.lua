@@ -247,6 +247,19 @@ function Store:has(id)
 end
 
 ---@param id string
+---@return integer count attempts that failed in the cell itself; those whose server was not to be had are none
+function Store:measured_failures(id)
+  local count, attempt = 0, 1
+  while true do
+    local path = ("%s/failed/%s-%d"):format(self.folder, id, attempt)
+    if not fs.stat(path) then return count end
+    local cell = sealed.read(path .. "/cell.json")
+    if cell and cell.metrics then count = count + 1 end
+    attempt = attempt + 1
+  end
+end
+
+---@param id string
 ---@return boolean
 function Store:has_rerun(id)
   return fs.stat(("%s/reruns/%s/cell.json"):format(self.folder, id)) ~= nil

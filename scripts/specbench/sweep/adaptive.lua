@@ -48,7 +48,8 @@ end
 ---@return specbench.sweep.outcome outcome of all looks together
 function adaptive.run(r, the_store, rule, given)
   local all = {
-    total = 0, skipped = 0, measured = 0, failed = 0, reruns = 0, untried = 0, wall_seconds = 0, server_seconds = 0,
+    total = 0, skipped = 0, measured = 0, failed = 0, reruns = 0, untried = 0, quarantined = 0, wall_seconds = 0,
+    server_seconds = 0,
   }
   local count, wanted, reach = adaptive.first(rule), nil, nil
   local options = setmetatable({ rule = rule }, { __index = given })
@@ -66,6 +67,7 @@ function adaptive.run(r, the_store, rule, given)
       all[name] = all[name] + outcome[name]
     end
     if not wanted then all.total, all.skipped = outcome.total, outcome.skipped end
+    all.quarantined = math.max(all.quarantined, outcome.quarantined)
     if wanted then all.total = all.total + outcome.measured + outcome.failed end
     wanted, reach = repeats.wanted(the_store, rule, options.across_hosts)
     count = 0

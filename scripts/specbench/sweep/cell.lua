@@ -196,6 +196,13 @@ function cell.measure(job, server, on_progress, at_load)
   result.input_tokens = workload.input_tokens(job.workload)
   result.groups = derive(result, "figures of groups", groups.figures, run, job.workload, job.clock_scale)
   result.status = result.metrics.failed == 0 and not result.cache_trouble and "ok" or "failed"
+  local resent = run:resent()
+  if resent > 0 then
+    result.resent = resent
+    result.troubles = result.troubles or json.array {}
+    table.insert(result.troubles, ("%d of %d requests may have reached the server twice: it closed kept connections as "
+      .. "they were sent"):format(resent, #run))
+  end
   local breakdown
   if result.cache_trouble then
     result.cache_trouble = foreign.clean(result.cache_trouble)

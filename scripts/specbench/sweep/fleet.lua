@@ -18,6 +18,7 @@ local workload = require "specbench.experiment.workload"
 
 local fleet = {}
 
+local TRIES, PAUSE = 3, 2 -- to start a server; seconds before the second one, four times as many before each further
 local RESTARTS = 2 -- a server that dies in its cells is started again so often before its cells are given up
 
 ---@class specbench.fleet
@@ -102,6 +103,27 @@ local function bring_up(self, slot, argv, env, url)
   return s
 end
 
+-- A server that dies as it starts is started again, for memory that is not free yet, a port, a file system may be why;
+-- the wait grows.
+local function bring_up_at_last(self, slot, ...)
+  local tries, pause = self.options.start_tries or TRIES, self.options.start_pause or PAUSE
+  local s, message, may_help
+  for try = 1, tries do
+    s, message, may_help = bring_up(self, slot, ...)
+    if s or not may_help then break end
+    if try < tries then
+      self.warn(("start %d of %d failed, the next is in %g s: %s"):format(try, tries, pause,
+        (message:gsub("; the last lines of .*", ""))))
+      task.sleep(pause)
+      pause = 4 * pause
+      self:await_memory { slot }
+    elseif try > 1 then
+      message = ("%d starts failed; the last: %s"):format(try, message)
+    end
+  end
+  return s, message
+end
+
 -- What is to be known of somebody else's server before its first cell; returns why it cannot be measured.
 local function meet(self, job, s)
   local engine = self.plan.engine
@@ -125,9 +147,12 @@ end
 -- From the moment it is up a server is the fleet's, so that it ends with it whatever fails here.
 local function start(self, key)
   local slot, engine = self.slots[key], self.plan.engine
+  self.lost[key] = self.quarantine:refusal(key)
+  if self.lost[key] then return end
   local argv, env, url, config = plan.command(self.plan, slot.job, slot.gpus)
   local folder = complete(self, slot.job, slot.number, argv, env, config)
-  local s, message = bring_up(self, slot, argv, env, url)
+  local s, message = bring_up_at_last(self, slot, argv, env, url)
+  if not s then self.quarantine:note(key, message) end
   if s and not engine.capabilities.spawn then
     s.version = ask_version(engine, s)
     message = meet(self, slot.job, s)
@@ -145,11 +170,13 @@ end
 ---@param session specbench.session
 ---@param number integer of the session in this run: names the servers' logs
 ---@param about { plan: specbench.plan, store: specbench.store, options: table, warn: fun(line: string),
----  down: table<string, boolean> } down: URLs of servers that somebody else runs and that were not to be had
+---  down: table<string, boolean>, quarantine: specbench.quarantine, gpu_memory: specbench.gpu_memory? } down: URLs of
+---  servers that somebody else runs and that were not to be had
 ---@return specbench.fleet to be closed; nothing is started yet
 function fleet.new(session, number, about)
   local self = setmetatable({
     plan = about.plan, store = about.store, options = about.options, warn = about.warn, down = about.down,
+    quarantine = about.quarantine, gpu_memory = about.gpu_memory,
     slots = {}, up = {}, lost = {}, deaths = {}, seconds = 0,
   }, Fleet)
   for i, slot in ipairs(session.slots) do
@@ -157,6 +184,22 @@ function fleet.new(session, number, about)
     self.slots[slot.key] = { job = slot.job, gpus = slot.gpus, number = ("%03d%s"):format(number, suffix) }
   end
   return self
+end
+
+-- Waits until the GPUs that are about to be used are free, but for those on which a server of ours is up.
+function Fleet:await_memory(slots)
+  local engine = self.plan.engine
+  if not self.gpu_memory or not engine.capabilities.spawn then return end
+  local wanted, all = {}, false
+  for _, slot in ipairs(slots) do
+    for _, gpu in ipairs(slot.gpus or {}) do wanted[gpu] = true end
+    all = all or not slot.gpus and engine.uses_gpus
+  end
+  for key in pairs(self.up) do
+    if not self.slots[key].gpus then return end -- it may have any of them
+    for _, gpu in ipairs(self.slots[key].gpus) do wanted[gpu] = nil end
+  end
+  if all or next(wanted) then self.gpu_memory:await(not all and wanted or nil) end
 end
 
 ---Starts those of the slots that are not up, all at once, for loading takes minutes. One that does not come up is
@@ -171,6 +214,9 @@ function Fleet:need(keys, on_start)
   if #missing == 0 then return end
   if on_start then on_start() end
   local begun = clock.now()
+  local slots = {}
+  for i, key in ipairs(missing) do slots[i] = self.slots[key] end
+  self:await_memory(slots)
   task.each(missing, function(_, key) start(self, key) end)
   self.seconds = self.seconds + (clock.now() - begun) / 1e9
 end

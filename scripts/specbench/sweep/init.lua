@@ -4,21 +4,30 @@ local clock = require "sb.clock"
 local fs = require "sb.fs"
 local cell = require "specbench.sweep.cell"
 local fleet = require "specbench.sweep.fleet"
+local gpu_memory = require "specbench.sweep.gpu_memory"
 local guard = require "specbench.sweep.guard"
 local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local profiler = require "specbench.engine.profiler"
 local progress = require "specbench.sweep.progress"
+local quarantine = require "specbench.sweep.quarantine"
 local replay = require "specbench.sweep.replay"
 local speedup = require "specbench.analysis.speedup"
 local task = require "specbench.task"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 
-local sweep = {}
+local sweep = {
+  QUARANTINE = 3, -- failures after which a cell or a server is not tried again, unless told
+}
 
 local function seconds_now()
   return clock.now() / 1e9
+end
+
+-- Whether a cell is to be measured.
+local function is_missing(self, job)
+  return not self.store:has(job.id) and not self.quarantine.cells[job.id]
 end
 
 local function finish_cell(self, result, run, outputs)
@@ -62,7 +71,7 @@ local function fail_rest(self, batches, from, key, message)
     if not batch.refused and tables.contains(batch.slots, key) then
       batch.refused = true
       for _, job in ipairs(batch) do
-        if not self.store:has(job.id) then
+        if is_missing(self, job) then
           finish_cell(self, cell.refuse(job, message))
           count = count + 1
         end
@@ -186,7 +195,7 @@ local function run_session(self, session, number, only_again)
   for _, batch in ipairs(only_again and {} or session) do
     local missing = false
     for _, job in ipairs(batch) do
-      missing = missing or not self.store:has(job.id)
+      missing = missing or is_missing(self, job)
       batch.profiled = batch.profiled or job.server.profile ~= nil
     end
     if missing then batches[#batches + 1] = batch end
@@ -201,7 +210,7 @@ end
 
 local function missing_of(self, batch)
   local missing = 0
-  for _, job in ipairs(batch) do missing = missing + (self.store:has(job.id) and 0 or 1) end
+  for _, job in ipairs(batch) do missing = missing + (is_missing(self, job) and 1 or 0) end
   return missing
 end
 
@@ -221,6 +230,7 @@ end
 ---@field measured integer
 ---@field failed integer
 ---@field untried integer on a server of somebody else's that was found to be down
+---@field quarantined integer not tried, for they failed too often
 ---@field reruns integer cells measured once more, because they looked wrong
 ---@field wall_seconds number
 ---@field server_seconds number of them: servers starting, stopping, warming up and answering
@@ -228,20 +238,21 @@ end
 ---Runs what is not done yet. Cells are kept as they finish; an interrupt loses at most the one in flight.
 ---@param the_plan specbench.plan
 ---@param the_store specbench.store
----@param options { quiet: boolean?, host: string?, port: integer?,
----  no_rerun: boolean? }
+---@param options { quiet: boolean?, host: string?, port: integer?, no_rerun: boolean?, quarantine: integer?,
+---  start_tries: integer?, start_pause: number? }
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
   local self = {
     plan = the_plan, store = the_store, options = options, done = 0, measured = 0, failed = 0, reruns = 0,
     position = 0, server_seconds = 0, untried = 0, down = {},
     guard = guard.new(the_store, the_plan.engine.name),
+    quarantine = quarantine.new(the_store, the_plan.jobs, options.quarantine or sweep.QUARANTINE),
   }
   local begun = clock.now()
   local costs, skipped = {}, 0
   for _, batch in ipairs(the_plan.batches) do
     local missing = missing_of(self, batch)
-    skipped = skipped + #batch - missing
+    for _, job in ipairs(batch) do skipped = skipped + (the_store:has(job.id) and 1 or 0) end
     for _ = 1, missing do costs[#costs + 1] = plan.cost(batch) / missing end
   end
   local is_tty = fs.is_terminal(io.stderr)
@@ -250,6 +261,7 @@ function sweep.run(the_plan, the_store, options)
     width = function() return select(2, fs.is_terminal(io.stderr)) end,
   }
   self.warn = function(line) self.bar:line("Warning: " .. line) end
+  self.gpu_memory = not the_plan.virtual and gpu_memory.new(self.warn) or nil
   local _farewell <close> = setmetatable({}, { __close = function()
     self.bar:finish()
     if not self.complete and not options.quiet then
@@ -278,7 +290,7 @@ function sweep.run(the_plan, the_store, options)
   self.complete = true
   return {
     total = #the_plan.jobs, skipped = skipped, measured = self.measured, failed = self.failed, reruns = self.reruns,
-    untried = self.untried,
+    untried = self.untried, quarantined = self.quarantine.count,
     wall_seconds = (clock.now() - begun) / 1e9, server_seconds = self.server_seconds,
   }
 end
