@@ -69,6 +69,7 @@ static int start(lua_State *L)
                    .load_ns = seconds_field(L, "cell_timeout") },
     .id_prefix = sbl_opt_string_field(L, 1, "id_prefix", NULL),
     .io_threads = (uint32_t)sbl_opt_integer_field(L, 1, "io_threads", 1, 1, SB_LOAD_MAX_IO_THREADS),
+    .own_thread = sbl_opt_bool_field(L, 1, "own_thread", false),
     .stream = { .event_per_token = sbl_opt_bool_field(L, 1, "event_per_token", false),
                 .keep_text = sbl_opt_bool_field(L, 1, "keep_text", false),
                 .whole = sbl_opt_bool_field(L, 1, "whole", false) },

@@ -10,11 +10,11 @@
 #include "load/threads.h"
 
 /* One plan: checked, dealt out to its shards, put together again. With one I/O thread the only shard runs on the
- * caller's loop and over the caller's client; no thread is made. */
+ * caller's loop and over the caller's client, and no thread is made, unless the load is to have one of its own. */
 struct sb_load {
   sb_shard_plan plan;
-  sb_shard *shard;     /* one I/O thread */
-  sb_threads *threads; /* several */
+  sb_shard *shard;     /* on the caller's loop */
+  sb_threads *threads; /* on threads of their own */
   bool ended;          /* complete or cancelled */
 };
 
@@ -119,7 +119,7 @@ sb_load *sb_load_start(sb_loop *loop, sb_http *http, const sb_load_options *opti
   sb_shard_plan *plan = &load->plan;
   plan->run->wall_anchor_ns = sb_clock_wall();
   plan->run->t_start = plan->run->clock_anchor_ns = plan->patience.t_start = sb_clock_now();
-  if (plan->shards > 1) {
+  if (plan->shards > 1 || options->own_thread) {
     load->threads = sb_threads_start(loop, plan, on_end, load, err);
   } else {
     load->shard = sb_shard_new(loop, http, plan, 0, on_end, load, err);

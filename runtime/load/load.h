@@ -40,6 +40,7 @@ typedef struct sb_load_options {
   sb_deadlines deadlines;
   const char *id_prefix; /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
   uint32_t io_threads;   /* 0, 1: the caller's loop; more: as many threads, but no more than streams */
+  bool own_thread;       /* never the caller's loop: other loads run beside this one */
   sb_stream_options stream;
   void (*on_done)(void *context); /* once, from the loop, when every request has ended */
   void *context;

@@ -8,6 +8,7 @@ local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local secrets = require "specbench.base.secrets"
 local store = require "specbench.results.store"
+local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 
@@ -98,6 +99,9 @@ function self.run(options, positionals)
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local starts = plan_text.starts_line(the_plan, progress.duration)
   if starts then io.stdout:write(starts, "\n") end
+  local list, most, makespan = sweep.units(the_plan, function(job) return done and done:has(job.id) end)
+  local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
+  if together then io.stdout:write(together, "\n") end
   if options.rule then
     io.stdout:write(("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d\n")
       :format(options.repeats, options["until"], options.rule.cap))

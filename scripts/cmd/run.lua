@@ -2,7 +2,9 @@
 
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
+local dispatch = require "specbench.sweep.dispatch"
 local fs = require "sb.fs"
+local gpus = require "specbench.experiment.gpus"
 local http = require "specbench.http"
 local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
@@ -46,10 +48,11 @@ local function summarise(outcome, the_store, options)
       :format(outcome.total, the_store.folder))
     return
   end
-  out:write(("%d cells: %d measured, %d done before, %d failed; %.1f s, of which %.1f s (%.1f %%) "
-    .. "outside servers' own time\n"):format(outcome.total, outcome.measured, outcome.skipped, outcome.failed,
-      outcome.wall_seconds, outcome.wall_seconds - outcome.server_seconds,
-      100 * (1 - outcome.server_seconds / outcome.wall_seconds)))
+  local outside = outcome.server_seconds and outcome.wall_seconds - outcome.server_seconds
+  out:write(("%d cells: %d measured, %d done before, %d failed; %.1f s%s\n"):format(outcome.total, outcome.measured,
+    outcome.skipped, outcome.failed, outcome.wall_seconds,
+    outside and (", of which %.1f s (%.1f %%) outside servers' own time"):format(outside,
+      100 * outside / outcome.wall_seconds) or ""))
   if outcome.reruns > 0 then
     out:write(("%d of them looked wrong and were measured once more: both results are kept, the second counts\n")
       :format(outcome.reruns))
@@ -81,6 +84,9 @@ local function announce(the_plan, the_store)
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stderr:write(line, "\n") end
   local starts = plan_text.starts_line(the_plan, progress.duration)
   if starts then io.stderr:write(starts, "\n") end
+  local list, most, makespan = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
+  local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
+  if together then io.stderr:write(together, "\n") end
   local guess = plan_text.guess(the_plan)
   if guess then io.stderr:write("Note: ", guess, "\n") end
   for _, note in ipairs(preflight.notes(the_plan)) do io.stderr:write("Note: ", note, "\n") end
@@ -122,6 +128,8 @@ function self.run(options, positionals)
   provenance.begin()
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
+  local hidden = the_plan.engine.uses_gpus and gpus.flaw(os.getenv)
+  if hidden then command.fail(hidden) end
   local folder = command.results_folder(r, options)
   local done -- read where a flaw makes it matter: a folder of many cells takes its time
   local flaw = preflight.flaw(the_plan, function(job)

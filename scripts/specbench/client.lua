@@ -66,6 +66,8 @@ client.options = shape.record {
     { "id_prefix", text, "every request carries `X-Request-Id: PREFIX-INDEX`", otherwise = "one of its own" },
     { "io_threads", shape.integer { from = 1, to = 64 }, "event loops, each a thread, that share the streams",
       default = 1 },
+    { "own_thread", boolean, "also one event loop is a thread of its own: other loads run beside this one",
+      default = false },
     { "on_progress", shape.func("progress", nil, "fun(progress: sb.LoadProgress)"), "called ten times a second" },
   },
 }
@@ -125,6 +127,7 @@ function client.load(options)
     first_token_timeout = options.first_token_timeout or options.chunk_timeout,
     event_per_token = options.event_per_token, keep_text = options.keep_text, whole = options.whole,
     id_prefix = options.id_prefix or ("sb-%x"):format(clock.now()), io_threads = options.io_threads,
+    own_thread = options.own_thread,
   })
   if options.on_progress then
     while not load:wait(PROGRESS_EVERY) do options.on_progress(load:progress()) end

@@ -119,7 +119,8 @@ server.options = shape.record {
     { "log", shape.string(), "the file that its output is appended to", otherwise = "one that goes with it" },
     { "log_bytes", shape.integer { from = 1 }, "of the log beyond which it is moved to a file of its name with `.1` "
       .. "behind it, in place of an earlier one, and begun anew", unit = "bytes", otherwise = "64 MiB" },
-    { "gpus", shape.list(shape.integer { from = 0 }), "the GPUs that it sees", otherwise = "all" },
+    { "gpus", shape.list(shape.either(shape.integer { from = 0 }, shape.string { such_as = "GPU-5f1b" })),
+      "the GPUs that it sees: numbers, UUIDs", otherwise = "all" },
     { "host", shape.string(), "the address that it listens on", default = "127.0.0.1" },
     { "port", shape.integer { from = 1, to = 65535 }, "its port", otherwise = "a free one" },
     { "ready", shape.either(shape.string { such_as = "/health" }, shape.record {

@@ -90,7 +90,8 @@ describe("repeats of a baseline and its method", function()
 
   it("have it only beside those that fit beside it", function()
     local function cells_of(gpus)
-      local list, cells = sessions_of({ engine = "vllm", gpus = { 0, 1, 2 }, repeats = 2 }, { 1, 2 }, gpus), {}
+      local list, cells = sessions_of({ engine = "vllm", gpus = { 0, 1, 2 }, at_once = 3, repeats = 2 },
+        { 1, 2 }, gpus), {}
       for i, session in ipairs(list) do cells[i] = session.cells end
       return cells
     end
@@ -106,10 +107,18 @@ describe("repeats of a baseline and its method", function()
     }, cells_of { [1] = 3 })
   end)
 
-  it("alternate on GPUs of a pool that holds both, and only there", function()
-    local list = sessions_of { engine = "vllm", gpus = { 4, 5 } }
+  it("alternate on a GPU that holds both, or on two where that is asked for, and only there", function()
+    local list = sessions_of { engine = "vllm", gpus = { 4, 5 }, at_once = 2 }
     assert.equal("interleaved", list[1].order)
     assert.same({ { 4 }, { 5 } }, { list[1].slots[1].gpus, list[1].slots[2].gpus })
+    list = sessions_of { engine = "vllm", gpus = { "GPU-4", "GPU-4" } }
+    assert.equal("interleaved", list[1].order)
+    assert.same({ { "GPU-4" }, { "GPU-4" } }, { list[1].slots[1].gpus, list[1].slots[2].gpus })
+    -- a pair on one GPU counts for more than taking turns
+    for _, session in ipairs((sessions_of { engine = "vllm", gpus = { 4, 5 } })) do
+      assert.equal("before and after", session.order)
+      assert.same({ 4 }, session.slots[1].gpus)
+    end
     for _, options in ipairs { { engine = "vllm" }, { engine = "vllm", gpus = { 4 } }, { engine = "llamacpp" } } do
       assert.equal("before and after", sessions_of(options)[1].order)
     end
@@ -207,11 +216,11 @@ describe("repeats of a baseline and its method", function()
     assert.equal(3, the_plan.starts_each)
     assert.truthy(line:find("repeats are spread over 3 starts of every server, which adds 0.2 s (0 %)", 1, true), line)
     -- a few seconds a cell against 90 a start
-    line, the_plan = told { engine = "vllm", gpus = { 0, 1 }, starts = "auto" }
+    line, the_plan = told { engine = "vllm", gpus = { 0, 1 }, at_once = 2, starts = "auto" }
     assert.equal(1, the_plan.starts_each)
     assert.truthy(line:find("3 would add 180.0 s (", 1, true), line)
     assert.truthy(line:find("--starts 3", 1, true))
-    assert.equal(3, select(2, told { engine = "vllm", gpus = { 0, 1 }, starts = 3 }).starts_each)
+    assert.equal(3, select(2, told { engine = "vllm", gpus = { 0, 1 }, at_once = 2, starts = 3 }).starts_each)
     assert.equal(1, select(2, told { speed = 0.05, repeats = 2, starts = "auto" }).starts_each)
     assert.is_nil((told { speed = 0.05, repeats = 1, starts = "auto" }))
     -- a rule does not know how many repeats there will be: a start each

@@ -37,6 +37,7 @@ local Load = {}
 ---@field io_threads? integer 1 to 64, default 1: this many event loops, each on a thread of its own, share the streams
 
 ---@class sb.LoadProgress
+---@field own_thread? boolean also a single loop is on a thread of its own, for other loads run beside this one
 ---@field total integer requests
 ---@field sent integer
 ---@field done integer with any outcome

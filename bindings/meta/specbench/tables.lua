@@ -343,6 +343,7 @@
 ---@field whole? boolean requests ask for one JSON answer, not for a stream; default `false`
 ---@field id_prefix? string every request carries `X-Request-Id: PREFIX-INDEX`; default: one of its own
 ---@field io_threads? integer event loops, each a thread, that share the streams; default `1`
+---@field own_thread? boolean also one event loop is a thread of its own: other loads run beside this one; default `false`
 ---@field on_progress? fun(progress: sb.LoadProgress) called ten times a second
 
 ---When a server is ready: one of the two.
@@ -358,7 +359,7 @@
 ---@field trees? string a folder where it is noted while it lives, so that it can be ended once specbench and its supervisor were killed; default: nowhere
 ---@field log? string the file that its output is appended to; default: one that goes with it
 ---@field log_bytes? integer of the log beyond which it is moved to a file of its name with `.1` behind it, in place of an earlier one, and begun anew; in bytes; default: 64 MiB
----@field gpus? integer[] the GPUs that it sees; default: all
+---@field gpus? (integer|string)[] the GPUs that it sees: numbers, UUIDs; default: all
 ---@field host? string the address that it listens on; default `"127.0.0.1"`
 ---@field port? integer its port; default: a free one
 ---@field ready? string|specbench.server_ready|fun(server: specbench.server): boolean a path that is answered with 2xx, `{ log = PATTERN }`, or a function that is asked again and again; default: `"/health"`

@@ -7,6 +7,7 @@ local engines = require "specbench.engine"
 local environment = require "sb.environment"
 local deadlines = require "specbench.experiment.deadlines"
 local blame = require "specbench.base.blame"
+local gpus = require "specbench.experiment.gpus"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
 local refusal = require "specbench.experiment.refusal"
@@ -59,9 +60,10 @@ local groups = {
       .. "the system's; else $SSL_CERT_FILE" },
     { long = "restarted", type = "flag",
       help = "the server at --url was restarted for this method, though nothing that it tells shows it" },
-    { long = "gpus", arg = "0,1", help = "GPUs to share out among servers that run at once" },
-    { long = "at-once", arg = "N", type = "int", min = 1, help = "servers up at once at most, when repeats of "
-      .. "baseline and method alternate (what --gpus holds; 1: one server after another)" },
+    { long = "gpus", arg = "0-7", help = "GPUs to use, numbers or UUIDs (those visible): families of servers, each a "
+      .. "baseline with its methods, are measured side by side on them; one named twice holds two servers at once" },
+    { long = "at-once", arg = "N", type = "int", min = 1, help = "servers of a family up at once at most, on GPUs of "
+      .. "their own, so that repeats of baseline and method alternate (1: one after another)" },
     { long = "start-tries", arg = "N", type = "int", min = 1, max = 100, default = 3,
       help = "starts of a server that dies before it is ready, until it is given up" },
     { long = "start-pause", arg = "SECONDS", type = "number", min = 0, default = 2, help = "before a server is "
@@ -231,15 +233,13 @@ local function apply(change, r, settings, option)
   end
 end
 
--- "4,5" as numbers.
-local function read_gpus(text)
-  local gpus = {}
-  for word in (text .. ","):gmatch "([^,]*)," do
-    local gpu = math.tointeger(tonumber(word))
-    if not gpu or gpu < 0 then command.fail(("--gpus %s: must be numbers with commas, such as 0,1"):format(text), 2) end
-    gpus[#gpus + 1] = gpu
-  end
-  return gpus
+-- What --gpus names, and else what is visible, where servers need GPUs.
+local function read_gpus(options)
+  local named, flaw
+  if options.gpus then named, flaw = gpus.read(options.gpus) end
+  if not flaw and (named or engines.load(options.engine).uses_gpus) then named, flaw = gpus.choose(named, os.getenv) end
+  if flaw then command.fail("--gpus " .. flaw, 2) end
+  options.gpus = named and #named > 0 and named or nil
 end
 
 local function check_engine(options)
@@ -351,7 +351,7 @@ function command.load_round(path, options)
   local r, message = round_file.load(command.find_round(path), options)
   if not r then command.fail(message) end
   if options.quick then grid.quicken(r) end
-  if options.gpus then options.gpus = read_gpus(options.gpus) end
+  read_gpus(options)
   if options.baseline then
     apply(function(self, names) grid.compare_with(self, names[1]) end, r, { options.baseline }, "--baseline")
   end

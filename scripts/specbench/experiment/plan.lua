@@ -52,7 +52,7 @@ local function batches_of(self, options)
     batch.reason = batch.reason or reason
   end
   for _, batch in ipairs(batches) do
-    if not batch.reason then batch.reason = select(2, pool.share(batch, self.engine, options.gpus)) end
+    if not batch.reason then batch.reason = pool.refusal(batch, self.engine, options.gpus) end
   end
   return batches
 end
@@ -157,11 +157,11 @@ local function choose_starts(self, batches, options)
   end
   local wanted = asked or STARTS
   if wanted == 1 or repeats < math.max(wanted, 2) then return 1 end
-  local the_pool, seconds, count = pool.new(self.engine, options), 0, {}
+  local seconds, count = 0, {}
   for _, batch in ipairs(batches) do seconds = seconds + plan.cost(batch) end
   for i, starts in ipairs { 1, wanted } do
     set_starts(batches, starts, options)
-    count[i] = #schedule.sessions(batches, the_pool, { base_first = self.base_first })
+    count[i] = #schedule.sessions(batches, self.pool, { base_first = self.base_first })
   end
   local start = estimate.server_start(self.engine)
   local added, total = (count[2] - count[1]) * start, seconds + count[1] * start
@@ -184,6 +184,7 @@ end
 ---@field engine table
 ---@field sessions specbench.session[] in the order of the run
 ---@field batches specbench.batch[] the same, one by one
+---@field grid specbench.batch[] the same in the grid's order
 ---@field jobs specbench.job[] the same again
 ---@field refused { cell: table, description: string, reason: string }[] cells that this engine cannot serve
 ---@field alone { missing: specbench.job[], refused: specbench.job[], left_out: specbench.job[] } jobs without a
@@ -191,6 +192,7 @@ end
 ---@field starts integer how often a server is started
 ---@field starts_each integer over how many starts of its server a cell's repeats are spread
 ---@field starts_cost { added: number, total: number }? seconds that several starts add, and those of a run with one
+---@field pool specbench.pool
 ---@field streams integer the largest concurrency
 ---@field longest integer tokens of the longest prompt and answer together, as far as they are known
 ---@field seconds number expected wall time, server starts included
@@ -212,6 +214,7 @@ function plan.new(r, options)
     round = r, engine = engine, models = known, batches = {}, jobs = {}, refused = {},
     starts = 0, seconds = 0, streams = 1, longest = 1, rule = options.rule,
     virtual = options.virtual, base_first = options.lengths == "replay",
+    pool = pool.new(engine, options), worth = options.worth,
   }
   check_replay(self, r)
   local kept, all = {}, batches_of(self, options)
@@ -233,9 +236,8 @@ function plan.new(r, options)
   self.starts_each, added, total = choose_starts(self, kept, options)
   self.starts_cost = added and { added = added, total = total } or nil
   set_starts(kept, self.starts_each, options)
-  self.sessions = schedule.sessions(kept, pool.new(self.engine, options), {
-    worth = options.worth, base_first = self.base_first,
-  })
+  self.grid = kept
+  self.sessions = plan.sessions(self, kept)
   for _, session in ipairs(self.sessions) do
     self.starts = self.starts + #session.slots
     self.seconds = self.seconds + estimate.server_start(self.engine)
@@ -254,6 +256,28 @@ function plan.new(r, options)
     end
   end
   return self
+end
+
+---@param self specbench.plan
+---@param batches specbench.batch[] of it
+---@return specbench.session[]
+function plan.sessions(self, batches)
+  return schedule.sessions(batches, self.pool, { worth = self.worth, base_first = self.base_first })
+end
+
+---@param self specbench.plan
+---@return specbench.batch[][][] see schedule.families
+function plan.families(self)
+  return schedule.families(self.grid)
+end
+
+---@param self specbench.plan
+---@param session specbench.session
+---@return number seconds that its servers take to start and its cells to be measured
+function plan.session_cost(self, session)
+  local seconds = estimate.server_start(self.engine)
+  for _, batch in ipairs(session) do seconds = seconds + plan.cost(batch) end
+  return seconds
 end
 
 ---Narrows a plan to the batches with a job that is wanted.
@@ -275,7 +299,12 @@ function plan.keep(self, wanted)
     end
     if #kept > 0 then sessions[#sessions + 1] = kept end
   end
-  self.sessions, self.batches, self.jobs = sessions, batches, jobs
+  local is_kept, narrowed = {}, {}
+  for _, batch in ipairs(batches) do is_kept[batch] = true end
+  for _, batch in ipairs(self.grid) do
+    if is_kept[batch] then narrowed[#narrowed + 1] = batch end
+  end
+  self.sessions, self.batches, self.jobs, self.grid = sessions, batches, jobs, narrowed
   return self
 end
 
@@ -289,7 +318,7 @@ end
 
 ---@param self specbench.plan
 ---@param job specbench.job
----@param gpus integer[]? that its server may use
+---@param gpus (integer|string)[]? that its server may use
 ---@return string[] argv, table env of a job's server as they would be started, with port and host unfilled
 ---@return string? url of one that is up
 ---@return string? config text of the file that {config} in argv stands for

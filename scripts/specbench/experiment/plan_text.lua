@@ -45,16 +45,37 @@ function plan_text.order_lines(self)
   end
   if sessions["before and after"] and self.base_first then
     lines[#lines + 1] = "Repeats: not all servers fit at once: the baseline's cells before its methods', whose answers "
-      .. "take over their lengths (--gpus, --at-once: let them alternate)"
+      .. "take over their lengths (--at-once, or a GPU named twice in --gpus: let them alternate)"
   elseif sessions["before and after"] and self.starts_each > 1 then
     lines[#lines + 1] = "Repeats: not all servers fit at once: in every start one after another, the baseline first in "
-      .. "odd starts and last in even ones (--gpus, --at-once: let them alternate)"
+      .. "odd starts and last in even ones (--at-once, or a GPU named twice in --gpus: let them alternate)"
   elseif sessions["before and after"] then
     lines[#lines + 1] = ("Repeats: not all servers fit at once: the baseline's odd repeats before its methods' cells, "
-      .. "its even ones after them; %d server start%s more than servers (--gpus, --at-once: let them alternate)")
+      .. "its even ones after them; %d server start%s more than servers (--at-once, or a GPU named twice in --gpus: "
+      .. "let them alternate)")
       :format(starts - count, starts - count == 1 and "" or "s")
   end
   return lines
+end
+
+---How long work takes that is spread over GPUs.
+---@param self specbench.plan
+---@param list specbench.unit[]? what is measured side by side; nil: nothing is
+---@param most integer units at once at most
+---@param makespan number? expected seconds
+---@param duration fun(seconds: number): string
+---@return string? line
+function plan_text.pool_line(self, list, most, makespan, duration)
+  if not list then return nil end
+  local starts, alone, gpus = 0, 0, #self.pool.gpus
+  for _, unit in ipairs(list) do
+    for _, session in ipairs(unit.sessions) do starts = starts + #session.slots end
+  end
+  for _, session in ipairs(self.sessions) do alone = alone + #session.slots end
+  return ("GPUs: %d units of a baseline and its methods side by side on %d GPUs%s: about %s from the first to the "
+    .. "last, server starts included (%d of them, %d on one GPU)"):format(#list, gpus, most < gpus
+      and (", at most %d at once, for each client needs a core of its own"):format(most) or "", duration(makespan),
+      starts, alone)
 end
 
 ---Over how many starts of the servers the repeats are spread, and what that costs.

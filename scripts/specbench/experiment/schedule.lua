@@ -30,7 +30,7 @@ function schedule.start_of(repetition, repeats, starts)
 end
 
 ---@class specbench.session: specbench.batch[] in the order of measuring
----@field slots { key: string, job: specbench.job, gpus: integer[]? }[] servers that it keeps up
+---@field slots { key: string, job: specbench.job, gpus: (integer|string)[]? }[] servers that it keeps up
 ---@field order "interleaved"|"before and after"|"one after another"|"together"
 
 -- Families in the order of their first batch; batches of servers that are loaded together are one of their own.
@@ -120,7 +120,7 @@ local function session_of(family, members, order, pool, halves)
       end
     end
   end
-  local shares = pool.share(jobs)
+  local shares = pool.share(jobs, session[1] and #session[1] > 1)
   for i, slot in ipairs(session.slots) do slot.gpus = shares[i] end
   return session
 end
@@ -230,9 +230,32 @@ local function add_single(sessions, family, pool)
   end
 end
 
+---What can be measured in one place while others measure the rest elsewhere: rows of families, each a baseline with all
+---that is compared with it, in every repeat of one start.
+---@param batches specbench.batch[] in the grid's order, repeat after repeat
+---@return specbench.batch[][][] families of rows of batches, in the order of their first one; a family for each start
+function schedule.families(batches)
+  local list = {}
+  for _, family in ipairs(families_of(batches)) do
+    for _, start in ipairs(starts_of(family)) do
+      local rows, by_row = {}, {}
+      for _, member in ipairs(family.members) do
+        if member.start == start then
+          if not by_row[member.row] then
+            by_row[member.row] = {}
+            rows[#rows + 1] = by_row[member.row]
+          end
+          table.insert(by_row[member.row], member.batch)
+        end
+      end
+      list[#list + 1] = rows
+    end
+  end
+  return list
+end
+
 ---@param batches specbench.batch[] in the grid's order, repeat after repeat; a batch's slots name its servers
----@param pool { fits: (fun(jobs: specbench.job[]): boolean), share: fun(jobs: specbench.job[]): integer[][] } fits:
----  whether these jobs' servers may be up at once; share: the GPUs of each
+---@param pool specbench.pool
 ---@param options { worth: (fun(job: specbench.job): number)?, base_first: boolean? }? worth: what a further repeat is
 ---  worth: the most worthy come first; base_first: a baseline's cells always come before those compared with them
 ---@return specbench.session[]

@@ -64,7 +64,7 @@ function adaptive.run(r, the_store, rule, given)
     end
     local outcome = sweep.run(the_plan, the_store, options)
     for _, name in ipairs { "measured", "failed", "reruns", "untried", "wall_seconds", "server_seconds" } do
-      all[name] = all[name] + outcome[name]
+      all[name] = all[name] and outcome[name] and all[name] + outcome[name]
     end
     if not wanted then all.total, all.skipped = outcome.total, outcome.skipped end
     all.quarantined = math.max(all.quarantined, outcome.quarantined)

@@ -99,7 +99,7 @@ local function run_load(job, server, begun, part, requests, on_progress, keep_te
     cell_timeout = math.max(limits.cell - (clock.now() - begun) / 1e9, 0.001),
     event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
     id_prefix = job.id .. "-" .. job.repetition .. part, clock_scale = job.clock_scale or 1, on_progress = on_progress,
-    io_threads = job.io_threads,
+    io_threads = job.io_threads, own_thread = job.own_thread,
   }
 end
 

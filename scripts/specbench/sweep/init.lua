@@ -3,6 +3,7 @@
 local clock = require "sb.clock"
 local fs = require "sb.fs"
 local cell = require "specbench.sweep.cell"
+local dispatch = require "specbench.sweep.dispatch"
 local fleet = require "specbench.sweep.fleet"
 local gpu_memory = require "specbench.sweep.gpu_memory"
 local guard = require "specbench.sweep.guard"
@@ -16,6 +17,7 @@ local speedup = require "specbench.analysis.speedup"
 local task = require "specbench.task"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
+local units = require "specbench.experiment.units"
 
 local sweep = {
   QUARANTINE = 3, -- failures after which a cell or a server is not tried again, unless told
@@ -91,13 +93,13 @@ local function measure_batch(self, servers, batch, order)
   local load_seconds = 0
   self.position = self.position + 1
   task.each(batch, function(i, job)
-    job.conversations = self.store:path "conversations"
+    job.conversations, job.own_thread = self.store:path "conversations", self.side_by_side
     job.replayed, job.replay_trouble = replay.of(job, self.guard.cells, self.store)
     function job.set_aside(path, reason)
       self.warn(assert(self.store:set_file_aside("conversations/" .. path:match "[^/]*$", reason)))
     end
     local s = servers.up[batch.slots[i]]
-    local result, more = cell.measure(job, s, i == 1 and function(p)
+    local result, more = cell.measure(job, s, i == 1 and not self.side_by_side and function(p)
       self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
         requests_total = p.total }
     end or nil, at_load)
@@ -224,6 +226,38 @@ local function is_down(self, session)
   return false
 end
 
+---What of a plan can be measured side by side on its GPUs.
+---@param the_plan specbench.plan
+---@param is_done fun(job: specbench.job): boolean
+---@param cores integer? that clients may use, each one of its own; nil: as many as there are GPUs
+---@return specbench.unit[]? list in the order of beginning; nil: one session after another
+---@return integer most of them at once
+---@return number? makespan expected seconds
+function sweep.units(the_plan, is_done, cores)
+  local gpus = the_plan.pool.gpus
+  local most = math.min(gpus and #gpus or 1, cores or math.maxinteger)
+  -- in virtual time nothing waits, and a server that is up has no GPU of ours
+  if most == 1 or the_plan.virtual or not the_plan.engine.capabilities.spawn then return nil, 1 end
+  local list, makespan = units.pack(the_plan, #gpus, most, is_done)
+  if #list < 2 then return nil, 1 end
+  return list, most, makespan
+end
+
+-- Each unit on GPUs of its own, as soon as there is room for it.
+local function run_units(list, most, gpus, run)
+  local waiting = table.move(list, 1, #list, 1, {})
+  dispatch.run {
+    gpus = gpus, most = most,
+    take = function(free)
+      local place = units.first_that_fits(waiting, free)
+      return place and table.remove(waiting, place)
+    end,
+    run = function(unit, lot)
+      for _, session in ipairs(unit.sessions) do run(units.on(session, gpus, lot)) end
+    end,
+  }
+end
+
 ---@class specbench.sweep.outcome
 ---@field total integer cells of the plan
 ---@field skipped integer were done before
@@ -233,7 +267,7 @@ end
 ---@field quarantined integer not tried, for they failed too often
 ---@field reruns integer cells measured once more, because they looked wrong
 ---@field wall_seconds number
----@field server_seconds number of them: servers starting, stopping, warming up and answering
+---@field server_seconds number? of them: servers starting, stopping, warming up and answering; nil: side by side
 
 ---Runs what is not done yet. Cells are kept as they finish; an interrupt loses at most the one in flight.
 ---@param the_plan specbench.plan
@@ -274,7 +308,7 @@ function sweep.run(the_plan, the_store, options)
     number = number + 1
     run_session(self, session, number, only_again)
   end
-  for _, session in ipairs(the_plan.sessions) do
+  local function run_missing(session)
     local missing = 0
     for _, batch in ipairs(session) do missing = missing + missing_of(self, batch) end
     if missing > 0 and is_down(self, session) then
@@ -282,6 +316,14 @@ function sweep.run(the_plan, the_store, options)
     elseif missing > 0 then
       run(session)
     end
+  end
+  local list, most = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
+  self.side_by_side = list ~= nil
+  if list then
+    run_units(list, most, the_plan.pool.gpus, run_missing)
+    self.side_by_side = false
+  else
+    for _, session in ipairs(the_plan.sessions) do run_missing(session) end
   end
   -- what looks wrong beside cells of another session, or did so before a kill
   for _, session in ipairs(options.no_rerun and {} or the_plan.sessions) do
@@ -291,7 +333,7 @@ function sweep.run(the_plan, the_store, options)
   return {
     total = #the_plan.jobs, skipped = skipped, measured = self.measured, failed = self.failed, reruns = self.reruns,
     untried = self.untried, quarantined = self.quarantine.count,
-    wall_seconds = (clock.now() - begun) / 1e9, server_seconds = self.server_seconds,
+    wall_seconds = (clock.now() - begun) / 1e9, server_seconds = not list and self.server_seconds or nil,
   }
 end
 
