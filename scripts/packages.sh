@@ -1,7 +1,7 @@
-# Read by quickstart.sh and test.sh ('.'): what they need from the system, and how it gets there. POSIX sh.
+# Read by quickstart.sh, real.sh and test.sh ('.'): what they need from the system, and how it gets there. POSIX sh.
 #
 # Each need is a probe and the Debian package that answers it, so that what is there in another way (another
-# libcurl flavour, a distribution without apt) is left alone. The names are those of Debian 12, where both
+# libcurl flavour, a distribution without apt) is left alone. The names are those of Debian 12, where the
 # scripts are tried on a bare system. Ubuntu 24.04 has them all under the same names (several in its universe
 # component), but nobody has tried that yet.
 
@@ -71,6 +71,11 @@ needs_to_run() {
   need ca-certificates has_certificates
 }
 
+needs_to_serve() {
+  needs_to_run
+  need python3-venv has_python_venv
+}
+
 needs_to_test() {
   needs_to_run
   need libcmocka-dev has_library cmocka
@@ -129,4 +134,20 @@ install_missing() {
   installed=$missing
   find_missing "$@"
   [ -z "$missing" ] || die "these were installed and still do not answer: $missing (of $installed)"
+}
+
+# install_python VENV REQUIREMENTS WHAT [LOST]: Python packages in a virtual environment of their own; made again when
+# the pin changes. Where that fails, LOST is skipped, or all stops: in CI, and where LOST is not given.
+install_python() {
+  venv=$1
+  cmp -s "$2" "$venv/installed.txt" && return
+  say "installing $3 into $venv"
+  rm -rf "$venv"
+  if python3 -m venv "$venv" && "$venv/bin/pip" install -q -r "$2"; then
+    cp "$2" "$venv/installed.txt"
+  elif [ -n "${CI:-}" ] || [ -z "${4:-}" ]; then
+    die "pip could not install $3: no network?"
+  else
+    say "pip could not install $3 (no network?): $4 will be skipped"
+  fi
 }

@@ -31,24 +31,8 @@ case ${1:-} in
     ;;
 esac
 
-# install_python VENV REQUIREMENTS WHAT LOST: Python packages in a virtual environment of their own; made again when
-# the pin changes.
-install_python() {
-  venv=$1
-  cmp -s "$2" "$venv/installed.txt" && return
-  say "installing $3 into $venv"
-  rm -rf "$venv"
-  if python3 -m venv "$venv" && "$venv/bin/pip" install -q -r "$2"; then
-    cp "$2" "$venv/installed.txt"
-  elif [ -n "${CI:-}" ]; then
-    die "pip could not install $3: no network?"
-  else
-    say "pip could not install $3 (no network?): $4 will be skipped"
-  fi
-}
-
 install_engine() {
-  install_python build/llama-venv tests/engine/requirements.txt "llama.cpp (PyPI's xllamacpp)" \
+  install_python build/llama-venv scripts/llamacpp/requirements.txt "llama.cpp (PyPI's xllamacpp)" \
     "the real engine's tests"
 }
 

@@ -7,6 +7,7 @@ local json = require "specbench.base.json"
 local proc = require "sb.proc"
 
 local ENGINE = environment.home .. "/tests/engine"
+local PROGRAM = environment.home .. "/scripts/llamacpp/llama-server"
 local DEADLINE_S = 240
 
 -- Why the test cannot run here; in CI that is a failure.
@@ -21,7 +22,7 @@ end
 local MODELS = [[
 return {
   ["qwen2.5-7b"] = {
-    path = "%s/models/tiny-target-q8_0.gguf", binary = "%s/llama-server", engine_args = { "-t", "1" },
+    path = "%s/models/tiny-target-q8_0.gguf", binary = "%s", engine_args = { "-t", "1" },
   },
   ["qwen2.5-0.5b"] = "%s/models/tiny-draft-q8_0.gguf",
 }
@@ -60,7 +61,7 @@ describe("round 2 on a real llama.cpp server", function()
     folder = os.tmpname()
     os.remove(folder)
     assert(fs.mkdir(folder))
-    assert(fs.write(folder .. "/models.lua", MODELS:format(ENGINE, ENGINE, ENGINE)))
+    assert(fs.write(folder .. "/models.lua", MODELS:format(ENGINE, PROGRAM, ENGINE)))
     how, output = run_round(folder)
   end)
 

@@ -7,6 +7,7 @@ local measure = require "sb.measure"
 local proc = require "sb.proc"
 
 local ENGINE = environment.home .. "/tests/engine"
+local PROGRAM = environment.home .. "/scripts/llamacpp/llama-server"
 local DEADLINE_S = 240
 
 -- Why the tests cannot run here; in CI that is a failure.
@@ -26,7 +27,7 @@ end
 
 -- One thread: two threads that spin for each other starve on a machine that does other things too.
 local MODELS = [[
-local target = { path = "%s/models/tiny-target-q8_0.gguf", binary = "%s/llama-server", engine_args = { "-t", "1" } }
+local target = { path = "%s/models/tiny-target-q8_0.gguf", binary = "%s", engine_args = { "-t", "1" } }
 return {
   ["qwen2.5-7b"] = target, ["qwen2.5-14b"] = target,
   ["qwen2.5-0.5b"] = "%s/models/tiny-draft-q8_0.gguf",
@@ -81,7 +82,7 @@ local function in_folder(f)
   os.remove(folder)
   assert(fs.mkdir(folder))
   local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
-  assert(fs.write(folder .. "/models.lua", MODELS:format(ENGINE, ENGINE, ENGINE)))
+  assert(fs.write(folder .. "/models.lua", MODELS:format(ENGINE, PROGRAM, ENGINE)))
   f(folder)
 end
 
@@ -134,6 +135,29 @@ describe("round 3 on two real llama.cpp servers", function()
       for _, kind in ipairs { "all", "0.25k", "0.5k" } do
         assert.is_true(kinds[kind].acceptance > 0.2 and kinds[kind].speedup > 0, kind)
       end
+    end)
+  end)
+end)
+
+describe("rounds/examples/cpu.lua, which scripts/real.sh runs with a trained model", function()
+  it("measures none, ngram and a draft model, and reports a speed-up of each", function()
+    wants_engine()
+    in_folder(function(folder)
+      local models = MODELS:format(ENGINE, PROGRAM, ENGINE)
+      models = models:gsub('%["qwen2.5%-7b"%] = target, %["qwen2.5%-14b"%]', '["smollm2-135m"]')
+        :gsub("qwen2.5%-0.5b", "smollm2-135m-draft")
+      assert(fs.write(folder .. "/models.lua", models))
+      run_round(folder, environment.home .. "/rounds/examples/cpu.lua", {
+        "--quick", "--draft", "--tokens", "24", "--only", "task=qa",
+      })
+      assert.equal(3, #cells_of(folder))
+      local rows = 0
+      for line in assert(fs.read(folder .. "/results/speedups.jsonl")):gmatch "[^\n]+" do
+        local row = json.decode(line)
+        assert.is_true(row.speedups.paired.ratio > 0, line)
+        rows = rows + 1
+      end
+      assert.equal(2, rows)
     end)
   end)
 end)

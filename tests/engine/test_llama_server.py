@@ -18,7 +18,7 @@ import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-SERVER = HERE / "llama-server"
+SERVER = HERE.parents[1] / "scripts" / "llamacpp" / "llama-server"
 TARGET = HERE / "models" / "tiny-target-q8_0.gguf"
 DRAFT = HERE / "models" / "tiny-draft-q8_0.gguf"
 PROMPTS = (
