@@ -87,24 +87,31 @@ static int metrics(lua_State *L)
   return 1;
 }
 
-/* percentile(latency, percent) -> milliseconds, or nil where there are no samples */
+/* percentile(latency, ...) -> milliseconds of each percent, or nils where there are no samples */
 static int percentile(lua_State *L)
 {
   sb_run *run = check_run(L);
   const char *name = luaL_checkstring(L, 2);
-  double percent = luaL_checknumber(L, 3);
-  luaL_argcheck(L, percent >= 0 && percent <= 100, 3, "a percentile lies between 0 and 100");
+  int last = lua_gettop(L);
+  luaL_checknumber(L, 3);
+  for (int i = 3; i <= last; i++) {
+    double percent = luaL_checknumber(L, i);
+    luaL_argcheck(L, percent >= 0 && percent <= 100, i, "a percentile lies between 0 and 100");
+  }
+  luaL_checkstack(L, last, "too many percentiles");
   sb_latencies latencies = { 0 };
   sb_samples *found = sb_latencies_find(&latencies, name);
   luaL_argcheck(L, found, 2, "no latency of this name");
   sb_latencies_gather(&latencies, run);
-  double value = sb_samples_percentile(found, percent);
+  for (int i = 3; i <= last; i++) {
+    double value = sb_samples_percentile(found, lua_tonumber(L, i));
+    if (isnan(value))
+      lua_pushnil(L);
+    else
+      lua_pushnumber(L, value);
+  }
   sb_latencies_deinit(&latencies);
-  if (isnan(value))
-    lua_pushnil(L);
-  else
-    lua_pushnumber(L, value);
-  return 1;
+  return last - 2;
 }
 
 static void set_tail(lua_State *L, const char *name, sb_samples *samples, const sb_tail *bounds)

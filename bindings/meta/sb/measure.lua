@@ -70,10 +70,11 @@ function measure.tail_needs(percent) end
 ---@return table<string, number|integer|boolean>
 function Run:metrics(slo) end
 
+--- The samples are gathered once for all percents of a call.
 ---@param latency string "ttft_ms", "itl_token_ms", ...
----@param percent number 0..100
----@return number? milliseconds nil where there is no sample
-function Run:percentile(latency, percent) end
+---@param ... number percents, 0..100
+---@return number? ... milliseconds, one a percent; nil where there is no sample
+function Run:percentile(latency, ...) end
 
 ---@class sb.Tail
 ---@field requests integer that the percentile comes from
