@@ -44,6 +44,11 @@ has_python_venv() {
   python3 -c 'import ensurepip, venv'
 }
 
+# Ubuntu's package only fetches a snap, which cannot open a test's files.
+has_browser() {
+  command -v chromium || grep -q '^ID=ubuntu$' /etc/os-release
+}
+
 has_certificates() {
   [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -n "${SSL_CERT_FILE:-}" ]
 }
@@ -69,6 +74,7 @@ needs_to_run() {
   need libssl-dev has_library libcrypto
   need gnuplot-nox command -v gnuplot
   need ca-certificates has_certificates
+  need libjs-dygraphs test -e /usr/share/javascript/dygraphs/dygraph.min.js
 }
 
 needs_to_serve() {
@@ -85,8 +91,9 @@ needs_to_test() {
   need procps command -v ps
   need openssl command -v openssl
   need groff-base command -v groff
-  # A system of its own for the release's test: only where all tests must run.
+  # A system of its own for the release's test, and a browser for the page's: only where all tests must run.
   [ -z "${CI:-}" ] || need debootstrap command -v debootstrap
+  [ -z "${CI:-}" ] || need chromium has_browser
 }
 
 needs_valgrind() {

@@ -60,7 +60,7 @@ case $mode in
     install_engine
     install_formatter
     build asan build/test-asan
-    run_tests build/test-asan -LE 'engine|install|lint' "$@"
+    run_tests build/test-asan -LE 'engine|install|lint|browser' "$@"
     build release build/test
     run_tests build/test "$@"
     ;;

@@ -4,6 +4,7 @@ local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local grid = require "specbench.experiment.grid"
 local json = require "specbench.base.json"
+local page = require "specbench.page"
 local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local report = require "specbench.report"
 local round = require "specbench.experiment.round"
@@ -18,6 +19,9 @@ local self = {
   },
   options = command.options {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
+    { long = "html", type = "flag", help = "also report.html: all of it on one page that opens offline" },
+    { long = "markdown", type = "flag", help = "also report.md, to paste into an issue" },
+    { long = "csv", type = "flag", help = "also cells.csv: a place of the grid a line" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
     command.across_hosts,
     { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" },
@@ -31,6 +35,7 @@ local self = {
   },
   examples = {
     "specbench report results/round2-quick",
+    { "specbench report results/round2-quick --html --markdown", "report.html and report.md beside the results" },
     { "specbench report published --baseline as-published --out redrawn", "the reference system's own results" },
   },
 }
@@ -107,9 +112,12 @@ function self.run(options, positionals)
   end
   local redescribe = options.round and take_round(the_store, options.round, not options.out) or nil
   the_store.out = options.out
-  local ok = report.write(the_store, { pictures = not options.no_pictures,
+  local pages = {}
+  local function write_pages(found) pages = page.write(found, options) end
+  local ok = report.write(the_store, { on_study = write_pages, pictures = not options.no_pictures,
     colour = not options.no_colour and "auto", baseline = options.baseline, redescribe = redescribe,
     price = options.price, across_hosts = options.across_hosts })
+  for _, path in ipairs(pages) do io.stdout:write("Page: ", path, "\n") end
   return ok and 0 or 3
 end
 

@@ -32,4 +32,14 @@ foreach(file IN LISTS found ITEMS ${SPECBENCH_CJSON})
   file(MAKE_DIRECTORY ${licences})
   file(COPY_FILE ${notice} ${licences}/${package})
 endforeach()
+
+# What makes the page's charts zoom: read from here first, put into a page where that is written.
+set(charts /usr/share/javascript/dygraphs)
+if(EXISTS ${charts}/dygraph.min.js)
+  file(COPY ${charts}/dygraph.min.js ${charts}/dygraph.min.css
+       DESTINATION ${root}/share/specbench/scripts/specbench/page/dygraphs FOLLOW_SYMLINK_CHAIN)
+  file(COPY_FILE /usr/share/doc/libjs-dygraphs/copyright ${licences}/libjs-dygraphs)
+else()
+  message(WARNING "release: libjs-dygraphs is not installed: the charts of its pages will not zoom")
+endif()
 file(COPY ${CPACK_RESOURCE_FILE_LICENSE} DESTINATION ${root}/share/doc/specbench)

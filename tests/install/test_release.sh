@@ -75,8 +75,9 @@ inside sh -c "cd /root && exec '$home/bin/specbench' run round2 --quick --only m
 }
 cells=$(find "$root/root/results/cells" -name cell.json | wc -l)
 [ "$cells" -eq 4 ] || fail "$cells cells were measured, not 4"
-inside "$home/bin/specbench" report /root/results >"$scratch/report.log" 2>&1 || {
+inside "$home/bin/specbench" report /root/results --html >"$scratch/report.log" 2>&1 || {
   tail -n 30 "$scratch/report.log"
   fail "report in a bare system"
 }
+grep -q Dygraph "$root/root/results/report.html" || fail "the release brought no library for its pages' charts"
 echo "ok: $size bytes, unpacked at $home of a bare $suite, measured $cells cells"

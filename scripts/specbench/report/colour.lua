@@ -61,13 +61,15 @@ local function hue_towards_grey(m, s, h, grey_m)
   return h > -math.pi / 3 and h + spin or h - spin
 end
 
---- Colour at `t` of the coolwarm map.
----@param t number 0 (cold blue) to 1 (warm red); values outside take the end's colour
+--- Colour at `t` of a diverging map whose middle is a light grey.
+---@param t number 0 (the cold end) to 1 (the warm end); values outside take the end's colour
+---@param cold integer[] red, green and blue of the cold end, 0 to 255
+---@param warm integer[]
 ---@return integer r, integer g, integer b 0 to 255
-function colour.coolwarm(t)
+function colour.diverging(t, cold, warm)
   t = math.max(0, math.min(1, t))
-  local cold_m, cold_s, cold_h = msh_from_rgb(COLD)
-  local warm_m, warm_s, warm_h = msh_from_rgb(WARM)
+  local cold_m, cold_s, cold_h = msh_from_rgb(cold)
+  local warm_m, warm_s, warm_h = msh_from_rgb(warm)
   local grey_m = math.max(cold_m, warm_m, LIGHTEST_MIDDLE)
   local m, s, h, away
   if t < 0.5 then
@@ -77,6 +79,13 @@ function colour.coolwarm(t)
   end
   local grey_h = s > UNSATURATED and hue_towards_grey(m, s, h, grey_m) or h
   return rgb_from_msh(grey_m + (m - grey_m) * away, s * away, grey_h + (h - grey_h) * away)
+end
+
+--- Colour at `t` of the coolwarm map.
+---@param t number 0 (cold blue) to 1 (warm red); values outside take the end's colour
+---@return integer r, integer g, integer b 0 to 255
+function colour.coolwarm(t)
+  return colour.diverging(t, COLD, WARM)
 end
 
 --- Colour of a value on a scale.

@@ -77,13 +77,15 @@ end
 ---Writes files and pictures, and prints what they say.
 ---@param store specbench.store
 ---@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string?,
----  redescribe: (fun(cell: table))?, price: number?, across_hosts: boolean? } baseline: one of the round's named ones,
----  whatever model it is; redescribe: tells a cell what the round's file says of it now; price: of a GPU hour;
----  across_hosts: see specbench.speedup.index
+---  redescribe: (fun(cell: table))?, price: number?, across_hosts: boolean?, on_study: (fun(found:
+---  specbench.study))? } baseline: one of the round's named ones, whatever model it is; redescribe: tells a cell what
+---  the round's file says of it now; price: of a GPU hour; across_hosts: see specbench.speedup.index; on_study: gets
+---  what all else is drawn from, so that nothing computes it twice
 ---@return boolean ok false where there is nothing to report because all cells failed
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
   local found = study.of(store, options)
+  if options.on_study then options.on_study(found) end
   local cells, index, entries, failed = found.cells, found.index, found.entries, found.failed
   if #cells + #found.before == 0 then
     out:write(("%s holds no finished cell yet\n"):format(store.folder), failures.text(failed))

@@ -1,0 +1,143 @@
+-- What was measured in itself: throughput and latencies of every place, each method's below its baseline's. Rows are
+-- what a click on a map leads to where no script runs.
+
+local answers = require "specbench.answer"
+local heatmaps = require "specbench.page.heatmaps"
+local html = require "specbench.page.html"
+local model = require "specbench.page.model"
+local svg = require "specbench.page.svg"
+local verdict = require "specbench.analysis.verdict"
+
+local el = html.el
+
+local absolute = {}
+
+-- What a table and a file of figures have, with their titles. `percent`: shares.
+absolute.columns = {
+  { "output_throughput", "output tok/s" }, { "total_token_throughput", "total tok/s" },
+  { "request_throughput", "requests/s" },
+  { "ttft_p50_ms", "TTFT p50 ms" }, { "ttft_p99_ms", "p99" },
+  { "tpot_p50_ms", "TPOT p50 ms" }, { "tpot_p99_ms", "p99" },
+  { "itl_token_p50_ms", "ITL p50 ms (a token)" }, { "itl_token_p99_ms", "p99" },
+  { "e2el_p50_ms", "E2EL p50 ms" }, { "e2el_p99_ms", "p99" },
+  { "acceptance", "accepted", percent = true }, { "mean_length", "tokens a step" }, { "goodput", "goodput requests/s" },
+}
+
+---A figure as the tables have it.
+function absolute.text(column, figures)
+  local value = figures[column[1]]
+  if value and column.percent then return ("%.0f %%"):format(100 * value) end
+  return svg.figure(value)
+end
+
+---The columns that any place has.
+---@param self specbench.page.model
+---@return table[]
+function absolute.used(self)
+  local list = {}
+  for _, column in ipairs(absolute.columns) do
+    local has = false
+    for _, one in ipairs(self.places) do has = has or one.row.figures[column[1]] ~= nil end
+    if has then list[#list + 1] = column end
+  end
+  return list
+end
+
+---The axes by which a table's rows are told apart.
+---@param self specbench.page.model
+---@param places specbench.page.place[]
+---@return string[]
+function absolute.axes(self, places)
+  local list = {}
+  for _, name in ipairs(self.axes) do
+    local first, differs = places[1].coordinates[name], false
+    for _, one in ipairs(places) do differs = differs or one.coordinates[name] ~= first end
+    if differs then list[#list + 1] = name end
+  end
+  return list
+end
+
+---The verdict with what is to be known of it, in few words.
+---@param one specbench.page.place
+---@return string
+function absolute.verdict(one)
+  if one.row.is_baseline then return "baseline" end
+  local words = {}
+  if one.entry then words[1] = one.entry.verdict or "no verdict" end
+  if one.ramp_up then words[#words + 1] = "ramp-up" end
+  if one.cells[1].lossy then words[#words + 1] = "lossy" end
+  if one.row.late then words[#words + 1] = "client late" end
+  if one.row.thin and one.entry == nil then words[#words + 1] = "few requests" end
+  return table.concat(words, ", ")
+end
+
+-- A baseline above what is compared with it, loads from the least on.
+local function ordered(places)
+  local list, rank = table.move(places, 1, #places, 1, {}), {}
+  for i, one in ipairs(places) do rank[one] = i end
+  table.sort(list, function(a, b)
+    if a.row.load.value ~= b.row.load.value then return a.row.load.value < b.row.load.value end
+    local x, y = a.row.is_baseline, b.row.is_baseline
+    if x ~= y then return x end
+    return rank[a] < rank[b]
+  end)
+  return list
+end
+
+local function group_name(one)
+  local row = one.row
+  return row.task and ("%s, %s"):format(row.target, row.task) or row.target
+end
+
+---The places in tables: one a target and task.
+---@param self specbench.page.model
+---@return { name: string, places: specbench.page.place[] }[]
+function absolute.groups(self)
+  local groups = model.groups(self, group_name)
+  for _, group in ipairs(groups) do group.places = ordered(group.places) end
+  return groups
+end
+
+local function table_of(self, group, columns, figure)
+  local axes, rows, head = absolute.axes(self, group.places), {}, {}
+  for i, name in ipairs(axes) do head[i] = el("th", nil, name) end
+  for _, column in ipairs(columns) do head[#head + 1] = el("th", { class = "n" }, column[2]) end
+  if figure then head[#head + 1] = el("th", { class = "n" }, "speed-up, " .. figure) end
+  head[#head + 1] = el("th", nil, "verdict")
+  for i, one in ipairs(group.places) do
+    local fields = {}
+    for k, name in ipairs(axes) do
+      local value = one.coordinates[name]
+      fields[k] = el("td", nil, value == nil and "–" or value)
+    end
+    for _, column in ipairs(columns) do
+      fields[#fields + 1] = el("td", { class = "n" }, absolute.text(column, one.row.figures))
+    end
+    if figure then
+      fields[#fields + 1] = el("td", { class = "n" }, one.entry and verdict.text(one.entry.speedups[figure]) or "")
+    end
+    fields[#fields + 1] = el("td", nil, absolute.verdict(one), " ", one.entry and heatmaps.marks[one.entry.verdict])
+    rows[i] = el("tr", { id = "p" .. one.number, ["data-n"] = one.number,
+      class = one.row.is_baseline and "baseline" or false }, fields)
+  end
+  return el("div", { class = "wide" }, el("table", { class = "figures" }, el("thead", nil, el("tr", nil, head)),
+    el("tbody", nil, rows)))
+end
+
+---@param self specbench.page.model
+---@return specbench.page.markup?
+function absolute.section(self)
+  if self.is_empty then return nil end
+  local columns, list = absolute.used(self), {}
+  local figure = #self.figures > 0 and answers.figure(self.found) or nil
+  local groups = absolute.groups(self)
+  for i, group in ipairs(groups) do
+    list[i] = el("details", { open = i == 1 }, el("summary", nil, group.name,
+      el("span", { class = "faint" }, (" %d"):format(#group.places), #group.places == 1 and " place" or " places")),
+      table_of(self, group, columns, figure))
+  end
+  return html.join(el("p", { class = "faint" }, "Means over repeats; percentiles are the mean of the repeats' own. ",
+    "Times run from the moment a request was sent. ITL (a token): the gap between chunks / the chunk's tokens."), list)
+end
+
+return absolute

@@ -1,0 +1,73 @@
+-- A place a line, with all its figures and speed-ups, for spreadsheets and scripts. What is unknown is empty.
+
+local absolute = require "specbench.page.absolute"
+local answers = require "specbench.answer"
+local foreign = require "specbench.base.foreign"
+
+local csv = {}
+
+-- RFC 4180. A text that a spreadsheet would take for a formula begins with an apostrophe instead.
+local function field(value)
+  if value == nil then return "" end
+  if type(value) == "number" then
+    return math.type(value) == "integer" and tostring(value) or ("%.10g"):format(value)
+  end
+  local text = foreign.printable(tostring(value))
+  if text:find "^[=+%-@\t]" and not tonumber(text) then text = "'" .. text end
+  if text:find '[",\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
+  return text
+end
+
+local function line(values, count)
+  local fields = {}
+  for i = 1, count do fields[i] = field(values[i]) end
+  return table.concat(fields, ",")
+end
+
+---@param self specbench.page.model
+---@return string
+function csv.text(self)
+  local names, lines = {}, {}
+  for i, axis in ipairs(self.about.axes) do names[i] = axis.name end
+  local head = table.move(names, 1, #names, 1, {})
+  local function title(name) head[#head + 1] = name end
+  for _, name in ipairs { "engine", "kind", "repeats", "requests", "is_baseline" } do title(name) end
+  for _, column in ipairs(absolute.columns) do title(column[1]) end
+  for _, name in ipairs(answers.figures) do
+    for _, part in ipairs { "", "_low", "_high" } do title("speedup_" .. name .. part) end
+  end
+  for _, name in ipairs { "verdict", "reason", "ramp_up", "lossy", "late", "flags" } do title(name) end
+  lines[1] = line(head, #head)
+  for _, one in ipairs(self.places) do
+    local values, count = {}, 0
+    local function add(value)
+      count = count + 1
+      values[count] = value
+    end
+    local row, entry, flags = one.row, one.entry, {}
+    for _, name in ipairs(names) do add(one.coordinates[name]) end
+    add(row.engine)
+    add(one.kind)
+    add(row.repeats)
+    add(row.requests)
+    add(row.is_baseline)
+    for _, column in ipairs(absolute.columns) do add(row.figures[column[1]]) end
+    for _, name in ipairs(answers.figures) do
+      local figure = entry and entry.speedups[name] or {}
+      add(figure.ratio)
+      add(figure.low)
+      add(figure.high)
+    end
+    for i, flag in ipairs(one.flags) do flags[i] = flag.flag end
+    add(entry and entry.verdict)
+    add(entry and entry.reason)
+    add(one.ramp_up)
+    add(row.lossy)
+    add(row.late)
+    add(table.concat(flags, " "))
+    lines[#lines + 1] = line(values, #head)
+  end
+  return table.concat(lines, "\r\n") .. "\r\n"
+end
+
+return csv

@@ -1,0 +1,148 @@
+-- Maps of speed-ups: a coloured field a place, with its interval and its marks, and the line where the ratio crosses 1.
+
+local html = require "specbench.page.html"
+local model = require "specbench.page.model"
+local palette = require "specbench.page.palette"
+local svg = require "specbench.page.svg"
+local text_table = require "specbench.base.text_table"
+local verdict = require "specbench.analysis.verdict"
+
+local el = html.el
+
+local heatmaps = {}
+
+local WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 66, 34, 50, 6, 34 -- pixels of a field, and around the fields
+local WIDEST_LABEL = 12
+
+local MARKS = { faster = "▲", slower = "▼", tie = "=", undecided = "?" }
+
+heatmaps.marks = MARKS
+heatmaps.legend = ("%s faster, %s slower, %s tie within %g %%, %s undecided, * mostly ramp-up and drain, ~ lossy, "
+  .. "! the client was late"):format(MARKS.faster, MARKS.slower, MARKS.tie, 100 * verdict.TIE, MARKS.undecided)
+
+-- Behind the number: the verdict (which rests on `paired`, whatever is shown), and what keeps the number from being
+-- believed.
+function heatmaps.mark(one)
+  local entry = one.entry
+  return (entry and MARKS[entry.verdict] or "") .. (one.ramp_up and "*" or "")
+    .. (one.cells[1].lossy and "~" or "") .. (one.row.late and "!" or "")
+end
+
+-- Whether a ratio is to be read with care: then its colour is pale.
+local function is_pale(one)
+  local entry = one.entry
+  return one.ramp_up or not (entry and entry.verdict) or entry.verdict == "undecided"
+end
+
+---What a reader sees where the pointer rests.
+---@param one specbench.page.place
+---@param figures { name: string, title: string }[]
+---@return string
+function heatmaps.hint(one, figures)
+  local words, entry = { one.name }, one.entry
+  for _, figure in ipairs(figures) do
+    words[#words + 1] = ("%s %s"):format(figure.name, verdict.text(entry.speedups[figure.name]))
+  end
+  words[#words + 1] = entry.verdict or "no verdict"
+  words[#words + 1] = entry.reason
+  return table.concat(words, "\n")
+end
+
+-- One that stands on a single run or two, and is too narrow, in brackets.
+local function interval(low, high, is_within_run)
+  return (is_within_run and "(%.2f–%.2f)" or "%.2f–%.2f"):format(low, high)
+end
+
+local function field(self, one, x, y)
+  local figure = self.figures[1] and one.entry.speedups[self.figures[1].name]
+  local middle = x + WIDTH / 2
+  local class = ("c f%s%s k-%s"):format(figure and palette.step(figure.ratio, self.reach) or "x",
+    is_pale(one) and " pale" or "", one.kind)
+  return el("a", { href = "#p" .. one.number, class = class, ["data-n"] = one.number },
+    el("title", nil, heatmaps.hint(one, self.figures)),
+    el("rect", { x = x, y = y, width = WIDTH, height = HEIGHT }),
+    el("text", { x = middle, y = y + 15 }, figure and ("%.2f"):format(figure.ratio) or "–", heatmaps.mark(one)),
+    el("text", { x = middle, y = y + 28, class = "i" }, figure and figure.low
+      and interval(figure.low, figure.high, figure.kind == verdict.WITHIN_RUN) or ""))
+end
+
+-- The edges between neighbours on either side of 1.
+local function crossing(map, name)
+  local parts = {}
+  local function ratio(r, c)
+    local row = map.at[map.y.values[r]]
+    local one = row and row[map.x.values[c]]
+    local figure = one and one.entry.speedups[name]
+    return figure and figure.ratio
+  end
+  local rows = #map.y.values
+  for r = 1, rows do
+    for c = 1, #map.x.values do
+      local here, right, above = ratio(r, c), ratio(r, c + 1), ratio(r + 1, c)
+      local x, y = LEFT + c * WIDTH, TOP + (rows - r) * HEIGHT
+      if here and right and (here >= 1) ~= (right >= 1) then
+        parts[#parts + 1] = ("M%d %dv%d"):format(x, y, HEIGHT)
+      end
+      if here and above and (here >= 1) ~= (above >= 1) then
+        parts[#parts + 1] = ("M%d %dh%d"):format(x - WIDTH, y, WIDTH)
+      end
+    end
+  end
+  if #parts == 0 then return nil end
+  return el("path", { d = table.concat(parts), class = "cross d-" .. name })
+end
+
+local function draw(self, map)
+  local columns, rows = #map.x.values, #map.y.values
+  local width, height = LEFT + columns * WIDTH + 4, TOP + rows * HEIGHT + BOTTOM
+  local parts = { el("rect", { x = LEFT, y = TOP, width = columns * WIDTH, height = rows * HEIGHT, class = "ground" }) }
+  for r, y_value in ipairs(map.y.values) do
+    local y = TOP + (rows - r) * HEIGHT
+    parts[#parts + 1] = svg.text(LEFT - 5, y + HEIGHT / 2 + 4, text_table.cut(text_table.text(y_value), 6, "…"), "e")
+    for c, x_value in ipairs(map.x.values) do
+      local one = (map.at[y_value] or {})[x_value]
+      if one then parts[#parts + 1] = field(self, one, LEFT + (c - 1) * WIDTH, y) end
+    end
+  end
+  for c, value in ipairs(map.x.values) do
+    parts[#parts + 1] = svg.text(LEFT + (c - 0.5) * WIDTH, height - 18,
+      text_table.cut(text_table.text(value), WIDEST_LABEL, "…"), "m")
+  end
+  parts[#parts + 1] = svg.text(LEFT + columns * WIDTH / 2, height - 4, map.x.title, "m faint")
+  parts[#parts + 1] = svg.upright(10, TOP + rows * HEIGHT / 2, map.y.title, "m faint")
+  for _, figure in ipairs(self.figures) do parts[#parts + 1] = crossing(map, figure.name) end
+  return svg.frame(width, height, "speed-ups of " .. map.name, parts)
+end
+
+-- The scale of colours.
+local function scale(self)
+  local width, parts = 8, {}
+  for i = 0, palette.STEPS do
+    parts[#parts + 1] = el("g", { class = "f" .. i }, el("rect", { x = 40 + i * width, y = 2, width = width,
+      height = 12 }))
+  end
+  local right = 40 + (palette.STEPS + 1) * width
+  return svg.frame(right + 40, 16, "scale of colours", parts, svg.text(36, 12, ("%.2f"):format(1 / self.reach), "e"),
+    svg.text(right + 4, 12, ("%.2f"):format(self.reach)))
+end
+
+local function has_entry(one)
+  return one.entry ~= nil and next(one.entry.speedups) ~= nil
+end
+
+---@param self specbench.page.model
+---@return specbench.page.markup?
+function heatmaps.section(self)
+  local list = {}
+  for _, map in ipairs(model.maps(self, has_entry)) do
+    list[#list + 1] = el("figure", { class = "map" }, el("figcaption", nil, map.name), draw(self, map))
+  end
+  if #list == 0 then return nil end
+  return html.join(
+    el("p", { class = "legend" }, scale(self), " ", el("span", nil, heatmaps.legend, ". Pale: no verdict that could ",
+      "be quoted. The heavy line is where the ratio crosses 1. The verdict rests on `paired`, whichever speed-up is ",
+      "shown. Below the number: 95 % interval; in brackets: of one run or two, too narrow.")),
+    el("div", { class = "maps" }, list))
+end
+
+return heatmaps

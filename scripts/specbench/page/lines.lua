@@ -1,0 +1,175 @@
+-- Speed-up against load, k as lines, with intervals as bands; and every interval for itself, as a forest plot.
+
+local heatmaps = require "specbench.page.heatmaps"
+local html = require "specbench.page.html"
+local model = require "specbench.page.model"
+local palette = require "specbench.page.palette"
+local svg = require "specbench.page.svg"
+local text_table = require "specbench.base.text_table"
+local verdict = require "specbench.analysis.verdict"
+
+local el = html.el
+
+local lines = {}
+
+local WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 230, 42, 12, 8, 36
+
+local function question(one)
+  if not (one.entry and next(one.entry.speedups)) then return nil end
+  local row = one.row
+  local words = { row.target, row.method, row.task }
+  return table.concat(words, ", ") .. (row.load.kind == "rate" and " at request rates" or "")
+end
+
+-- One series a setting, its places by load. Places that differ in more than the setting are series of their own.
+local function series_of(self, places)
+  local by_name, order = {}, {}
+  for _, one in ipairs(places) do
+    local name = model.setting(self, one)
+    if not by_name[name] then
+      by_name[name] = { name = name ~= "" and name or one.row.method, places = {} }
+      order[#order + 1] = by_name[name]
+    end
+    table.insert(by_name[name].places, one)
+  end
+  for _, series in ipairs(order) do
+    table.sort(series.places, function(a, b) return a.row.load.value < b.row.load.value end)
+  end
+  return order
+end
+
+local function loads_of(places)
+  local list, seen = {}, {}
+  for _, one in ipairs(places) do
+    local value = one.row.load.value
+    if not seen[value] then
+      seen[value] = true
+      list[#list + 1] = value
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+-- The range of all figures, so that a switch moves no axis.
+local function range_of(self, places)
+  local low, high = 1, 1
+  for _, one in ipairs(places) do
+    for _, figure in ipairs(self.figures) do
+      local found = one.entry.speedups[figure.name]
+      if found then
+        low, high = math.min(low, found.ratio, found.low or found.ratio), math.max(high, found.ratio,
+          found.high or found.ratio)
+      end
+    end
+  end
+  return math.max(low * 0.97, 0), math.min(high * 1.03, 8)
+end
+
+local function draw_series(series, class, name, x, y)
+  local points, above, below, parts = {}, {}, {}, {}
+  for _, one in ipairs(series.places) do
+    local figure = one.entry.speedups[name]
+    if figure then
+      local at = x:at(one.row.load.value)
+      points[#points + 1] = { at, y:at(figure.ratio) }
+      if figure.low then
+        above[#above + 1] = { at, y:at(figure.high) }
+        table.insert(below, 1, { at, y:at(figure.low) })
+      end
+      parts[#parts + 1] = el("circle", { cx = svg.number(at), cy = svg.number(y:at(figure.ratio)), r = 3.4,
+        class = "dot", ["data-n"] = one.number }, el("title", nil, verdict.text(figure)))
+    end
+  end
+  if #points == 0 then return nil end
+  local band
+  if #above > 1 then band = svg.path(table.move(below, 1, #below, #above + 1, above), "band", true) end
+  return el("g", { class = class }, band, svg.path(points, "line"), parts)
+end
+
+local function chart(self, group)
+  local loads = loads_of(group.places)
+  local low, high = range_of(self, group.places)
+  local x = svg.scale(loads[1], loads[#loads], LEFT, WIDTH - RIGHT, loads[1] > 0)
+  local y = svg.scale(low, high, HEIGHT - BOTTOM, TOP)
+  local key, drawn = {}, {}
+  local all = series_of(self, group.places)
+  for i, series in ipairs(all) do
+    key[i] = el("span", { class = palette.line(i) }, series.name)
+  end
+  for _, figure in ipairs(self.figures) do
+    local list = {}
+    for i, series in ipairs(all) do list[i] = draw_series(series, palette.line(i), figure.name, x, y) end
+    drawn[#drawn + 1] = el("g", { class = "d-" .. figure.name }, list)
+  end
+  return el("figure", { class = "map" }, el("figcaption", nil, group.name),
+    svg.frame(WIDTH, HEIGHT, "speed-up against load: " .. group.name, svg.y_axis(y, LEFT, WIDTH - RIGHT),
+      svg.x_axis(x, HEIGHT - BOTTOM, nil, loads), svg.line(LEFT, y:at(1), WIDTH - RIGHT, y:at(1), "one"), drawn,
+      svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.places[1].row.load.kind == "rate" and "requests a second"
+        or "requests at once", "m faint")),
+    el("div", { class = "key" }, key))
+end
+
+---@param self specbench.page.model
+---@return specbench.page.markup?
+function lines.section(self)
+  local list = {}
+  for _, group in ipairs(model.groups(self, question)) do
+    if #loads_of(group.places) > 1 then list[#list + 1] = chart(self, group) end
+  end
+  if #list == 0 then return nil end
+  return html.join(el("p", { class = "legend" }, "A line a setting; bands are 95 % intervals, the dashed line is the "
+    .. "baseline. A point opens its cell."), el("div", { class = "maps" }, list))
+end
+
+local FOREST = { width = 460, label = 250, row = 16 }
+
+local function forest_row(one, scale, y)
+  local figure = one.entry.speedups.paired
+  local class = one.entry.verdict == "faster" and "s3" or one.entry.verdict == "slower" and "s2" or "s8"
+  local middle = y + FOREST.row / 2
+  local right = FOREST.label + FOREST.width
+  return el("g", { class = class, ["data-n"] = one.number },
+    el("title", nil, heatmaps.hint(one, { { name = "paired" } })),
+    svg.text(FOREST.label - 8, middle + 4, text_table.cut(one.name, 38, "…"), "e"),
+    figure.low and svg.line(scale:at(figure.low), middle, scale:at(figure.high), middle, "whisker"),
+    svg.circle(scale:at(figure.ratio), middle, 3, "dot"),
+    svg.text(right + 8, middle + 4, ("%.2f %s"):format(figure.ratio, heatmaps.mark(one))))
+end
+
+local function forest(group)
+  local low, high = 1, 1
+  for _, one in ipairs(group.places) do
+    local figure = one.entry.speedups.paired
+    low, high = math.min(low, figure.low or figure.ratio), math.max(high, figure.high or figure.ratio)
+  end
+  local bottom = #group.places * FOREST.row + 4
+  local scale = svg.scale(math.max(low, 0.05), math.min(high, 20), FOREST.label, FOREST.label + FOREST.width, true)
+  local rows = {}
+  for i, one in ipairs(group.places) do rows[i] = forest_row(one, scale, (i - 1) * FOREST.row) end
+  return el("div", { class = "wide" }, svg.frame(FOREST.label + FOREST.width + 70, bottom + 22,
+    "intervals of " .. group.name, svg.x_axis(scale, bottom, 0), svg.line(scale:at(1), 0, scale:at(1), bottom, "one"),
+    rows))
+end
+
+local function with_interval(one)
+  local figure = one.entry and one.entry.speedups.paired
+  return figure and figure.low and ("%s, %s"):format(one.row.target, one.row.method) or nil
+end
+
+---Every interval of `paired`, on which verdicts rest.
+---@param self specbench.page.model
+---@return specbench.page.markup?
+function lines.forest(self)
+  local list = {}
+  local groups = model.groups(self, with_interval)
+  for i, group in ipairs(groups) do
+    list[i] = el("details", { open = #groups == 1 and #group.places <= 40 }, el("summary", nil, group.name,
+      el("span", { class = "faint" }, (" %d intervals"):format(#group.places))), forest(group))
+  end
+  if #list == 0 then return nil end
+  return html.join(el("p", { class = "legend" }, "`paired` with its 95 % interval: green faster, orange slower, grey "
+    .. "neither. A row leads to its cell."), list)
+end
+
+return lines

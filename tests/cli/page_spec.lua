@@ -1,0 +1,234 @@
+-- specbench report --html, --markdown and --csv.
+
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+local hostile = dofile(environment.home .. "/tests/browser/hostile.lua")
+local html = require "specbench.page.html"
+local json = require "specbench.base.json"
+local page = require "specbench.page"
+local schedule = require "specbench.page.schedule"
+local series = require "specbench.page.series"
+local world = dofile(environment.home .. "/tests/cli/world.lua")
+
+local ROUND = [[
+local bench = require "specbench"
+local data = require "specbench.dataset"
+return bench.round {
+  name = "grid", title = "A grid",
+  axes = {
+    { "method", { "none", "draft" } }, { "k", { 1, 3 }, when = function(c) return c.method ~= "none" end },
+    { "concurrency", { 1, 2, 64 } },
+  },
+  %s
+  server = function(c)
+    local draft = c.method == "draft" and "qwen2.5-0.5b" or nil
+    return { model = "qwen2.5-7b", method = c.method, k = c.k, draft = draft }
+  end,
+  workload = function(c)
+    return { prompts = assert(data.prompts { dataset = "random", tokens = 20, count = 8, seed = c.seed }),
+      limits = function() return { max_tokens = 24 } end }
+  end,
+}
+]]
+
+-- Every element that a page has may have these attributes; others would be somebody else's.
+local ATTRIBUTES = {
+  "aria-label", "aria-live", "autocomplete", "charset", "class", "content", "cx", "cy", "d", "data-figure", "data-n",
+  "data-palette", "height", "hidden", "href", "http-equiv", "id", "lang", "name", "open", "r", "role",
+  "transform", "type", "value", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2",
+}
+
+local ELEMENTS = {
+  "a", "aside", "b", "body", "br", "circle", "details", "div", "figcaption", "figure", "footer", "g", "h1",
+  "h2", "h3", "head", "header", "html", "label", "li", "line", "main", "meta", "nav", "option", "p", "path",
+  "pre", "rect", "script", "section", "select", "span", "style", "summary", "svg", "table", "tbody", "td",
+  "text", "th", "thead", "title", "tr", "ul",
+}
+
+local function set(list)
+  local found = {}
+  for _, name in ipairs(list) do found[name] = true end
+  return found
+end
+
+-- Reads the page as a browser does and returns how often each element begins, and the scripts' contents.
+local function elements_of(text)
+  local elements, attributes, counts, scripts = set(ELEMENTS), set(ATTRIBUTES), {}, {}
+  assert.equal("<!DOCTYPE html>\n", text:sub(1, 16))
+  local open, at = {}, 17
+  while true do
+    local left = text:find("[<>]", at)
+    if not left then break end
+    local name, rest, after = text:match("^<([%a][%w]*)([^<>]*)>()", left)
+    if name then
+      assert.truthy(elements[name], ("element %s"):format(name))
+      counts[name] = (counts[name] or 0) + 1
+      local is_void = rest:find "/$"
+      local bare = rest:gsub("/$", ""):gsub('%s([%a-]+%d?)="([^"]*)"', function(attribute)
+        assert.truthy(attributes[attribute], ("attribute %s of %s"):format(attribute, name))
+        return ""
+      end):gsub("%s(%a+)", function(attribute)
+        assert.truthy(attributes[attribute], ("attribute %s of %s"):format(attribute, name))
+        return ""
+      end)
+      assert.equal("", bare)
+      if name == "script" or name == "style" then
+        local close, past = text:find("</" .. name .. ">", after, true)
+        if name == "script" then scripts[#scripts + 1] = { attributes = rest, code = text:sub(after, close - 1) } end
+        after = past + 1
+      elseif not is_void and name ~= "meta" and name ~= "br" then
+        open[#open + 1] = name
+      end
+      at = after
+    else
+      local closed, past = text:match("^</([%a][%w]*)>()", left)
+      assert.truthy(closed, ("a stray < or > at %q"):format(text:sub(left, left + 60)))
+      assert.equal(open[#open], closed)
+      open[#open] = nil
+      at = past
+    end
+  end
+  assert.equal(0, #open)
+  return counts, scripts
+end
+
+describe("report --html", function()
+  local w
+
+  setup(function()
+    w = world.new()
+    w:write("grid.lua", ROUND:format 'baseline = { method = "none" },')
+    w:write("alone.lua", ROUND:format "")
+    assert.equal(0, w:run("run grid.lua --virtual --no-pictures --repeats 3 --slo ttft=500 --out results").status)
+    assert.equal(0, w:run("run alone.lua --virtual --no-pictures --out alone").status)
+  end)
+
+  teardown(function() w:remove() end)
+
+  it("writes one page that asks for nothing, and says where it is", function()
+    local result = w:run "report results --no-pictures --html --markdown --csv"
+    assert.equal(0, result.status, result.err)
+    for _, name in ipairs { "report.html", "report.md", "cells.csv" } do
+      assert.truthy(result.out:find("Page: results/" .. name .. "\n", 1, true), result.out)
+    end
+    local text = w:read "results/report.html"
+    local counts, scripts = elements_of(text)
+    assert.equal(1, counts.main)
+    assert.truthy(text:find("default-src 'none'", 1, true) or text:find("default-src &#39;none&#39;", 1, true))
+    for _, section in ipairs { "answer", "maps", "load", "figures", "pareto", "goodput", "intervals", "distributions",
+      "requests", "provenance" } do
+      assert.truthy(text:find(('<section id="%s">'):format(section), 1, true), section)
+    end
+    local data
+    for _, script in ipairs(scripts) do
+      if script.attributes:find('id="cells"', 1, true) then data = assert(json.decode(script.code)) end
+    end
+    assert.equal(9, #data.places)
+    for i = 1, #data.places do assert.truthy(text:find(('<tr class="[%%a]*" ?data%%-n="%d"'):format(i))
+      or text:find(('data-n="%d" id="p%d"'):format(i, i), 1, true), i) end
+    assert.equal("method=draft k=3 concurrency=64", data.places[9].n)
+    assert.equal(1, data.places[4].b) -- draft, k=1, alone: against plain decoding, alone
+  end)
+
+  it("says simulated once, large, and what of a cell is known only there", function()
+    local text = w:read "results/report.html"
+    assert.equal(1, select(2, text:gsub('<div class="banner">SIMULATED', "")))
+    assert.truthy(text:find("TTFT within 500 ms", 1, true))
+    assert.truthy(text:find("--method draft --k 3", 1, true))
+  end)
+
+  it("is the same byte for byte when it is written again", function()
+    local before = w:read "results/report.html"
+    assert.equal(0, w:run("report results --no-pictures --html").status)
+    assert.equal(before, w:read "results/report.html")
+  end)
+
+  it("has a page for a round without a baseline, and for one whose cells all failed", function()
+    local result = w:run "report alone --no-pictures --html --csv"
+    assert.equal(0, result.status, result.err)
+    local text = w:read "alone/report.html"
+    elements_of(text)
+    assert.truthy(text:find('<section id="figures">', 1, true))
+    assert.truthy(text:find('<section id="pareto">', 1, true))
+    assert.falsy(text:find('<section id="maps">', 1, true))
+    w:write("broken.lua", w.round())
+    w:faults { "http500" }
+    w:run "run broken.lua --models models.lua --speed 200 --no-rerun --no-pictures --out broken"
+    w:faults {}
+    result = w:run "report broken --no-pictures --html --markdown"
+    assert.equal(3, result.status, result.err)
+    text = w:read "broken/report.html"
+    elements_of(text)
+    assert.truthy(text:find("500", 1, true), result.out)
+    assert.truthy(w:read "broken/report.md":find("Failed: 4 cells", 1, true), w:read "broken/report.md")
+  end)
+
+  it("shows hostile texts as text", function()
+    local found = hostile.study(w.folder .. "/results")
+    local text = page.html(found)
+    local _, scripts = elements_of(text)
+    local codes = 0
+    for _, script in ipairs(scripts) do
+      if script.attributes == "" then
+        codes = codes + 1
+      else
+        assert.truthy(json.decode(script.code), script.attributes)
+      end
+    end
+    assert.truthy(codes <= 2) -- the page's own and the library
+    assert.falsy(text:find "[\0-\8\11-\31\127]")
+    assert.falsy(text:find("\u{202e}", 1, true))
+    assert.truthy(utf8.len(text))
+    assert.truthy(text:find("&lt;script&gt;window.pwned = 1&lt;/script&gt;", 1, true))
+    local out = w.folder .. "/hostile"
+    found.store.out = out
+    page.write(found, { markdown = true, csv = true })
+    local markdown = assert(fs.read(out .. "/report.md"))
+    local outside = markdown:gsub("````.-````", "") -- a text has three, so the fence has four
+    assert.falsy(outside:find "\n# head")
+    assert.falsy(outside:find "[^\\]<script")
+    local csv = assert(fs.read(out .. "/cells.csv"))
+    for field in (csv:gsub('""', "''")):gmatch '[^,\r\n]+' do assert.falsy(field:find '^"?=', field) end
+  end)
+
+  it("lays nothing but text into markup", function()
+    assert.equal('<td class="a &lt;&quot;&#39;&gt;">&lt;b&gt; &amp; &#39;?&#39;</td>',
+      html.el("td", { class = "a <\"'>" }, "<b> & '\0'").text)
+    assert.has_error(function() html.el("td", { onclick = "x" }) end)
+    assert.has_error(function() html.el("td", { style = "x" }) end)
+    assert.has_error(function() html.el("a", { href = "javascript:x" }) end)
+    assert.has_error(function() html.el("a b", nil) end)
+    assert.equal('<script type="application/json" id="a">{"x": "\\u003c/script\\u003e"}</script>',
+      html.data({ id = "a" }, { x = "</script>" }).text)
+  end)
+end)
+
+describe("a schedule", function()
+  it("has for a batch size between two loads what was seen at the larger one, and no speculation beyond", function()
+    local ranges = schedule.ranges({ { load = 1, k = 5 }, { load = 4, k = 3 }, { load = 8, k = 3 }, { load = 16 },
+      { load = 32, k = 1 } }, 64)
+    assert.same({ { 1, 1, 5 }, { 2, 8, 3 }, { 9, 16, 0 }, { 17, 32, 1 }, { 33, 64, 0 } }, ranges)
+  end)
+
+  it("ends where the server's batches end", function()
+    assert.same({ { 1, 6, 2 } }, schedule.ranges({ { load = 8, k = 2 } }, 6))
+    assert.same({ { 1, 8, 0 } }, schedule.ranges({ { load = 2 }, { load = 4 } }, 8))
+  end)
+
+  it("quotes a command line for a shell", function()
+    assert.equal("a --b '{\"c\": 1}' 'it'\\''s'", schedule.command { "a", "--b", '{"c": 1}', "it's" })
+    assert.is_nil(schedule.command {})
+  end)
+end)
+
+describe("points of a series", function()
+  it("are capped, with the first and the last among them", function()
+    local points = {}
+    for i = 1, 5000 do points[i] = i end
+    local shown = series.capped(points)
+    assert.equal(series.MOST_POINTS, #shown)
+    assert.equal(1, shown[1])
+    assert.equal(5000, shown[#shown])
+    assert.equal(3, #series.capped({ 1, 2, 3 }))
+  end)
+end)
