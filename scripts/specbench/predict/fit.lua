@@ -52,7 +52,11 @@ local LATER, SPREAD = math.log(0.65 / 0.35), math.log(0.5)
 
 -- Deviations of a cell's gap between chunks and of its tokens a step from the model's; DRAIN more where few streams are
 -- left for most of it.
-local ITL, ITL_DRAIN, TOKENS, TOKENS_DRAIN = 0.03, 0.05, 0.02, 0.2
+local ITL, ITL_DRAIN, TOKENS, TOKENS_DRAIN = 0.03, 0.05, 0.02, 0.03
+
+-- Gap / TPOT falls short of tokens a step where requests come in crowds: an answer's first gaps hold the others'
+-- prompts, and short answers have few gaps. By how much at the fullest, as a logarithm, of each piece of work.
+local LAG, LAG_SD = 0.07, 0.2
 
 local FREEDOM = 4 -- of the Student's t that errors are taken to have
 local ROUNDS, LONGEST_STEP, SMALL = 10, 0.7, 1e-3
@@ -60,7 +64,9 @@ local Z90 = 1.6448536269514722
 
 local STRANGE = 5 -- standard deviations
 
-local SCALE_SD = 0.1 -- of the logarithm of the field's scale, before the cells are seen
+-- Of the field's scale (a standard deviation's logarithm) before the cells are seen: next to 1, or anything at all, as
+-- Student's t with 3 degrees of freedom has it.
+local SCALE, SCALE_FREEDOM = 0.05, 3
 
 local function sigmoid(x) return 1 / (1 + math.exp(-x)) end
 
@@ -137,15 +143,17 @@ local function first_seen(cells, work)
   return logit((low + high) / 2)
 end
 
-local function works_of(cells)
+local function works_of(cells, others)
   local list, seen = {}, {}
-  for _, cell in ipairs(cells) do
-    if not seen[cell.work] then seen[cell.work], list[#list + 1] = true, cell.work end
+  local function add(work)
+    if not seen[work] then seen[work], list[#list + 1] = true, work end
   end
+  for _, cell in ipairs(cells) do add(cell.work) end
+  for _, work in ipairs(others or {}) do add(work) end
   return list
 end
 
-local function prepare_parameters(self)
+local function prepare_parameters(self, others)
   local parameters = new_parameters()
   local has_plain, has_method = false, false
   for _, cell in ipairs(self.cells) do
@@ -159,11 +167,13 @@ local function prepare_parameters(self)
   parameter(parameters, "later", LATER, SHARED.later)
   parameter(parameters, "spread", SPREAD, SHARED.spread)
   self.start = {}
-  for _, work in ipairs(works_of(self.cells)) do
+  self.works = works_of(self.cells, others)
+  for _, work in ipairs(self.works) do
     local own = parameter(parameters, "first." .. work, 0, OWN.first)
     self.start[own] = (first_seen(self.cells, work) or all) - all
     parameter(parameters, "later." .. work, 0, OWN.later)
     parameter(parameters, "spread." .. work, 0, OWN.spread)
+    parameter(parameters, "lag." .. work, LAG, LAG_SD)
     if self.two_models then parameter(parameters, "plain_spread." .. work, 0, OWN.spread) end
   end
   self.parameters, self.has_method = parameters, has_method
@@ -209,6 +219,7 @@ local function situation(self, place)
   found.first, found.later = { at.first, at["first." .. place.work] }, { at.later, at["later." .. place.work] }
   local own = place.plain and self.two_models and "plain_spread." or "spread."
   found.spread = { at.spread, at[own .. place.work] }
+  found.lag = at["lag." .. place.work]
   self.situations[place] = found
   return found
 end
@@ -243,7 +254,7 @@ local function linearise(found, theta)
   local first, later = sum_of(theta, found.first), sum_of(theta, found.later)
   local spread = sum_of(theta, found.spread)
   local a, b, c = observed(figures_at(found, cost, first, later, spread))
-  local rows = {}
+  local rows = { { found.lag, 0.0, 0.0, -found.drain } }
   local function moved(indices, figures)
     local x, y, z = observed(figures)
     x, y, z = (x - a) / STEP, (y - b) / STEP, (z - c) / STEP
@@ -264,7 +275,7 @@ local function linearise(found, theta)
   if found.load.concurrency > 1 then
     moved(found.spread, figures_at(found, cost, first, later, spread + STEP))
   end
-  return { a, b, c }, rows
+  return { a, b, c - theta[found.lag] * found.drain }, rows
 end
 
 local function times(matrix, rows, column)
@@ -374,7 +385,8 @@ local function choose_scale(self, theta, points, mean, covariance)
     local log = step * 0.2
     self.scale = math.exp(log)
     local lower, rest = throughputs(self, theta, points, mean, covariance)
-    local value = log_likelihood(lower, rest) - (log / 2 / SCALE_SD) ^ 2 / 2
+    local value = log_likelihood(lower, rest)
+      - (SCALE_FREEDOM + 1) / 2 * math.log(1 + (log / 2 / SCALE) ^ 2 / SCALE_FREEDOM)
     if value > best then best, chosen = value, self.scale end
   end
   self.scale = chosen
@@ -425,6 +437,7 @@ end
 
 ---@class specbench.predict.options
 ---@field occupancies table? kept between fits of growing lists of cells: schedules are made once
+---@field works string[]? work of places to come, of which nothing may be measured
 ---@field before specbench.predict.fitted? a fit to fewer cells, to start from
 
 ---Fits to cells of one method (one server but for k) and of its baseline. Either may be missing.
@@ -434,7 +447,7 @@ end
 function fit.of(cells, options)
   local self = setmetatable({ cells = cells, situations = {}, occupancies = options and options.occupancies or {} },
     Fitted)
-  prepare_parameters(self)
+  prepare_parameters(self, options and options.works)
   solve(self, options and options.before)
   return self
 end
@@ -482,6 +495,13 @@ function Fitted:predict(place)
   local value = math.exp(seen.value)
   return { tokens_per_second = value, seconds = (load.input_tokens + load.output_tokens) / value,
     sd = math.sqrt(covariance(self, seen, seen) + noise(self, seen)), model = math.exp(seen.model) }
+end
+
+---Whether a place can be predicted: how long the answers of its work are must be known.
+---@param place specbench.predict.cell
+---@return boolean
+function Fitted:knows(place)
+  return output_tokens(self, place) ~= nil
 end
 
 ---Covariance of the logarithms of two cells' throughputs, the noise of a run left out: how much measuring one would
@@ -541,7 +561,7 @@ end
 ---  spread: specbench.predict.estimate }>
 function Fitted:acceptance()
   local found, at = {}, self.parameters.at
-  for _, work in ipairs(works_of(self.cells)) do
+  for _, work in ipairs(self.works) do
     found[work] = {
       first = estimate(self, { at.first, at["first." .. work] }, sigmoid),
       later = estimate(self, { at.later, at["later." .. work] }, sigmoid),
@@ -570,23 +590,26 @@ end
 ---@field sd number of the ratio's logarithm
 ---@field model number the model's alone
 
----The speed-up of a place that was not measured. A baseline that was (seconds is there) counts as measured.
+---The speed-up of a place over its baseline. What was measured (seconds is there) counts as measured, with no doubt of
+---its own.
 ---@param place specbench.predict.cell
 ---@param baseline specbench.predict.cell
 ---@return specbench.predict.ratio
 function Fitted:speedup(place, baseline)
-  local seen = outlook(self, place)
-  local value, alone = seen.value, seen.model
-  local variance = covariance(self, seen, seen) + noise(self, seen)
-  if baseline.seconds then
-    local measured = math.log((baseline.input_tokens + baseline.output_tokens) / baseline.seconds)
-    value, alone = value - measured, alone - measured
-  else
-    local other = outlook(self, baseline)
-    value, alone = value - other.value, alone - other.model
-    variance = variance + covariance(self, other, other) - 2 * covariance(self, seen, other)
-      + noise(self, other)
+  local value, alone, variance, predicted = 0, 0, 0, {}
+  for i, cell in ipairs { place, baseline } do
+    local sign = 3 - 2 * i
+    if cell.seconds then
+      local measured = math.log((cell.input_tokens + cell.output_tokens) / cell.seconds)
+      value, alone = value + sign * measured, alone + sign * measured
+    else
+      local seen = outlook(self, cell)
+      value, alone = value + sign * seen.value, alone + sign * seen.model
+      variance = variance + covariance(self, seen, seen) + noise(self, seen)
+      predicted[#predicted + 1] = seen
+    end
   end
+  if #predicted == 2 then variance = variance - 2 * covariance(self, predicted[1], predicted[2]) end
   local sd = math.sqrt(variance)
   return { ratio = math.exp(value), low = math.exp(value - Z90 * sd), high = math.exp(value + Z90 * sd), sd = sd,
     model = math.exp(alone) }

@@ -99,7 +99,8 @@ function model.figures(cost, acceptance, load, spent, context)
   local ms = time + stall + requests * wait / math.min(load.concurrency, requests)
   return {
     seconds = ms / 1000, tokens_per_second = (load.input_tokens + load.output_tokens) / ms * 1000,
-    itl_ms = time_seen / seen + reading / steps + stall / steps,
+    -- a prompt's computation stands in the gaps of the others' answers alone
+    itl_ms = time_seen / seen + reading / steps + stall / steps * (1 - steps / seen),
     tokens_per_step = tokens * decoded / (decoded + overshoot), running = seen / steps,
   }
 end

@@ -14,7 +14,7 @@ local PARTS = {
 local REACH_CONCURRENCY, REACH_K = 1.0, 2.0 -- factors of e, steps of k
 
 -- How much of it a method shares with its baseline, and of a piece of work's part where that is another model.
-local WITH_BASELINE, WITH_OTHER_MODEL = 0.6, 0.3
+local WITH_BASELINE, WITH_OTHER_MODEL = 0.75, 0.3
 
 -- What another run of the same cell would bring: more where few streams decide when the cell ends.
 local NOISE, NOISE_OF_DRAIN = 0.01, 0.025

@@ -1,0 +1,191 @@
+-- A grid's methods, each fitted together with its baseline: what every place shows or would show.
+
+local cells = require "specbench.predict.cells"
+local fit = require "specbench.predict.fit"
+local speedup = require "specbench.analysis.speedup"
+
+local families = {}
+
+---@class specbench.predict.row
+---@field place specbench.predict.record
+---@field measured boolean
+---@field baseline specbench.predict.record the measured one, or its place
+---@field ratio number speed-up of total token throughput
+---@field low number? a 90 % interval, of predicted ones
+---@field high number?
+---@field model number? by the model alone, of predicted ones
+---@field tokens_per_second number
+---@field seconds number
+
+---@class specbench.predict.family
+---@field name string the method's server
+---@field baseline string? the baseline's server
+---@field fitted specbench.predict.fitted?
+---@field why string? why nothing is predicted
+---@field rows specbench.predict.row[] in the grid's order; those without a speed-up are left out
+---@field unknown table<string, integer> places that cannot be predicted, by reason
+---@field measured specbench.predict.record[] the method's
+---@field plain specbench.predict.record[] the baseline's
+
+local LEAST = 4 -- measured cells of a method that a fit takes
+
+local function by_key(list)
+  local map = {}
+  for _, record in ipairs(list) do map[record.key] = record end
+  return map
+end
+
+-- Why a measured cell's baseline is none, by the rules that a report has.
+local function refused(record, baseline, index)
+  if not index or not (record.cell and baseline.cell) then return nil end
+  local ratios, why = speedup.of(index, record.cell)
+  return not ratios and why or nil
+end
+
+local function family_of(name)
+  return { name = name, rows = {}, unknown = {}, measured = {}, plain = {}, places = {} }
+end
+
+local function collect(measured, places, index)
+  local list, by_name = {}, {}
+  local known, all = by_key(measured), by_key(places)
+  local plain_of = {} -- of a server its baseline's, whatever cells show it
+  local function take(record)
+    if record.plain then return nil end
+    local family = by_name[record.server]
+    if not family then
+      family = family_of(record.server)
+      by_name[record.server], list[#list + 1] = family, family
+    end
+    local baseline = known[record.baseline] or all[record.baseline]
+    if baseline and baseline ~= record then plain_of[record.server] = plain_of[record.server] or baseline.server end
+    return family, baseline
+  end
+  for _, record in ipairs(measured) do
+    local family, baseline = take(record)
+    if family then
+      table.insert(family.measured, record)
+      if baseline then family.why = family.why or refused(record, baseline, index) end
+    end
+  end
+  for _, place in ipairs(places) do
+    local family = take(place)
+    if family then table.insert(family.places, place) end
+  end
+  for _, family in ipairs(list) do
+    family.baseline = plain_of[family.name]
+    for _, record in ipairs(measured) do
+      if record.server == family.baseline then table.insert(family.plain, record) end
+    end
+  end
+  return list, known, all
+end
+
+-- A baseline's place of the same work and load, where the round says which server it is but the grid has none.
+local function baseline_of(family, place, known, all)
+  local baseline = known[place.baseline] or all[place.baseline]
+  if baseline then return baseline end
+  for _, record in ipairs(family.plain) do
+    if record.work == place.work and record.concurrency == place.concurrency then return record end
+  end
+end
+
+-- How long the answers of work that was never measured would be: as near to their limits as those that were.
+local function guess_lengths(family)
+  local told, limits, works = 0, 0, {}
+  local function sum_of(record)
+    if type(record.limits) ~= "table" then return nil end
+    local sum = 0
+    for _, limit in ipairs(record.limits) do sum = sum + limit end
+    return sum / #record.limits * record.requests
+  end
+  for _, list in ipairs { family.measured, family.plain } do
+    for _, record in ipairs(list) do
+      works[record.work] = true
+      local most = sum_of(record)
+      if most then told, limits = told + record.output_tokens, limits + most end
+    end
+  end
+  for _, place in ipairs(family.places) do
+    if not works[place.work] and not place.output_tokens and limits > 0 then
+      local most = sum_of(place)
+      place.output_tokens = most and most * told / limits
+    end
+  end
+end
+
+-- The round's limits and lengths belong to what was measured too.
+local function share_limits(list, places)
+  local limits = {}
+  for _, place in ipairs(places) do limits[place.work] = limits[place.work] or place.limits end
+  for _, record in ipairs(list) do record.limits = record.limits or limits[record.work] end
+end
+
+local function count(map, reason)
+  map[reason] = (map[reason] or 0) + 1
+end
+
+local function row_of(family, place, known, baseline)
+  local own = known[place.key] or place
+  local seen = family.fitted:speedup(own, baseline)
+  local row = { place = own, measured = own.seconds ~= nil and baseline.seconds ~= nil, baseline = baseline,
+    ratio = seen.ratio, seconds = own.seconds }
+  if own.seconds then
+    row.tokens_per_second = (own.input_tokens + own.output_tokens) / own.seconds
+  else
+    local figures = family.fitted:predict(own)
+    row.seconds, row.tokens_per_second = figures.seconds, figures.tokens_per_second
+  end
+  if not row.measured then row.low, row.high, row.model = seen.low, seen.high, seen.model end
+  return row
+end
+
+local function fill(family, known, all)
+  local places = #family.places > 0 and family.places or family.measured
+  local works = {}
+  for _, list in ipairs { family.measured, family.plain, places } do
+    for _, record in ipairs(list) do works[#works + 1] = record.work end
+  end
+  local given = table.move(family.plain, 1, #family.plain, #family.measured + 1,
+    table.move(family.measured, 1, #family.measured, 1, {}))
+  family.fitted = fit.of(given, { works = works })
+  for _, place in ipairs(places) do
+    local baseline = baseline_of(family, place, known, all)
+    if place.rate then
+      count(family.unknown, "a request rate: the model knows closed loops")
+    elseif not baseline then
+      count(family.unknown, "the grid has no baseline there")
+    elseif not known[place.key] and not family.fitted:knows(place)
+      or not baseline.seconds and not family.fitted:knows(baseline) then
+      count(family.unknown, "how long the answers of this work are is not known: measure one of its cells")
+    else
+      table.insert(family.rows, row_of(family, place, known, baseline))
+    end
+  end
+end
+
+---Fits every method of a grid, and says what its places show.
+---@param measured specbench.predict.record[]
+---@param places specbench.predict.record[] of the grid; empty: what was measured
+---@param about table the round, or round.json
+---@param index specbench.speedup.index? by which rules a baseline counts; nil: all that cells name
+---@return specbench.predict.family[]
+function families.of(measured, places, about, index)
+  cells.name(measured, places, about)
+  share_limits(measured, places)
+  local list, known, all = collect(measured, places, index)
+  for _, family in ipairs(list) do
+    if not family.why and #family.measured < LEAST then
+      family.why = ("%d of its cells %s measured, a fit takes %d"):format(#family.measured,
+        #family.measured == 1 and "was" or "were", LEAST)
+    end
+    if not family.why then
+      guess_lengths(family)
+      fill(family, known, all)
+    end
+    family.places = nil
+  end
+  return list
+end
+
+return families
