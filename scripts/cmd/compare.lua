@@ -3,7 +3,9 @@
 local command = require "specbench.cli.command"
 local compare = require "specbench.compare"
 local compare_input = require "specbench.compare.input"
+local compare_page = require "specbench.page.compare"
 local compare_table = require "specbench.compare.table"
+local fs = require "sb.fs"
 
 local SLOWER = 4
 
@@ -24,9 +26,11 @@ local self = {
       help = "the figure that --fail-if-slower looks at" },
     { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
     { long = "json", type = "flag", help = "JSON lines: joined cells, then those of one side" },
+    { long = "html", arg = "FILE", help = "also a page of ratios with their intervals, which opens offline" },
   },
   examples = {
     { "specbench compare results/before results/after --fail-if-slower 5%", "in a CI job" },
+    "specbench compare results/before results/after --html compared.html",
     { "specbench compare results/round2 serve.json --only method=none", "our client and vLLM's on one server" },
   },
 }
@@ -71,6 +75,12 @@ function self.run(options, positionals)
     end
   end
   io.stdout:write(options.json and compare_table.lines(result) or compare_table.text(result, sides))
+  if options.html then
+    local ok
+    ok, message = fs.write(options.html, compare_page.html(result, sides))
+    if not ok then command.fail(message) end
+    io.stderr:write(("Page: %s\n"):format(options.html))
+  end
   if not loss then return 0 end
   if judged < #result.rows then
     io.stderr:write(("specbench: %d cells have no %s on both sides and were not judged\n")

@@ -116,12 +116,12 @@ class PageTest(unittest.TestCase):
 
     def test_the_wheel_zooms_a_waterfall(self):
         page = self.open()
-        page.evaluate("document.querySelector('.stretch svg').scrollIntoView({block: 'center'})")
-        box = page.evaluate("(function(){var b=document.querySelector('.stretch svg').getBoundingClientRect();"
+        page.evaluate("document.querySelector('details[open]>.stretch svg.times').scrollIntoView({block: 'center'})")
+        box = page.evaluate("(function(){var b=document.querySelector('details[open]>.stretch svg.times').getBoundingClientRect();"
                             "return [b.x+b.width/2,b.y+b.height/2]})()")
-        before = page.evaluate("document.querySelector('.stretch svg').getAttribute('viewBox')")
+        before = page.evaluate("document.querySelector('details[open]>.stretch svg.times').getAttribute('viewBox')")
         page.call("Input.dispatchMouseEvent", type="mouseWheel", x=box[0], y=box[1], deltaX=0, deltaY=-200)
-        after = page.evaluate("document.querySelector('.stretch svg').getAttribute('viewBox')")
+        after = page.evaluate("document.querySelector('details[open]>.stretch svg.times').getAttribute('viewBox')")
         self.assertLess(float(after.split()[2]), float(before.split()[2]))
 
     def test_dark_where_the_reader_wants_it(self):

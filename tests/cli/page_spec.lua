@@ -33,9 +33,10 @@ return bench.round {
 
 -- Every element that a page has may have these attributes; others would be somebody else's.
 local ATTRIBUTES = {
-  "aria-label", "aria-live", "autocomplete", "charset", "class", "content", "cx", "cy", "d", "data-figure", "data-n",
-  "data-palette", "height", "hidden", "href", "http-equiv", "id", "lang", "name", "open", "r", "role",
-  "transform", "type", "value", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2",
+  "aria-label", "aria-live", "autocomplete", "charset", "class", "content", "cx", "cy", "d", "data-figure",
+  "data-n", "data-palette", "data-span", "height", "hidden", "href", "http-equiv", "id", "lang", "name",
+  "open", "preserveAspectRatio", "r", "role", "transform", "type", "value", "viewBox", "width", "x", "x1",
+  "x2", "y", "y1", "y2",
 }
 
 local ELEMENTS = {
@@ -200,6 +201,27 @@ describe("report --html", function()
     assert.has_error(function() html.el("a b", nil) end)
     assert.equal('<script type="application/json" id="a">{"x": "\\u003c/script\\u003e"}</script>',
       html.data({ id = "a" }, { x = "</script>" }).text)
+  end)
+end)
+
+describe("compare --html", function()
+  it("writes a page of ratios with their intervals", function()
+    local w <close> = setmetatable({ world = world.new() }, { __close = function(self) self.world:remove() end })
+    w.world:write("grid.lua", ROUND:format 'baseline = { method = "none" },')
+    for i, seed in ipairs { 1, 2 } do
+      local line = ("run grid.lua --virtual --no-pictures --repeats 3 --seed %d --out %d"):format(seed, i)
+      assert.equal(0, w.world:run(line).status)
+    end
+    local result = w.world:run "compare 1 2 --html compared.html"
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("Page: compared.html", 1, true))
+    local text = w.world:read "compared.html"
+    elements_of(text)
+    assert.truthy(text:find("B: 2 (results)", 1, true))
+    assert.truthy(text:find("<td>TTFT (a time)</td>", 1, true))
+    local whiskers = select(2, text:gsub('class="whisker"', ""))
+    assert.equal(9 * 4, whiskers)
+    assert.equal(9, select(2, text:gsub("<td>3, 3</td>", "")))
   end)
 end)
 

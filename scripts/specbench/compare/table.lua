@@ -14,8 +14,11 @@ local NAMED = 20 -- cells of one side alone that the text names
 local titles = {
   total_throughput = "total throughput", output_throughput = "output throughput", ttft_ms = "TTFT", tpot_ms = "TPOT",
 }
+compare_table.titles = titles
 
-local function varying(result)
+---@param result specbench.compare.result
+---@return string[] axes on which the joined cells differ
+function compare_table.varying(result)
   local names = {}
   for _, name in ipairs(result.axes) do
     for _, row in ipairs(result.rows) do
@@ -28,7 +31,10 @@ local function varying(result)
   return names
 end
 
-local function geometric_mean(rows, name)
+---@param rows specbench.compare.row[]
+---@param name string a figure
+---@return string "1.08", "-" where no row has it
+function compare_table.geometric_mean(rows, name)
   local sum, count = 0, 0
   for _, row in ipairs(rows) do
     local figure = row.ratios[name]
@@ -37,7 +43,10 @@ local function geometric_mean(rows, name)
   return count > 0 and ("%.2f"):format(math.exp(sum / count)) or "-"
 end
 
-local function notes(result)
+---What is to be known of the ratios.
+---@param result specbench.compare.result
+---@return string[] lines
+function compare_table.notes(result)
   local lines, counts, untold, other_work, other_clock, simulated, late = {}, {}, {}, 0, 0, 0, 0
   for _, row in ipairs(result.rows) do
     if row.why then counts[row.why] = (counts[row.why] or 0) + 1 end
@@ -84,12 +93,12 @@ end
 ---@param sides { [1]: specbench.compare.side, [2]: specbench.compare.side }
 ---@return string
 function compare_table.text(result, sides)
-  local axes = varying(result)
+  local axes = compare_table.varying(result)
   local columns, rows, means = {}, {}, {}
   for i, name in ipairs(axes) do columns[i] = { title = name } end
   for _, name in ipairs(compare.names) do
     columns[#columns + 1] = { title = titles[name] }
-    means[#means + 1] = ("%s %s"):format(titles[name], geometric_mean(result.rows, name))
+    means[#means + 1] = ("%s %s"):format(titles[name], compare_table.geometric_mean(result.rows, name))
   end
   columns[#columns + 1] = { title = "" }
   for i, row in ipairs(result.rows) do
@@ -115,7 +124,7 @@ function compare_table.text(result, sides)
     lines[#lines + 1] = "Within one start: a side's repeats shared one start of its server, and another may move all "
       .. "of its figures (specbench run --starts)"
   end
-  for _, line in ipairs(notes(result)) do lines[#lines + 1] = line end
+  for _, line in ipairs(compare_table.notes(result)) do lines[#lines + 1] = line end
   one_sided(result, lines)
   return table.concat(lines, "\n") .. "\n"
 end

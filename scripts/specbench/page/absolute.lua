@@ -43,20 +43,6 @@ function absolute.used(self)
   return list
 end
 
----The axes by which a table's rows are told apart.
----@param self specbench.page.model
----@param places specbench.page.place[]
----@return string[]
-function absolute.axes(self, places)
-  local list = {}
-  for _, name in ipairs(self.axes) do
-    local first, differs = places[1].coordinates[name], false
-    for _, one in ipairs(places) do differs = differs or one.coordinates[name] ~= first end
-    if differs then list[#list + 1] = name end
-  end
-  return list
-end
-
 ---The verdict with what is to be known of it, in few words.
 ---@param one specbench.page.place
 ---@return string
@@ -99,7 +85,7 @@ function absolute.groups(self)
 end
 
 local function table_of(self, group, columns, figure)
-  local axes, rows, head = absolute.axes(self, group.places), {}, {}
+  local axes, rows, head = model.differing(self, group.places), {}, {}
   for i, name in ipairs(axes) do head[i] = el("th", nil, name) end
   for _, column in ipairs(columns) do head[#head + 1] = el("th", { class = "n" }, column[2]) end
   if figure then head[#head + 1] = el("th", { class = "n" }, "speed-up, " .. figure) end

@@ -45,12 +45,16 @@ end
 ---@param self specbench.page.model
 ---@return specbench.page.markup
 function details.data(self)
-  local places, columns, names = json.array {}, json.array {}, json.array {}
+  local places, columns, shares, names = json.array {}, json.array {}, json.array {}, json.array {}
   for i, one in ipairs(self.places) do places[i] = record(one) end
-  for i, column in ipairs(absolute.columns) do columns[i] = column[2] end
+  for i, column in ipairs(absolute.columns) do
+    columns[i] = column[2]
+    if column.percent then shares[#shares + 1] = i end
+  end
   for i, name in ipairs(answers.figures) do names[i] = name end
-  return html.data({ id = "cells" }, { reach = self.reach, figures = names, columns = columns, places = places },
-    { "reach", "figures", "columns", "places", "n", "r", "s", "v", "y", "f", "b", "w", "i", "t", "x", "l", "o" })
+  return html.data({ id = "cells" }, { reach = self.reach, figures = names, columns = columns, shares = shares,
+    places = places }, { "reach", "figures", "columns", "shares", "places", "n", "r", "s", "v", "y", "f", "b", "w",
+    "i", "t", "x", "l", "o" })
 end
 
 return details

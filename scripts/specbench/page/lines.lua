@@ -1,11 +1,12 @@
 -- Speed-up against load, k as lines, with intervals as bands; and every interval for itself, as a forest plot.
 
+local forest = require "specbench.page.forest"
 local heatmaps = require "specbench.page.heatmaps"
 local html = require "specbench.page.html"
 local model = require "specbench.page.model"
+local place = require "specbench.answer.place"
 local palette = require "specbench.page.palette"
 local svg = require "specbench.page.svg"
-local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 
 local el = html.el
@@ -122,34 +123,17 @@ function lines.section(self)
     .. "baseline. A point opens its cell."), el("div", { class = "maps" }, list))
 end
 
-local FOREST = { width = 460, label = 250, row = 16 }
+local CLASSES = { faster = "s3", slower = "s2" }
 
-local function forest_row(one, scale, y)
-  local figure = one.entry.speedups.paired
-  local class = one.entry.verdict == "faster" and "s3" or one.entry.verdict == "slower" and "s2" or "s8"
-  local middle = y + FOREST.row / 2
-  local right = FOREST.label + FOREST.width
-  return el("g", { class = class, ["data-n"] = one.number },
-    el("title", nil, heatmaps.hint(one, { { name = "paired" } })),
-    svg.text(FOREST.label - 8, middle + 4, text_table.cut(one.name, 38, "…"), "e"),
-    figure.low and svg.line(scale:at(figure.low), middle, scale:at(figure.high), middle, "whisker"),
-    svg.circle(scale:at(figure.ratio), middle, 3, "dot"),
-    svg.text(right + 8, middle + 4, ("%.2f %s"):format(figure.ratio, heatmaps.mark(one))))
-end
-
-local function forest(group)
-  local low, high = 1, 1
-  for _, one in ipairs(group.places) do
+local function forest_rows(self, group)
+  local rows, axes = {}, model.differing(self, group.places)
+  for i, one in ipairs(group.places) do
     local figure = one.entry.speedups.paired
-    low, high = math.min(low, figure.low or figure.ratio), math.max(high, figure.high or figure.ratio)
+    rows[i] = { name = place.on(one.cells[1], axes), ratio = figure.ratio, low = figure.low, high = figure.high,
+      number = one.number, class = CLASSES[one.entry.verdict] or "s8",
+      mark = heatmaps.mark(one), hint = heatmaps.hint(one, { { name = "paired" } }) }
   end
-  local bottom = #group.places * FOREST.row + 4
-  local scale = svg.scale(math.max(low, 0.05), math.min(high, 20), FOREST.label, FOREST.label + FOREST.width, true)
-  local rows = {}
-  for i, one in ipairs(group.places) do rows[i] = forest_row(one, scale, (i - 1) * FOREST.row) end
-  return el("div", { class = "wide" }, svg.frame(FOREST.label + FOREST.width + 70, bottom + 22,
-    "intervals of " .. group.name, svg.x_axis(scale, bottom, 0), svg.line(scale:at(1), 0, scale:at(1), bottom, "one"),
-    rows))
+  return rows
 end
 
 local function with_interval(one)
@@ -164,8 +148,10 @@ function lines.forest(self)
   local list = {}
   local groups = model.groups(self, with_interval)
   for i, group in ipairs(groups) do
-    list[i] = el("details", { open = #groups == 1 and #group.places <= 40 }, el("summary", nil, group.name,
-      el("span", { class = "faint" }, (" %d intervals"):format(#group.places))), forest(group))
+    local summary = el("summary", nil, group.name, el("span", { class = "faint" },
+      (" %d intervals"):format(#group.places)))
+    list[i] = el("details", { open = #groups == 1 and #group.places <= 40 }, summary,
+      forest.draw(group.name, forest_rows(self, group)))
   end
   if #list == 0 then return nil end
   return html.join(el("p", { class = "legend" }, "`paired` with its 95 % interval: green faster, orange slower, grey "

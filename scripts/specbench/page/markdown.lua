@@ -111,7 +111,7 @@ local function figures(self, add)
   end
   local used = absolute.used(self)
   for _, group in ipairs(absolute.groups(self)) do
-    local axes, columns, rows = absolute.axes(self, group.places), {}, {}
+    local axes, columns, rows = model.differing(self, group.places), {}, {}
     for i, name in ipairs(axes) do columns[i] = { name } end
     for _, column in ipairs(used) do columns[#columns + 1] = { column[2], true } end
     if self.figures[1] then columns[#columns + 1] = { "speed-up" } end

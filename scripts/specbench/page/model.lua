@@ -251,6 +251,20 @@ function model.groups(self, name_of)
   return order
 end
 
+---The axes by which some places are told apart.
+---@param self specbench.page.model
+---@param places specbench.page.place[]
+---@return string[]
+function model.differing(self, places)
+  local list = {}
+  for _, name in ipairs(self.axes) do
+    local first, differs = places[1].coordinates[name], false
+    for _, one in ipairs(places) do differs = differs or one.coordinates[name] ~= first end
+    if differs then list[#list + 1] = name end
+  end
+  return list
+end
+
 ---What a place has beside target, method, task and load: "k=3".
 ---@param self specbench.page.model
 ---@param one specbench.page.place

@@ -5,7 +5,7 @@
   var root = document.documentElement;
   var STEPS = 32;
   var holder = document.getElementById("cells");
-  var data = holder ? JSON.parse(holder.textContent) : { figures: [], columns: [], places: [] };
+  var data = holder ? JSON.parse(holder.textContent) : { figures: [], columns: [], shares: [], places: [] };
   var panel = document.getElementById("details");
 
   function make(name, text, kind) {
@@ -17,8 +17,9 @@
 
   function fixed(value) { return value === null || value === undefined ? "–" : value.toFixed(2); }
 
-  function figure(value) {
+  function figure(value, at) {
     if (value === null || value === undefined) return "–";
+    if (data.shares.indexOf(at + 1) >= 0) return (100 * value).toFixed(0) + " %";
     return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
   }
 
@@ -97,7 +98,7 @@
     data.columns.forEach(function (title, i) {
       if (one.f[i] === null) return;
       var name = title === "p99" ? data.columns[i - 1].replace("p50", "p99") : title;
-      row(body, name, base ? [figure(one.f[i]), figure(base.f[i])] : [figure(one.f[i])]);
+      row(body, name, base ? [figure(one.f[i], i), figure(base.f[i], i)] : [figure(one.f[i], i)]);
     });
     figures.appendChild(body);
     panel.appendChild(figures);
@@ -153,25 +154,35 @@
     box.appendChild(button);
   });
 
-  // Waterfalls: the wheel zooms along the time, dragging moves, a double click shows all.
-  document.querySelectorAll(".stretch svg").forEach(function (picture) {
-    var whole = picture.getAttribute("viewBox").split(" ").map(Number);
-    var left = 0, width = whole[2], dragged = null;
-    picture.setAttribute("preserveAspectRatio", "none");
+  // Waterfalls: the wheel zooms along the time, dragging moves, a double click shows all. The marks of the axis stay
+  // where they are and change their numbers.
+  document.querySelectorAll("figure.stretch").forEach(function (picture) {
+    var times = picture.querySelector("svg.times"), span = Number(picture.dataset.span);
+    var whole = times.getAttribute("viewBox").split(" ").map(Number);
+    var left = whole[0], width = whole[2], dragged = null;
+    var marks = Array.prototype.filter.call(picture.querySelectorAll("text.m.tick"), function (mark) {
+      return mark.parentNode !== times;
+    });
+    var digits = marks.map(function (mark) { return mark.textContent; });
     function show() {
-      width = Math.min(whole[2], Math.max(whole[2] / 200, width));
-      left = Math.max(0, Math.min(whole[2] - width, left));
-      picture.setAttribute("viewBox", left + " 0 " + width + " " + whole[3]);
+      width = Math.min(whole[2], Math.max(whole[2] / 500, width));
+      left = Math.max(whole[0], Math.min(whole[0] + whole[2] - width, left));
+      times.setAttribute("viewBox", left + " 0 " + width + " " + whole[3]);
+      marks.forEach(function (mark, i) {
+        var share = (Number(mark.getAttribute("x")) - whole[0]) / whole[2];
+        var ms = (left - whole[0] + share * width) / whole[2] * span;
+        mark.textContent = width === whole[2] ? digits[i] : Number(ms.toPrecision(5));
+      });
     }
     function at(event) {
-      var box = picture.getBoundingClientRect();
+      var box = times.getBoundingClientRect();
       return (event.clientX - box.left) / box.width;
     }
     picture.addEventListener("wheel", function (event) {
       event.preventDefault();
       var share = at(event), focus = left + share * width;
-      width *= event.deltaY > 0 ? 1.25 : 0.8;
-      left = focus - share * Math.min(width, whole[2]);
+      width = Math.min(whole[2], width * (event.deltaY > 0 ? 1.25 : 0.8));
+      left = focus - share * width;
       show();
     }, { passive: false });
     picture.addEventListener("pointerdown", function (event) {
@@ -184,7 +195,7 @@
       show();
     });
     picture.addEventListener("pointerup", function () { dragged = null; });
-    picture.addEventListener("dblclick", function () { left = 0; width = whole[2]; show(); });
+    picture.addEventListener("dblclick", function () { left = whole[0]; width = whole[2]; show(); });
   });
 
   // Rows for the library: one a value of x, a column a series.

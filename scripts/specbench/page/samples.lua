@@ -126,8 +126,7 @@ local function request_row(request, x, y, begun)
     request.id, request.outcome, svg.figure((request.t_send - begun) / 1e6),
     first and svg.figure((first.t - request.t_send) / 1e6) or "-", svg.figure((finish - request.t_send) / 1e6),
     request.tokens or "?")
-  return el("g", nil, el("title", nil, hint), svg.text(NAME - 6, y + ROW - 3, request.id, "e tick"),
-    svg.rect(sent, y + 1, math.max(came - sent, 0.5), ROW - 3, "wait"),
+  return el("g", nil, el("title", nil, hint), svg.rect(sent, y + 1, math.max(came - sent, 0.5), ROW - 3, "wait"),
     first and svg.rect(came, y + 1, at(finish) - came, ROW - 3, request.outcome == "ok" and "decode" or "broken"),
     #way > 0 and marks)
 end
@@ -140,14 +139,21 @@ local function waterfall(item, is_open)
     begun = math.min(begun, request.t_send)
     finish = math.max(finish, request.t_done, request.t_send)
   end
-  local bottom = #list * ROW + 2
-  local x = svg.scale(0, math.max((finish - begun) / 1e6, 1e-3), NAME, LONG - 10)
-  local rows = {}
-  for i, request in ipairs(list) do rows[i] = request_row(request, x, (i - 1) * ROW, begun) end
-  return el("details", { open = is_open }, el("summary", nil, item.one.name, el("span", { class = "faint" },
-    (" %d of %d requests"):format(#list, #item.run))), el("figure", { class = "stretch" },
-    svg.frame(LONG, bottom + 34, "waterfall of " .. item.one.name, svg.x_axis(x, bottom, 0), rows,
-      svg.text((NAME + LONG) / 2, bottom + 30, "ms since the first was sent", "m faint"))))
+  local bottom, span = #list * ROW + 2, math.max((finish - begun) / 1e6, 1e-3)
+  local x = svg.scale(0, span, NAME, LONG - 10)
+  local rows, names = {}, {}
+  for i, request in ipairs(list) do
+    rows[i] = request_row(request, x, (i - 1) * ROW, begun)
+    names[i] = svg.text(NAME - 6, i * ROW - 3, request.id, "e tick")
+  end
+  -- what zooms lies in a picture of its own, so that no letter is stretched
+  local times = el("svg", { class = "times", x = NAME, y = 0, width = LONG - 10 - NAME, height = bottom,
+    viewBox = ("%d 0 %d %d"):format(NAME, LONG - 10 - NAME, bottom), preserveAspectRatio = "none" }, rows)
+  local picture = svg.frame(LONG, bottom + 34, "waterfall of " .. item.one.name, svg.x_axis(x, bottom, 0), names,
+    times, svg.text((NAME + LONG) / 2, bottom + 30, "ms since the first was sent", "m faint"))
+  local count = (" %d of %d requests"):format(#list, #item.run)
+  return el("details", { open = is_open }, el("summary", nil, item.one.name, el("span", { class = "faint" }, count)),
+    el("figure", { class = "stretch", ["data-span"] = svg.number(span) }, picture))
 end
 
 -- Decoded once for both sections.
@@ -175,7 +181,12 @@ end
 ---@return specbench.page.markup?
 function samples.waterfalls(self)
   local list = {}
-  for i, item in ipairs(runs_of(self)) do list[#list + 1] = waterfall(item, i == 1) end
+  local runs = runs_of(self)
+  local busiest = runs[1]
+  for _, item in ipairs(runs) do
+    if item.one.row.load.value > busiest.one.row.load.value then busiest = item end
+  end
+  for _, item in ipairs(runs) do list[#list + 1] = waterfall(item, item == busiest) end
   if #list == 0 then return nil end
   return html.join(el("p", { class = "legend" }, "The first requests of the same cells: grey while they wait for ",
     "their first token, then a mark a chunk, thinned out to ", MOST_CHUNKS, " a request. Scroll over a picture to ",
