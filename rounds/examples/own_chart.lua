@@ -4,7 +4,7 @@
 --   specbench rounds/examples/own_chart.lua results/round2-quick chart.csv chart.svg
 
 local bench = require "specbench"
-local plot = require "specbench.report.plot"
+local plot = require "specbench.plot"
 
 -- "draft polish", of the coordinates that make a line.
 local function name_of(row, axes)

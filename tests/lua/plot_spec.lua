@@ -191,7 +191,7 @@ describe("plot.lines", function()
   it_draws("draws series with and without intervals", function()
     with_paths(function(base)
       assert.is_true(plot.lines {
-        title = "speed-up", svg = base .. ".svg",
+        title = "speed-up", svg = base .. ".svg", footer = { "simulated", "12 prompts" },
         series = {
           {
             name = "256",
@@ -203,6 +203,7 @@ describe("plot.lines", function()
       })
       local svg = read(base .. ".svg")
       assert.truthy(svg:find("8192", 1, true))
+      assert.truthy(svg:find("simulated, 12 prompts", 1, true))
       assert.is_nil(svg:find(">none<", 1, true))
     end)
   end)

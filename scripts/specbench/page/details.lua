@@ -2,6 +2,7 @@
 
 local absolute = require "specbench.page.absolute"
 local answers = require "specbench.answer"
+local energy = require "specbench.analysis.energy"
 local json = require "specbench.base.json"
 local html = require "specbench.page.html"
 local verdict = require "specbench.analysis.verdict"
@@ -38,7 +39,7 @@ local function record(one)
     n = one.name, r = #one.cells, s = ratios_of(one), v = entry and entry.verdict, y = entry and entry.reason,
     f = list, b = one.base and one.base.number, w = one.server, i = ids, t = one.kind,
     x = why and json.array { short(why.tokens), short(why.step), short(why.rest), short(why.measured) },
-    l = #flags > 0 and flags or nil, o = one.cells[1].lossy,
+    j = entry and entry.energy and energy.text(entry.energy), l = #flags > 0 and flags or nil, o = one.cells[1].lossy,
   }
 end
 
@@ -54,7 +55,7 @@ function details.data(self)
   for i, name in ipairs(answers.figures) do names[i] = name end
   return html.data({ id = "cells" }, { reach = self.reach, figures = names, columns = columns, shares = shares,
     places = places }, { "reach", "figures", "columns", "shares", "places", "n", "r", "s", "v", "y", "f", "b", "w",
-    "i", "t", "x", "l", "o" })
+    "i", "t", "x", "j", "l", "o" })
 end
 
 return details

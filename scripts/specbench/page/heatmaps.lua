@@ -11,8 +11,8 @@ local el = html.el
 
 local heatmaps = {}
 
-local WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 66, 34, 50, 6, 34 -- pixels of a field, and around the fields
-local WIDEST_LABEL = 12
+local LEAST_WIDTH, HEIGHT, TOP, BOTTOM = 66, 34, 6, 34 -- pixels of a field, and around the fields
+local WIDEST, LETTER = 16, 6.8 -- letters of a label, and a letter's pixels
 
 local MARKS = { faster = "▲", slower = "▼", tie = "=", undecided = "?" }
 
@@ -53,21 +53,21 @@ local function interval(low, high, is_within_run)
   return (is_within_run and "(%.2f–%.2f)" or "%.2f–%.2f"):format(low, high)
 end
 
-local function field(self, one, x, y)
+local function field(self, one, x, y, width)
   local figure = self.figures[1] and one.entry.speedups[self.figures[1].name]
-  local middle = x + WIDTH / 2
+  local middle = x + width / 2
   local class = ("c f%s%s k-%s"):format(figure and palette.step(figure.ratio, self.reach) or "x",
     is_pale(one) and " pale" or "", one.kind)
   return el("a", { href = "#p" .. one.number, class = class, ["data-n"] = one.number },
     el("title", nil, heatmaps.hint(one, self.figures)),
-    el("rect", { x = x, y = y, width = WIDTH, height = HEIGHT }),
+    el("rect", { x = x, y = y, width = width, height = HEIGHT }),
     el("text", { x = middle, y = y + 15 }, figure and ("%.2f"):format(figure.ratio) or "–", heatmaps.mark(one)),
     el("text", { x = middle, y = y + 28, class = "i" }, figure and figure.low
       and interval(figure.low, figure.high, figure.kind == verdict.WITHIN_RUN) or ""))
 end
 
 -- The edges between neighbours on either side of 1.
-local function crossing(map, name)
+local function crossing(map, name, left, width)
   local parts = {}
   local function ratio(r, c)
     local row = map.at[map.y.values[r]]
@@ -79,12 +79,12 @@ local function crossing(map, name)
   for r = 1, rows do
     for c = 1, #map.x.values do
       local here, right, above = ratio(r, c), ratio(r, c + 1), ratio(r + 1, c)
-      local x, y = LEFT + c * WIDTH, TOP + (rows - r) * HEIGHT
+      local x, y = left + c * width, TOP + (rows - r) * HEIGHT
       if here and right and (here >= 1) ~= (right >= 1) then
         parts[#parts + 1] = ("M%d %dv%d"):format(x, y, HEIGHT)
       end
       if here and above and (here >= 1) ~= (above >= 1) then
-        parts[#parts + 1] = ("M%d %dh%d"):format(x - WIDTH, y, WIDTH)
+        parts[#parts + 1] = ("M%d %dh%d"):format(x - width, y, width)
       end
     end
   end
@@ -92,26 +92,37 @@ local function crossing(map, name)
   return el("path", { d = table.concat(parts), class = "cross d-" .. name })
 end
 
+local function labels_of(values)
+  local labels, widest = {}, 0
+  for i, value in ipairs(values) do
+    labels[i] = text_table.cut(text_table.text(value), WIDEST, "…")
+    widest = math.max(widest, text_table.width(labels[i]))
+  end
+  return labels, math.ceil(widest * LETTER)
+end
+
 local function draw(self, map)
-  local columns, rows = #map.x.values, #map.y.values
-  local width, height = LEFT + columns * WIDTH + 4, TOP + rows * HEIGHT + BOTTOM
-  local parts = { el("rect", { x = LEFT, y = TOP, width = columns * WIDTH, height = rows * HEIGHT, class = "ground" }) }
+  local x_labels, x_widest = labels_of(map.x.values)
+  local y_labels, y_widest = labels_of(map.y.values)
+  local columns, rows = #x_labels, #y_labels
+  local width, left = math.max(LEAST_WIDTH, x_widest + 8), y_widest + 26
+  local whole, height = left + columns * width + 4, TOP + rows * HEIGHT + BOTTOM
+  local parts = { el("rect", { x = left, y = TOP, width = columns * width, height = rows * HEIGHT, class = "ground" }) }
   for r, y_value in ipairs(map.y.values) do
     local y = TOP + (rows - r) * HEIGHT
-    parts[#parts + 1] = svg.text(LEFT - 5, y + HEIGHT / 2 + 4, text_table.cut(text_table.text(y_value), 6, "…"), "e")
+    parts[#parts + 1] = svg.text(left - 5, y + HEIGHT / 2 + 4, y_labels[r], "e")
     for c, x_value in ipairs(map.x.values) do
       local one = (map.at[y_value] or {})[x_value]
-      if one then parts[#parts + 1] = field(self, one, LEFT + (c - 1) * WIDTH, y) end
+      if one then parts[#parts + 1] = field(self, one, left + (c - 1) * width, y, width) end
     end
   end
-  for c, value in ipairs(map.x.values) do
-    parts[#parts + 1] = svg.text(LEFT + (c - 0.5) * WIDTH, height - 18,
-      text_table.cut(text_table.text(value), WIDEST_LABEL, "…"), "m")
+  for c, label in ipairs(x_labels) do
+    parts[#parts + 1] = svg.text(left + (c - 0.5) * width, height - 18, label, "m")
   end
-  parts[#parts + 1] = svg.text(LEFT + columns * WIDTH / 2, height - 4, map.x.title, "m faint")
+  parts[#parts + 1] = svg.text(left + columns * width / 2, height - 4, map.x.title, "m faint")
   parts[#parts + 1] = svg.upright(10, TOP + rows * HEIGHT / 2, map.y.title, "m faint")
-  for _, figure in ipairs(self.figures) do parts[#parts + 1] = crossing(map, figure.name) end
-  return svg.frame(width, height, "speed-ups of " .. map.name, parts)
+  for _, figure in ipairs(self.figures) do parts[#parts + 1] = crossing(map, figure.name, left, width) end
+  return svg.frame(whole, height, "speed-ups of " .. map.name, parts)
 end
 
 -- The scale of colours.

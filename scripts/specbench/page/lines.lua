@@ -15,20 +15,23 @@ local lines = {}
 
 local WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 230, 42, 12, 8, 36
 
-local function question(one)
-  if not (one.entry and next(one.entry.speedups)) then return nil end
-  local row = one.row
-  local words = { row.target, row.method, row.task }
-  return table.concat(words, ", ") .. (row.load.kind == "rate" and " at request rates" or "")
+local function has_ratio(one)
+  return one.entry ~= nil and next(one.entry.speedups) ~= nil
+end
+
+local function series_name(self, one, with_method)
+  local setting = model.setting(self, one)
+  if setting == "" then return one.row.method end
+  return with_method and ("%s %s"):format(one.row.method, setting) or setting
 end
 
 -- One series a setting, its places by load. Places that differ in more than the setting are series of their own.
-local function series_of(self, places)
+local function series_of(self, places, with_method)
   local by_name, order = {}, {}
   for _, one in ipairs(places) do
-    local name = model.setting(self, one)
+    local name = series_name(self, one, with_method)
     if not by_name[name] then
-      by_name[name] = { name = name ~= "" and name or one.row.method, places = {} }
+      by_name[name] = { name = name, places = {} }
       order[#order + 1] = by_name[name]
     end
     table.insert(by_name[name].places, one)
@@ -37,6 +40,42 @@ local function series_of(self, places)
     table.sort(series.places, function(a, b) return a.row.load.value < b.row.load.value end)
   end
   return order
+end
+
+local function joined(...)
+  local words = {}
+  for i = 1, select("#", ...) do words[#words + 1] = (select(i, ...)) end
+  return table.concat(words, ", ")
+end
+
+-- One picture a target and task with all methods; one a method as well, where colours would not suffice.
+local function pictures_of(self)
+  local together = model.groups(self, function(one)
+    local rate = one.row.load.kind == "rate" and "at request rates" or nil
+    return has_ratio(one) and joined(one.row.target, one.row.task, rate) or nil
+  end)
+  local list = {}
+  for _, group in ipairs(together) do
+    group.series = series_of(self, group.places, true)
+    if #group.series <= palette.LINES then
+      list[#list + 1] = group
+    else
+      local by_method, order = {}, {}
+      for _, one in ipairs(group.places) do
+        local method = one.row.method
+        if not by_method[method] then
+          by_method[method] = { name = joined(group.name, method), places = {} }
+          order[#order + 1] = by_method[method]
+        end
+        table.insert(by_method[method].places, one)
+      end
+      for _, part in ipairs(order) do
+        part.series = series_of(self, part.places)
+        list[#list + 1] = part
+      end
+    end
+  end
+  return list
 end
 
 local function loads_of(places)
@@ -94,7 +133,7 @@ local function chart(self, group)
   local x = svg.scale(loads[1], loads[#loads], LEFT, WIDTH - RIGHT, loads[1] > 0)
   local y = svg.scale(low, high, HEIGHT - BOTTOM, TOP)
   local key, drawn = {}, {}
-  local all = series_of(self, group.places)
+  local all = group.series
   for i, series in ipairs(all) do
     key[i] = el("span", { class = palette.line(i) }, series.name)
   end
@@ -115,7 +154,7 @@ end
 ---@return specbench.page.markup?
 function lines.section(self)
   local list = {}
-  for _, group in ipairs(model.groups(self, question)) do
+  for _, group in ipairs(pictures_of(self)) do
     if #loads_of(group.places) > 1 then list[#list + 1] = chart(self, group) end
   end
   if #list == 0 then return nil end

@@ -93,6 +93,7 @@
       panel.appendChild(make("p", "tokens a step × " + fixed(one.x[0]) + ", step time × " + fixed(one.x[1]) +
         ", outside decoding × " + fixed(one.x[2]) + " = output throughput × " + fixed(one.x[3]), "faint"));
     }
+    if (one.j) panel.appendChild(make("p", "energy of an output token: " + one.j, "faint"));
     var figures = make("table"), body = make("tbody");
     if (base) row(body, "", ["this", "baseline"]);
     data.columns.forEach(function (title, i) {

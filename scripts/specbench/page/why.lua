@@ -5,12 +5,14 @@ local html = require "specbench.page.html"
 local model = require "specbench.page.model"
 local palette = require "specbench.page.palette"
 local svg = require "specbench.page.svg"
+local text_table = require "specbench.base.text_table"
+local words = require "specbench.answer.words"
 
 local el = html.el
 
 local why = {}
 
-local BAR = { left = 150, width = 300, height = 13, gap = 8 }
+local BAR = { width = 300, height = 13, gap = 8, widest = 44 } -- pixels; letters of a label
 
 local PARTS = {
   { "tokens", "tokens a step", "s3" }, { "step", "the step's time", "s2" }, { "rest", "time outside decoding", "s1" },
@@ -37,34 +39,36 @@ local function rows_of(judgement)
   return rows
 end
 
+local function label_of(judgement, row)
+  local load = ("%s %s"):format(svg.figure(row.load), judgement.load == "rate" and "a second" or "at once")
+  return text_table.cut(row.setting ~= "" and ("%s, %s"):format(load, row.setting) or load, BAR.widest, "…")
+end
+
 local function bars(judgement, rows, name)
-  local most = 1.2
-  for _, row in ipairs(rows) do
+  local most, labels, letters = 1.2, {}, 0
+  for i, row in ipairs(rows) do
+    labels[i] = label_of(judgement, row)
+    letters = math.max(letters, text_table.width(labels[i]))
     for _, part in ipairs(PARTS) do most = math.max(most, row[part[1]], 1 / row[part[1]]) end
   end
-  local scale = svg.scale(1 / most, most, BAR.left, BAR.left + BAR.width, true)
+  local left = math.ceil(letters * 6.8) + 14
+  local scale = svg.scale(1 / most, most, left, left + BAR.width, true)
   local step = BAR.height * #PARTS + BAR.gap
   local parts, middle = {}, scale:at(1)
   for i, row in ipairs(rows) do
     local top = (i - 1) * step + 2
-    parts[#parts + 1] = svg.text(BAR.left - 8, top + BAR.height * 1.5 + 4, ("%s %s%s"):format(svg.figure(row.load),
-      judgement.load == "rate" and "a second" or "at once", row.setting ~= "" and ", " .. row.setting or ""), "e")
+    parts[#parts + 1] = svg.text(left - 8, top + BAR.height * 1.5 + 4, labels[i], "e")
     for k, part in ipairs(PARTS) do
       local x = scale:at(row[part[1]])
       parts[#parts + 1] = el("g", { class = part[3] }, svg.rect(math.min(x, middle), top + (k - 1) * BAR.height,
         math.abs(x - middle), BAR.height - 2, "bar", ("%s: x %.2f"):format(part[2], row[part[1]])))
     end
-    parts[#parts + 1] = svg.text(BAR.left + BAR.width + 8, top + BAR.height * 1.5 + 4, ("= %.2f"):format(row.measured))
+    parts[#parts + 1] = svg.text(left + BAR.width + 8, top + BAR.height * 1.5 + 4, ("= %.2f"):format(row.measured))
   end
   local bottom = #rows * step
   return el("figure", { class = "map" }, el("figcaption", nil, name),
-    svg.frame(BAR.left + BAR.width + 64, bottom + 20, "factors: " .. name, parts,
+    svg.frame(left + BAR.width + 64, bottom + 20, "factors: " .. name, parts,
       svg.line(middle, 0, middle, bottom, "axis"), svg.x_axis(scale, bottom)))
-end
-
-local function name_of(judgement)
-  local words = { judgement.target, judgement.method, judgement.task }
-  return table.concat(words, ", ")
 end
 
 ---@param self specbench.page.model
@@ -73,7 +77,7 @@ function why.section(self)
   local list, key = {}, {}
   for _, judgement in ipairs(self.answer.judgements) do
     local rows = rows_of(judgement)
-    if #rows > 0 then list[#list + 1] = bars(judgement, rows, name_of(judgement)) end
+    if #rows > 0 then list[#list + 1] = bars(judgement, rows, words.name(judgement)) end
   end
   if #list == 0 then return nil end
   for i, part in ipairs(PARTS) do key[i] = el("span", { class = part[3] }, part[2]) end

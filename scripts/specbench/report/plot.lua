@@ -176,6 +176,7 @@ end
 ---@field y_title? string
 ---@field series specbench.plot.series[]
 ---@field baseline? number a dashed line at this y, 1 unless told; false: none
+---@field footer? string[] what the picture must say below, in words or short phrases
 ---@field width? integer
 ---@field height? integer
 
@@ -200,13 +201,15 @@ function plot.lines(chart)
   table.sort(places)
   local key_width = widest(names, FONT) + 50
   local width = chart.width or math.ceil(76 + 580 + key_width + 16)
-  local height = chart.height or 440
+  local footer = footer_lines(chart.footer, width)
+  local below = FOOTER_LINE * #footer
+  local height = (chart.height or 440) + below
   local middle = (76 + width - key_width - 16) / 2
   local page = canvas.new(width, height)
   page:add("set lmargin at screen %.5f", 76 / width)
   page:add("set rmargin at screen %.5f", 1 - (key_width + 16) / width)
   page:add("set tmargin at screen %.5f", 1 - (chart.title and 50 or 16) / height)
-  page:add("set bmargin at screen %.5f", 64 / height)
+  page:add("set bmargin at screen %.5f", (64 + below) / height)
   page:add("set key outside right top Left reverse samplen 2 font ',%g' textcolor rgb '%s'",
     FONT, INK)
   page:add("set border 3 linecolor rgb '%s'", FAINT)
@@ -225,8 +228,9 @@ function plot.lines(chart)
   if chart.title then
     page:text(chart.title, middle, 26, { font = TITLE_FONT })
   end
-  page:text(chart.x_title or "concurrency", middle, height - 18, {})
-  page:text(chart.y_title or "speed-up", 20, height / 2, { upright = true })
+  page:text(chart.x_title or "concurrency", middle, height - 18 - below, {})
+  page:text(chart.y_title or "speed-up", 20, (height - below) / 2, { upright = true })
+  page:footer(footer)
 
   local plots = {}
   if chart.baseline ~= false then

@@ -1,0 +1,3 @@
+-- Pictures of a script's own, as the reports' are drawn: local plot = require "specbench.plot"
+
+return require "specbench.report.plot"
