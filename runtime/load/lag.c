@@ -24,7 +24,7 @@ typedef struct held {
 struct sb_lag {
   int schedstat;     /* the thread's; -1: the kernel has none */
   held last, before; /* at the last two times */
-  const sb_http *http;
+  sb_http *http;
   sb_timer timer;
   uv_check_t after_batch;
   sb_handles handles;
@@ -74,7 +74,7 @@ int64_t sb_lag_held(const sb_lag *lag, int64_t since)
 static void on_time(sb_timer *timer)
 {
   sb_lag *lag = timer->data;
-  int64_t now = sb_clock_now(), in_hand = sb_http_batch_start(lag->http);
+  int64_t now = sb_clock_now(), in_hand = sb_http_stamps(lag->http)->batch_start;
   int64_t busy = overlap(lag->due, now, lag->batch_start, lag->batch_end);
   if (in_hand)
     busy += overlap(lag->due, now, in_hand, now);
@@ -87,7 +87,8 @@ static void on_time(sb_timer *timer)
   lag->last = held_now(lag);
   lag->busy_max_ms = fmax(lag->busy_max_ms, fmin(late_ms, at_work_ms));
   /* a grid: lateness must not move the next time, and times gone by are not made up for */
-  int64_t period = sb_http_turns_wanted(lag->http, now) ? SB_LAG_SHORT_PERIOD_NS : SB_LAG_PERIOD_NS;
+  int64_t period =
+      sb_stamps_turns_wanted(sb_http_stamps(lag->http), now) ? SB_LAG_SHORT_PERIOD_NS : SB_LAG_PERIOD_NS;
   lag->due += ((now - lag->due) / period + 1) * period;
   sb_timer_at(&lag->timer, lag->due);
 }
@@ -95,7 +96,7 @@ static void on_time(sb_timer *timer)
 static void on_after_batch(uv_check_t *check)
 {
   sb_lag *lag = check->data;
-  int64_t start = sb_http_batch_start(lag->http);
+  int64_t start = sb_http_stamps(lag->http)->batch_start;
   if (start) {
     lag->batch_start = start;
     lag->batch_end = sb_clock_now();
@@ -109,7 +110,7 @@ static void destroy(void *context)
   free(lag);
 }
 
-sb_lag *sb_lag_start(uv_loop_t *loop, const sb_http *http, sb_err *err)
+sb_lag *sb_lag_start(uv_loop_t *loop, sb_http *http, sb_err *err)
 {
   sb_lag *lag = sb_calloc(1, sizeof *lag);
   lag->http = http;

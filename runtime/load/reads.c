@@ -9,11 +9,12 @@ enum { VAGUE_ONE_IN = 200 };
 
 void sb_reads_add(sb_reads *reads, sb_http *http, uint32_t chunks, bool alone)
 {
-  const sb_arrival *arrival = sb_http_arrival(http);
+  sb_stamps *stamps = sb_http_stamps(http);
+  const sb_arrival *arrival = &stamps->arrival;
   reads->chunks += chunks;
   reads->merged += alone ? 0 : chunks;
   reads->unstamped += arrival->by_kernel ? 0 : chunks;
-  if (arrival->by_kernel && (alone || sb_http_one_segment(http)))
+  if (arrival->by_kernel && (alone || sb_stamps_one_segment(stamps)))
     return;
   double ms = (double)(arrival->t_ns - arrival->t_empty) / 1e6;
   if (ms > VAGUE_MS)
@@ -23,7 +24,7 @@ void sb_reads_add(sb_reads *reads, sb_http *http, uint32_t chunks, bool alone)
     return;
   reads->vague += chunks;
   if (reads->vague * VAGUE_ONE_IN > reads->chunks)
-    sb_http_want_turns(http);
+    sb_stamps_want_turns(stamps);
 }
 
 void sb_reads_summarise(sb_reads *reads, sb_reads_summary *summary)

@@ -13,20 +13,13 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "net/dial.h"
-#include "net/segments.h"
+#include "net/stamps.h"
 
 enum { RECEIVE_BUFFER = 256 * 1024 };
 
 /* So many readinesses are taken from the kernel at a time. The set of sockets is our own and not libuv's, so that a
  * batch is what was ready at one moment. */
 enum { BATCH = 1024 };
-
-/* Two looks at the two clocks that are further apart say nothing of their difference; a difference that moves faster
- * than clocks are slewed was set. */
-static const int64_t PAIR_NS = 3 * 1000, STEP_NS = 100 * 1000;
-static const int64_t SLEW_PART = 1000;
-
-static const int64_t TURNS_NS = SB_NS_PER_S;
 
 /* Something between us and the server may have forgotten a connection that rested for longer. */
 static const int64_t MAX_REST_NS = 110 * SB_NS_PER_S;
@@ -49,16 +42,7 @@ struct sb_connections {
   struct epoll_event batch[BATCH];
   int batch_size, batch_at;
   LIST_HEAD(, origin) origins; /* last used first */
-  int64_t now;                 /* stamp of the batch of readinesses being handled */
-  int64_t batch_start;         /* the same; 0 between batches */
-  int64_t t_wait;              /* when the loop began to wait */
-  int64_t t_empty;             /* sockets that are reported from now on had nothing to read then */
-  int64_t real_ahead;          /* CLOCK_REALTIME less CLOCK_MONOTONIC at the batch's beginning */
-  int64_t t_paired;            /* when that was last found; 0: never */
-  bool paired, looked;         /* it holds for this batch; the set was looked at in this turn */
-  int64_t t_turns_wanted;      /* the last time; 0: never */
-  sb_arrival arrival;
-  sb_connection *reading; /* of the arrival, where its socket is ours alone; else NULL */
+  sb_stamps stamps;
   sb_handles handles;
   char buffer[RECEIVE_BUFFER];
 };
@@ -70,12 +54,8 @@ struct sb_connection {
   void *user;                     /* NULL: in the pool */
   LIST_ENTRY(sb_connection) link; /* in the pool */
   int64_t t_idle;
-  int64_t t_empty; /* where the last read left something: since when it had not been seen empty; else 0 */
-  int socket;      /* -1 while connecting */
-  uint64_t bytes_read;
-  uint32_t reads, counted_reads,
-      counted_segments; /* all; and when segments were counted last, with their number */
-  bool counted;         /* that holds: at the start, and where nothing was left unread */
+  int socket; /* -1 while connecting */
+  sb_stamped stamped;
   bool plain, reused, wants_write;
 };
 
@@ -86,39 +66,9 @@ static void free_all(void *owner)
   free(all);
 }
 
-/* Sockets that were not reported in the turn before had nothing to read when it began to wait. */
 static void on_before_wait(uv_prepare_t *prepare)
 {
-  sb_connections *all = prepare->data;
-  if (!all->looked && all->t_wait > all->t_empty)
-    all->t_empty = all->t_wait;
-  all->looked = false;
-  all->t_wait = sb_clock_now();
-  all->batch_start = 0;
-}
-
-/* The kernel stamps in CLOCK_REALTIME: how far that is ahead, anew for each batch. Void where the clock was set since
- * the batch before, for a stamp may be from either side, and where we were put aside between two looks. */
-static void pair_clocks(sb_connections *all)
-{
-  int64_t before, real, after;
-  for (int i = 0; i < 3; i++) {
-    before = sb_clock_now();
-    real = sb_clock_wall();
-    after = sb_clock_now();
-    if (i == 0)
-      all->now = after;
-    all->paired = after - before < PAIR_NS;
-    if (all->paired)
-      break;
-  }
-  if (!all->paired)
-    return;
-  int64_t ahead = real - before - (after - before) / 2, moved = ahead - all->real_ahead;
-  int64_t slewed = STEP_NS + (after - all->t_paired) / SLEW_PART;
-  all->paired = all->t_paired && moved < slewed && moved > -slewed;
-  all->real_ahead = ahead;
-  all->t_paired = after;
+  sb_stamps_turn(&((sb_connections *)prepare->data)->stamps);
 }
 
 /* The origin of that name, which moves to the front: the next request will most likely go there too. */
@@ -186,54 +136,17 @@ static void read_idle(sb_connection *c, bool broken)
   sb_connection_close(c);
 }
 
-/* The kernel's stamp of what was received last, on our clock; 0: there is none, or it cannot be told. */
-static int64_t stamp_of(const sb_connections *all, struct msghdr *message)
-{
-  struct cmsghdr *control = CMSG_FIRSTHDR(message);
-  struct timespec stamp;
-  if (!all->paired || !control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_TIMESTAMPNS)
-    return 0;
-  memcpy(&stamp, CMSG_DATA(control), sizeof stamp);
-  return (int64_t)stamp.tv_sec * SB_NS_PER_S + stamp.tv_nsec - all->real_ahead;
-}
-
-static ssize_t receive(sb_connection *c)
-{
-  sb_connections *all = c->owner;
-  union {
-    char bytes[CMSG_SPACE(sizeof(struct timespec))];
-    struct cmsghdr align;
-  } control;
-  struct iovec part = { all->buffer, sizeof all->buffer };
-  struct msghdr message = {
-    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes
-  };
-  ssize_t n = recvmsg(c->socket, &message, MSG_DONTWAIT);
-  if (n <= 0)
-    return n;
-  int64_t stamp = stamp_of(all, &message), now = stamp ? sb_clock_now() : 0,
-          empty = c->t_empty ? c->t_empty : all->t_empty;
-  if (stamp > now) /* by what the clocks' pairing is off */
-    stamp = now;
-  all->arrival = (sb_arrival){ .t_ns = stamp ? stamp : all->now, .t_empty = empty, .by_kernel = stamp != 0 };
-  c->t_empty = n == sizeof all->buffer ? empty : 0; /* full: more may have come before we read */
-  c->bytes_read += (uint64_t)n;
-  c->reads++;
-  all->reading = c;
-  return n;
-}
-
 /* One receive a readiness: what came meanwhile is reported again. Not so once the socket is broken: then what came
  * before the end is read at once. */
 static void read_plain(sb_connection *c, bool broken)
 {
   sb_connections *all = c->owner;
   ssize_t n;
-  while ((n = receive(c)) > 0)
-    if (!all->events->on_read(c->user, all->buffer, (size_t)n, all->arrival.t_ns) || !broken)
+  while ((n = sb_stamps_receive(&all->stamps, &c->stamped, c->socket, all->buffer, sizeof all->buffer)) > 0)
+    if (!all->events->on_read(c->user, all->buffer, (size_t)n, all->stamps.arrival.t_ns) || !broken)
       return;
   if (n == 0 || broken || (errno != EAGAIN && errno != EINTR))
-    all->events->on_lost(c->user, n ? strerror(errno) : NULL, all->now);
+    all->events->on_lost(c->user, n ? strerror(errno) : NULL, all->stamps.now);
 }
 
 /* TLS may hold bytes that the kernel no longer reports: on until there is nothing more. */
@@ -242,13 +155,12 @@ static void read_tls(sb_connection *c, bool broken)
   sb_connections *all = c->owner;
   const char *error;
   ssize_t n;
-  all->arrival = (sb_arrival){ .t_ns = all->now, .t_empty = all->t_empty };
-  all->reading = NULL;
+  sb_stamps_unstamped(&all->stamps);
   while ((n = sb_dial_receive(c->dial, all->buffer, sizeof all->buffer, &error)) > 0)
-    if (!all->events->on_read(c->user, all->buffer, (size_t)n, all->now))
+    if (!all->events->on_read(c->user, all->buffer, (size_t)n, all->stamps.now))
       return;
   if (n < 0 || broken)
-    all->events->on_lost(c->user, error, all->now);
+    all->events->on_lost(c->user, error, all->stamps.now);
 }
 
 static void watch(sb_connection *c, bool wants_write)
@@ -287,16 +199,13 @@ static void on_ready(uv_poll_t *poll, int status, int ready)
   (void)status;
   (void)ready;
   all->batch_size = epoll_wait(all->set, all->batch, BATCH, 0);
-  pair_clocks(all);
-  all->batch_start = all->now;
-  all->looked = true;
+  sb_stamps_begin(&all->stamps);
   for (all->batch_at = 0; all->batch_at < all->batch_size;) {
     const struct epoll_event *event = &all->batch[all->batch_at++];
     if (event->data.ptr)
       handle(event->data.ptr, event->events);
   }
-  if (all->batch_size < BATCH && all->t_empty < t_look) /* full: others may be ready too */
-    all->t_empty = t_look;
+  sb_stamps_end(&all->stamps, t_look, all->batch_size < BATCH);
   all->batch_size = 0;
 }
 
@@ -304,12 +213,11 @@ static void on_ready(uv_poll_t *poll, int status, int ready)
 static bool enter(sb_connection *c, int socket)
 {
   struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
-  int on = 1;
   if (epoll_ctl(c->owner->set, EPOLL_CTL_ADD, socket, &event))
     return false;
   c->socket = socket;
-  if (c->plain) /* without: the loop's own time is taken */
-    setsockopt(socket, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+  if (c->plain)
+    sb_stamps_ask(socket);
   await(c, true);
   return true;
 }
@@ -359,8 +267,7 @@ sb_connections *sb_connections_new(sb_loop *loop, const sb_connection_events *ev
   all->set = set;
   all->before_wait.data = all->poll.data = all;
   all->handles = sb_handles_of(all, 2, free_all);
-  pair_clocks(all);
-  all->t_wait = all->t_empty = all->now;
+  sb_stamps_init(&all->stamps);
   uv_poll_start(&all->poll, UV_READABLE, on_ready);
   uv_unref((uv_handle_t *)&all->poll);
   uv_prepare_start(&all->before_wait, on_before_wait);
@@ -419,7 +326,7 @@ sb_connection *sb_connections_get(sb_connections *all, const char *name, bool fr
   c->user = user;
   c->socket = -1;
   c->plain = sb_dialer_is_plain(name);
-  c->counted = true;
+  c->stamped.counted = true;
   c->dial = sb_dial_start(all->dialer, name, on_dialled, c, err);
   if (c->dial)
     return c;
@@ -483,38 +390,7 @@ void sb_connection_release(sb_connection *c)
   await(c, false); /* it alone keeps no loop alive */
 }
 
-int64_t sb_connections_batch_start(const sb_connections *all)
+sb_stamps *sb_connections_stamps(sb_connections *all)
 {
-  return all->batch_start;
-}
-
-const sb_arrival *sb_connections_arrival(const sb_connections *all)
-{
-  return &all->arrival;
-}
-
-/* A read has at least one segment. So if as many came as there were reads since they were counted last, each had one. */
-bool sb_connections_one_segment(sb_connections *all)
-{
-  sb_connection *c = all->reading;
-  uint32_t segments;
-  uint64_t bytes;
-  if (!c || !sb_segments_received(c->socket, &segments, &bytes))
-    return false;
-  bool all_read = bytes == c->bytes_read;
-  bool one = all_read && c->counted && segments - c->counted_segments == c->reads - c->counted_reads;
-  c->counted = all_read;
-  c->counted_segments = segments;
-  c->counted_reads = c->reads;
-  return one;
-}
-
-void sb_connections_want_turns(sb_connections *all)
-{
-  all->t_turns_wanted = all->now;
-}
-
-bool sb_connections_turns_wanted(const sb_connections *all, int64_t now)
-{
-  return all->t_turns_wanted && now - all->t_turns_wanted < TURNS_NS;
+  return &all->stamps;
 }

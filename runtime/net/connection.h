@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "net/loop.h"
+#include "net/stamps.h"
 
 /* The connections of an HTTP client: each serves one request at a time and waits between two of them in the
  * pool of its origin, where it is closed as soon as the server closes it. They share one buffer to receive
@@ -23,7 +24,7 @@ typedef struct sb_connection_events {
   void (*on_open)(void *user, const char *error);
   /* Room to send again, after sb_connection_send took less than it was given. */
   void (*on_writable)(void *user);
-  /* Bytes, with the time at which they arrived, as sb_connections_arrival tells. They may be changed in place. False
+  /* Bytes, with the time at which they arrived, as sb_arrival tells. They may be changed in place. False
    * where the connection was released or closed meanwhile. */
   bool (*on_read)(void *user, char *data, size_t size, int64_t t_ns);
   /* The server closed it (error NULL), or it broke; still to be closed by the user. */
@@ -53,26 +54,7 @@ ssize_t sb_connection_send(sb_connection *connection, const struct iovec *parts,
 void sb_connection_release(sb_connection *connection);
 void sb_connection_close(sb_connection *connection);
 
-/* Of the bytes that on_read is being given. Where the kernel stamps what it receives (plain TCP) their time is that of
- * the last of them, however late they are read; else the time at which the loop learned of them, which is one for all
- * that was ready at one moment. */
-typedef struct sb_arrival {
-  int64_t t_ns;    /* CLOCK_MONOTONIC */
-  int64_t t_empty; /* a moment not after which nothing of them had come: the first of them came later */
-  bool by_kernel;
-} sb_arrival;
-const sb_arrival *sb_connections_arrival(const sb_connections *connections);
-
-/* Whether the bytes in hand came in one segment: then all of them came at their time. Costs a call of the kernel's; false
- * where it does not tell. */
-bool sb_connections_one_segment(sb_connections *connections);
-
-/* The bytes in hand are of several events that may have come too far apart: for a while more turns of the loop, each of
- * which sees sockets empty, would tell more. */
-void sb_connections_want_turns(sb_connections *connections);
-bool sb_connections_turns_wanted(const sb_connections *connections, int64_t now);
-
-/* When the batch of readinesses in hand began; 0 between batches. */
-int64_t sb_connections_batch_start(const sb_connections *connections);
+/* What is known of the arrival of the bytes that on_read is being given, and of the turns of the loop. */
+sb_stamps *sb_connections_stamps(sb_connections *connections);
 
 #endif

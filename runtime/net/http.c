@@ -363,27 +363,7 @@ void sb_http_finish(sb_http_request *request, int code, const char *error)
   report(request, code, error, 0, false, sb_clock_now());
 }
 
-int64_t sb_http_batch_start(const sb_http *http)
+sb_stamps *sb_http_stamps(sb_http *http)
 {
-  return sb_connections_batch_start(http->connections);
-}
-
-const sb_arrival *sb_http_arrival(const sb_http *http)
-{
-  return sb_connections_arrival(http->connections);
-}
-
-bool sb_http_one_segment(sb_http *http)
-{
-  return sb_connections_one_segment(http->connections);
-}
-
-void sb_http_want_turns(sb_http *http)
-{
-  sb_connections_want_turns(http->connections);
-}
-
-bool sb_http_turns_wanted(const sb_http *http, int64_t now)
-{
-  return sb_connections_turns_wanted(http->connections, now);
+  return sb_connections_stamps(http->connections);
 }

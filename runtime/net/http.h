@@ -71,14 +71,7 @@ void sb_http_cancel(sb_http_request *request);
  * on_done is called before this returns. Not from inside on_data. */
 void sb_http_finish(sb_http_request *request, int code, const char *error);
 
-/* More of the bytes that on_data is being given, and what these bytes ask for (connection.h). */
-const sb_arrival *sb_http_arrival(const sb_http *http);
-bool sb_http_one_segment(sb_http *http);
-void sb_http_want_turns(sb_http *http);
-bool sb_http_turns_wanted(const sb_http *http, int64_t now);
-
-/* When the batch of readinesses in hand began; 0 between batches. What the loop spends from then on is the
- * load's own work. */
-int64_t sb_http_batch_start(const sb_http *http);
+/* What is known of the arrival of the bytes that on_data is being given, and of the turns of the loop. */
+sb_stamps *sb_http_stamps(sb_http *http);
 
 #endif

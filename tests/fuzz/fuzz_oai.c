@@ -33,35 +33,11 @@ void sb_http_finish(sb_http_request *request, int code, const char *error)
   (void)error;
 }
 
-const sb_arrival *sb_http_arrival(const sb_http *http)
+sb_stamps *sb_http_stamps(sb_http *http)
 {
-  static const sb_arrival arrival;
+  static sb_stamps stamps;
   (void)http;
-  return &arrival;
-}
-
-bool sb_http_one_segment(sb_http *http)
-{
-  (void)http;
-  return true;
-}
-
-int64_t sb_http_batch_start(const sb_http *http)
-{
-  (void)http;
-  return 0;
-}
-
-bool sb_http_turns_wanted(const sb_http *http, int64_t now)
-{
-  (void)http;
-  (void)now;
-  return false;
-}
-
-void sb_http_want_turns(sb_http *http)
-{
-  (void)http;
+  return &stamps;
 }
 
 static void on_end(sb_stream *stream)

@@ -1,0 +1,74 @@
+#ifndef SB_STAMPS_H
+#define SB_STAMPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* When bytes arrived that a loop reads from its sockets: the kernel's stamps, brought onto our clock, and when each
+ * socket was last seen empty. A batch is all that was ready at one look at the sockets; a turn of the loop has one at
+ * most. */
+
+/* Of bytes in hand. Where the kernel stamps what it receives (plain TCP) their time is that of the last of them, however
+ * late they are read; else the time at which the loop learned of them, which is one for all of the batch. */
+typedef struct sb_arrival {
+  int64_t t_ns;    /* CLOCK_MONOTONIC */
+  int64_t t_empty; /* a moment not after which nothing of them had come: the first of them came later */
+  bool by_kernel;
+} sb_arrival;
+
+/* Of one socket that the kernel stamps; zero-initialised but for `counted`, which is true. */
+typedef struct sb_stamped {
+  int64_t t_empty; /* where the last read left something: since when it had not been seen empty; else 0 */
+  uint64_t bytes_read;
+  uint32_t reads, counted_reads,
+      counted_segments; /* all; and when segments were counted last, with their number */
+  bool counted;         /* that holds: at the start, and where nothing was left unread */
+} sb_stamped;
+
+/* Of a loop. */
+typedef struct sb_stamps {
+  int64_t now; /* stamp of the batch in hand */
+  int64_t
+      batch_start; /* the same; 0 between batches. What the loop spends from then on is its reader's own work */
+  int64_t t_wait;         /* when the loop began to wait */
+  int64_t t_empty;        /* sockets that are reported from now on had nothing to read then */
+  int64_t real_ahead;     /* CLOCK_REALTIME less CLOCK_MONOTONIC at the batch's beginning */
+  int64_t t_paired;       /* when that was last found; 0: never */
+  bool paired, looked;    /* it holds for this batch; the sockets were looked at in this turn */
+  int64_t t_turns_wanted; /* the last time; 0: never */
+  sb_arrival arrival;     /* of the bytes in hand */
+  sb_stamped *reading;    /* their socket, where the kernel stamps it; else NULL */
+  int socket;             /* its number */
+} sb_stamps;
+
+void sb_stamps_init(sb_stamps *stamps);
+
+/* The loop is about to wait: a turn is over. */
+void sb_stamps_turn(sb_stamps *stamps);
+
+/* A batch was taken from the kernel, and its last was handled; t_look: before it was taken; all: nothing else was
+ * ready. */
+void sb_stamps_begin(sb_stamps *stamps);
+void sb_stamps_end(sb_stamps *stamps, int64_t t_look, bool all);
+
+/* Asks the kernel to stamp what the socket receives. Where it refuses, the loop's own time is taken. */
+void sb_stamps_ask(int socket);
+
+/* recv() without waiting, which fills `arrival`. */
+ssize_t sb_stamps_receive(sb_stamps *stamps, sb_stamped *stamped, int socket, void *buffer, size_t size);
+
+/* The bytes in hand came in some other way: `arrival` is the loop's own time. */
+void sb_stamps_unstamped(sb_stamps *stamps);
+
+/* Whether the bytes in hand came in one segment: then all of them came at their time. Costs a call of the kernel's; false
+ * where it does not tell. */
+bool sb_stamps_one_segment(sb_stamps *stamps);
+
+/* The bytes in hand are of several events that may have come too far apart: for a while more turns of the loop, each of
+ * which sees sockets empty, would tell more. */
+void sb_stamps_want_turns(sb_stamps *stamps);
+bool sb_stamps_turns_wanted(const sb_stamps *stamps, int64_t now);
+
+#endif
