@@ -302,6 +302,14 @@ bool sb_json_skip(sb_json *j)
   return fail(j);
 }
 
+bool sb_json_next_is(sb_json *j, sb_json_type type)
+{
+  if (sb_json_peek(j) == type)
+    return true;
+  sb_json_skip(j);
+  return false;
+}
+
 bool sb_json_done(sb_json *j)
 {
   skip_space(j);

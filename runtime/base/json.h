@@ -62,6 +62,10 @@ bool sb_json_int(sb_json *j, int64_t *value); /* an integral number within int64
 bool sb_json_bool(sb_json *j, bool *value);
 bool sb_json_skip(sb_json *j); /* any one value, checked */
 
+/* Whether the next value is of this type; one of another type is skipped. For values that may be null, or are read only
+ * where they are as expected. */
+bool sb_json_next_is(sb_json *j, sb_json_type type);
+
 /* True when exactly one value was read, without error, and only white space follows. */
 bool sb_json_done(sb_json *j);
 

@@ -33,20 +33,16 @@ static void read_members(sb_json *j, sb_oai_event *event, const member *members)
 /* Engines write null for an object that they have nothing to say in. */
 static void read_object(sb_json *j, sb_oai_event *event, const member *members)
 {
-  if (sb_json_peek(j) == SB_JSON_OBJECT && sb_json_object(j))
+  if (sb_json_next_is(j, SB_JSON_OBJECT) && sb_json_object(j))
     read_members(j, event, members);
-  else
-    sb_json_skip(j);
 }
 
 /* An integer, or absent: engines write null, and llama.cpp some counts as floats. */
 static void read_count(sb_json *j, void *into)
 {
   int64_t *count = into, value = -1;
-  if (sb_json_peek(j) == SB_JSON_NUMBER)
+  if (sb_json_next_is(j, SB_JSON_NUMBER))
     sb_json_int(j, &value);
-  else
-    sb_json_skip(j);
   *count = value >= 0 && value < SB_OAI_COUNT_END ? value : -1;
 }
 
@@ -61,20 +57,16 @@ static void read_index(sb_json *j, void *several)
 
 static void read_string(sb_json *j, void *value)
 {
-  if (sb_json_peek(j) == SB_JSON_STRING)
+  if (sb_json_next_is(j, SB_JSON_STRING))
     sb_json_string(j, value);
-  else
-    sb_json_skip(j);
 }
 
 /* How many there are. */
 static void read_token_ids(sb_json *j, void *into)
 {
   int64_t *count = into;
-  if (sb_json_peek(j) != SB_JSON_ARRAY) {
-    sb_json_skip(j);
+  if (!sb_json_next_is(j, SB_JSON_ARRAY))
     return;
-  }
   *count = 0;
   sb_json_array(j);
   while (sb_json_item(j)) {
@@ -108,10 +100,8 @@ static void read_choices(sb_json *j, void *into)
     { 0 },
   };
   sb_oai_event *event = into;
-  if (sb_json_peek(j) != SB_JSON_ARRAY) {
-    sb_json_skip(j);
+  if (!sb_json_next_is(j, SB_JSON_ARRAY))
     return;
-  }
   sb_json_array(j);
   while (sb_json_item(j)) {
     if (event->has_choice) {

@@ -87,6 +87,23 @@ static void everything_else_is_refused(void **state)
       fail_msg("accepted: %s", texts[i]);
 }
 
+static void a_value_of_another_type_than_wanted_is_skipped(void **state)
+{
+  (void)state;
+  const char *text = "[null, {\"a\": [1]}, \"s\", 7, x]";
+  sb_json j;
+  sb_json_string_t string;
+  int64_t number = 0;
+  sb_json_init(&j, text, strlen(text));
+  assert_true(sb_json_array(&j) && sb_json_item(&j) && !sb_json_next_is(&j, SB_JSON_STRING));
+  assert_true(sb_json_item(&j) && !sb_json_next_is(&j, SB_JSON_ARRAY));
+  assert_true(sb_json_item(&j) && sb_json_next_is(&j, SB_JSON_STRING) && sb_json_string(&j, &string));
+  assert_true(sb_json_item(&j) && sb_json_next_is(&j, SB_JSON_NUMBER) && sb_json_int(&j, &number));
+  assert_int_equal(number, 7);
+  assert_true(sb_json_item(&j) && !sb_json_next_is(&j, SB_JSON_OBJECT)); /* no value at all */
+  assert_true(j.failed);
+}
+
 static void every_beginning_of_a_document_is_refused(void **state)
 {
   (void)state;
@@ -393,6 +410,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_rfc_8259_allows_is_accepted),
     cmocka_unit_test(everything_else_is_refused),
+    cmocka_unit_test(a_value_of_another_type_than_wanted_is_skipped),
     cmocka_unit_test(every_beginning_of_a_document_is_refused),
     cmocka_unit_test(nesting_has_a_limit_and_no_stack_overflow),
     cmocka_unit_test(a_document_is_walked_in_place),
