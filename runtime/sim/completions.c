@@ -360,7 +360,7 @@ void sb_sim_completions_metrics(const sb_sim_completions *c, sb_strbuf *out)
   sb_sim_prom_page_put(&c->page, &counters, out);
 }
 
-sb_sim_completions *sb_sim_completions_new(uv_loop_t *loop, const sb_sim_completions_config *config,
+sb_sim_completions *sb_sim_completions_new(sb_loop *loop, const sb_sim_completions_config *config,
                                            sb_err *err)
 {
   sb_sim_completions *c = sb_calloc(1, sizeof *c);

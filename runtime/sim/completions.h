@@ -2,7 +2,6 @@
 #define SB_SIM_COMPLETIONS_H
 
 #include <stdbool.h>
-#include <uv.h>
 
 #include "base/err.h"
 #include "base/strbuf.h"
@@ -25,7 +24,7 @@ typedef struct sb_sim_completions_config {
   const sb_httpd *httpd; /* whose backlog holds a flood back */
 } sb_sim_completions_config;
 
-sb_sim_completions *sb_sim_completions_new(uv_loop_t *loop, const sb_sim_completions_config *config,
+sb_sim_completions *sb_sim_completions_new(sb_loop *loop, const sb_sim_completions_config *config,
                                            sb_err *err);
 
 /* Ends what is under way in the truth log; the connections are the HTTP server's to drop, before or after. */

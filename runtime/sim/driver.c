@@ -1,5 +1,6 @@
 #include "sim/driver.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -17,7 +18,8 @@ struct sb_sim_driver {
   int64_t armed;     /* wall time the timer is set to; INT64_MAX: to none */
   sb_timer timer;
   uv_check_t after_io;
-  uv_idle_t flood; /* active while there is work under flood */
+  sb_loop *loop;
+  sb_deferred flood; /* queued while there is work under flood */
   sb_handles handles;
   bool advancing; /* the engine calls back: it must not be advanced again from there */
   bool submitted; /* since the last advance */
@@ -63,16 +65,14 @@ static void advance(sb_sim_driver *d, int64_t now)
   d->advancing = false;
 }
 
-static void on_flood(uv_idle_t *idle);
-
 static void arm(sb_sim_driver *d)
 {
   int64_t next = next_step(d);
   if (d->config.flood) {
     if (next == INT64_MAX)
-      uv_idle_stop(&d->flood);
+      sb_loop_undefer(d->loop, &d->flood);
     else
-      uv_idle_start(&d->flood, on_flood);
+      sb_loop_defer(d->loop, &d->flood);
     return;
   }
   int64_t wall = next == INT64_MAX ? INT64_MAX : to_wall(d, next) + 1; /* +1: rounded down above */
@@ -91,11 +91,14 @@ static void run_due(sb_sim_driver *d)
   arm(d);
 }
 
-static void on_flood(uv_idle_t *idle)
+/* One step a turn of the loop, so that sockets get theirs. */
+static void on_flood(sb_deferred *self)
 {
-  sb_sim_driver *d = idle->data;
-  if (!d->config.may_run(d->config.context))
+  sb_sim_driver *d = (sb_sim_driver *)((char *)self - offsetof(sb_sim_driver, flood));
+  if (!d->config.may_run(d->config.context)) {
+    sb_loop_defer(d->loop, self);
     return;
+  }
   int64_t next = next_step(d);
   if (next != INT64_MAX && next > d->flood_now)
     d->flood_now = next;
@@ -118,10 +121,10 @@ static void on_after_io(uv_check_t *check)
   d->config.on_idle(d->config.context);
 }
 
-sb_sim_driver *sb_sim_driver_new(uv_loop_t *loop, const sb_sim_driver_config *config, sb_err *err)
+sb_sim_driver *sb_sim_driver_new(sb_loop *loop, const sb_sim_driver_config *config, sb_err *err)
 {
   sb_sim_driver *d = sb_calloc(1, sizeof *d);
-  if (sb_timer_init(&d->timer, loop, on_timer, err)) {
+  if (sb_timer_init(&d->timer, sb_loop_uv(loop), on_timer, err)) {
     free(d);
     return NULL;
   }
@@ -132,10 +135,11 @@ sb_sim_driver *sb_sim_driver_new(uv_loop_t *loop, const sb_sim_driver_config *co
     d->engine = sb_sim_engine_new(&config->engine);
   d->start = sb_clock_now();
   d->armed = INT64_MAX;
-  d->handles = sb_handles_of(d, 3, free);
-  uv_check_init(loop, &d->after_io);
-  uv_idle_init(loop, &d->flood);
-  d->timer.data = d->after_io.data = d->flood.data = d;
+  d->loop = loop;
+  d->flood.run = on_flood;
+  d->handles = sb_handles_of(d, 2, free);
+  uv_check_init(sb_loop_uv(loop), &d->after_io);
+  d->timer.data = d->after_io.data = d;
   uv_check_start(&d->after_io, on_after_io);
   return d;
 }
@@ -148,9 +152,9 @@ void sb_sim_driver_free(sb_sim_driver *d)
   sb_sim_pacer_free(d->pacer);
   d->engine = NULL;
   d->pacer = NULL;
+  sb_loop_undefer(d->loop, &d->flood);
   sb_timer_close(&d->timer, &d->handles);
   sb_handles_close(&d->handles, (uv_handle_t *)&d->after_io);
-  sb_handles_close(&d->handles, (uv_handle_t *)&d->flood);
   sb_handles_drop(&d->handles);
 }
 

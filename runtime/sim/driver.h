@@ -3,12 +3,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "base/err.h"
+#include "net/loop.h"
 #include "sim/engine.h"
 
-/* Runs the pure engine (or the fixed pacer) on a libuv loop in real, scaled or no time: a timerfd wakes it at
+/* Runs the pure engine (or the fixed pacer) on a loop in real, scaled or no time: a timerfd wakes it at
  * each step's end (libuv's own timers count in milliseconds), and all requests that one look at the sockets
  * brought enter together. Engine time = (wall - start) x speed; the events' due_ns is turned back into wall
  * time (CLOCK_MONOTONIC). */
@@ -27,7 +27,7 @@ typedef struct sb_sim_driver_config {
   void *context;
 } sb_sim_driver_config;
 
-sb_sim_driver *sb_sim_driver_new(uv_loop_t *loop, const sb_sim_driver_config *config, sb_err *err);
+sb_sim_driver *sb_sim_driver_new(sb_loop *loop, const sb_sim_driver_config *config, sb_err *err);
 
 /* Memory goes in libuv's close callbacks; no event comes any more. */
 void sb_sim_driver_free(sb_sim_driver *driver);

@@ -49,23 +49,21 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static int serve(run *r, sb_err *err)
 {
-  uv_loop_t loop;
-  int rc = uv_loop_init(&loop);
-  if (rc)
-    return sb_err_sys(err, -rc, "cannot start the event loop");
-  uv_signal_init(&loop, &r->term);
-  uv_signal_init(&loop, &r->interrupt);
+  sb_loop *loop = sb_loop_new();
+  if (!loop)
+    return sb_err_set(err, SB_EIO, "cannot start the event loop");
+  uv_signal_init(sb_loop_uv(loop), &r->term);
+  uv_signal_init(sb_loop_uv(loop), &r->interrupt);
   r->term.data = r->interrupt.data = r;
   uv_signal_start(&r->term, on_signal, SIGTERM);
   uv_signal_start(&r->interrupt, on_signal, SIGINT);
-  r->server = sb_sim_server_new(&loop, &r->options, &r->profile, on_listening, r, err);
+  r->server = sb_sim_server_new(loop, &r->options, &r->profile, on_listening, r, err);
   bool started = r->server;
-  if (started)
-    uv_run(&loop, UV_RUN_DEFAULT);
-  bool stopped = !r->server; /* else the server gave up by itself, and has said why */
+  while (r->server && !sb_sim_server_gave_up(r->server))
+    sb_loop_step(loop);
+  bool stopped = !r->server;
   stop(r);
-  uv_run(&loop, UV_RUN_DEFAULT);
-  uv_loop_close(&loop);
+  sb_loop_free(loop);
   if (!started)
     return SB_EIO;
   return stopped ? SB_OK : sb_err_set(err, SB_EIO, "the server stopped by itself");

@@ -26,7 +26,7 @@ struct sb_sim_server {
   sb_httpd *httpd;
   sb_sim_completions *completions;
   uv_timer_t load_timer;
-  bool loading;
+  bool loading, given_up;
   void (*on_listening)(void *context, int port);
   void *context;
   sb_strbuf page; /* scratch */
@@ -168,7 +168,7 @@ static void on_loaded(uv_timer_t *timer)
   s->loading = false;
   if (s->options->refuse_while_loading && listen_now(s, &err)) {
     sb_log(SB_LOG_ERROR, "%s", err.text);
-    uv_stop(timer->loop);
+    s->given_up = true;
   }
 }
 
@@ -183,7 +183,7 @@ static sb_sim_driver_config driver_config(const sb_sim_options *o, const sb_sim_
   };
 }
 
-static int start(sb_sim_server *s, uv_loop_t *loop, sb_err *err)
+static int start(sb_sim_server *s, sb_loop *loop, sb_err *err)
 {
   const sb_sim_options *o = s->options;
   sb_sim_completions_config config = { .driver = driver_config(o, s->profile),
@@ -207,9 +207,8 @@ static int start(sb_sim_server *s, uv_loop_t *loop, sb_err *err)
   return s->loading && o->refuse_while_loading ? SB_OK : listen_now(s, err);
 }
 
-sb_sim_server *sb_sim_server_new(uv_loop_t *loop, const sb_sim_options *options,
-                                 const sb_sim_profile *profile, void (*on_listening)(void *context, int port),
-                                 void *context, sb_err *err)
+sb_sim_server *sb_sim_server_new(sb_loop *loop, const sb_sim_options *options, const sb_sim_profile *profile,
+                                 void (*on_listening)(void *context, int port), void *context, sb_err *err)
 {
   sb_sim_server *s = sb_calloc(1, sizeof *s);
   s->options = options;
@@ -218,13 +217,18 @@ sb_sim_server *sb_sim_server_new(uv_loop_t *loop, const sb_sim_options *options,
   s->created_s = sb_clock_wall() / SB_NS_PER_S;
   s->on_listening = on_listening;
   s->context = context;
-  uv_timer_init(loop, &s->load_timer);
+  uv_timer_init(sb_loop_uv(loop), &s->load_timer);
   s->load_timer.data = s;
-  s->httpd = sb_httpd_new(loop, &(sb_httpd_handler){ on_request, on_abort, on_drain, s });
+  s->httpd = sb_httpd_new(sb_loop_uv(loop), &(sb_httpd_handler){ on_request, on_abort, on_drain, s });
   if (!start(s, loop, err))
     return s;
   sb_sim_server_free(s);
   return NULL;
+}
+
+bool sb_sim_server_gave_up(const sb_sim_server *s)
+{
+  return s->given_up;
 }
 
 static void on_closed(uv_handle_t *handle)
