@@ -86,7 +86,7 @@ double sb_samples_percentile(sb_samples *samples, double percent)
   return between(values[0], values[1], at.part);
 }
 
-double sb_samples_mean(const sb_samples *samples)
+static double mean_of(const sb_samples *samples)
 {
   double sum = 0.0;
   for (size_t i = 0; i < samples->count; i++)
@@ -94,9 +94,9 @@ double sb_samples_mean(const sb_samples *samples)
   return samples->total ? sum / (double)samples->total : NAN;
 }
 
-double sb_samples_std(const sb_samples *samples)
+static double std_of(const sb_samples *samples)
 {
-  double mean = sb_samples_mean(samples), sum = 0.0;
+  double mean = mean_of(samples), sum = 0.0;
   for (size_t i = 0; i < samples->count; i++) {
     double off = samples->values[i] - mean;
     sum += off * off * (double)sb_samples_weight(samples, i);
@@ -140,8 +140,8 @@ void sb_samples_summary(sb_samples *samples, sb_summary *summary)
 #undef SB_PERCENT
   double values[PERCENTILES], *value = values;
   summary->count = (double)samples->total;
-  summary->mean = sb_samples_mean(samples);
-  summary->std = sb_samples_std(samples);
+  summary->mean = mean_of(samples);
+  summary->std = std_of(samples);
   for (size_t i = 0; i < PERCENTILES; i++)
     values[i] = NAN;
   if (samples->count)

@@ -55,8 +55,6 @@ bool sb_samples_equal(const sb_samples *a, const sb_samples *b);
 void sb_samples_sort(sb_samples *samples);
 
 double sb_samples_percentile(sb_samples *samples, double percent); /* 0 .. 100 */
-double sb_samples_mean(const sb_samples *samples);
-double sb_samples_std(const sb_samples *samples);
 
 /* What every latency is reported with besides count, mean and std: X(context, field, percent),
  * percentages ascending. */

@@ -54,12 +54,6 @@ double sb_student_two_sided(double t, double dof)
   return incomplete_beta(dof / (dof + square), square / (dof + square), 0.5 * dof, 0.5);
 }
 
-double sb_student_cdf(double t, double dof)
-{
-  double tail = 0.5 * sb_student_two_sided(t, dof);
-  return t > 0.0 ? 1.0 - tail : tail;
-}
-
 static double student_tail(double t, double dof)
 {
   return 0.5 * sb_student_two_sided(t, dof);

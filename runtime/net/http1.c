@@ -24,7 +24,8 @@ static int hex_digit(char c)
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-sb_http1_slice sb_http1_trim(sb_http1_slice slice)
+/* Without the blanks around it. */
+static sb_http1_slice trim(sb_http1_slice slice)
 {
   while (slice.size && is_blank(slice.data[0])) {
     slice.data++;
@@ -65,7 +66,7 @@ bool sb_http1_field(sb_http1_slice line, bool strict, sb_http1_slice *name, sb_h
   if (!colon)
     return false;
   *name = (sb_http1_slice){ line.data, (size_t)(colon - line.data) };
-  *value = sb_http1_trim((sb_http1_slice){ colon + 1, line.size - name->size - 1 });
+  *value = trim((sb_http1_slice){ colon + 1, line.size - name->size - 1 });
   for (size_t i = 0; i < value->size; i++)
     if (is_forbidden(value->data[i], strict))
       return false;
@@ -90,7 +91,7 @@ void sb_http1_connection_field(sb_http1_persistence *persistence, sb_http1_slice
   while (list.size) {
     const char *comma = memchr(list.data, ',', list.size);
     size_t size = comma ? (size_t)(comma - list.data) : list.size;
-    sb_http1_slice option = sb_http1_trim((sb_http1_slice){ list.data, size });
+    sb_http1_slice option = trim((sb_http1_slice){ list.data, size });
     persistence->close = persistence->close || sb_http1_is(option, "close");
     persistence->keep = persistence->keep || sb_http1_is(option, "keep-alive");
     size += comma != NULL;

@@ -19,9 +19,6 @@ typedef struct sb_http1_slice {
   size_t size;
 } sb_http1_slice;
 
-/* Without the blanks around it. */
-sb_http1_slice sb_http1_trim(sb_http1_slice slice);
-
 /* Whether it is this word, whatever the case. */
 bool sb_http1_is(sb_http1_slice slice, const char *word);
 

@@ -82,7 +82,8 @@ static bool carries(pid_t pid, const char *mark, sb_strbuf *environment)
   return false;
 }
 
-size_t sb_tree_members(const sb_tree_mark *mark, pid_t **pids)
+/* Processes that carry the mark, but for the caller and those that have ended; *pids is to be freed. */
+static size_t members(const sb_tree_mark *mark, pid_t **pids)
 {
   pid_t *all, self = getpid();
   size_t count = sb_processes(&all), found = 0;
@@ -97,7 +98,7 @@ size_t sb_tree_members(const sb_tree_mark *mark, pid_t **pids)
 
 static size_t list_marked(const void *mark, pid_t **pids)
 {
-  return sb_tree_members(mark, pids);
+  return members(mark, pids);
 }
 
 size_t sb_tree_kill(const sb_tree_mark *mark)
@@ -115,8 +116,7 @@ static size_t list_tree(const void *of, pid_t **pids)
 {
   const tree *t = of;
   pid_t *grouped;
-  size_t count = sb_tree_members(t->mark, pids), marked = count,
-         others = sb_cgroup_members(t->group->path, &grouped);
+  size_t count = members(t->mark, pids), marked = count, others = sb_cgroup_members(t->group->path, &grouped);
   *pids = sb_realloc(*pids, (count + others) * sizeof **pids);
   for (size_t i = 0; i < others; i++) {
     bool known = false;

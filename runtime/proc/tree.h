@@ -22,10 +22,7 @@ typedef struct sb_tree_mark {
 /* The mark of the process; false where there is none of this pid. */
 bool sb_tree_mark_of(pid_t pid, sb_tree_mark *mark);
 
-/* Processes that carry the mark, but for the caller and those that have ended; *pids is to be freed. */
-size_t sb_tree_members(const sb_tree_mark *mark, pid_t **pids);
-
-/* SIGKILL to all of them, as sb_processes_kill says. */
+/* SIGKILL to all processes that carry the mark, but for the caller, as sb_processes_kill says. */
 size_t sb_tree_kill(const sb_tree_mark *mark);
 
 /* Path of a tree's control group; "": it has none. */

@@ -17,6 +17,12 @@ static void near(double value, double expected)
     fail_msg("%.17g where %.17g is expected", value, expected);
 }
 
+static double student_cdf(double t, double dof)
+{
+  double tail = 0.5 * sb_student_two_sided(t, dof);
+  return t > 0.0 ? 1.0 - tail : tail;
+}
+
 /* With 1 and 2 degrees of freedom the distribution is an elementary function. */
 static void students_distribution_agrees_with_its_closed_forms(void **state)
 {
@@ -24,8 +30,8 @@ static void students_distribution_agrees_with_its_closed_forms(void **state)
   const double points[] = { -40.0, -3.0, -0.7, 0.0, 1e-6, 0.2, 1.0, 5.0, 300.0 };
   for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
     double t = points[i];
-    near(sb_student_cdf(t, 1.0), 0.5 + atan(t) / 3.141592653589793);
-    near(sb_student_cdf(t, 2.0), 0.5 + t / (2.0 * sqrt(2.0 + t * t)));
+    near(student_cdf(t, 1.0), 0.5 + atan(t) / 3.141592653589793);
+    near(student_cdf(t, 2.0), 0.5 + t / (2.0 * sqrt(2.0 + t * t)));
   }
   near(sb_student_two_sided(1e8, 2.0), 1e-16); /* 1 - cdf has no digits left here */
   assert_true(sb_student_two_sided(INFINITY, 4.0) == 0.0 && isnan(sb_student_two_sided(NAN, 4.0)));
@@ -57,7 +63,7 @@ static void quantiles_undo_the_distribution(void **state)
   const double dofs[] = { 1.0, 2.5, 7.0, 40.0, 1e4 };
   for (size_t d = 0; d < sizeof dofs / sizeof *dofs; d++)
     for (double p = 1e-9; p < 1.0; p = p < 0.01 ? p * 10.0 : p + 0.0491)
-      near(sb_student_cdf(sb_student_quantile(p, dofs[d]), dofs[d]), p);
+      near(student_cdf(sb_student_quantile(p, dofs[d]), dofs[d]), p);
   for (double p = 0.001; p < 1.0; p += 0.0391)
     near(sb_normal_cdf(sb_normal_quantile(p)), p);
 }
