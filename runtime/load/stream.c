@@ -36,53 +36,6 @@ static void fail_with_string(sb_record *record, sb_outcome outcome, const char *
   sb_strbuf_deinit(&text);
 }
 
-/* Tokens that came with a count of all tokens so far. */
-static uint32_t since_last(sb_stream *stream, int64_t total)
-{
-  int64_t fresh = total - stream->counted;
-  if (fresh <= 0)
-    return 0;
-  stream->counted = total;
-  return (uint32_t)fresh;
-}
-
-/* The source is that of the first event that tells; a total that comes only at the end tells nothing about the
- * chunks before, unless there were none. Whether the source holds for the whole answer is judged at its end. */
-static void choose_source(sb_stream *stream, const sb_oai_event *event)
-{
-  sb_record *record = stream->record;
-  if (record->token_source != SB_TOKENS_UNKNOWN || (event->finish.raw && record->timeline.chunks))
-    return;
-  if (event->token_ids >= 0)
-    record->token_source = SB_TOKENS_TOKEN_IDS;
-  else if (event->completion_tokens >= 0)
-    record->token_source = SB_TOKENS_CONTINUOUS_USAGE;
-  else if (event->predicted_n >= 0)
-    record->token_source = SB_TOKENS_TIMINGS;
-  else if (stream->options->event_per_token && event->has_text)
-    record->token_source = SB_TOKENS_EVENT_PER_TOKEN;
-}
-
-/* How many tokens an event brought. A usage that stands alone is a total and no chunk's; llama.cpp's counter beside
- * it is the engine's own, and the only one to count the bytes of a character that the answer's end cut. */
-static uint32_t tokens_of(sb_stream *stream, const sb_oai_event *event)
-{
-  sb_record *record = stream->record;
-  if (event->has_choice)
-    choose_source(stream, event);
-  else if (record->token_source != SB_TOKENS_TIMINGS)
-    return 0;
-  switch (record->token_source) {
-  case SB_TOKENS_TOKEN_IDS: return event->token_ids > 0 ? (uint32_t)event->token_ids : 0;
-  case SB_TOKENS_CONTINUOUS_USAGE: return since_last(stream, event->completion_tokens);
-  case SB_TOKENS_TIMINGS: return since_last(stream, event->predicted_n);
-  case SB_TOKENS_EVENT_PER_TOKEN: return event->has_text;
-  case SB_TOKENS_UNKNOWN:
-  case SB_TOKENS_USAGE_TOTAL: break;
-  }
-  return 0;
-}
-
 /* An event that is no chunk; the reference's rule counts from it all the same. */
 static void add_other(sb_stream *stream, bool is_end)
 {
@@ -95,15 +48,7 @@ static void add_chunk(sb_stream *stream, const sb_oai_event *event)
 {
   sb_record *record = stream->record;
   sb_timeline *timeline = &record->timeline;
-  uint32_t tokens = tokens_of(stream, event);
-  if (event->has_text && !tokens) {
-    stream->uncounted++;
-    stream->text_first = stream->text_first || !timeline->tokens;
-  }
-  if (event->completion_tokens >= 0)
-    stream->total_stale = false;
-  else if (event->has_text)
-    stream->total_stale = true;
+  uint32_t tokens = sb_token_count_add(&stream->count, record, event, stream->options->event_per_token);
   if (tokens || event->has_text)
     sb_timeline_append(timeline, stream->t_event, tokens, event->has_text);
   else
@@ -286,53 +231,10 @@ static void judge(sb_stream *stream, const sb_http_result *result)
   }
 }
 
-/* Whether the chunks' counts may stay: where text came uncounted, one event's is made up for by the next one's
- * count, and only if the sum is the total; an engine's word that an event is a token yields to a usage that says
- * otherwise. */
-static bool tokens_stand(const sb_stream *stream)
-{
-  const sb_record *record = stream->record;
-  bool adds_up = record->timeline.tokens == (uint64_t)record->completion_tokens;
-  if (stream->text_first || stream->uncounted > 1 || (stream->uncounted && !adds_up))
-    return false;
-  return record->token_source != SB_TOKENS_EVENT_PER_TOKEN || record->completion_tokens < 0 || adds_up;
-}
-
-/* SGLang counts the token that ended an answer in its last usage only: it has no text, and no event of its own. */
-static bool is_end_token(const sb_record *record, uint64_t counted, int64_t total)
-{
-  return record->finish == SB_FINISH_STOP && (uint64_t)total == counted + 1;
-}
-
-/* The server's counts beside each other and beside what was asked for; before chunks' counts are given up. */
-static bool tokens_disagree(const sb_stream *stream)
-{
-  const sb_record *record = stream->record;
-  uint64_t counted = record->timeline.tokens;
-  int64_t total = record->completion_tokens;
-  if (record->max_tokens && (counted > record->max_tokens || total > record->max_tokens))
-    return true;
-  bool told = sb_token_source_per_chunk(record->token_source) && !stream->text_first && !stream->uncounted;
-  return total >= 0 && told && counted != (uint64_t)total && !is_end_token(record, counted, total);
-}
-
-/* At the answer's end: what the counts of its chunks and its last usage are worth. */
-static void settle_tokens(sb_stream *stream)
-{
-  sb_record *record = stream->record;
-  if (stream->total_stale)
-    record->completion_tokens = -1;
-  record->tokens_disagree = tokens_disagree(stream);
-  if (sb_token_source_per_chunk(record->token_source) && !tokens_stand(stream))
-    record->token_source = SB_TOKENS_UNKNOWN;
-  if (record->token_source == SB_TOKENS_UNKNOWN && record->completion_tokens >= 0)
-    record->token_source = SB_TOKENS_USAGE_TOTAL;
-}
-
 static void complete(sb_stream *stream)
 {
   sb_record *record = stream->record;
-  settle_tokens(stream);
+  sb_token_count_settle(&stream->count, record);
   record->text_hash = sb_hash64_end(record->text_hash);
   keep_text(stream);
   sb_timeline_shrink(&record->timeline);
@@ -360,9 +262,7 @@ void sb_stream_start(sb_stream *stream, sb_http *http, sb_http_call call, sb_rec
   sb_sse_reset(&stream->sse);
   sb_strbuf_clear(&stream->text);
   sb_strbuf_clear(&stream->body);
-  stream->counted = 0;
-  stream->uncounted = 0;
-  stream->text_first = stream->total_stale = false;
+  stream->count = (sb_token_count){ 0 };
   stream->saw_done = stream->saw_event = stream->runs_on = stream->cut = false;
   stream->t_watched = stream->t_progress = 0;
   stream->progress = 0;

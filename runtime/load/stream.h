@@ -8,9 +8,9 @@
 
 #include "base/strbuf.h"
 #include "load/reads.h"
+#include "load/token_count.h"
 #include "measure/record.h"
 #include "net/http.h"
-#include "net/oai.h"
 #include "net/sse.h"
 
 /* One slot of a load: sends a completion request, reads its answer into an sb_record, and is then free for the
@@ -40,14 +40,11 @@ typedef struct sb_stream {
   sb_reads *reads; /* the loop's; NULL: nobody asks */
   uint32_t events; /* in the read in hand */
   sb_sse sse;
-  sb_strbuf text;       /* so far, where it is kept */
-  bool text_dropped;    /* it grew too long to be kept */
-  sb_strbuf body;       /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
-  int64_t counted;      /* tokens told so far by a cumulative source */
+  sb_strbuf text;    /* so far, where it is kept */
+  bool text_dropped; /* it grew too long to be kept */
+  sb_strbuf body;    /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
+  sb_token_count count;
   uint32_t chunks_told; /* chunks that came before the last event that was none */
-  uint32_t uncounted;   /* events whose text came without a new token */
-  bool text_first;      /* text came before the first token that was counted */
-  bool total_stale;     /* text came after the last usage: that is no total */
   int64_t t_event;      /* arrival of the event being read */
   bool saw_done, saw_event;
   bool cut;                      /* the body had not ended when the answer had */
