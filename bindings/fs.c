@@ -145,14 +145,11 @@ static int stat_path(lua_State *L)
     return 1;
   }
   lua_createtable(L, 0, 4);
-  lua_pushinteger(L, st.st_mode & 07777);
-  lua_setfield(L, -2, "mode");
+  sbl_set_integer(L, "mode", st.st_mode & 07777);
   lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
   lua_setfield(L, -2, "type");
-  lua_pushinteger(L, st.st_size);
-  lua_setfield(L, -2, "size");
-  lua_pushinteger(L, st.st_mtime);
-  lua_setfield(L, -2, "mtime");
+  sbl_set_integer(L, "size", st.st_size);
+  sbl_set_integer(L, "mtime", st.st_mtime);
   return 1;
 }
 

@@ -111,8 +111,7 @@ static int push_failure(lua_State *L, const exchange *x)
 static void push_response(lua_State *L, const exchange *x)
 {
   lua_createtable(L, 0, 4);
-  lua_pushinteger(L, x->status);
-  lua_setfield(L, -2, "status");
+  sbl_set_integer(L, "status", x->status);
   lua_pushlstring(L, x->body.data ? x->body.data : "", x->body.size);
   lua_setfield(L, -2, "body");
   lua_pushstring(L, x->content_type);

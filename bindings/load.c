@@ -138,8 +138,7 @@ static int progress(lua_State *L)
   } fields[] = { { "total", p.total },   { "sent", p.sent },           { "done", p.done },
                  { "failed", p.failed }, { "in_flight", p.in_flight }, { "bytes", (lua_Integer)p.bytes } };
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-    lua_pushinteger(L, fields[i].value);
-    lua_setfield(L, -2, fields[i].name);
+    sbl_set_integer(L, fields[i].name, fields[i].value);
   }
   return 1;
 }
@@ -147,8 +146,7 @@ static int progress(lua_State *L)
 static void push_lag(lua_State *L, const sb_lag_summary *summary)
 {
   lua_createtable(L, 0, 7);
-  lua_pushinteger(L, (lua_Integer)summary->samples);
-  lua_setfield(L, -2, "samples");
+  sbl_set_integer(L, "samples", (lua_Integer)summary->samples);
   sbl_set_number(L, "cpu_share", summary->cpu_share);
   lua_pushboolean(L, summary->real_time);
   lua_setfield(L, -2, "real_time");
@@ -211,8 +209,7 @@ static int reads(lua_State *L)
     uint64_t value;
   } counts[] = { { "chunks", sum.chunks }, { "merged", sum.merged }, { "unstamped", sum.unstamped } };
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-    lua_pushinteger(L, (lua_Integer)counts[i].value);
-    lua_setfield(L, -2, counts[i].name);
+    sbl_set_integer(L, counts[i].name, (lua_Integer)counts[i].value);
   }
   sbl_set_number(L, "p99_ms", sum.p99_ms);
   sbl_set_number(L, "max_ms", sum.max_ms);

@@ -8,6 +8,7 @@
 #include "measure/acceptance.h"
 #include "measure/metrics.h"
 #include "measure/tail.h"
+#include "record.h"
 #include "store/records.h"
 
 /* sb.measure: runs (the records of one load) and the figures computed from them. */
@@ -136,10 +137,8 @@ static int tail(lua_State *L)
   uint64_t requests = latencies.e2el_ms.total, needs = sb_tail_needs(percent);
   sb_tail bounds = sb_tail_bounds(percent, requests, level);
   lua_createtable(L, 0, 4);
-  lua_pushinteger(L, (lua_Integer)requests);
-  lua_setfield(L, -2, "requests");
-  lua_pushinteger(L, (lua_Integer)needs);
-  lua_setfield(L, -2, "needs");
+  sbl_set_integer(L, "requests", (lua_Integer)requests);
+  sbl_set_integer(L, "needs", (lua_Integer)needs);
   lua_pushboolean(L, requests >= needs);
   lua_setfield(L, -2, "carried");
   lua_createtable(L, 0, 8);
@@ -169,97 +168,10 @@ static const sb_record *check_record(lua_State *L)
   return &run->records[i - 1];
 }
 
-static void set_integer(lua_State *L, const char *name, int64_t value)
-{
-  if (value < 0)
-    return;
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_string(lua_State *L, const char *name, const char *value)
-{
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_bytes(lua_State *L, const char *name, const char *bytes, size_t size)
-{
-  lua_pushlstring(L, bytes, size);
-  lua_setfield(L, -2, name);
-}
-
-static void push_chunks(lua_State *L, const sb_record *record)
-{
-  sb_timeline_reader reader;
-  sb_chunk chunk;
-  lua_createtable(L, (int)record->timeline.chunks, 0);
-  sb_timeline_read(&record->timeline, &reader);
-  for (lua_Integer i = 1; sb_timeline_next(&reader, &chunk); i++) {
-    lua_createtable(L, 0, 3);
-    set_integer(L, "t", chunk.t_ns);
-    set_integer(L, "tokens", chunk.tokens);
-    lua_pushboolean(L, chunk.has_text);
-    lua_setfield(L, -2, "has_text");
-    lua_rawseti(L, -2, i);
-  }
-}
-
-/* Events that are no chunks: { t, chunks (that came before it), is_end ([DONE]) } */
-static void push_others(lua_State *L, const sb_record *record)
-{
-  sb_timeline_reader reader;
-  sb_chunk other;
-  lua_Integer before = 0;
-  lua_createtable(L, (int)record->others.chunks, 0);
-  sb_timeline_read(&record->others, &reader);
-  for (lua_Integer i = 1; sb_timeline_next(&reader, &other); i++) {
-    before += other.tokens;
-    lua_createtable(L, 0, 3);
-    set_integer(L, "t", other.t_ns);
-    set_integer(L, "chunks", before);
-    lua_pushboolean(L, other.has_text);
-    lua_setfield(L, -2, "is_end");
-    lua_rawseti(L, -2, i);
-  }
-}
-
 /* request(i) -> a table of what is known of request i (from 1), its chunks among it */
 static int request(lua_State *L)
 {
-  const sb_record *record = check_record(L);
-  lua_newtable(L);
-  set_integer(L, "id", record->id);
-  set_integer(L, "prompt_id", record->prompt_id);
-  set_integer(L, "t_intended", record->t_intended);
-  set_integer(L, "t_send", record->t_send);
-  set_integer(L, "t_first_byte", record->t_first_byte);
-  set_integer(L, "t_done", record->t_done);
-  set_integer(L, "http_status", record->http_status);
-  if (record->max_tokens)
-    set_integer(L, "max_tokens", record->max_tokens);
-  lua_pushboolean(L, record->tokens_disagree);
-  lua_setfield(L, -2, "tokens_disagree");
-  lua_pushboolean(L, record->resent);
-  lua_setfield(L, -2, "resent");
-  set_integer(L, "prompt_tokens", record->prompt_tokens);
-  set_integer(L, "data_prompt_tokens", record->data_prompt_tokens);
-  set_integer(L, "completion_tokens", record->completion_tokens);
-  set_integer(L, "cached_tokens", record->cached_tokens);
-  set_integer(L, "draft_tokens", record->draft_tokens);
-  set_integer(L, "accepted_tokens", record->accepted_tokens);
-  set_integer(L, "tokens", sb_record_tokens(record));
-  set_string(L, "outcome", sb_outcome_name(record->outcome));
-  set_string(L, "finish_reason", sb_finish_name(record->finish));
-  set_string(L, "token_source", sb_token_source_name(record->token_source));
-  if (record->error)
-    set_string(L, "error", record->error);
-  if (record->text)
-    set_bytes(L, "text", record->text, record->text_size);
-  push_chunks(L, record);
-  lua_setfield(L, -2, "chunks");
-  push_others(L, record);
-  lua_setfield(L, -2, "others");
+  sbl_push_record(L, check_record(L));
   return 1;
 }
 
@@ -336,8 +248,8 @@ static int acceptance(lua_State *L)
     return 1;
   }
   lua_createtable(L, 0, 4);
-  set_integer(L, "steps", (int64_t)seen.steps);
-  set_integer(L, "accepted_tokens", (int64_t)seen.accepted_tokens);
+  sbl_set_integer(L, "steps", (lua_Integer)seen.steps);
+  sbl_set_integer(L, "accepted_tokens", (lua_Integer)seen.accepted_tokens);
   double length = 1.0;
   lua_newtable(L);
   for (int i = 0; i < SB_ACCEPTANCE_POSITIONS && i < k; i++) {

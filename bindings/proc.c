@@ -271,13 +271,10 @@ static int end_trees(lua_State *L)
   if (sb_trees_end(sbl_check_name(L, 1), &left, &err))
     return sbl_fail(L, &err);
   lua_createtable(L, 0, 4);
-  lua_pushinteger(L, (lua_Integer)left.ended);
-  lua_setfield(L, -2, "ended");
-  lua_pushinteger(L, (lua_Integer)left.running);
-  lua_setfield(L, -2, "running");
+  sbl_set_integer(L, "ended", (lua_Integer)left.ended);
+  sbl_set_integer(L, "running", (lua_Integer)left.running);
   if (left.running) {
-    lua_pushinteger(L, left.pid);
-    lua_setfield(L, -2, "pid");
+    sbl_set_integer(L, "pid", left.pid);
   }
   if (left.elsewhere[0]) {
     lua_pushstring(L, left.elsewhere);

@@ -178,6 +178,12 @@ void sbl_set_number(lua_State *L, const char *field, double value)
   lua_setfield(L, -2, field);
 }
 
+void sbl_set_integer(lua_State *L, const char *field, lua_Integer value)
+{
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, field);
+}
+
 int64_t sbl_seconds(lua_State *L, double seconds, const char *what)
 {
   const double century = 100 * 365.25 * 86400;

@@ -58,6 +58,7 @@ void sbl_only_fields(lua_State *L, int index, const char *const known[], const c
 
 /* Sets a field of the table on top of the stack; a figure that is not known (NaN) leaves it absent. */
 void sbl_set_number(lua_State *L, const char *field, double value);
+void sbl_set_integer(lua_State *L, const char *field, lua_Integer value);
 
 /* Seconds (a Lua number) as nanoseconds; negative, NaN and over 100 years raise. */
 int64_t sbl_seconds(lua_State *L, double seconds, const char *what);

@@ -13,8 +13,7 @@
 
 static void set_count(lua_State *L, const char *name, size_t value)
 {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
+  sbl_set_integer(L, name, (lua_Integer)value);
 }
 
 static double check_level(lua_State *L, int index)
