@@ -1,5 +1,6 @@
 -- What a server does not tell stays unknown, everywhere: no error, no zero, no speed-up from prompts alone.
 
+local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local published = require "specbench.export.spec_bench_vllm"
 
@@ -101,7 +102,6 @@ describe("failures of several kinds in one cell", function()
 
   it("of many cells are listed, the most frequent first", function()
     local failures = require "specbench.analysis.failures"
-    local fs = require "sb.fs"
     local number = 0
     for kind = 1, 10 do
       for _ = 1, (kind * 7) % 11 do
@@ -116,5 +116,26 @@ describe("failures of several kinds in one cell", function()
     end
     local causes = failures.of({ folder = w.folder }, {})
     for i = 1, 10 do assert.equal(11 - i, causes[i].count) end
+  end)
+end)
+
+describe("an answer's zero byte", function()
+  it("ends no text, neither in what is kept beside the cell nor in what a script reads", function()
+    local url = w:stub { ["*"] = { text = "a\0b" } }
+    w:write("plain.lua", ([[
+      local bench = require "specbench"
+      bench.main(function()
+        local run = bench.load { server = %q, keep_text = true,
+          requests = { { body = { messages = {}, stream = true, max_tokens = 8 } } } }
+        print(("%%q %%q"):format(run:request(1).text, (run:text(1))))
+      end)
+    ]]):format(url))
+    local result = w:run "plain.lua"
+    assert.equal(0, result.status, result.err)
+    assert.equal('"a\\0b" "a\\0b"\n', result.out)
+    assert.equal(0, run({ ["*"] = { text = "a\0b" } }, "--only method=none --only concurrency=1").status)
+    local packed = assert(w:read(("results/cells/%s/outputs.jsonl.gz"):format(next(w:cells "cells"))))
+    local first = assert(json.decode(fs.gunzip(packed):match "[^\n]+"))
+    assert.equal("a\0b", first.text)
   end)
 end)
