@@ -41,15 +41,13 @@ static void push_reading(lua_State *L, const sb_gpu_reading *reading)
   lua_createtable(L, 0, 6);
   lua_pushstring(L, reading->uuid);
   lua_setfield(L, -2, "uuid");
-  lua_pushinteger(L, reading->index);
-  lua_setfield(L, -2, "index");
+  sbl_set_integer(L, "index", reading->index);
   if (reading->has_energy) {
     lua_pushnumber(L, (lua_Number)reading->energy_mj / 1e3);
     lua_setfield(L, -2, "joules");
   }
   if (reading->has_clock) {
-    lua_pushinteger(L, reading->sm_clock_mhz);
-    lua_setfield(L, -2, "sm_clock_mhz");
+    sbl_set_integer(L, "sm_clock_mhz", reading->sm_clock_mhz);
   }
   set_seconds(L, "power_limited_s", reading->has_power_limited, reading->power_limited_ns);
   set_seconds(L, "thermal_limited_s", reading->has_thermal_limited, reading->thermal_limited_ns);
