@@ -52,7 +52,7 @@ end
 local function shared(cell)
   local counted, m = cell.requests_counted, cell.metrics
   if not (counted and m.requests and m.completed) then return nil end
-  if counted > m.requests then
+  if counted > m.requests + (cell.resent or 0) then
     return ("the engine counted %d requests, the cell sent %d: others used the server"):format(counted, m.requests)
   elseif counted < m.completed then
     return ("the engine counted %d requests, %d were answered: its counters began anew, or are another server's")
