@@ -4,7 +4,8 @@ local engine_base = require "specbench.engine.base"
 local engine = require "specbench.engine"
 local fs = require "sb.fs"
 local profiler = require "specbench.engine.profiler"
-local version = require "specbench.engine.version"
+local installed = require "specbench.engine.installed"
+local version = require "specbench.base.version"
 
 local TARGET, DRAFT = { name = "m", path = "/m" }, { name = "d", path = "/d" }
 
@@ -51,8 +52,8 @@ describe("versions", function()
     assert.equal("0.8.5.post1", read("vllm", "INFO 04-20 [__init__.py:239] Automatically detected\n0.8.5.post1\n"))
     assert.is_nil(read("vllm", "Traceback\nimportlib.metadata.PackageNotFoundError: vllm\n"))
     assert.is_nil(read("vllm", "vllm has no metadata\n"))
-    assert.is_true(version.is_absent "no module named vllm\n")
-    assert.is_false(version.is_absent "vllm has no metadata\n")
+    assert.is_true(installed.is_absent "no module named vllm\n")
+    assert.is_false(installed.is_absent "vllm has no metadata\n")
     assert.equal("0.6.6.post1", read("vllm_v0", "0.6.6.post1\n"))
     assert.equal("0.5.6.post2", read("sglang", "0.5.6.post2\n"))
     assert.equal("1.2.0rc1", read("trtllm", "[TensorRT-LLM] TensorRT-LLM version: 1.2.0rc1\nUsage: trtllm-serve\n"))
@@ -139,8 +140,8 @@ describe("what a version lacks", function()
 end)
 
 describe("the installed version", function()
-  local function installed(program, described, said)
-    return version.installed(program, described, engine_base.environment(described), said)
+  local function version_of(program, described, said)
+    return installed.version(program, described, engine_base.environment(described), said)
   end
 
   local folder
@@ -167,21 +168,21 @@ describe("the installed version", function()
 
   it("is asked of the program, once", function()
     local described = with_program "echo 'version: 8140 (1a2b3c4)' >&2"
-    for _ = 1, 3 do assert.equal("b8140", (installed(engine.load "llamacpp", described))) end
+    for _ = 1, 3 do assert.equal("b8140", (version_of(engine.load "llamacpp", described))) end
     assert.equal(1, asked())
   end)
 
   it("is the user's word where there is one", function()
     local described = with_program "echo 'version: 8140 (1a2b3c4)'"
-    assert.equal("b9000", (installed(engine.load "llamacpp", described, "b9000")))
+    assert.equal("b9000", (version_of(engine.load "llamacpp", described, "b9000")))
     assert.equal(0, asked())
   end)
 
   it("is not known, with the reason, where the program does not tell", function()
-    local found, why = installed(engine.load "llamacpp", with_program "echo 'no such option'; exit 1")
+    local found, why = version_of(engine.load "llamacpp", with_program "echo 'no such option'; exit 1")
     assert.is_nil(found)
     assert.equal(folder .. "/program says 'no such option'", why)
-    found, why = installed(engine.load "vllm", { model = { name = "m", path = "/m", python = "/nowhere/py" } })
+    found, why = version_of(engine.load "vllm", { model = { name = "m", path = "/m", python = "/nowhere/py" } })
     assert.is_nil(found)
     assert.truthy(why:find("/nowhere/py", 1, true))
   end)
@@ -189,12 +190,12 @@ describe("the installed version", function()
   it("sees the environment that the server will have", function()
     local described = with_program 'echo "$VERSION_WANTED"'
     described.model.env = { VERSION_WANTED = "0.14.1" }
-    assert.equal("0.14.1", (installed(engine.load "vllm", described)))
+    assert.equal("0.14.1", (version_of(engine.load "vllm", described)))
   end)
 
   it("matters to no server that is not started here, and not to the simulator", function()
     for _, name in ipairs { "sim", "external", "external:vllm" } do
-      assert.is_nil(installed(engine.load(name), { model = TARGET }, "1.0"))
+      assert.is_nil(version_of(engine.load(name), { model = TARGET }, "1.0"))
     end
   end)
 end)

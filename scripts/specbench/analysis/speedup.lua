@@ -3,7 +3,7 @@
 
 local hosts = require "specbench.analysis.hosts"
 local json = require "specbench.base.json"
-local versions = require "specbench.engine.version"
+local versions = require "specbench.base.version"
 
 local speedup = {}
 

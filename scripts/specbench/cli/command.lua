@@ -16,7 +16,7 @@ local round_file = require "specbench.experiment.round_file"
 local grid = require "specbench.experiment.grid"
 local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
-local versions = require "specbench.engine.version"
+local versions = require "specbench.base.version"
 
 local command = {}
 

@@ -4,7 +4,7 @@
 local definition = require "specbench.engine.definition"
 local description = require "specbench.engine.description"
 local tables = require "specbench.base.tables"
-local version = require "specbench.engine.version"
+local version = require "specbench.base.version"
 
 local base = {}
 

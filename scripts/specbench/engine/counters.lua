@@ -22,11 +22,8 @@ function counters.sum(delta, name)
   return total
 end
 
----Sums by the label position="i", i from 0, as a list from 1; empty where there are none.
----@param delta table<string, number>
----@param name string
----@return number[]
-function counters.by_position(delta, name)
+-- Sums by the label position="i", i from 0, as a list from 1; empty where there are none.
+local function by_position(delta, name)
   local sums, last = {}, -1
   for key, value in pairs(delta) do
     local own, labels = split(key)
@@ -71,7 +68,7 @@ function counters.acceptance(delta, prefix, note)
   if drafts > 0 and draft_tokens > 0 then
     result.rate = accepted / draft_tokens
     result.mean_length = 1 + accepted / drafts
-    result.per_position = counters.by_position(delta, prefix .. "accepted_tokens_per_pos_total")
+    result.per_position = by_position(delta, prefix .. "accepted_tokens_per_pos_total")
     for i, count in ipairs(result.per_position) do
       result.per_position[i] = count / drafts
     end

@@ -4,7 +4,7 @@ local description = require "specbench.engine.description"
 local shape = require "specbench.base.shape"
 local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
-local version = require "specbench.engine.version"
+local version = require "specbench.base.version"
 
 local text, boolean, texts = shape.string { empty = false }, shape.boolean(), shape.list(shape.string())
 local path = shape.string { such_as = "/health" }

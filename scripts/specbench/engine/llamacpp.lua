@@ -3,7 +3,7 @@
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local description = require "specbench.engine.description"
-local version = require "specbench.engine.version"
+local version = require "specbench.base.version"
 
 local PREFIX = "llamacpp:spec_decode_num_"
 

@@ -3,7 +3,7 @@
 
 local fs = require "sb.fs"
 local http = require "specbench.http"
-local version = require "specbench.engine.version"
+local version = require "specbench.base.version"
 
 local profiler = {
   OWN = "server", -- the server's own profiler

@@ -3,7 +3,8 @@
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local http = require "specbench.engine.vllm_http"
-local version = require "specbench.engine.version"
+local installed = require "specbench.engine.installed"
+local version = require "specbench.base.version"
 
 local ALGORITHMS = {
   draft = "STANDALONE", eagle = "EAGLE", eagle3 = "EAGLE3", mtp = "NEXTN", ngram = "NGRAM", dflash = "DFLASH",
@@ -210,8 +211,8 @@ return base.engine {
   -- /health generates a token: asked until the server is up, not while it is measured
   ready = { path = "/health", timeout_s = 900 },
   version = {
-    probe = function(server) return version.of_package(server.model.python, "sglang") end,
-    read = version.last_line,
+    probe = function(server) return installed.of_package(server.model.python, "sglang") end,
+    read = installed.last_line,
     paths = { "/server_info", "/get_server_info" }, -- the second one's name before 0.5.6
     field = "version",
   },

@@ -4,7 +4,7 @@ local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local http = require "specbench.engine.vllm_http"
 local json_object = require "specbench.engine.json_object"
-local version = require "specbench.engine.version"
+local version = require "specbench.base.version"
 
 local PREFIX = "trtllm_spec_decode_num_"
 

@@ -6,7 +6,8 @@ local description = require "specbench.engine.description"
 local http = require "specbench.engine.vllm_http"
 local json_object = require "specbench.engine.json_object"
 local vllm_log = require "specbench.engine.vllm_log"
-local version = require "specbench.engine.version"
+local installed = require "specbench.engine.installed"
+local version = require "specbench.base.version"
 
 local PREFIX = "vllm:spec_decode_num_"
 
@@ -211,9 +212,9 @@ return base.engine {
   version = {
     probe = function(server)
       if server.model.binary then return { server.model.binary, "--version" } end
-      return version.of_package(server.model.python, "vllm")
+      return installed.of_package(server.model.python, "vllm")
     end,
-    read = version.last_line,
+    read = installed.last_line,
     paths = http.version.paths, field = http.version.field,
   },
   tokenize = http.tokenize,

@@ -3,7 +3,7 @@
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
 local http = require "specbench.engine.vllm_http"
-local version = require "specbench.engine.version"
+local installed = require "specbench.engine.installed"
 
 local PREFIX = "vllm:spec_decode_num_"
 
@@ -204,8 +204,8 @@ return base.engine {
   },
   ready = http.ready,
   version = {
-    probe = function(server) return version.of_package(server.model.python, "vllm") end,
-    read = version.last_line,
+    probe = function(server) return installed.of_package(server.model.python, "vllm") end,
+    read = installed.last_line,
     paths = http.version.paths, field = http.version.field,
   },
   tokenize = http.tokenize,

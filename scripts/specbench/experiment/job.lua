@@ -12,7 +12,7 @@ local profiler = require "specbench.engine.profiler"
 local secrets = require "specbench.base.secrets"
 local store = require "specbench.results.store"
 local tables = require "specbench.base.tables"
-local versions = require "specbench.engine.version"
+local installed = require "specbench.engine.installed"
 local workload = require "specbench.experiment.workload"
 
 local job = {}
@@ -44,7 +44,7 @@ local function look_up(description, engine, known, options)
   local words = known:said(description.draft, "speculative")
   if words then server.speculative = tables.merged(words, server.speculative) end -- the round's own go before
   local said = options.engine_version or known:engine_version(description.model)
-  return server, versions.installed(engine, server, base.environment(server), said)
+  return server, installed.version(engine, server, base.environment(server), said)
 end
 
 ---How a plain server must be started to run as this one does, where the engine decides.

@@ -7,7 +7,7 @@ local http = require "specbench.http"
 local shape = require "specbench.base.shape"
 local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
-local versions = require "specbench.engine.version"
+local versions = require "specbench.base.version"
 
 local models = {}
 

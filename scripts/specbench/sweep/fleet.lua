@@ -12,7 +12,7 @@ local store = require "specbench.results.store"
 local stranger = require "specbench.sweep.stranger"
 local task = require "specbench.task"
 local secrets = require "specbench.base.secrets"
-local versions = require "specbench.engine.version"
+local versions = require "specbench.base.version"
 local virtual = require "specbench.virtual"
 local workload = require "specbench.experiment.workload"
 
