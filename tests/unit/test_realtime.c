@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +88,36 @@ static void half_of_the_cpus_are_left_to_others(void **state)
   sb_realtime_end();
 }
 
+/* How long a turn the kernel gives the thread, ns; 0: it does not tell. */
+static uint64_t turn(void)
+{
+  uint64_t attributes[7] = { 0 };
+  long rc = syscall(SYS_sched_getattr, 0, attributes, sizeof attributes, 0u);
+  return rc == 0 ? attributes[3] : 0; /* sched_runtime */
+}
+
+static void where_it_stays_ordinary_a_thread_takes_short_turns(void **state)
+{
+  (void)state;
+  struct utsname name;
+  int major = 0, minor = 0;
+  uname(&name);
+  if (sscanf(name.release, "%d.%d", &major, &minor) != 2 || major * 100 + minor < 612)
+    skip(); /* such a kernel gives all ordinary threads turns of one length */
+  uint64_t usual = turn();
+  sb_realtime_begin(UINT32_MAX);
+  assert_int_equal(policy(), SCHED_OTHER);
+  assert_int_equal(turn(), 100 * 1000);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(turn() == usual ? 0 : 1);
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  sb_realtime_end();
+  assert_int_equal(turn(), usual);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -92,6 +125,7 @@ int main(void)
     cmocka_unit_test(what_is_started_meanwhile_is_not),
     cmocka_unit_test(it_can_be_raised_again),
     cmocka_unit_test(half_of_the_cpus_are_left_to_others),
+    cmocka_unit_test(where_it_stays_ordinary_a_thread_takes_short_turns),
   };
   return cmocka_run_group_tests(tests, find_out, NULL);
 }
