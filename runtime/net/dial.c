@@ -2,32 +2,23 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/handles.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "net/multi.h"
 #include "net/proxy.h"
 
 /* Easy handles kept for the next dial, and libcurl's smallest buffers: no body passes through them. */
 enum { KEPT_HANDLES = 16, BUFFER = 1024, UPLOAD_BUFFER = 16 * 1024 };
 
-/* A multi handle on the loop. All plain dials share one. A dial that libcurl goes on translating has one of
- * its own: libcurl looks for dead connections whenever it makes one, and takes a connection in our hands
- * whose bytes wait to be read, or that is two minutes old, for dead. */
-typedef struct sb_multi {
-  sb_dialer *dialer;
-  CURLM *handle;     /* NULL once closed */
-  uv_timer_t timer;  /* libcurl's timeout */
-  sb_deferred later; /* its timeout of 0; or dials may have ended */
-  int running;       /* dials that have not ended */
-} sb_multi;
-
+/* All plain dials share a multi handle. A dial that libcurl goes on translating has one of its own: libcurl looks for
+ * dead connections whenever it makes one, and takes a connection in our hands whose bytes wait to be read, or that is
+ * two minutes old, for dead. */
 struct sb_dialer {
   sb_loop *loop;
   sb_multi *shared;
@@ -40,38 +31,16 @@ struct sb_dialer {
 };
 
 struct sb_dial {
+  sb_dialer *dialer;
   sb_multi *multi;
   CURL *easy;
   SLIST_ENTRY(sb_dial) link; /* of the kept ones */
-  bool ended;                /* on_end was called */
+  bool running;              /* on_end is still to be called */
   sb_dial_end_fn on_end;
   void *context;
   char error[CURL_ERROR_SIZE];
   int socket_errno; /* why the last socket could not be opened */
 };
-
-typedef struct poll_context {
-  uv_poll_t poll;
-  sb_dialer *dialer;
-  sb_multi *multi;
-  curl_socket_t socket;
-} poll_context;
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-  sb_multi *m = handle->data;
-  sb_dialer *dialer = m->dialer;
-  free(m);
-  sb_handles_drop(&dialer->handles);
-}
-
-static void on_poll_closed(uv_handle_t *handle)
-{
-  poll_context *context = handle->data;
-  sb_dialer *dialer = context->dialer; /* the multi handle may be gone by now */
-  free(context);
-  sb_handles_drop(&dialer->handles);
-}
 
 /* libcurl tells a socket that it could not open like a server that is not there, and a file that it could not read
  * to resolve a name like a name that is not known. */
@@ -91,140 +60,23 @@ static const char *describe(const sb_dial *dial, CURLcode code)
   return dial->error[0] ? dial->error : curl_easy_strerror(code);
 }
 
-/* Reports every dial that has ended. Never called from inside one of libcurl's callbacks. */
-static void collect(sb_multi *m)
+static void on_ended(CURL *easy, CURLcode code)
 {
-  CURLMsg *message;
-  int left;
-  while (m->handle && (message = curl_multi_info_read(m->handle, &left))) {
-    if (message->msg != CURLMSG_DONE)
-      continue;
-    sb_dial *dial;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&dial);
-    CURLcode code = message->data.result;
-    dial->ended = true;
-    m->running--;
-    dial->on_end(dial->context, code == CURLE_OK ? NULL : describe(dial, code));
-  }
+  sb_dial *dial;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&dial);
+  dial->running = false;
+  dial->on_end(dial->context, code == CURLE_OK ? NULL : describe(dial, code));
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static sb_multi *open_multi(sb_dialer *dialer)
 {
-  poll_context *context = poll->data;
-  sb_multi *m = context->multi;
-  int flags = (status < 0 ? CURL_CSELECT_ERR : 0) | (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-              (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-  int running;
-  curl_multi_socket_action(m->handle, context->socket, flags, &running);
-  collect(m);
-}
-
-static void on_timer(uv_timer_t *timer);
-
-/* libcurl's wish for a timeout; below 0: none. It must not be called back from inside its own callback, so even 0
- * goes through the loop. */
-static void wait_for(sb_multi *m, long timeout_ms)
-{
-  uv_timer_stop(&m->timer);
-  if (timeout_ms == 0)
-    sb_loop_defer(m->dialer->loop, &m->later);
-  else if (timeout_ms > 0)
-    uv_timer_start(&m->timer, on_timer, (uint64_t)timeout_ms, 0);
-}
-
-static void time_out(sb_multi *m)
-{
-  long wait_ms = -1;
-  int running;
-  curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
-  curl_multi_timeout(m->handle, &wait_ms); /* it does not repeat a wish that it uttered before */
-  wait_for(m, wait_ms);
-  collect(m);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-  time_out(timer->data);
-}
-
-static void on_later(sb_deferred *self)
-{
-  time_out((sb_multi *)((char *)self - offsetof(sb_multi, later)));
-}
-
-static int on_curl_timer(CURLM *multi, long timeout_ms, void *user)
-{
-  (void)multi;
-  sb_multi *m = user;
-  if (m->handle)
-    wait_for(m, timeout_ms);
-  return 0;
-}
-
-static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *socket_user)
-{
-  (void)easy;
-  sb_multi *m = user;
-  poll_context *context = socket_user;
-  if (what == CURL_POLL_REMOVE) {
-    if (context) {
-      if (m->handle)
-        curl_multi_assign(m->handle, socket, NULL);
-      uv_close((uv_handle_t *)&context->poll, on_poll_closed);
-    }
-    return 0;
-  }
-  if (!context) {
-    context = sb_calloc(1, sizeof *context);
-    context->dialer = m->dialer;
-    context->multi = m;
-    context->socket = socket;
-    if (uv_poll_init_socket(sb_loop_uv(m->dialer->loop), &context->poll, socket)) {
-      free(context);
-      return -1;
-    }
-    context->poll.data = context;
-    sb_handles_add(&m->dialer->handles);
-    curl_multi_assign(m->handle, socket, context);
-  }
-  int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-  uv_poll_start(&context->poll, events, on_poll);
-  return 0;
+  return sb_multi_open(dialer->loop, &dialer->handles, on_ended);
 }
 
 static int on_close_socket(void *user, curl_socket_t socket)
 {
   sb_dialer *dialer = user;
   return socket == dialer->taking ? 0 : close(socket);
-}
-
-static sb_multi *open_multi(sb_dialer *dialer)
-{
-  CURLM *multi = curl_multi_init();
-  if (!multi)
-    return NULL;
-  sb_multi *m = sb_calloc(1, sizeof *m);
-  m->dialer = dialer;
-  m->handle = multi;
-  uv_timer_init(sb_loop_uv(dialer->loop), &m->timer);
-  m->later.run = on_later;
-  m->timer.data = m;
-  sb_handles_add(&dialer->handles);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, m);
-  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, m);
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 65536L);
-  return m;
-}
-
-static void close_multi(sb_multi *m)
-{
-  CURLM *multi = m->handle;
-  m->handle = NULL;
-  sb_loop_undefer(m->dialer->loop, &m->later);
-  curl_multi_cleanup(multi);
-  uv_close((uv_handle_t *)&m->timer, on_timer_closed);
 }
 
 static CURLcode global;
@@ -294,7 +146,7 @@ void sb_dialer_free(sb_dialer *dialer)
     curl_easy_cleanup(dial->easy);
     free(dial);
   }
-  close_multi(dialer->shared);
+  sb_multi_close(dialer->shared);
   curl_share_cleanup(dialer->share);
   sb_strbuf_deinit(&dialer->no_proxy);
   sb_handles_drop(&dialer->handles);
@@ -329,12 +181,10 @@ static sb_dial *take_dial(sb_dialer *dialer)
 void sb_dial_close(sb_dial *dial)
 {
   sb_multi *m = dial->multi;
-  sb_dialer *dialer = m->dialer;
-  if (!dial->ended)
-    m->running--;
-  curl_multi_remove_handle(m->handle, dial->easy); /* closes the connection */
+  sb_dialer *dialer = dial->dialer;
+  sb_multi_remove(m, dial->easy, dial->running);
   if (m != dialer->shared)
-    close_multi(m);
+    sb_multi_close(m);
   if (dialer->kept_count == KEPT_HANDLES) {
     curl_easy_cleanup(dial->easy);
     free(dial);
@@ -356,7 +206,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
 static CURLcode configure(sb_dial *dial, const char *origin)
 {
   CURL *easy = dial->easy;
-  sb_dialer *dialer = dial->multi->dialer;
+  sb_dialer *dialer = dial->dialer;
   curl_easy_setopt(easy, CURLOPT_PRIVATE, dial);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, dial->error);
   curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
@@ -377,15 +227,6 @@ static CURLcode configure(sb_dial *dial, const char *origin)
   return curl_easy_setopt(easy, CURLOPT_URL, origin);
 }
 
-/* Connects at once instead of in the loop's next turn. What has ended already is reported from there. */
-static void kick(sb_multi *m)
-{
-  int running = 0;
-  curl_multi_socket_action(m->handle, CURL_SOCKET_TIMEOUT, 0, &running);
-  if (running < m->running)
-    sb_loop_defer(m->dialer->loop, &m->later);
-}
-
 sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_end, void *context,
                        sb_err *err)
 {
@@ -398,20 +239,19 @@ sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_
       free(dial);
     }
     if (m && m != dialer->shared)
-      close_multi(m);
+      sb_multi_close(m);
     return NULL;
   }
   sb_log(SB_LOG_DEBUG, "dial %s", origin);
+  dial->dialer = dialer;
   dial->multi = m;
   dial->on_end = on_end;
   dial->context = context;
-  m->running++;
   CURLcode code = configure(dial, origin);
-  CURLMcode added = code == CURLE_OK ? curl_multi_add_handle(m->handle, dial->easy) : CURLM_OK;
-  if (code == CURLE_OK && added == CURLM_OK) {
-    kick(m);
+  CURLMcode added = code == CURLE_OK ? sb_multi_add(m, dial->easy) : CURLM_OK;
+  dial->running = code == CURLE_OK && added == CURLM_OK;
+  if (dial->running)
     return dial;
-  }
   sb_err_set(err, SB_EINVAL, "no connection to %.150s: %s", origin,
              code == CURLE_OK ? curl_multi_strerror(added) : curl_easy_strerror(code));
   sb_dial_close(dial);
@@ -427,7 +267,7 @@ int sb_dial_socket(const sb_dial *dial)
 
 int sb_dial_take_socket(sb_dial *dial)
 {
-  sb_dialer *dialer = dial->multi->dialer;
+  sb_dialer *dialer = dial->dialer;
   int socket = sb_dial_socket(dial);
   dialer->taking = socket;
   sb_dial_close(dial);
