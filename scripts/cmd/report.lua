@@ -1,5 +1,6 @@
 -- Redraws a results folder from its files.
 
+local answer = require "specbench.answer"
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local grid = require "specbench.experiment.grid"
@@ -13,7 +14,7 @@ local store = require "specbench.results.store"
 
 local self = {
   name = "report",
-  summary = "Redraw tables, heatmaps and pictures from a results folder",
+  summary = "Say what a results folder answers; redraw its tables and pictures",
   positionals = {
     { name = "DIR", help = "results folder, or one of the reference system's (METHOD/Task_TASK/Table_*.jsonl)" },
   },
@@ -22,6 +23,9 @@ local self = {
     { long = "html", type = "flag", help = "also report.html: all of it on one page that opens offline" },
     { long = "markdown", type = "flag", help = "also report.md, to paste into an issue" },
     { long = "csv", type = "flag", help = "also cells.csv: a place of the grid a line" },
+    { long = "full", type = "flag", help = "every map, table and note, not the answer on one screen" },
+    { long = "figure", arg = "NAME", type = "choice", choices = answer.figures, help = "the speed-up that maps and the "
+      .. "answer show (paired; total_throughput is the reference system's)" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
     command.across_hosts,
     { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" },
@@ -114,7 +118,8 @@ function self.run(options, positionals)
   the_store.out = options.out
   local pages = {}
   local function write_pages(found) pages = page.write(found, options) end
-  local ok = report.write(the_store, { on_study = write_pages, pictures = not options.no_pictures,
+  local ok = report.write(the_store, { on_study = write_pages, pictures = not options.no_pictures, full = options.full,
+    figure = options.figure,
     colour = not options.no_colour and "auto", baseline = options.baseline, redescribe = redescribe,
     price = options.price, across_hosts = options.across_hosts })
   for _, path in ipairs(pages) do io.stdout:write("Page: ", path, "\n") end

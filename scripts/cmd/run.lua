@@ -158,13 +158,14 @@ function self.run(options, positionals)
     repeats.forget_rule(the_store)
     outcome = sweep.run(the_plan, the_store, options)
   end
-  if outcome.measured + outcome.reruns > 0 or the_store.is_described_anew then
-    report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline,
-      across_hosts = options.across_hosts })
-  end
-  if options.virtual then assert(fs.sync(the_store.folder)) end
   local flawed = outcome.failed + outcome.quarantined > 0
   if flawed or not options.quiet then summarise(outcome, the_store, options) end
+  local says_something = outcome.measured + outcome.reruns > 0 or flawed and not options.full
+  if says_something or the_store.is_described_anew then
+    report.write(the_store, { quiet = options.quiet, full = options.full, pictures = not options.no_pictures,
+      baseline = options.baseline, across_hosts = options.across_hosts })
+  end
+  if options.virtual then assert(fs.sync(the_store.folder)) end
   return flawed and 3 or 0
 end
 

@@ -136,7 +136,7 @@ describe("a baseline", function()
     assert.equal(3, #speedups())
 
     w:write("grid.lua", (w:read "grid.lua":gsub(", k = 3 },", " },")))
-    local report = w:run "report results --no-pictures --round grid.lua"
+    local report = w:run "report results --full --no-pictures --round grid.lua"
     assert.equal(0, report.status, report.err)
     local rows = speedups()
     assert.equal(2, #rows)
@@ -162,9 +162,10 @@ describe("a baseline", function()
   it("of a folder that says nothing of it is the one that each cell names", function()
     assert(os.execute(("cp -r '%s/tests/cli/stored/round1' '%s/results'"):format(environment.home, w.folder)))
     assert.is_nil(json.decode(w:read "results/round.json").baseline)
-    assert.equal(0, w:run("report results --no-pictures").status)
+    assert.equal(0, w:run("report results --full --no-pictures").status)
     local frozen = w:read "results/speedups.jsonl"
-    local report = w:run(("report results --no-pictures --round '%s/rounds/round1.lua'"):format(environment.home))
+    local report = w:run(("report results --full --no-pictures --round '%s/rounds/round1.lua'")
+      :format(environment.home))
     assert.equal(0, report.status, report.err)
     assert.equal(frozen, w:read "results/speedups.jsonl")
     assert.truthy(json.decode(w:read "results/round.json").baseline)
@@ -174,7 +175,7 @@ describe("a baseline", function()
     round { baseline = 'baseline = { method = "none" },' }
     assert.equal(0, w:run(RUN .. "--only concurrency=1").status)
     local before = w:read "results/round.json"
-    local report = w:run(("report results --round '%s/rounds/round1.lua'"):format(environment.home))
+    local report = w:run(("report results --full --round '%s/rounds/round1.lua'"):format(environment.home))
     assert.equal(1, report.status)
     warned(report.err, "it is round1, the folder holds results of grid")
     assert.equal(before, w:read "results/round.json")
@@ -185,7 +186,7 @@ describe("a baseline", function()
     assert.equal(0, w:run(RUN .. "--only concurrency=1").status)
     local before = w:read "results/round.json"
     round { baseline = 'baseline = { method = "none" },' }
-    assert.equal(0, w:run("report results --no-pictures --round grid.lua --out redrawn").status)
+    assert.equal(0, w:run("report results --full --no-pictures --round grid.lua --out redrawn").status)
     assert.equal(before, w:read "results/round.json")
     assert.truthy(fs.stat(w.folder .. "/redrawn/speedups.jsonl"))
     assert.is_nil(w:read "redrawn/speedups.jsonl":find('"method": "none"', 1, true))

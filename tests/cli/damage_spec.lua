@@ -65,7 +65,7 @@ describe("a damaged cell", function()
       local path = ("%s/results/cells/%s/%s"):format(w.folder, id, file)
       local before = assert(fs.read(path))
       harm(path)
-      local reported = w:run "report results --no-pictures"
+      local reported = w:run "report results --full --no-pictures"
       assert.equal(0, reported.status, reported.err)
       assert.equal(1, lines(reported.err), reported.err)
       has(reported.err, ("Warning: cell %s is left out, `specbench run` measures it again: "):format(id), reason)
@@ -79,7 +79,7 @@ describe("a damaged cell", function()
       has(compared.err, id, reason)
       assert(fs.write(path, before))
     end
-    assert.equal("", w:run("report results --no-pictures").err)
+    assert.equal("", w:run("report results --full --no-pictures").err)
   end)
 
   it("that was measured once more is not replaced by its first result", function()
@@ -94,9 +94,9 @@ describe("a damaged cell", function()
     cell.rerun = { flag = "stall", reason = "it stood still" }
     cell.checksum = nil
     assert(fs.write(second .. "/cell.json", sealed.encode(cell)))
-    assert.equal("", w:run("report results --no-pictures").err)
+    assert.equal("", w:run("report results --full --no-pictures").err)
     assert(fs.write(second .. "/records.bin", ""))
-    local reported = w:run "report results --no-pictures"
+    local reported = w:run "report results --full --no-pictures"
     has(reported.err, ("cell %s is left out"):format(id), "results/reruns/" .. id .. "/records.bin")
     local again = w:run_grid ""
     has(again.err, ("moved to results/damaged/%s-1"):format(id))
@@ -163,7 +163,7 @@ describe("a damaged cell", function()
     for attempt, name in ipairs { "cell.json", "records.bin", "outputs.jsonl.gz" } do
       local path = ("%s/results/cells/%s/%s"):format(w.folder, id, name)
       assert(os.execute(("rm '%s' && mkfifo '%s'"):format(path, path)))
-      local reported = w:run "report results --no-pictures"
+      local reported = w:run "report results --full --no-pictures"
       assert.equal(0, reported.status, reported.err)
       has(reported.err, ("cell %s is left out"):format(id), name .. " is no regular file")
       local again = w:run_grid "--only method=none --only concurrency=1"
@@ -172,7 +172,7 @@ describe("a damaged cell", function()
       assert.equal("other", fs.stat(("%s/results/damaged/%s-%d/%s"):format(w.folder, id, attempt, name)).type)
     end
     assert(os.execute(("rm '%s/results/round.json' && mkfifo '%s/results/round.json'"):format(w.folder, w.folder)))
-    local reported = w:run "report results"
+    local reported = w:run "report results --full"
     assert.equal(1, reported.status)
     has(reported.err, "round.json is no regular file")
   end)
@@ -181,7 +181,7 @@ describe("a damaged cell", function()
     assert.equal(0, w:run_grid("").status)
     local path = w.folder .. "/results/until.json"
     local rule = sealed.encode { width = 0.03, cap = 10 }
-    local function reported() return w:run "report results --no-pictures" end
+    local function reported() return w:run "report results --full --no-pictures" end
     for _, text in ipairs { rule, '{"width": 0.03, "cap": 10}\n', '{"tie": 0.02, "cap": 3}' } do
       assert(fs.write(path, text))
       assert.equal(0, reported().status)
@@ -206,7 +206,7 @@ describe("a damaged cell", function()
   it("that is the only one leaves an empty report", function()
     assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
     w:write("results/cells/" .. next(w:cells "cells") .. "/cell.json", "{")
-    local reported = w:run "report results"
+    local reported = w:run "report results --full"
     assert.equal(0, reported.status)
     has(reported.out, "results holds no finished cell yet")
     has(reported.err, "is not JSON")

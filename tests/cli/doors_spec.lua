@@ -6,8 +6,8 @@ local fs = require "sb.fs"
 local json = require "specbench.base.json"
 
 local EXAMPLES = environment.home .. "/rounds/examples"
-local RUN = ("run %s/own_metrics.lua --quick --only concurrency=1 --speed 200 --no-rerun --no-text --out results ")
-  :format(EXAMPLES)
+local RUN = ("run --full %s/own_metrics.lua --quick --only concurrency=1 --speed 200 --no-rerun --no-text "
+  .. "--out results "):format(EXAMPLES)
 
 local w
 
@@ -45,7 +45,7 @@ describe("a round's own metrics", function()
     local round = assert(fs.read(EXAMPLES .. "/own_metrics.lua"))
     local first, last = round:find "  metrics = function.-\n  end,\n"
     w:write("mine.lua", round:sub(1, first - 1) .. text .. round:sub(last + 1))
-    return w:run((RUN:gsub("run %S+", "run mine.lua", 1)) .. "--only method=none --no-pictures")
+    return w:run((RUN:gsub("full %S+", "full mine.lua", 1)) .. "--only method=none --no-pictures")
   end
 
   it("that fail cost no cell: the line says why there are none", function()

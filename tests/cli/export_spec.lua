@@ -53,9 +53,9 @@ describe("an export", function()
     assert.equal("a-ngram", best.method)
 
     round(TO:format "b-")
-    assert.equal(0, w:run("report results --no-pictures").status)
+    assert.equal(0, w:run("report results --full --no-pictures").status)
     assert.is_nil(table_of "b-none")
-    assert.equal(0, w:run("report results --no-pictures --round grid.lua").status)
+    assert.equal(0, w:run("report results --full --no-pictures --round grid.lua").status)
     assert.truthy(table_of "b-none")
   end)
 
@@ -80,7 +80,7 @@ describe("an export", function()
     assert.same({
       { concurrency = 1, lookup = 2, method = "ngram" }, { concurrency = 1, lookup = 4, method = "ngram" },
     }, maxima)
-    local report = w:run("report results --no-pictures --no-colour").out
+    local report = w:run("report results --full --no-pictures --no-colour").out
     assert.truthy(report:find("grid, ngram lookup=2", 1, true), report)
     assert.truthy(report:find("grid, ngram lookup=4", 1, true), report)
   end)

@@ -58,7 +58,7 @@ end)
 describe("the largest speed-up", function()
   it("is also that of the places best on half of the starts, measured on the other half", function()
     -- at this speed the machine's own stalls would have cells measured once more
-    local result = w:run("run round2 --quick --speed 400 --repeats 4 --starts 2 --no-rerun --no-pictures "
+    local result = w:run("run --full round2 --quick --speed 400 --repeats 4 --starts 2 --no-rerun --no-pictures "
       .. "--only model=qwen2.5-7b --only task=polish --only context=0.25k --out results")
     assert.equal(0, result.status, result.err)
     local throughputs, places = {}, {}
@@ -128,7 +128,7 @@ describe("acceptance", function()
       end
     end
     assert.truthy(changed)
-    local report = w:run "report results --no-pictures"
+    local report = w:run "report results --full --no-pictures"
     assert.equal(0, report.status, report.err)
     assert.truthy(report.out:find("Acceptance: method=draft concurrency=2: the engine counted", 1, true), report.out)
     assert.is_nil(report.out:find("Acceptance: method=draft concurrency=1", 1, true))

@@ -61,11 +61,11 @@ describe("a baseline of another host", function()
     assert.equal(0, w:run_grid("").status)
     assert.equal(2, compared())
     change("none", elsewhere)
-    local result = w:run "report results --no-pictures"
+    local result = w:run "report results --full --no-pictures"
     assert.equal(0, compared())
     assert.truthy(result.out:find("No speed-up for 2 cells of draft: the baseline was measured on another host "
       .. "(elsewhere, this cell on " .. fs.hostname() .. "): --across-hosts", 1, true), result.out)
-    result = w:run "report results --no-pictures --across-hosts"
+    result = w:run "report results --full --no-pictures --across-hosts"
     assert.equal(2, compared())
     assert.truthy(result.out:find("in 2 of 2 comparisons the baseline was measured on another host of the same kind",
       1, true), result.out)
@@ -74,7 +74,7 @@ describe("a baseline of another host", function()
   it("is the same host under another name, as in a container", function()
     assert.equal(0, w:run_grid("").status)
     change("none", replace("host", "container"))
-    w:run "report results --no-pictures"
+    w:run "report results --full --no-pictures"
     assert.equal(2, compared())
   end)
 
@@ -89,7 +89,7 @@ describe("a baseline of another host", function()
         end)
       end
     end
-    local result = w:run "report results --no-pictures"
+    local result = w:run "report results --full --no-pictures"
     for _, row in ipairs(rows()) do
       assert.equal("starts", row.scope)
       assert.equal(2, row.starts)
@@ -112,7 +112,7 @@ describe("GPUs", function()
 
   local function run(arguments)
     w:write("gpu.lua", ENGINE)
-    return w:run("run grid.lua --engine ./gpu.lua --models models.lua --no-rerun --no-pictures --out results "
+    return w:run("run --full grid.lua --engine ./gpu.lua --models models.lua --no-rerun --no-pictures --out results "
       .. arguments, { env = { PATH = w.folder .. "/bin:" .. os.getenv "PATH" } })
   end
 

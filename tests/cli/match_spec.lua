@@ -73,7 +73,7 @@ local function run(arguments)
   w:write("grid.lua", (w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout')))
   w:write("models.lua", ('return { ["qwen2.5-7b"] = { binary = "%s/vllm", path = "/" }, ["qwen2.5-0.5b"] = "/" }')
     :format(w.folder))
-  local result = w:run("run grid.lua --engine vllm --models models.lua --no-pictures --no-rerun " .. arguments)
+  local result = w:run("run --full grid.lua --engine vllm --models models.lua --no-pictures --no-rerun " .. arguments)
   assert.equal(0, result.status, result.err)
   return result
 end
@@ -131,16 +131,16 @@ describe("a run that is pinned", function()
     assert.equal(false, found["none 1"].engine.effective.async_scheduling)
     assert.is_nil(result.out:find("Not alike", 1, true))
     assert.truthy(result.out:find("compared pinned", 1, true))
-    local again = w:run "report results/grid-vllm-pinned --no-pictures"
+    local again = w:run "report results/grid-vllm-pinned --full --no-pictures"
     assert.truthy(again.out:find("compared pinned", 1, true))
-    again = w:run "report results/grid-vllm-pinned --no-pictures --match deployed"
+    again = w:run "report results/grid-vllm-pinned --full --no-pictures --match deployed"
     assert.equal(1, again.status)
     assert.truthy(again.err:find("was measured with --match pinned, not deployed", 1, true))
   end)
 
   it("does not mix with what was measured as deployed", function()
     run "--out results --set concurrency=1 --only method=none"
-    local result = w:run("run grid.lua --engine vllm --models models.lua --out results --match pinned")
+    local result = w:run("run --full grid.lua --engine vllm --models models.lua --out results --match pinned")
     assert.equal(1, result.status)
     assert.truthy(result.err:find("was measured with --match deployed, not pinned", 1, true), result.err)
   end)

@@ -43,7 +43,7 @@ describe("cells of a round that changed since", function()
     round "max_num_seqs = 64, "
     w:faults { "die@2" }
     w:run_grid "--only method=draft --only concurrency=1"
-    local result = w:run "report results --no-pictures"
+    local result = w:run "report results --full --no-pictures"
     assert.truthy(result.out:find(SAID .. "1 cells, 0 of which have been measured anew; they are no part", 1, true),
       result.out)
     for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do
@@ -60,7 +60,7 @@ describe("cells of a round that changed since", function()
     round()
     local result = w:run_grid "--set concurrency=1"
     assert.truthy(result.err:find("nothing to do", 1, true))
-    result = w:run "report results --no-pictures"
+    result = w:run "report results --full --no-pictures"
     assert.truthy(result.out:find(SAID .. "2 cells, 2 of which", 1, true), result.out)
   end)
 

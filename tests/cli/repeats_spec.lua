@@ -57,7 +57,7 @@ describe("repeats", function()
   for _, signal in ipairs { "KILL", "INT" } do
     it(("go on after SIG%s in the same order, measuring nothing twice"):format(signal), function()
       w:faults { "silence@7" } -- of each server: in its second cell
-      w:start "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results --repeats 3"
+      w:start "run --full grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results --repeats 3"
       w:eventually("two finished cells", function() return w:count "cells" == 2 end)
       local pids, before = w:servers(), w:cells "cells"
       assert.equal(2, #pids)
@@ -126,7 +126,7 @@ describe("repeats", function()
     -- the baseline's second server decodes at half the speed of the first
     serve_with(('step=10; [ $(wc -l < "%s/started") -ge 3 ] && step=20\n'
       .. 'set -- "$@" --step-ms $step --tokens-per-chunk 1'):format(w.folder))
-    local result = w:run "run grid.lua --models models.lua --no-pictures --out results --repeats 2 --at-once 1"
+    local result = w:run "run --full grid.lua --models models.lua --no-pictures --out results --repeats 2 --at-once 1"
     assert.equal(0, result.status, result.err)
     assert.equal("none/1/1 none/2/1 draft/1/1 draft/2/1 draft/1/2 draft/2/2 none/1/2 none/2/2", order_of(by_time()))
     assert.equal(3, #w:servers())

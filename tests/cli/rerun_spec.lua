@@ -23,7 +23,7 @@ return bench.round {
 local ONCE, AGAIN = "freeze@12:60", "freeze@37:60" -- 25 requests a cell
 
 local function run(options)
-  return w:run("run grid.lua --models models.lua --speed 40 --no-pictures --out results " .. (options or ""))
+  return w:run("run --full grid.lua --models models.lua --speed 40 --no-pictures --out results " .. (options or ""))
 end
 
 local function both(id)

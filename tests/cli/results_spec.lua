@@ -48,7 +48,7 @@ describe("a results folder", function()
     local command = "--only method=none --only concurrency=1"
     assert.equal(0, w:run_grid(command .. " --limits theirs").status)
     refused(w:run_grid(command), "results was measured with --limits theirs: give another folder with --out")
-    local shown = w:run "report results --no-pictures"
+    local shown = w:run "report results --full --no-pictures"
     assert.truthy(shown.out:find("Note: answers were as long as the limits 'theirs' say", 1, true), shown.out)
     local wrong = w:run_grid(command .. " --limits their")
     assert.equal(2, wrong.status)
@@ -58,7 +58,7 @@ describe("a results folder", function()
   it("with a broken round.json goes on, and keeps what was there", function()
     assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status)
     w:write("results/round.json", "{")
-    refused(w:run "report results", "results is no results folder", "results/round.json is not JSON")
+    refused(w:run "report results --full", "results is no results folder", "results/round.json is not JSON")
     w:write("other.lua", w.round { name = "other" })
     refused(w:run "run other.lua --models models.lua --speed 200 --out results", "results holds results of grid")
     assert.equal("{", w:read "results/round.json")
@@ -67,7 +67,7 @@ describe("a results folder", function()
     has(result.err, "Warning: round.json is moved to results/damaged/round.json-1 and made anew: ",
       "nothing to do: all 1 cells are done already")
     assert.equal("{", w:read "results/damaged/round.json-1")
-    assert.equal(0, w:run("report results --no-pictures").status)
+    assert.equal(0, w:run("report results --full --no-pictures").status)
   end)
 
   it("that a full disk or a kill left without round.json is taken up, wherever it was cut", function()
@@ -227,7 +227,7 @@ describe("a report into another folder", function()
   before_each(function() assert.equal(0, w:run_grid("--only method=none --only concurrency=1").status) end)
 
   it("may be drawn there again, and leaves another source's or another run's files alone", function()
-    local report = "report %s --no-pictures --out %s"
+    local report = "report %s --full --no-pictures --out %s"
     assert.equal(0, w:run(report:format("results", "drawn")).status)
     assert.equal(0, w:run(report:format("./results/", "drawn")).status)
     assert(os.execute(("cp -r '%s/results' '%s/others'"):format(w.folder, w.folder)))
@@ -247,7 +247,7 @@ describe("a folder in which every cell failed", function()
   it("is reported with the causes, and is no success", function()
     w:faults { "http500@3" }
     assert.equal(3, w:run_grid("--only method=none --only concurrency=1").status)
-    local reported = w:run "report results"
+    local reported = w:run "report results --full"
     assert.equal(3, reported.status, reported.err)
     assert.truthy(reported.out:find("Failed: 1 cell (1 of 4 requests failed", 1, true), reported.out)
   end)

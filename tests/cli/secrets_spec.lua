@@ -175,7 +175,7 @@ describe("what a server or a received folder holds for a terminal", function()
     assert(fs.mkdir(w.folder .. "/results/failed/x-1"))
     cell.key, cell.status, cell.error = "another", "failed", EVIL
     w:write("results/failed/x-1/cell.json", json.encode(cell))
-    local reported = w:run "report results --no-pictures"
+    local reported = w:run "report results --full --no-pictures"
     assert.equal(0, reported.status, reported.err)
     has(reported.out, "Failed: 1 cell (a?[2Jb?c?d?")
     assert.equal(0, w:run("compare results results").status)
@@ -184,7 +184,7 @@ describe("what a server or a received folder holds for a terminal", function()
     cell.status, cell.error = "ok", nil
     cell.reference = { method = "../../..", folder = "evil", task = "t", subtask = "s" }
     w:write(path, json.encode(cell))
-    reported = w:run "report results --no-pictures"
+    reported = w:run "report results --full --no-pictures"
     assert.equal(3, reported.status, reported.err)
     has(reported.err, "is left out", "reference.method must be the name of a file, not ../../..")
     assert.is_nil(fs.stat(w.folder .. "/Task_evil"))
@@ -194,7 +194,7 @@ describe("what a server or a received folder holds for a terminal", function()
     assert(fs.mkdir(w.folder .. "/elsewhere"))
     assert(os.execute(("cd '%s' && rm -rf results/flags.jsonl && ln -s ../elsewhere/flags results/flags.jsonl")
       :format(w.folder)))
-    reported = w:run "report results --no-pictures"
+    reported = w:run "report results --full --no-pictures"
     assert.equal(1, reported.status)
     has(reported.err, "results/flags.jsonl is a link or no regular file")
     assert.same({}, fs.list(w.folder .. "/elsewhere"))

@@ -83,12 +83,15 @@ end
 describe("a stored folder's report", function()
   local function is_as_it_was(round, arguments, golden)
     assert(os.execute(("cp -r %s %s"):format(quote(STORED .. "/" .. round), quote(w.folder))))
-    local result = w:run(("report %s %s --no-colour"):format(round, arguments),
+    local result = w:run(("report %s %s --full --no-colour"):format(round, arguments),
       { env = { PATH = w.folder .. "/bin:" .. os.getenv "PATH" } })
     assert.equal(0, result.status, result.err)
     assert.equal("", result.err)
     check(golden .. "/terminal", result.out)
-    local made = {}
+    local screen = w:run(("report %s %s --no-pictures --no-colour"):format(round, arguments))
+    assert.equal("", screen.err)
+    check(golden .. "/screen", screen.out)
+    local made = { "screen" }
     for _, name in ipairs(files_under(w.folder .. "/" .. round)) do
       -- a picture's two kinds are drawn alike
       if not is_source(name) and not name:find "%.png$" then

@@ -29,7 +29,7 @@ local function lacks(text, ...)
 end
 
 local function run(answers, options)
-  return w:run(("run grid.lua --engine external --url %s --restarted --no-pictures --out results %s")
+  return w:run(("run --full grid.lua --engine external --url %s --restarted --no-pictures --out results %s")
     :format(w:stub(answers), options or ""))
 end
 

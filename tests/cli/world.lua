@@ -192,7 +192,7 @@ end
 ---@param arguments string
 ---@param options { env: table<string, string>? }?
 function World:run_grid(arguments, options)
-  return self:run("run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --start-pause 0.05 "
+  return self:run("run grid.lua --full --models models.lua --speed 200 --no-rerun --no-pictures --start-pause 0.05 "
     .. "--out results " .. arguments, options)
 end
 

@@ -160,7 +160,7 @@ describe("the published round 1", function()
     local store = assert(reference_folder.open(published()))
     store.out = folder
     local printed = assert(io.tmpfile())
-    report.write(store, { pictures = false, out = printed })
+    report.write(store, { full = true, pictures = false, out = printed })
     printed:seek "set"
     local text = printed:read "a"
     printed:close()

@@ -83,11 +83,12 @@ describe("the answer to whether speculation pays", function()
     assert.truthy(j.crossing > 4 and j.crossing < 8)
   end)
 
-  it("needs a verdict: a ratio alone is not judged, and says why", function()
+  it("needs a verdict: a ratio alone is not judged, and the counts say why", function()
     local a = answer_of { { load = 1, ratios = { 1.4 }, reason = "1 repeat: no verdict below 3 (--repeats)" } }
     local j = a.judgements[1]
     assert.equal("not judged", j.answer)
-    assert.equal("not judged (1 repeat: no verdict below 3 (--repeats)): 1.40x [1.37, 1.43] alone", words.pays(j))
+    assert.equal("not judged: 1.40x [1.37, 1.43] alone", words.pays(j))
+    assert.equal("1 without a verdict (1 repeat: no verdict below 3 (--repeats))", words.counts(a.sure))
     assert.equal(1, a.sure.counts.none)
     assert.equal("repeats", a.try[1].what)
     assert.is_nil(words.best(j))

@@ -145,7 +145,7 @@ local function told()
   local s <close> = assert(store.open(folder))
   if #s.warnings > 0 then return "", s.warnings end
   local out <close> = assert(io.tmpfile())
-  report.write(s, { pictures = false, out = out, colour = false })
+  report.write(s, { full = true, pictures = false, out = out, colour = false })
   out:seek "set"
   local text = { out:read "a" }
   local side = assert(compare_input.open(folder))

@@ -27,7 +27,7 @@ local function redraw(folder, baseline, pictures)
   local store = assert(published_folder.open(folder))
   store.out = out_folder
   local printed = assert(io.tmpfile())
-  report.write(store, { pictures = pictures or false, baseline = baseline, out = printed })
+  report.write(store, { full = true, pictures = pictures or false, baseline = baseline, out = printed })
   printed:seek "set"
   local text = printed:read "a"
   printed:close()

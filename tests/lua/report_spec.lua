@@ -70,7 +70,8 @@ end
 
 local function printed_by(s, options)
   local out <close> = assert(io.tmpfile())
-  local ok = report.write(s, { pictures = options and options.pictures or false, out = out })
+  local ok = report.write(s, { full = not (options and options.screen), out = out,
+    pictures = options and options.pictures or false })
   out:seek "set"
   return out:read "a", ok
 end
@@ -187,6 +188,58 @@ describe("a report", function()
     assert.is_false(ok)
     has(text, "Failed: 1 cell (no server)")
     assert.equal("", failures.text {})
+  end)
+end)
+
+describe("the first screen", function()
+  local function screen(fields_of)
+    local s <close> = fill(fields_of)
+    local text, ok = printed_by(s, { screen = true })
+    assert.truthy(select(2, text:gsub("\n", "")) <= 30, text)
+    return text, ok
+  end
+
+  it("of one repeat without records judges nothing, and says by what it shows ratios", function()
+    local text = screen(function() return {} end)
+    has(text, "8 cells (8 places x 1 repeat), none failed", "by ratio of total token throughputs, for the requests' "
+      .. "records are missing", "big draft: not judged: 2.00x alone", "^ above 1 (not judged)",
+      "side by side: context 0.25k 0.5k", "4 without a verdict (the requests' records are missing: no paired speed-up)",
+      "no verdict below 3 repeats: --repeats 3", "next      specbench report " .. folder .. " --full")
+    assert.is_nil(text:find("yes", 1, true))
+  end)
+
+  it("of cells without a baseline has their figures", function()
+    local text = screen(function(_, method) return method == "none" and {} or nil end)
+    has(text, "measured  4 cells", "model  context\n", "big    0.25k\n",
+      "p50/p99, means of the repeats' own; ITL by token")
+    assert.is_nil(text:find("it pays?", 1, true))
+  end)
+
+  it("of a folder in which everything failed has the causes, and is no success", function()
+    local s <close> = fill(function() return nil end)
+    local cell = cell_of({ model = "small", method = "none", context = "0.5k" }, {})
+    cell.status, cell.error = "failed", "no server"
+    assert(s:write(cell))
+    local text, ok = printed_by(s, { screen = true })
+    assert.is_false(ok)
+    has(text, "0 cells", "1 FAILED", "failed    1 cell: no server", "try       1 cell failed: the same command tries")
+  end)
+
+  it("says once, large, what is simulated, and of a part how much of it", function()
+    local text = screen(function() return { engine = "sim" } end)
+    has(text, "R   SIMULATED: no GPU was measured\n", "it is not simulated: what a profile says")
+    fs.remove(folder)
+    text = screen(function(model) return { engine = model == "big" and "sim" or "vllm" } end)
+    has(text, "R   4 of 8 cells SIMULATED", "it is not 4 of 8 cells: simulated")
+  end)
+
+  it("says that a server was somebody else's", function()
+    has(screen(function() return { engine = "external:vllm" } end), "external:vllm was started by somebody else")
+  end)
+
+  it("marks ramp-up, and does not take it for an answer", function()
+    local text = screen(function(_, method) return { drain = method == "none" } end)
+    has(text, "big draft    **", "* ramp-up", "4 places mostly measured ramp-up and drain: more prompts")
   end)
 end)
 

@@ -319,7 +319,7 @@ describe("request rates", function()
       assert.near(1e9 / (8 * 20), gap, 2)
     end
     local printed = assert(io.tmpfile())
-    report.write(s, { pictures = true, out = printed })
+    report.write(s, { full = true, pictures = true, out = printed })
     printed:close()
     local place = folder .. "/auto_test_results/online/sps/Task_SpecBench_qa/"
     local row = assert(fs.read(place .. "Table_QPS.jsonl"))

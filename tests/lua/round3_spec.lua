@@ -149,7 +149,7 @@ describe("a pair of servers", function()
         assert.equal(c.metrics.total_output_tokens, tokens)
       end
       local printed = assert(io.tmpfile())
-      report.write(s, { pictures = true, out = printed })
+      report.write(s, { full = true, pictures = true, out = printed })
       printed:seek "set"
       local text = printed:read "a"
       printed:close()
@@ -230,7 +230,7 @@ describe("round 3's quick run on the simulator", function()
       end
       assert.is_true(marked.multi_step.none.tokens_per_chunk > 4)
       assert.equal(speculative.tokens_per_chunk, marked.multi_step.draft.tokens_per_chunk)
-      report.write(s, { pictures = false, out = assert(io.tmpfile()) })
+      report.write(s, { full = true, pictures = false, out = assert(io.tmpfile()) })
       local rows = {}
       for line in assert(fs.read(folder .. "/settings.jsonl")):gmatch "[^\n]+" do
         local row = json.decode(line)

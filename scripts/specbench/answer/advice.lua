@@ -1,5 +1,7 @@
 -- What to try next, and what a result is not: each point with a word for programs and a sentence for readers.
 
+local tables = require "specbench.base.tables"
+
 local advice = {}
 
 ---@class specbench.answer.point
@@ -23,6 +25,27 @@ local function at_largest_k(judgement)
   return most and chosen == most and #judgement.loads[1].settings > 1 and most or nil
 end
 
+-- Methods that still pay at the largest load, by that load.
+local function add_larger_loads(judgements, add)
+  local names, order = {}, {}
+  for _, judgement in ipairs(judgements) do
+    local most = judgement.loads[#judgement.loads]
+    if judgement.answer == "yes" and judgement.load == "concurrency" then
+      if not names[most.load] then
+        names[most.load] = {}
+        order[#order + 1] = most.load
+      end
+      if not tables.contains(names[most.load], judgement.method) then
+        table.insert(names[most.load], judgement.method)
+      end
+    end
+  end
+  for _, load in ipairs(order) do
+    add("load", "%s still pay%s at %g, the most measured: --set concurrency=%g,%g", table.concat(names[load], ", "),
+      #names[load] == 1 and "s" or "", load, 2 * load, 4 * load)
+  end
+end
+
 local function tries_of_judgements(judgements, add)
   local said = {}
   local function once(what, text, ...)
@@ -31,12 +54,6 @@ local function tries_of_judgements(judgements, add)
     said[line] = true
   end
   for _, judgement in ipairs(judgements) do
-    local loads = judgement.loads
-    local most = loads[#loads] and loads[#loads].load
-    if judgement.answer == "yes" and judgement.load == "concurrency" then
-      once("load", "%s still pays at %g requests at once, the most measured: --set concurrency=%g,%g",
-        judgement.method, most, 2 * most, 4 * most)
-    end
     local k = judgement.up_to and at_largest_k(judgement)
     if k then once("k", "k = %d is the largest measured and the best: --set k=%d,%d", k, k, 2 * k) end
     local why = (judgement.why or {}).most or (judgement.why or {}).alone
@@ -66,7 +83,7 @@ function advice.tries(found, answer)
     end
     return list
   end
-  if sure.ramp_up > 0 then
+  if sure.ramp_up > 0 and m.published == 0 then
     add("prompts", "%d place%s mostly measured ramp-up and drain: more prompts (--prompts-per-stream 4)", sure.ramp_up,
       sure.ramp_up == 1 and "" or "s")
   end
@@ -88,6 +105,7 @@ function advice.tries(found, answer)
   if sure.scope == "within one start" then
     add("starts", "verdicts know one start of the servers: --starts 3")
   end
+  add_larger_loads(answer.judgements, add)
   tries_of_judgements(answer.judgements, add)
   if m.simulated == m.cells then
     add("engine", "the same grid on a real server: --engine vllm --models FILE")
@@ -128,8 +146,11 @@ function advice.is_not(found, answer)
       break
     end
   end
-  for _, item in ipairs(found.unlike) do
-    add("unlike", "%s ran otherwise than its baseline (%s)", item.method, item.difference)
+  if #found.unlike > 0 then
+    local methods = {}
+    for i, item in ipairs(found.unlike) do methods[i] = item.method end
+    add("unlike", "%s did not run as the baseline did (%s); --match pinned compares like with like",
+      table.concat(methods, ", "), found.unlike[1].difference)
   end
   if m.before > 0 then add("before", "%d cells measured before the round changed are no part of this", m.before) end
   if found.baseline then

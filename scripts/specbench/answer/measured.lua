@@ -5,6 +5,7 @@ local flags = require "specbench.analysis.flags"
 local intervals = require "specbench.analysis.intervals"
 local keys = require "specbench.results.keys"
 local pays = require "specbench.answer.pays"
+local place = require "specbench.answer.place"
 local tables = require "specbench.base.tables"
 local verdict = require "specbench.analysis.verdict"
 
@@ -133,7 +134,7 @@ function measured.of(found)
           external = cell.engine.name:find "^external" ~= nil }
       end),
     machines = tally(cells, caveats.machine),
-    targets = names_of(tally(cells, function(cell) return tostring(cell.identity.server.model.name) end)),
+    targets = names_of(tally(cells, place.target)),
     methods = names_of(tally(cells, function(cell)
       local method = cell.identity.server.method
       return method ~= "none" and method or nil

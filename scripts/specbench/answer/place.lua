@@ -19,9 +19,10 @@ function place.load(cell)
 end
 
 ---@param cell table
----@return string
+---@return string the model's name; of one that is a path, its last part
 function place.target(cell)
-  return tostring(cell.identity.server.model.name)
+  local name = tostring(cell.identity.server.model.name)
+  return name:find "^/" and name:match "([^/]+)/*$" or name
 end
 
 ---@param cell table

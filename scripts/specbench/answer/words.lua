@@ -108,9 +108,17 @@ sentences["up to"] = function(judgement)
     also and "; faster again at " .. at_loads(judgement.load, also) or "")
 end
 
-sentences["in part"] = function(judgement, last)
-  return ("only at %s: %s; %s %s"):format(at_loads(judgement.load, judgement.also), ratios(judgement, last),
-    verdict_word(judgement.alone), at_load(judgement.load, judgement.alone.load))
+sentences["in part"] = function(judgement)
+  local list = {}
+  for _, at in ipairs(judgement.loads) do
+    for _, load in ipairs(judgement.also) do
+      if load == at.load then
+        list[#list + 1] = ("%s %s"):format(words.ratio(at.best), at_load(judgement.load, load))
+      end
+    end
+  end
+  return ("only at %s: %s (%s %s: %s)"):format(at_loads(judgement.load, judgement.also), table.concat(list, ", "),
+    verdict_word(judgement.alone), at_load(judgement.load, judgement.alone.load), with_reach(judgement.alone))
 end
 
 function sentences.no(judgement, last)
@@ -122,12 +130,11 @@ function sentences.undecided(judgement, last)
 end
 
 sentences["not judged"] = function(judgement, last)
-  local reason = judgement.reason or "verdicts rest on `paired` alone"
-  if not judgement.alone then return ("not judged (%s)"):format(reason) end
-  return ("not judged (%s): %s"):format(reason, ratios(judgement, last))
+  if not judgement.alone then return ("no speed-up: %s"):format(judgement.reason or "nobody knows why") end
+  return "not judged: " .. ratios(judgement, last)
 end
 
----Does it pay, and up to which load.
+---Does it pay, and up to which load. Why nothing is judged stands with the counts of verdicts (words.counts).
 ---@param judgement specbench.answer.judgement
 ---@return string "yes, up to 8 requests at once: 1.31x alone, 1.08x at 8 (slower at 16: 0.93x [0.91, 0.95])"
 function words.pays(judgement)
@@ -174,6 +181,13 @@ function words.why(judgement)
   return first.rate and ("%s; %.0f %% of drafted tokens accepted"):format(text, 100 * first.rate) or text
 end
 
+-- "2026-11-30T00:29:04Z", or the reference's "20261130-002904", whose time zone nobody knows.
+local function moment(text)
+  local date, time = text:match "^(%d+%-%d+%-%d+)T(%d+:%d+)"
+  if date then return ("%s %s UTC"):format(date, time) end
+  return (text:gsub("^(%d%d%d%d)(%d%d)(%d%d)%-(%d%d)(%d%d)%d%d$", "%1-%2-%3 %4:%5"))
+end
+
 ---What was measured.
 ---@param m specbench.answer.measured
 ---@return string
@@ -183,7 +197,7 @@ function words.measured(m)
   list[#list + 1] = m.failed == 0 and "none failed" or ("%d FAILED"):format(m.failed)
   if m.again > 0 then list[#list + 1] = ("%d measured again"):format(m.again) end
   if m.seconds then list[#list + 1] = words.duration(m.seconds) .. " of load" end
-  if m.first then list[#list + 1] = (m.first:gsub("T", " "):gsub("(%d%d:%d%d):%d%dZ$", "%1 UTC")) end
+  if m.first then list[#list + 1] = moment(m.first) end
   return table.concat(list, ", ")
 end
 

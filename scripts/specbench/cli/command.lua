@@ -114,7 +114,9 @@ local groups = {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
     command.io_threads,
-    { long = "quiet", short = "q", type = "flag", help = "no progress, no heatmaps" },
+    { long = "full", type = "flag", help = "every map, table and note at the end, not the answer on one screen; off a "
+      .. "terminal a line a cell" },
+    { long = "quiet", short = "q", type = "flag", help = "no progress, no answer" },
   },
 }
 

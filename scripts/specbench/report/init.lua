@@ -1,6 +1,7 @@
 -- Redraws everything that a reader looks at, from a results folder's files alone: heatmaps for the terminal and as
 -- pictures, tables of speed-ups and of maxima, and what the round exports.
 
+local answer = require "specbench.answer"
 local caveats = require "specbench.analysis.caveats"
 local drift = require "specbench.analysis.drift"
 local export = require "specbench.export"
@@ -14,6 +15,7 @@ local maxima = require "specbench.report.maxima"
 local likeness = require "specbench.analysis.likeness"
 local match = require "specbench.experiment.match"
 local older = require "specbench.analysis.older"
+local screen = require "specbench.report.screen"
 local settings_table = require "specbench.report.settings_table"
 local speedup = require "specbench.analysis.speedup"
 local speedup_table = require "specbench.report.speedup_table"
@@ -74,71 +76,106 @@ local function older_table(found)
     { moderation = judged.moderation, spread = judged.spread }) .. "\n"
 end
 
----Writes files and pictures, and prints what they say.
+-- Every file that a report leaves; told: what the whole report says of them.
+local function write_files(found, list, options)
+  local store, about, told = found.store, found.about, { pictures = {}, settings = "" }
+  if options.pictures ~= false then told.pictures, told.complaint = maps.write(store, list, about) end
+  if about.report and about.report.settings then
+    local pictures, why
+    told.settings, pictures, why = settings_table.write(store, found.cells, found.index,
+      { pictures = options.pictures, note = caveats.simulated(found.cells) })
+    table.move(pictures, 1, #pictures, #told.pictures + 1, told.pictures)
+    told.complaint = told.complaint or why
+  end
+  if #found.entries > 0 then
+    assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(found.entries, about)))
+  end
+  told.best = maxima.of(found.entries, maps.grouper(found.cells, about))
+  if #told.best > 0 then assert(fs.write(store:path "maxima.jsonl", maxima.lines(told.best, about))) end
+  local format = export.used(found.cells)
+  told.exported = format and format.write(store, found.cells, told.best,
+    function(cell) return export.of(cell, format.name) end)
+  assert(fs.write(store:path "flags.jsonl", flags.lines(found.flagged, about)))
+  return told
+end
+
+-- The whole report: every map, table and note.
+local function full_text(found, list, told, options)
+  local about, cells, entries, parts = found.about, found.cells, found.entries, {}
+  local function add(...)
+    for _, text in ipairs { ... } do parts[#parts + 1] = text end
+  end
+  for _, map in ipairs(list) do
+    local picture = { is_tty = options.is_tty, width = options.width, colour = options.colour }
+    for name, value in pairs(map.drawn) do picture[name] = value end
+    add(heatmap.terminal(picture), "\n")
+  end
+  if told.settings ~= "" then add(told.settings, "\n") end
+  if #entries > 0 then
+    add(speedup_table.text(entries, about, { rule = found.rule, has_maps = #list > 0,
+      moderation = found.judged.moderation, spread = found.judged.spread, price = options.price }),
+      missing_lines(entries, found.index), drift.text(found.drifted), "\n")
+  end
+  if #told.best > 0 then add(maxima.text(told.best, entries, about), "\n") end
+  add(likeness.text(found.unlike, about.match), flags.text(found.flagged, about), failures.text(found.failed))
+  add(older_table(found), older.text(cells, found.before), older.versions(cells))
+  local mode = match.line(about.match)
+  if mode then add("Note: ", mode, "\n") end
+  if about.limits then add("Note: answers were as long as the limits '", about.limits, "' say\n") end
+  if found.baseline then
+    add(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
+      .. "speculation\n"):format(found.baseline))
+  end
+  for _, line in ipairs(hosts.lines(compared(entries))) do add("Note: ", line, "\n") end
+  for _, line in ipairs(caveats.lines(cells)) do add("Note: ", line, "\n") end
+  for _, path in ipairs(told.pictures) do add("Picture: ", path, "\n") end
+  add(closing(found.store, told.exported, #entries > 0))
+  return table.concat(parts)
+end
+
+-- Commands that show more of what the screen sums up.
+local function next_lines(found, told)
+  local folder, list = found.store.out or found.store.folder, {}
+  list[1] = ("specbench report %s%s --full (every table), or --html (a page)"):format(found.store.folder,
+    found.store.out and " --out " .. found.store.out or "")
+  if #told.pictures > 0 then list[2] = ("pictures in %s/pictures"):format(folder) end
+  return { table.concat(list, "; ") }
+end
+
+---Writes files and pictures, and prints what they say: the answer on one screen, or all of it.
 ---@param store specbench.store
----@param options { quiet: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*, baseline: string?,
----  redescribe: (fun(cell: table))?, price: number?, across_hosts: boolean?, on_study: (fun(found:
----  specbench.study))? } baseline: one of the round's named ones, whatever model it is; redescribe: tells a cell what
----  the round's file says of it now; price: of a GPU hour; across_hosts: see specbench.speedup.index; on_study: gets
----  what all else is drawn from, so that nothing computes it twice
+---@param options { quiet: boolean?, full: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*,
+---  baseline: string?, figure: string?, redescribe: (fun(cell: table))?, price: number?, across_hosts: boolean?,
+---  on_study: (fun(found: specbench.study))? } full: print every map, table and note; baseline: one of the round's
+---  named ones, whatever model it is; figure: one of specbench.answer's; redescribe: tells a cell what the round's file
+---  says of it now; price: of a GPU hour; across_hosts: see specbench.speedup.index; on_study: gets what all else is
+---  drawn from, so that nothing computes it twice
 ---@return boolean ok false where there is nothing to report because all cells failed
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
   local found = study.of(store, options)
   if options.on_study then options.on_study(found) end
-  local cells, index, entries, failed = found.cells, found.index, found.entries, found.failed
-  if #cells + #found.before == 0 then
-    out:write(("%s holds no finished cell yet\n"):format(store.folder), failures.text(failed))
-    return #failed == 0
+  if #found.cells + #found.before == 0 and options.full then
+    out:write(("%s holds no finished cell yet\n"):format(store.folder), failures.text(found.failed))
+    return #found.failed == 0
   end
   local tty, width = fs.is_terminal(out)
-  local layout = about.report and about.report.heatmap
-  local list = layout and maps.collect(cells, index, about) or {}
-  if not options.quiet then
-    for _, map in ipairs(list) do
-      local picture = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour }
-      for name, value in pairs(map.drawn) do picture[name] = value end
-      out:write(heatmap.terminal(picture), "\n")
-    end
+  local shown = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour,
+    price = options.price }
+  local list, told = {}, { pictures = {} }
+  if #found.cells + #found.before > 0 then
+    list = about.report and about.report.heatmap and maps.collect(found.cells, found.index, about) or {}
+    told = write_files(found, list, options)
   end
-  local written, complaint = {}, nil
-  if options.pictures ~= false then written, complaint = maps.write(store, list, about) end
-  if about.report and about.report.settings then
-    local text, pictures, why = settings_table.write(store, cells, index,
-      { pictures = options.pictures, note = caveats.simulated(cells) })
-    if not options.quiet and text ~= "" then out:write(text, "\n") end
-    table.move(pictures, 1, #pictures, #written + 1, written)
-    complaint = complaint or why
+  if not options.quiet and options.full then
+    out:write(full_text(found, list, told, shown))
+  elseif not options.quiet then
+    shown.about, shown.next = about, next_lines(found, told)
+    if not tty then shown.width = nil end
+    out:write(screen.text(answer.of(found, options), shown))
   end
-  if #entries > 0 then assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(entries, about))) end
-  if not options.quiet and #entries > 0 then
-    out:write(speedup_table.text(entries, about, { rule = found.rule, has_maps = #list > 0,
-      moderation = found.judged.moderation, spread = found.judged.spread, price = options.price }),
-      missing_lines(entries, index), drift.text(found.drifted), "\n")
-  end
-  local best = maxima.of(entries, maps.grouper(cells, about))
-  if #best > 0 then assert(fs.write(store:path "maxima.jsonl", maxima.lines(best, about))) end
-  if not options.quiet and #best > 0 then out:write(maxima.text(best, entries, about), "\n") end
-  local format = export.used(cells)
-  local exported = format and format.write(store, cells, best, function(cell) return export.of(cell, format.name) end)
-  assert(fs.write(store:path "flags.jsonl", flags.lines(found.flagged, about)))
-  if not options.quiet then
-    out:write(likeness.text(found.unlike, about.match), flags.text(found.flagged, about), failures.text(failed))
-    out:write(older_table(found), older.text(cells, found.before), older.versions(cells))
-    local mode = match.line(about.match)
-    if mode then out:write("Note: ", mode, "\n") end
-    if about.limits then out:write("Note: answers were as long as the limits '", about.limits, "' say\n") end
-    if options.baseline then
-      out:write(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
-        .. "speculation\n"):format(options.baseline))
-    end
-    for _, line in ipairs(hosts.lines(compared(entries))) do out:write("Note: ", line, "\n") end
-    for _, line in ipairs(caveats.lines(cells)) do out:write("Note: ", line, "\n") end
-    for _, path in ipairs(written) do out:write("Picture: ", path, "\n") end
-    out:write(closing(store, exported, #entries > 0))
-  end
-  if complaint then io.stderr:write("specbench: ", complaint, "\n") end
-  return true
+  if told.complaint then io.stderr:write("specbench: ", told.complaint, "\n") end
+  return #found.cells + #found.before > 0 or #found.failed == 0
 end
 
 return report

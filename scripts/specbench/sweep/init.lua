@@ -80,7 +80,7 @@ local function fail_rest(self, batches, from, key, message)
       end
     end
   end
-  self.bar:update { done = self.done, finished = ("FAILED %s%s: %s"):format(batches[from][1].description,
+  self.bar:update { done = self.done, failed = true, finished = ("FAILED %s%s: %s"):format(batches[from][1].description,
     count > 1 and (" and %d more cells of its server"):format(count - 1) or "", message) }
 end
 
@@ -116,7 +116,7 @@ local function keep(self, results)
   for _, r in ipairs(results) do
     if not self.store:has(r.job.id) then
       finish_cell(self, r.cell, r.more.run, r.more.outputs)
-      self.bar:update { done = self.done, finished = sweep.line(r.job, r.cell) }
+      self.bar:update { done = self.done, failed = r.cell.status ~= "ok", finished = sweep.line(r.job, r.cell) }
     end
   end
 end
@@ -183,12 +183,26 @@ local function measure_again(self, servers, session)
         if flag then
           r.cell.rerun = { flag = flag.flag, reason = flag.reason }
           finish_cell(self, r.cell, r.more.run, r.more.outputs)
-          self.bar:line(("once more (%s): %s"):format(flag.reason, sweep.line(r.job, r.cell)))
+          if not self.brief then
+            self.bar:line(("once more (%s): %s"):format(flag.reason, sweep.line(r.job, r.cell)))
+          end
         end
       end
       bury(servers, batch, results)
     end
   end
+end
+
+-- The line of servers that have ended: all that is said of them off a terminal, but for cells that failed.
+local function tell_session(self, session, measured, failed, seconds)
+  local names = {}
+  for i, slot in ipairs(session.slots) do
+    local described = slot.job.server
+    names[i] = ("%s %s%s"):format(described.model.name, described.method or "none",
+      described.k and " k=" .. described.k or "")
+  end
+  self.bar:line(("%s: %d cells measured%s in %s; %s"):format(table.concat(names, ", "), measured,
+    failed > 0 and (", %d FAILED"):format(failed) or "", progress.duration(seconds), self.bar:time_text()))
 end
 
 -- The servers of one session, with the cells that still need them. only_again: what is missing failed already.
@@ -202,12 +216,16 @@ local function run_session(self, session, number, only_again)
     end
     if missing then batches[#batches + 1] = batch end
   end
+  local measured, failed, begun = self.measured, self.failed, clock.now()
   local servers <close> = fleet.new(session, number, self)
   local held = measure_missing(self, servers, batches, session.order)
   measure_again(self, servers, session)
   servers:stop()
   self.server_seconds = self.server_seconds + servers.seconds
   keep_profiled(self, held)
+  if self.brief and self.measured > measured then
+    tell_session(self, session, self.measured - measured, self.failed - failed, (clock.now() - begun) / 1e9)
+  end
 end
 
 local function missing_of(self, batch)
@@ -272,8 +290,8 @@ end
 ---Runs what is not done yet. Cells are kept as they finish; an interrupt loses at most the one in flight.
 ---@param the_plan specbench.plan
 ---@param the_store specbench.store
----@param options { quiet: boolean?, host: string?, port: integer?, no_rerun: boolean?, quarantine: integer?,
----  start_tries: integer?, start_pause: number? }
+---@param options { quiet: boolean?, full: boolean?, host: string?, port: integer?, no_rerun: boolean?,
+---  quarantine: integer?, start_tries: integer?, start_pause: number? }
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
   local self = {
@@ -290,9 +308,10 @@ function sweep.run(the_plan, the_store, options)
     for _ = 1, missing do costs[#costs + 1] = plan.cost(batch) / missing end
   end
   local is_tty = fs.is_terminal(io.stderr)
+  self.brief = not (is_tty or options.full)
   self.bar = progress.new {
     now = seconds_now, out = io.stderr, is_tty = is_tty, quiet = options.quiet, costs = costs,
-    width = function() return select(2, fs.is_terminal(io.stderr)) end,
+    width = function() return select(2, fs.is_terminal(io.stderr)) end, brief = self.brief,
   }
   self.warn = function(line) self.bar:line("Warning: " .. line) end
   self.gpu_memory = not the_plan.virtual and gpu_memory.new(self.warn) or nil

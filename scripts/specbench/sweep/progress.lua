@@ -22,6 +22,7 @@ local BAR_WIDTH = 10
 ---@field out {write: function, flush: function?} where to, as io.stderr
 ---@field is_tty? boolean whether `out` is a terminal
 ---@field quiet? boolean nothing is written
+---@field brief? boolean off a terminal only failed cells have a line each
 ---@field total? integer number of cells; #costs unless told
 ---@field costs? number[] expected seconds of each cell, in the order of the run
 ---@field width? integer|fun(): integer columns of the terminal, 80 unless told
@@ -35,6 +36,7 @@ local BAR_WIDTH = 10
 ---@field requests_total? integer of the current cell
 ---@field eta_s? number seconds left; worked out from the costs unless told
 ---@field finished? string result of the cell that has just been finished; a permanent line
+---@field failed? boolean the cell that has just been finished
 
 --- Seconds as "0:42", "12:05" or "1:02:03".
 ---@param seconds number
@@ -56,7 +58,7 @@ function progress.new(options)
   end
   return setmetatable({
     now = options.now, out = options.out,
-    is_tty = options.is_tty, quiet = options.quiet,
+    is_tty = options.is_tty, quiet = options.quiet, brief = options.brief,
     width = options.width or 80,
     until_cell = until_cell, cells_with_cost = #costs,
     started = options.now(), shown = false,
@@ -165,7 +167,7 @@ function progress:update(change)
     state.current, state.eta_s = nil, nil
   end
   for key, value in pairs(change) do
-    if key ~= "finished" then
+    if key ~= "finished" and key ~= "failed" then
       state[key] = value
     end
   end
@@ -177,7 +179,7 @@ function progress:update(change)
       self:line(change.finished)
     end
     self:redraw()
-  elseif cell_ended then
+  elseif cell_ended and (change.failed or not self.brief) then
     self:line(table.concat(
       { ("cell %d/%d"):format(state.done, state.total), self:time_text(), ended }, "  "))
   end

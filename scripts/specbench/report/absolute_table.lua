@@ -1,0 +1,111 @@
+-- The figures themselves, each method's beside its baseline's: for a round without a baseline this is the report.
+
+local keys = require "specbench.results.keys"
+local text_table = require "specbench.base.text_table"
+
+local absolute_table = {}
+
+local DASH = "-"
+
+-- What a table has beside the axes: figure, title, format. Columns that would be empty are left out.
+local COLUMNS = {
+  { "output_throughput", "tok/s", "%.1f" }, { "request_throughput", "req/s", "%.3g" },
+  { "ttft", "TTFT ms", "%.0f" }, { "tpot", "TPOT ms", "%.2f" }, { "itl", "ITL ms", "%.2f" },
+  { "e2el", "E2EL ms", "%.0f" },
+  { "acceptance", "accepted", "%.2f" }, { "goodput", "goodput req/s", "%.3g" },
+}
+local PERCENTILES = { ttft = true, tpot = true, itl = true, e2el = true }
+
+-- Which convention of ITL all rows can tell.
+local function itl_of(rows)
+  for _, row in ipairs(rows) do
+    if row.figures.itl_chunk_p50_ms and not row.figures.itl_token_p50_ms then return "itl_chunk" end
+  end
+  return "itl_token"
+end
+
+local function names_of(figure, itl)
+  local name = figure == "itl" and itl or figure
+  if not PERCENTILES[figure] then return { name } end
+  return { name .. "_p50_ms", name .. "_p99_ms" }
+end
+
+-- "12.3/20.1", and the baseline's in brackets.
+local function text_of(row, column, itl)
+  local function of(figures)
+    local words, known = {}, false
+    for i, name in ipairs(names_of(column[1], itl)) do
+      known = known or figures[name] ~= nil
+      words[i] = text_table.figure(figures[name], column[3])
+    end
+    return known and table.concat(words, "/") or nil
+  end
+  local mine, other = of(row.figures), row.baseline and of(row.baseline)
+  if not mine then return DASH end
+  return other and ("%s (%s)"):format(mine, other) or mine
+end
+
+-- Axes that several rows differ on, in the round's order.
+local function varying(rows, about)
+  local names = {}
+  for _, axis in ipairs(about.axes) do
+    local first, differs = nil, false
+    for _, row in ipairs(rows) do
+      local value = keys.spelled(row.coordinates[axis.name])
+      differs = differs or first ~= nil and value ~= first
+      first = first or value
+    end
+    if differs then names[#names + 1] = axis.name end
+  end
+  return names
+end
+
+local function marks_of(row)
+  local words = {}
+  if row.ramp_up then words[#words + 1] = "ramp-up" end
+  if row.late then words[#words + 1] = "client late" end
+  if row.lossy then words[#words + 1] = "lossy" end
+  return table.concat(words, ", ")
+end
+
+---@param rows specbench.answer.absolute.row[]
+---@param about table the store's round.json
+---@param limit integer? rows at most; the rest is counted
+---@return string
+function absolute_table.text(rows, about, limit)
+  local itl, axes = itl_of(rows), varying(rows, about)
+  local columns, shown, listed = {}, {}, {}
+  for i, name in ipairs(axes) do columns[i] = { title = name } end
+  local has_baseline, several_engines, has_marks = false, false, false
+  for _, row in ipairs(rows) do
+    has_baseline = has_baseline or row.baseline ~= nil
+    several_engines = several_engines or row.engine ~= rows[1].engine
+    has_marks = has_marks or marks_of(row) ~= ""
+  end
+  if several_engines then columns[#columns + 1] = { title = "engine" } end
+  for _, column in ipairs(COLUMNS) do
+    local known = false
+    for _, row in ipairs(rows) do known = known or text_of(row, column, itl) ~= DASH end
+    if known then
+      shown[#shown + 1] = column
+      columns[#columns + 1] = text_table.right(column[2])
+    end
+  end
+  if has_marks then columns[#columns + 1] = { title = "" } end
+  for i = 1, math.min(#rows, limit or #rows) do
+    local row, line = rows[i], {}
+    for k, name in ipairs(axes) do line[k] = keys.spelled(row.coordinates[name]) end
+    if several_engines then line[#line + 1] = row.engine end
+    for _, column in ipairs(shown) do line[#line + 1] = text_of(row, column, itl) end
+    if has_marks then line[#line + 1] = marks_of(row) end
+    listed[i] = line
+  end
+  local lines = { text_table.render { columns = columns, rows = listed } }
+  if #listed < #rows then lines[#lines + 1] = ("%d more rows: --full\n"):format(#rows - #listed) end
+  lines[#lines + 1] = ("p50/p99, means of the repeats' own%s; ITL by %s\n"):format(
+    has_baseline and "; in brackets the baseline's" or "",
+    itl == "itl_token" and "token (a chunk's gap / its tokens)" or "chunk (the gap before each)")
+  return table.concat(lines)
+end
+
+return absolute_table

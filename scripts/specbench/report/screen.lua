@@ -1,0 +1,257 @@
+-- The answer on one screen: what was measured, does speculation pay, where, how sure, why, what to try, what it is not,
+-- and the next command.
+
+local absolute_table = require "specbench.report.absolute_table"
+local colour = require "specbench.report.colour"
+local text_table = require "specbench.base.text_table"
+local verdict = require "specbench.analysis.verdict"
+local words = require "specbench.answer.words"
+
+local screen = {}
+
+local MARKS = { faster = "+", slower = "-", tie = "=", undecided = "?", none = "." }
+local RAMP_UP, ABOVE, BELOW = "*", "^", "v"
+local LEGEND = { -- in the order that they are explained
+  { "+", "faster" }, { "-", "slower" }, { "=", "tie" }, { "?", "undecided" }, { "*", "ramp-up" },
+  { "^", "above 1 (not judged)" }, { "v", "below 1 (not judged)" }, { ".", "no ratio" },
+}
+local LABEL = 10    -- columns before a section's text
+local LINES = 6     -- judgements shown
+local ROWS = 8      -- of the map
+local SIDE_BY_SIDE = 12 -- marks in a field; more are counted
+local WHYS, TRIES, NOTS, CAUSES, FIGURES = 2, 3, 3, 3, 12
+
+---@class specbench.screen.options
+---@field width integer? columns, 100 unless told
+---@field is_tty boolean? colours
+---@field colour boolean|"auto"|nil see colour.depth
+---@field about table the store's round.json
+---@field next string[] commands that show more
+
+-- A section's lines behind its name; each text is wrapped.
+local function section(out, name, texts, width)
+  local first = true
+  for _, text in ipairs(texts) do
+    for i, line in ipairs(text_table.wrap(text, math.max(width - LABEL, 30))) do
+      local indent = i > 1 and "  " or ""
+      out[#out + 1] = text_table.pad(first and name or "", LABEL) .. indent .. line
+      first = false
+    end
+  end
+end
+
+local function cut(list, most, what)
+  local shown = { table.unpack(list, 1, most) }
+  if #list > most then shown[#shown + 1] = ("%d more %s: --full"):format(#list - most, what) end
+  return shown
+end
+
+local function texts_of(points)
+  local list = {}
+  for i, point in ipairs(points) do list[i] = point.text end
+  return list
+end
+
+local function mark_of(mark)
+  if mark.ramp_up then return RAMP_UP end
+  if mark.mark ~= "none" then return MARKS[mark.mark] end
+  if not mark.ratio then return MARKS.none end
+  return mark.ratio >= 1 and ABOVE or BELOW
+end
+
+local function field_of(field, seen)
+  if #field == 0 then return "" end
+  local counts, text = {}, {}
+  for i, mark in ipairs(field) do
+    text[i] = mark_of(mark)
+    counts[text[i]] = (counts[text[i]] or 0) + 1
+    seen[text[i]] = true
+  end
+  if #field <= SIDE_BY_SIDE then return table.concat(text) end
+  seen.counted = true
+  local tallies = {}
+  for _, item in ipairs(LEGEND) do
+    if counts[item[1]] then tallies[#tallies + 1] = ("%d%s"):format(counts[item[1]], item[1]) end
+  end
+  return table.concat(tallies, " ")
+end
+
+local function legend(map, seen)
+  local list = {}
+  for _, item in ipairs(LEGEND) do
+    if seen[item[1]] then list[#list + 1] = ("%s %s"):format(item[1], item[2]) end
+  end
+  local beside = {}
+  for i, axis in ipairs(map.beside) do
+    local values = {}
+    for k, value in ipairs(axis.values) do values[k] = text_table.text(value) end
+    beside[i] = seen.counted and axis.name or ("%s %s"):format(axis.name, table.concat(values, " "))
+  end
+  local text = table.concat(list, ", ")
+  if #beside == 0 then return text end
+  return ("%s; %s %s"):format(text, seen.counted and "counts over" or "side by side:", table.concat(beside, ", "))
+end
+
+-- A map with fewer rows than ROWS, where that can be: tasks then stand side by side, too.
+local function folded(map)
+  if #map.rows <= ROWS then return map end
+  local by_name, rows, tasks, seen = {}, {}, {}, {}
+  for _, row in ipairs(map.rows) do
+    if row.task and not seen[row.task] then
+      seen[row.task] = true
+      tasks[#tasks + 1] = row.task
+    end
+    local whole = { target = row.target, method = row.method, engine = row.engine, load = row.load, fields = {} }
+    local name = words.name(whole) .. row.load
+    if not by_name[name] then
+      by_name[name] = whole
+      rows[#rows + 1] = whole
+    end
+    for i, field in ipairs(row.fields) do
+      local fields = by_name[name].fields
+      fields[i] = fields[i] or {}
+      table.move(field, 1, #field, #fields[i] + 1, fields[i])
+    end
+  end
+  if #tasks == 0 then return map end
+  return { loads = map.loads, rows = rows, beside = { { name = "task", values = tasks }, table.unpack(map.beside) } }
+end
+
+-- The map's lines for rows of one kind of load.
+local function map_lines(map, kind, seen)
+  local head, rows, columns = { "" }, {}, { {} }
+  for i, load in ipairs(map.loads[kind]) do head[i + 1], columns[i + 1] = ("%g"):format(load), {} end
+  head[#head] = ("%s %s"):format(head[#head], words.unit(kind))
+  for _, row in ipairs(map.rows) do
+    if row.load == kind then
+      local line = { words.name(row) }
+      for i, field in ipairs(row.fields) do line[i + 1] = field_of(field, seen) end
+      rows[#rows + 1] = line
+    end
+  end
+  if #rows == 0 then return {} end
+  local more = #rows - ROWS
+  rows = { head, table.unpack(rows, 1, math.min(#rows, ROWS)) }
+  local lines = {}
+  for line in text_table.render({ columns = columns, rows = rows }):gmatch "[^\n]+" do lines[#lines + 1] = line end
+  if more > 0 then lines[#lines + 1] = ("%d more rows: --full"):format(more) end
+  return lines
+end
+
+local function where(a)
+  local map, seen, lines = folded(a.map), {}, {}
+  for _, kind in ipairs { "concurrency", "rate" } do
+    local of_kind = map_lines(map, kind, seen)
+    table.move(of_kind, 1, #of_kind, #lines + 1, lines)
+  end
+  return lines, legend(map, seen)
+end
+
+local function judged_lines(a)
+  local list = {}
+  for _, judgement in ipairs(a.judgements) do
+    local best = words.best(judgement)
+    list[#list + 1] = ("%s: %s%s"):format(words.name(judgement), words.pays(judgement), best and "; " .. best or "")
+  end
+  return list
+end
+
+local function sure_lines(a)
+  local sure = a.sure
+  local first = words.counts(sure)
+  if sure.widest then
+    local place = {}
+    for name, value in pairs(sure.widest.coordinates) do place[#place + 1] = ("%s=%s"):format(name, tostring(value)) end
+    first = ("%s; intervals reach +-%s, the widest is %.2f %s"):format(first, words.percent(sure.reach),
+      sure.widest.ratio, verdict.reach(sure.widest))
+  end
+  if sure.scope == "within one start" then first = first .. "; within one start of the servers" end
+  local list, rest = { first }, {}
+  local function add(text) rest[#rest + 1] = text end
+  if sure.noise then add(("one repeat's ratio varies by %s"):format(words.percent(sure.noise))) end
+  add(words.drift(sure.drift))
+  add(words.client(sure, a.measured.cells))
+  local kinds, flagged = {}, 0
+  for kind, number in pairs(sure.flags) do
+    kinds[#kinds + 1], flagged = ("%d %s"):format(number, kind), flagged + number
+  end
+  table.sort(kinds)
+  if flagged > 0 then add(("%s flagged (%s)"):format(words.count(flagged, "cell"), table.concat(kinds, ", "))) end
+  if #rest > 0 then list[2] = table.concat(rest, "; ") end
+  return list
+end
+
+-- One sentence a method: the first target's tells as much as all.
+local function why_lines(a)
+  local list, said = {}, {}
+  for _, judgement in ipairs(a.judgements) do
+    local why = words.why(judgement)
+    if why and not said[judgement.method] then
+      said[judgement.method] = true
+      list[#list + 1] = ("%s: %s"):format(judgement.method, why)
+    end
+  end
+  return list
+end
+
+local function shout(text, options)
+  local depth = colour.depth(options.colour, options.is_tty, os.getenv)
+  return depth == "none" and text or "\27[1;7m " .. text .. " \27[0m"
+end
+
+local function head(a, options)
+  local m = a.measured
+  local title = m.title or m.round
+  local kind
+  if m.simulated > 0 then
+    local part = m.simulated == m.cells and "" or ("%d of %d cells "):format(m.simulated, m.cells)
+    kind = part .. "SIMULATED" .. (m.virtual > 0 and " IN VIRTUAL TIME" or "") .. ": no GPU was measured"
+  elseif m.published > 0 then
+    kind = "PUBLISHED ROWS: nothing was measured here"
+  end
+  return kind and ("%s   %s"):format(title, shout(kind, options)) or title
+end
+
+---@param a specbench.answer
+---@param options specbench.screen.options
+---@return string text
+function screen.text(a, options)
+  local width, out, m = options.width or 100, {}, a.measured
+  out[1] = head(a, options)
+  section(out, "measured", { words.measured(m), words.with(m) }, width)
+  if m.failed > 0 then
+    local causes = {}
+    for i, item in ipairs(m.causes) do causes[i] = ("%s: %s"):format(words.count(item.count, "cell"), item.cause) end
+    section(out, "failed", cut(causes, CAUSES, "causes"), width)
+  end
+  if #a.judgements > 0 then
+    if a.fallback then
+      section(out, "", { ("by %s, for %s"):format(words.figure(a.figure), a.fallback) }, width)
+    elseif a.figure ~= "paired" then
+      section(out, "", { ("by %s; verdicts rest on `paired`"):format(words.figure(a.figure)) }, width)
+    end
+    out[#out + 1] = ""
+    section(out, "it pays?", cut(judged_lines(a), LINES, "judgements"), width)
+    out[#out + 1] = ""
+    local lines, explained = where(a)
+    for i, line in ipairs(lines) do
+      out[#out + 1] = text_table.pad(i == 1 and "where" or "", LABEL) .. line
+    end
+    section(out, "", { explained }, width)
+    out[#out + 1] = ""
+    section(out, "how sure", sure_lines(a), width)
+    section(out, "why", cut(why_lines(a), WHYS, "methods"), width)
+  elseif #a.absolute > 0 then
+    out[#out + 1] = ""
+    for line in absolute_table.text(a.absolute, options.about, FIGURES):gmatch "[^\n]+" do out[#out + 1] = line end
+    out[#out + 1] = ""
+    local client = words.client(a.sure, m.cells)
+    if client then section(out, "how sure", { client }, width) end
+  end
+  section(out, "try", { table.unpack(texts_of(a.try), 1, TRIES) }, width)
+  section(out, "it is not", { table.unpack(texts_of(a.is_not), 1, NOTS) }, width)
+  section(out, "next", options.next, width)
+  return table.concat(out, "\n") .. "\n"
+end
+
+return screen

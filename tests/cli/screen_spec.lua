@@ -1,0 +1,63 @@
+-- What a run ends with, and how its lines stand beside each other where both outputs go to one place.
+
+local environment = require "sb.environment"
+
+local w
+
+before_each(function()
+  w = dofile(environment.home .. "/tests/cli/world.lua").new()
+  w:write("grid.lua", (w.round():gsub("  server =", '  baseline = { method = "none" },\n%0', 1)))
+end)
+after_each(function() w:remove() end)
+
+local RUN = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --start-tries 1 --out results "
+
+local function has(text, ...)
+  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
+end
+
+describe("a run", function()
+  it("ends with the answer on one screen, and has one progress line a server off a terminal", function()
+    local result = w:run(RUN .. "--repeats 3 --starts 1 --at-once 1")
+    assert.equal(0, result.status, result.err)
+    has(result.out, "grid   SIMULATED: no GPU was measured", "measured  12 cells (4 places x 3 repeats), none failed",
+      "it pays?  qwen2.5-7b draft: ", "requests at once", "how sure  ", "it is not simulated",
+      "next      specbench report results --full")
+    assert.truthy(select(2, result.out:gsub("\n", "")) <= 30, result.out)
+    local lines = {}
+    for line in result.err:gmatch "[^\n]+" do
+      if line:find(" left", 1, true) then lines[#lines + 1] = line end
+    end
+    for _, line in ipairs(lines) do has(line, "qwen2.5-7b ", " cells measured in ") end
+    assert.truthy(#lines >= 2 and #lines < 12, result.err)
+    assert.is_nil(result.err:find("TTFT", 1, true), result.err)
+  end)
+
+  it("in which everything failed ends with the causes", function()
+    w:faults { "nonsense" }
+    local result = w:run(RUN)
+    assert.equal(3, result.status)
+    has(result.out, "0 cells", "4 FAILED", "--fault 'nonsense': unknown kind", "the same command tries them again")
+    has(result.err, "FAILED method=none concurrency=1 and 1 more cells of its server")
+  end)
+end)
+
+describe("standard output and standard error", function()
+  it("in one file never cut each other's lines", function()
+    assert.equal(0, w:run(RUN).status)
+    -- each cell's name goes to the one, its records, longer than a buffer, to the other
+    assert(os.execute(("cd '%s' && SPECBENCH_HOME='%s' '%s' show results --only method=none,draft >both 2>&1")
+      :format(w.folder, environment.home, environment.executable)))
+    local names, records = 0, 0
+    for line in w:read("both"):gmatch "[^\n]+" do
+      if line:find "^results/cells/" then
+        names = names + 1
+        assert.truthy(line:find ": [%w=. ]+$", line)
+      else
+        records = records + 1
+        assert.truthy(line:find "^{.*}$", line)
+      end
+    end
+    assert.same({ 4, 16 }, { names, records })
+  end)
+end)
