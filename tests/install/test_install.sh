@@ -33,6 +33,13 @@ esac
 "$specbench" plan round2 --quick >"$scratch/plan"
 grep -q 'qwen2.5-7b' "$scratch/plan" || fail "plan round2 --quick names no model: $(head -n 3 "$scratch/plan")"
 
+# A page's style and script are files of the tree as well.
+"$specbench" run round2 --quick --virtual --no-pictures --only task=polish --only context=0.25k --only concurrency=1 \
+  --only model=qwen2.5-7b --out "$scratch/results" >"$scratch/run.log" 2>&1 || fail "run: $(tail -n 5 "$scratch/run.log")"
+"$specbench" report "$scratch/results" --no-pictures --html >"$scratch/report.log" 2>&1 ||
+  fail "report --html: $(tail -n 5 "$scratch/report.log")"
+grep -q '</html>' "$scratch/results/report.html" || fail "report.html is no page"
+
 # Every module must come from the moved tree; one that is left out of the install would come from elsewhere.
 cat >"$scratch/script.lua" <<'LUA'
 local bench = require "specbench"

@@ -3,6 +3,7 @@
 
 local answers = require "specbench.answer"
 local heatmaps = require "specbench.page.heatmaps"
+local grid = require "specbench.page.grid"
 local html = require "specbench.page.html"
 local model = require "specbench.page.model"
 local svg = require "specbench.page.svg"
@@ -85,11 +86,11 @@ function absolute.groups(self)
 end
 
 local function table_of(self, group, columns, figure)
-  local axes, rows, head = model.differing(self, group.places), {}, {}
-  for i, name in ipairs(axes) do head[i] = el("th", nil, name) end
-  for _, column in ipairs(columns) do head[#head + 1] = el("th", { class = "n" }, column[2]) end
-  if figure then head[#head + 1] = el("th", { class = "n" }, "speed-up, " .. figure) end
-  head[#head + 1] = el("th", nil, "verdict")
+  local axes, rows = model.differing(self, group.places), {}
+  local head = table.move(axes, 1, #axes, 1, {})
+  for _, column in ipairs(columns) do head[#head + 1] = grid.right(column[2]) end
+  if figure then head[#head + 1] = grid.right("speed-up, " .. figure) end
+  head[#head + 1] = "verdict"
   for i, one in ipairs(group.places) do
     local fields = {}
     for k, name in ipairs(axes) do
@@ -97,17 +98,16 @@ local function table_of(self, group, columns, figure)
       fields[k] = el("td", nil, value == nil and "–" or value)
     end
     for _, column in ipairs(columns) do
-      fields[#fields + 1] = el("td", { class = "n" }, absolute.text(column, one.row.figures))
+      fields[#fields + 1] = grid.figure(absolute.text(column, one.row.figures))
     end
     if figure then
-      fields[#fields + 1] = el("td", { class = "n" }, one.entry and verdict.text(one.entry.speedups[figure]) or "")
+      fields[#fields + 1] = grid.figure(one.entry and verdict.text(one.entry.speedups[figure]) or "")
     end
     fields[#fields + 1] = el("td", nil, absolute.verdict(one), " ", one.entry and heatmaps.marks[one.entry.verdict])
     rows[i] = el("tr", { id = "p" .. one.number, ["data-n"] = one.number,
       class = one.row.is_baseline and "baseline" or false }, fields)
   end
-  return el("div", { class = "wide" }, el("table", { class = "figures" }, el("thead", nil, el("tr", nil, head)),
-    el("tbody", nil, rows)))
+  return grid.draw(head, rows, "figures")
 end
 
 ---@param self specbench.page.model
