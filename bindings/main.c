@@ -372,6 +372,8 @@ static void open_standard_descriptors(void)
 int main(int argc, char **argv)
 {
   open_standard_descriptors();
+  signal(SIGXFSZ,
+         SIG_IGN); /* a file as large as it may be is a failed write, which is told; so for the supervisor */
   if (argc >= 2 && !strcmp(argv[1], SB_SUPERVISE))
     return sb_supervisor_main(argc, argv);
   setlocale(LC_CTYPE, "");

@@ -214,7 +214,7 @@ static void judge(sb_stream *stream, const sb_http_result *result)
     fail(record, SB_OUTCOME_CONNECT, result->error);
   } else if (result->status != 200) {
     fail_status(stream, result->status);
-  } else if (result->code) {
+  } else if (result->code && !stream->saw_done) { /* behind [DONE] there is nothing left to lose */
     fail(record, SB_OUTCOME_TRUNCATED, result->error);
   } else if (stream->options->whole) {
     read_whole(stream);

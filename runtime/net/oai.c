@@ -41,8 +41,12 @@ static void read_object(sb_json *j, sb_oai_event *event, const member *members)
 static void read_count(sb_json *j, void *into)
 {
   int64_t *count = into, value = -1;
-  if (sb_json_next_is(j, SB_JSON_NUMBER))
-    sb_json_int(j, &value);
+  sb_json before = *j;
+  if (sb_json_next_is(j, SB_JSON_NUMBER) && !sb_json_int(j, &value)) {
+    *j = before; /* a fraction, or beyond 64 bits: JSON all the same */
+    value = -1;
+    sb_json_skip(j);
+  }
   *count = value >= 0 && value < SB_OAI_COUNT_END ? value : -1;
 }
 

@@ -130,6 +130,10 @@ static void counts_that_cannot_be_are_absent(void **state)
   sb_oai_event e = parse("{\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":9223372036854775807}}");
   assert_int_equal(e.prompt_tokens, -1);
   assert_int_equal(e.completion_tokens, -1);
+  e = parse(
+      "{\"usage\":{\"prompt_tokens\":2.5,\"completion_tokens\":1180591620717411303424},\"choices\":[]}");
+  assert_int_equal(e.prompt_tokens, -1);
+  assert_int_equal(e.completion_tokens, -1);
   e = parse("{\"usage\":{\"prompt_tokens\":-7,\"completion_tokens\":1000000000}}");
   assert_int_equal(e.prompt_tokens, -1);
   assert_int_equal(e.completion_tokens, -1);
@@ -163,7 +167,7 @@ static void what_is_not_a_json_object_is_refused(void **state)
     "{\"choices\":[{\"text\":\"a\"}]",
     "{} {}",
     "{\"choices\":[1]}",
-    "{\"usage\":{\"completion_tokens\":1.5}}",
+    "{\"usage\":{\"completion_tokens\":1.}}",
     "data: {}",
     "<html>",
   };

@@ -39,7 +39,9 @@ end
 ---@return "script"|"broken"|nil trouble
 function round_file.read(path, options)
   local chunk, message = loadfile(path, "t")
-  if not chunk then return nil, message, "broken" end
+  if not chunk then
+    return nil, message:find(path, 1, true) and message or ("%s: %s"):format(path, message), "broken"
+  end
   local reading = { path = path, options = options }
   loading = reading
   local trouble = "broken"

@@ -1,0 +1,101 @@
+-- What a results folder from elsewhere may hold, and what reading it must say. Data only: faults_spec.lua plays it.
+--
+-- A row: { name, what is wrong, shell that makes it so in results/ ($cell: a cell's folder), command, expected }.
+
+local rows = {}
+
+local REPORT = "report results --no-pictures"
+
+local function add(name, what, harm, expected, line)
+  rows[#rows + 1] = { name = name, what = what, harm = harm, command = line or REPORT, expected = expected }
+end
+
+local LEFT_OUT = { status = 0, says = { "is left out" } }
+local NO_RESULTS = { status = 1, says = { "results" } }
+
+local function of(file)
+  return {
+    { "absent", "is not there", "rm " .. file },
+    { "empty", "is empty", ": >" .. file },
+    { "cut", "is cut", ('head -c 100 %s >x && mv x %s'):format(file, file) },
+    { "garbage", "is garbage", ('head -c 5000 /dev/urandom >%s'):format(file) },
+    { "zeroes", "is all zeroes", ('head -c 5000 /dev/zero >%s'):format(file) },
+    { "pipe", "is a pipe", ("rm %s && mkfifo %s"):format(file, file) },
+    { "folder", "is a folder", ("rm %s && mkdir %s"):format(file, file) },
+    { "device", "is a link to a device", ("ln -sf /dev/zero %s"):format(file) },
+    { "loop", "is a link to itself", ("rm %s && ln -s \"$(basename %s)\" %s"):format(file, file, file) },
+    { "sparse", "is sparse, with 300 MB", ("truncate -s 300M %s"):format(file) },
+  }
+end
+
+for _, file in ipairs { "cell.json", "records.bin", "outputs.jsonl.gz" } do
+  for _, harm in ipairs(of("$cell/" .. file)) do
+    add(file:match "%w+" .. "-" .. harm[1], file .. " " .. harm[2], harm[3], LEFT_OUT)
+  end
+end
+for _, harm in ipairs(of "results/round.json") do
+  add("round-" .. harm[1], "round.json " .. harm[2], harm[3], NO_RESULTS)
+end
+
+local function edit(from, to, file)
+  return ("sed -i 's|%s|%s|' %s"):format(from, to, file or "$cell/cell.json")
+end
+
+add("digit", "a digit of a figure was changed", edit('"duration": \\([0-9]*\\).', '"duration": \\19.'), LEFT_OUT)
+add("id", "the cell's id is another's", edit('"id": ".', '"id": "x'), LEFT_OUT)
+add("deep", "cell.json has 100,000 nested lists", "{ printf '{\"id\": '; head -c 100000 /dev/zero | tr '\\0' '['; } "
+  .. ">$cell/cell.json", LEFT_OUT)
+add("list", "cell.json is a list", "echo '[1, 2]' >$cell/cell.json", LEFT_OUT)
+add("null", "cell.json is null", "echo null >$cell/cell.json", LEFT_OUT)
+add("records-of-another", "the records are another cell's",
+  "cp $other/records.bin $cell/records.bin", LEFT_OUT)
+add("records-version", "the records are of a version to come", "printf sbrec9 | dd of=$cell/records.bin conv=notrunc "
+  .. "2>/dev/null", LEFT_OUT)
+add("stray-file", "a file lies among the cells", "echo hello >results/cells/notes.txt", LEFT_OUT)
+add("strange-name", "a cell's folder has a line break in its name",
+  "mkdir \"results/cells/$(printf 'a\\nb')\"", { status = 0 })
+add("empty-cell", "a cell's folder is empty", "rm $cell/*", LEFT_OUT)
+add("no-cells", "there is no folder of cells", "rm -r results/cells", { status = 0 })
+add("cells-is-a-file", "the folder of cells is a file", "rm -r results/cells && echo x >results/cells",
+  { status = 0 })
+add("failed-garbage", "what failed cannot be read",
+  "mkdir -p results/failed/x-1 && echo x >results/failed/x-1/cell.json",
+  { status = 0 })
+add("until-damaged", "until.json is no rule", "echo '{\"width\": \"x\"}' >results/until.json", { status = 1,
+  says = { "until.json" } })
+add("report-is-a-link", "a file of the report is a link that leads out",
+  "rm -rf results/flags.jsonl && ln -s ../elsewhere results/flags.jsonl", { status = 1, says = { "is a link" } })
+
+local GO_ON = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results"
+local MEASURED = { status = 0, cells = 4 }
+add("run-damaged", "a run finds a damaged cell", ": >$cell/cell.json", { status = 0, cells = 4,
+  says = { "moved to" } },
+  GO_ON)
+add("run-unfinished", "a killed run left half a cell", "cp -r $cell results/unfinished/x", MEASURED, GO_ON)
+add("run-no-round", "round.json is lost", "rm results/round.json", MEASURED, GO_ON)
+add("run-round-damaged", "round.json is damaged", "echo x >results/round.json", MEASURED, GO_ON)
+add("run-notes-garbage", "the notes of servers are garbage", "echo x >results/servers/nonsense", MEASURED, GO_ON)
+add("run-lock-is-a-pipe", "the lock is a pipe", "rm -f results/lock && mkfifo results/lock", MEASURED, GO_ON)
+add("run-lock-is-a-folder", "the lock is a folder", "rm -f results/lock && mkdir results/lock", { status = 1,
+  says = { "results/lock" } }, GO_ON)
+add("run-other-round", "the folder holds another round's cells", edit('"round": "grid"', '"round": "other"',
+  "results/round.json"), { status = 0 }, GO_ON)
+
+add("compare-nowhere", "compared with a folder that is not there", "", { status = 1, says = { "nowhere" } },
+  "compare results nowhere")
+add("compare-garbage", "compared with a file of garbage", "head -c 5000 /dev/urandom >x.json", { status = 1,
+  says = { "x.json" } }, "compare results x.json")
+add("compare-deep", "compared with JSON of 100,000 nested lists", "head -c 100000 /dev/zero | tr '\\0' '[' >x.json",
+  { status = 1, says = { "x.json" } }, "compare results x.json")
+add("compare-empty", "compared with an empty file", ": >x.json", { status = 1, says = { "x.json" } },
+  "compare results x.json")
+add("show-nothing", "a cell is shown that is not there", "", { status = 1 }, "show results/cells/none")
+add("show-damaged", "a cell is shown whose records are cut",
+  "head -c 50 $cell/records.bin >x && mv x $cell/records.bin",
+  { status = 1, says = { "records.bin" } }, "show $cell")
+add("convert-sparse", "a pickle of 8 GB is converted", "truncate -s 8G x.pt", { status = 1, says = { "x.pt" } },
+  "convert medusa x.pt y.safetensors")
+add("convert-garbage", "garbage is converted", "head -c 5000 /dev/urandom >x.pt", { status = 1, says = { "x.pt" } },
+  "convert medusa x.pt y.safetensors")
+
+return rows

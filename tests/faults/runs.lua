@@ -1,0 +1,196 @@
+-- What may go wrong around a run: its servers, its machine, its round file. Data only: faults_spec.lua plays it.
+--
+-- A row: { name, what happens, prepare(world) or nil, arguments of the command, expected }. The command is a run of
+-- two cells unless the row names one. Expected: its exit status, lines that standard error `says`, `cells` kept and
+-- `failed`; `mend`: what sets the world right, whereupon the same command measures what is missing.
+
+local rows = {}
+
+local RUN = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --start-pause 0.05 --out results "
+  .. "--only method=none "
+
+local function add(name, what, prepare, arguments, expected, options)
+  rows[#rows + 1] = { name = name, what = what, prepare = prepare, command = RUN .. arguments, expected = expected,
+    options = options or {} }
+end
+
+local function command(name, what, prepare, line, expected, options)
+  add(name, what, prepare, "", expected, options)
+  rows[#rows].command = line
+end
+
+local function faults(...)
+  local list = { ... }
+  return function(w) w:faults(list) end
+end
+
+local function mended(w) w:faults {} end
+
+-- A line of shell that every server begins with.
+local function before_server(line)
+  return function(w)
+    w:write("server", (w:read("server"):gsub("#!/bin/sh\n", function(first) return first .. line .. "\n" end, 1)))
+    assert(os.execute("chmod +x '" .. w.server .. "'"))
+  end
+end
+
+-- specbench started by a line of shell, in which "$@" is what it is started with.
+local function through(line)
+  return function(w)
+    w:write("through", "#!/bin/sh\n" .. line .. "\n")
+    assert(os.execute("chmod +x '" .. w.folder .. "/through'"))
+  end, { program = "./through" }
+end
+
+local function with_round(change, by)
+  return function(w) w:write("grid.lua", (w.round():gsub(change, by))) end
+end
+
+local ALL = { status = 0, cells = 2, failed = 0 }
+
+---- servers
+add("request-fails", "a request of a cell is answered with HTTP 500", faults "http500@3", "", { status = 3, cells = 1,
+  failed = 1, says = { "1 of 4 requests failed: 1 x http: HTTP status 500" }, mend = mended }, { often = true })
+add("requests-fail-differently", "requests of a cell fail in several ways", faults("http500@2", "truncate@3",
+  "error-event@4", "not-sse@5"), "", { status = 3, cells = 1, failed = 1, says = { "4 of 4 requests failed" },
+  mend = mended })
+add("all-fail", "every request fails", faults "http500", "", { status = 3, cells = 0, failed = 2, mend = mended })
+add("server-ends-at-start", "the server ends as it starts", faults "nonsense", "", { status = 3, cells = 0,
+  failed = 2,
+  says = { "start 1 of 3 failed", "3 starts failed; the last", "unknown kind" }, mend = mended }, { often = true })
+add("server-never-ready", "the server never gets ready", faults "never-ready", "--ready-timeout 0.5", { status = 3,
+  cells = 0, failed = 2, says = { "was not ready after 0.5 s" }, mend = mended })
+add("server-late", "the server loads for a while", before_server 'set -- "$@" --load-time 0.3', "", ALL)
+add("server-ends-in-a-cell", "the server ends in the first cell; it is started again for the second",
+  faults "die@3", "",
+  { status = 3, cells = 0, failed = 2, says = { "ended (exit code 1)" }, mend = mended })
+add("server-hangs", "the server stops answering", faults "silence:0",
+  "--first-token-timeout 0.3 --only concurrency=1",
+  { status = 3, cells = 0, failed = 1, says = { "2 x canceled: not sent: the server had stopped answering" } })
+add("server-freezes", "the server stands still for half a second, within its deadlines", faults "freeze@3:0.5", "",
+  ALL)
+add("server-ignores-sigterm", "the server takes no SIGTERM", before_server "trap '' TERM",
+  "--stop-timeout 0.3", ALL)
+add("server-leaves-children", "the server leaves children, in sessions of their own", before_server
+  "(setsid sleep 3600 & echo $! >>started) & sleep 3601 & echo $! >>started", "", ALL)
+add("server-forks-twice", "the server runs behind a double fork, its parents gone", before_server
+  '[ "$FORKED" ] || { (FORKED=1 setsid "$0" "$@" & ) & wait; exec sleep 3600; }', "", ALL)
+add("server-floods-its-log", "the server writes 30 MB to its log as it starts", before_server
+  "yes 'a line that says nothing' | head -c 30000000", "", ALL)
+add("server-log-for-a-terminal", "a server that fails says so with escape sequences", before_server
+  "printf '\\033[2J\\007\\rgone\\n'; exit 7", "", { status = 3, cells = 0, failed = 2, says = { "exit code 7" } })
+add("server-without-output", "the server closes its output", before_server "exec >&- 2>&-", "", ALL)
+add("server-killed-at-start", "the server is killed as it starts", before_server "kill -KILL $$", "", { status = 3,
+  cells = 0, failed = 2, says = { "killed by signal 9" } })
+add("server-stops-itself", "the server is stopped by SIGSTOP as it starts", before_server "kill -STOP $$",
+  "--ready-timeout 0.5 --stop-timeout 0.2", { status = 3, cells = 0, failed = 2, says = { "was not ready" } })
+add("no-program", "the server's program is not there", function(w)
+  w:write("models.lua", "return { ['qwen2.5-7b'] = { binary = 'no-such-server' } }\n")
+end, "", { status = 1, says = { "no program 'no-such-server'" } }, { often = true })
+add("no-interpreter", "the server's script names an interpreter that is not there", function(w)
+  w:write("server", "#!/no/such/interpreter\n")
+  assert(os.execute("chmod +x '" .. w.server .. "'"))
+end, "", { status = 3, cells = 0, failed = 2, says = { "the interpreter that its first line names is missing" } })
+add("not-executable", "the server's program is a file that is no program", function(w)
+  assert(os.execute("chmod -x '" .. w.server .. "'"))
+end, "", { status = 1, says = { "is no program that can be run" } })
+add("program-is-a-folder", "the server's program is a folder", function(w)
+  assert(os.execute(("rm '%s' && mkdir '%s'"):format(w.server, w.server)))
+end, "", { status = 3, cells = 0, failed = 2, says = { "cannot start" } })
+command("nobody-serves", "nobody serves at --url", nil, "run grid.lua --engine external --url http://127.0.0.1:1 "
+  .. "--out results --no-pictures", { status = 3, cells = 0, says = { "the server is not up" } })
+
+---- the machine
+for fd, name in pairs { [0] = "input", "output", "error" } do
+  local prepare, options = through(('exec specbench "$@" %d>&-'):format(fd))
+  if fd < 2 then add("no-standard-" .. name, ("standard %s is closed"):format(name), prepare, "", ALL, options) end
+end
+do
+  local prepare, options = through 'ulimit -n 20; exec specbench "$@"'
+  add("few-descriptors", "twenty descriptors are all there are", prepare, "", { status = 3, cells = 0, failed = 2,
+    says = { "Too many open files" } },
+    options)
+  prepare, options = through "trap '' XFSZ; ulimit -f 2; exec specbench \"$@\""
+  add("disk-full", "no file may grow beyond a kilobyte or two, as on a full disk", prepare, "", { status = 1,
+    cells = 0, says = { "File too large" }, mend = function(w)
+      w:write("through", '#!/bin/sh\nexec specbench "$@"\n')
+      assert(os.execute("chmod +x '" .. w.folder .. "/through'"))
+    end }, options)
+  prepare, options = through "ulimit -f 2; exec specbench \"$@\""
+  add("disk-full-by-signal", "the same where the kernel sends SIGXFSZ", prepare, "", { status = 1, cells = 0,
+    says = { "File too large" }, mend = function(w)
+      w:write("through", '#!/bin/sh\nexec specbench "$@"\n')
+      assert(os.execute("chmod +x '" .. w.folder .. "/through'"))
+    end }, options)
+  prepare, options = through('exec env -i HOME=/nonexistent SPECBENCH_HOME="$SPECBENCH_HOME" '
+    .. '"$(command -v specbench)" "$@"')
+  add("bare-environment", "an environment without PATH, HOME and TERM", prepare, "", ALL, options)
+end
+local function environment(name, what, env, expected, arguments)
+  add(name, what, nil, arguments or "", expected or ALL, { env = env })
+end
+environment("no-tmp", "TMPDIR names a folder that is not there", { TMPDIR = "/no/such/folder" })
+environment("no-home", "HOME names a folder that is not there", { HOME = "/no/such/folder" })
+environment("strange-locale", "a locale that is not there, with a comma for a point", { LC_ALL = "de_XX.UTF-8" })
+environment("lua-init", "LUA_INIT holds code", { LUA_INIT = "error 'not here'", LUA_INIT_5_4 = "os.exit(9)" })
+environment("lua-path", "LUA_PATH and LUA_CPATH lead elsewhere", { LUA_PATH = "/nowhere/?.lua",
+  LUA_CPATH = "/nowhere/?.so" })
+environment("proxy", "a proxy for everything, where nobody listens", { http_proxy = "http://127.0.0.1:1",
+  ALL_PROXY = "http://127.0.0.1:1" })
+environment("key-of-two-lines", "the key has two lines", { OPENAI_API_KEY = "a\nb" }, { status = 1 })
+environment("no-key-file", "the file with the key is not there", { SPECBENCH_API_KEY_FILE = "/no/key" }, { status = 1,
+  says = { "/no/key" } })
+environment("absurd-columns", "a terminal of no columns", { COLUMNS = "0", TERM = "nonsense" })
+environment("log-level-unknown", "SPECBENCH_LOG says nonsense", { SPECBENCH_LOG = "nonsense" })
+add("out-is-a-file", "--out is a file", function(w) w:write("results", "mine\n") end, "", { status = 1,
+  says = { "results" } })
+add("out-below-a-file", "--out is below a file", function(w) w:write("taken", "mine\n") end, "--out taken/results",
+  { status = 1, says = { "taken" } })
+add("out-in-proc", "--out is where nothing can be written", nil, "--out /proc/results", { status = 1,
+  says = { "/proc/results" } })
+add("out-holds-other-things", "--out holds files of somebody's", function(w)
+  assert(require("sb.fs").mkdir(w.folder .. "/results"))
+  w:write("results/thesis.tex", "mine\n")
+end, "", { status = 1, says = { "is not empty and holds no results" } })
+add("out-too-long", "--out is longer than a path may be", nil, "--out " .. ("x"):rep(5000), { status = 1 })
+
+---- signals
+for _, signal in ipairs { "INT", "TERM", "HUP" } do
+  add("signal-" .. signal:lower(), ("SIG%s in the middle of a cell"):format(signal), faults "silence@3", "", {
+    signal = signal, status = signal == "HUP" and 129 or 130, cells = 0, mend = mended })
+end
+add("killed", "SIGKILL in the middle of a cell", faults "silence@3", "", { signal = "KILL", status = 137, cells = 0,
+  mend = mended })
+add("stopped", "SIGSTOP for a second while a server starts, then SIGCONT", before_server
+  'set -- "$@" --load-time 1', "", { signal = "STOP", status = 0, cells = 2 })
+
+---- the round
+local function round(name, what, change, by, says)
+  command("round-" .. name, what, with_round(change, by), RUN, { status = 1, says = { says },
+    traceback = true }) -- of the author's own
+end
+round("syntax", "a round that is no Lua", "return bench", "return return bench", "grid.lua:3")
+round("raises", "a round whose function raises", "server = function%(c%)", "server = function(c) error 'boom'",
+  "boom")
+round("raises-a-table", "a round whose function raises a table", "server = function%(c%)",
+  "server = function(c) error { 1 }", "server(method=none, concurrency=1)")
+round("recursion", "a round whose function calls itself for ever", "server = function%(c%)",
+  "server = function(c) local function f() return 1 + f() end f()", "stack overflow")
+round("exits", "a round that calls os.exit(0)", "return bench", "os.exit(0) return bench", "os.exit")
+round("returns-nothing", "a round that returns nothing", "return bench", "local _ = bench", "grid.lua")
+round("function-in-a-body", "a function in a request's body", "max_tokens = 8", "max_tokens = 8, top_p = print",
+  "top_p")
+round("endless-axis", "an axis that is a table of tables",
+  '"none", "draft"', '{ "none" }, { "draft" }', "a table: must be a string")
+round("zero-in-a-name", "a NUL in the round's name", 'name = "grid"', 'name = "gr\\0id"', "name")
+round("leaves-its-folder", "a round named ../../evil", 'name = "grid"', 'name = "../../evil"', "name")
+command("round-precompiled", "a round that is precompiled Lua", function(w)
+  w:write("grid.lua", string.dump(load "return 1"))
+end, RUN, { status = 1, says = { "grid.lua" } })
+command("round-folder", "a round that is a folder", function(w)
+  assert(os.execute(("rm -f '%s/grid.lua' && mkdir '%s/grid.lua'"):format(w.folder, w.folder)))
+end, RUN, { status = 1, says = { "grid.lua" } })
+command("round-absent", "a round that is not there", nil, "run nowhere.lua", { status = 2,
+  says = { "no round nowhere" } })
+
+return rows
