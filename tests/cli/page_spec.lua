@@ -164,6 +164,29 @@ describe("report --html", function()
     assert.truthy(w:read "broken/report.md":find("Failed: 4 cells", 1, true), w:read "broken/report.md")
   end)
 
+  it("shows another speed-up first where it is asked for", function()
+    assert.equal(0, w:run("report results --no-pictures --html --figure decode --out decode").status)
+    assert.truthy(w:read "decode/report.html":find('data-figure="decode"', 1, true))
+    assert.truthy(w:read "results/report.html":find('data-figure="paired"', 1, true))
+  end)
+
+  it("draws speed-up against load as pictures too, where gnuplot is there", function()
+    if not os.execute "command -v gnuplot >/dev/null 2>&1" then
+      assert.is_nil(os.getenv "CI", "gnuplot is needed for this test")
+      io.stderr:write "SKIP: gnuplot is not installed\n"
+      return
+    end
+    local result = w:run "report results"
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.out:find("results/pictures", 1, true), result.out)
+    local svg = w:read "results/pictures/qwen2.5-7b_draft_lines.svg"
+    for _, word in ipairs { "A grid, qwen2.5-7b draft (simulated)", "k=1", "k=3", "requests at once",
+      "paired speed-up" } do
+      assert.truthy(svg:find(word, 1, true), word)
+    end
+    assert.truthy(fs.stat(w.folder .. "/results/pictures/qwen2.5-7b_draft_lines.png"))
+  end)
+
   it("shows hostile texts as text", function()
     local found = hostile.study(w.folder .. "/results")
     local text = page.html(found)

@@ -1,7 +1,6 @@
 -- What was measured in itself: throughput and latencies of every place, each method's below its baseline's. Rows are
 -- what a click on a map leads to where no script runs.
 
-local answers = require "specbench.answer"
 local heatmaps = require "specbench.page.heatmaps"
 local grid = require "specbench.page.grid"
 local html = require "specbench.page.html"
@@ -115,7 +114,7 @@ end
 function absolute.section(self)
   if self.is_empty then return nil end
   local columns, list = absolute.used(self), {}
-  local figure = #self.figures > 0 and answers.figure(self.found) or nil
+  local figure = self.figures[1] and self.figures[1].name or nil
   local groups = absolute.groups(self)
   for i, group in ipairs(groups) do
     list[i] = el("details", { open = i == 1 }, el("summary", nil, group.name,

@@ -141,10 +141,11 @@ local function draw(self, options)
 end
 
 ---@param found specbench.study
----@param options { reload: integer? }? reload: seconds after which a browser reads the file anew
+---@param options { reload: integer?, figure: string? }? reload: seconds after which a browser reads the file anew;
+---  figure: the speed-up that is shown first
 ---@return string html
 function page.html(found, options)
-  return draw(model.of(found), options)
+  return draw(model.of(found, options and options.figure), options)
 end
 
 -- Which files there are, by what asks for them.
@@ -153,10 +154,11 @@ local ORDER = { "html", "markdown", "csv" }
 
 ---Writes the files that are wanted beside the results.
 ---@param found specbench.study
----@param wanted table<"html"|"markdown"|"csv", boolean>
+---@param wanted { html: boolean?, markdown: boolean?, csv: boolean?, figure: string? } figure: the speed-up that is
+---  shown first
 ---@return string[] paths
 function page.write(found, wanted)
-  local self, paths = model.of(found), {}
+  local self, paths = model.of(found, wanted.figure), {}
   local makers = { html = draw, markdown = markdown.text, csv = csv.text }
   for _, kind in ipairs(ORDER) do
     if wanted[kind] then

@@ -134,9 +134,10 @@ local function reach_of(self)
 end
 
 ---@param found specbench.study
+---@param figure string? the speed-up that is shown first, one of specbench.answer's; `paired` unless told
 ---@return specbench.page.model
-function model.of(found)
-  local self = { found = found, about = found.about, answer = answers.of(found) }
+function model.of(found, figure)
+  local self = { found = found, about = found.about, answer = answers.of(found, { figure = figure }) }
   collect_places(self)
   number_servers(self)
   self.axes = varying(self)

@@ -12,6 +12,7 @@ local heatmap = require "specbench.report.heatmap"
 local hosts = require "specbench.analysis.hosts"
 local maps = require "specbench.report.maps"
 local maxima = require "specbench.report.maxima"
+local load_lines = require "specbench.report.load_lines"
 local likeness = require "specbench.analysis.likeness"
 local match = require "specbench.experiment.match"
 local older = require "specbench.analysis.older"
@@ -77,9 +78,15 @@ local function older_table(found)
 end
 
 -- Every file that a report leaves; told: what the whole report says of them.
-local function write_files(found, list, options)
+local function write_files(found, list, answered, options)
   local store, about, told = found.store, found.about, { pictures = {}, settings = "" }
-  if options.pictures ~= false then told.pictures, told.complaint = maps.write(store, list, about) end
+  if options.pictures ~= false then
+    local lines, why
+    told.pictures, told.complaint = maps.write(store, list, about)
+    lines, why = load_lines.write(store, answered)
+    table.move(lines, 1, #lines, #told.pictures + 1, told.pictures)
+    told.complaint = told.complaint or why
+  end
   if about.report and about.report.settings then
     local pictures, why
     told.settings, pictures, why = settings_table.write(store, found.cells, found.index,
@@ -159,20 +166,21 @@ function report.write(store, options)
     out:write(("%s holds no finished cell yet\n"):format(store.folder), failures.text(found.failed))
     return #found.failed == 0
   end
+  local answered = answer.of(found, options)
   local tty, width = fs.is_terminal(out)
   local shown = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour,
     price = options.price }
   local list, told = {}, { pictures = {} }
   if #found.cells + #found.before > 0 then
     list = about.report and about.report.heatmap and maps.collect(found.cells, found.index, about) or {}
-    told = write_files(found, list, options)
+    told = write_files(found, list, answered, options)
   end
   if not options.quiet and options.full then
     out:write(full_text(found, list, told, shown))
   elseif not options.quiet then
     shown.about, shown.next = about, next_lines(found, told)
     if not tty then shown.width = nil end
-    out:write(screen.text(answer.of(found, options), shown))
+    out:write(screen.text(answered, shown))
   end
   if told.complaint then io.stderr:write("specbench: ", told.complaint, "\n") end
   return #found.cells + #found.before > 0 or #found.failed == 0
