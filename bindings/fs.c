@@ -239,15 +239,17 @@ static int unlock(lua_State *L)
   return 0;
 }
 
-/* is_terminal(file) -> whether a Lua file (io.stdout, io.stderr) is one, and how many columns it has */
+/* is_terminal(file) -> whether a Lua file (io.stdout, io.stderr) is one, and how many columns and rows it has */
 static int is_terminal(lua_State *L)
 {
   luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
   int fd = fileno(stream->f);
-  struct winsize size;
+  struct winsize size = { 0 };
+  bool known = ioctl(fd, TIOCGWINSZ, &size) == 0;
   lua_pushboolean(L, isatty(fd));
-  lua_pushinteger(L, ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80);
-  return 2;
+  lua_pushinteger(L, known && size.ws_col ? size.ws_col : 80);
+  lua_pushinteger(L, known && size.ws_row ? size.ws_row : 24);
+  return 3;
 }
 
 static int hostname(lua_State *L)

@@ -131,12 +131,17 @@ static int progress(lua_State *L)
   sb_load_progress p = { 0 };
   if (box->load)
     p = sb_load_get_progress(box->load);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 7);
   const struct {
     const char *name;
     lua_Integer value;
-  } fields[] = { { "total", p.total },   { "sent", p.sent },           { "done", p.done },
-                 { "failed", p.failed }, { "in_flight", p.in_flight }, { "bytes", (lua_Integer)p.bytes } };
+  } fields[] = { { "total", p.total },
+                 { "sent", p.sent },
+                 { "done", p.done },
+                 { "failed", p.failed },
+                 { "in_flight", p.in_flight },
+                 { "bytes", (lua_Integer)p.bytes },
+                 { "tokens", (lua_Integer)p.tokens } };
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     sbl_set_integer(L, fields[i].name, fields[i].value);
   }

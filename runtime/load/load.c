@@ -199,6 +199,7 @@ sb_load_progress sb_load_get_progress(const sb_load *load)
     sum.done += (uint32_t)value_of(&report->done);
     sum.failed += (uint32_t)value_of(&report->failed);
     sum.bytes += value_of(&report->bytes);
+    sum.tokens += value_of(&report->tokens);
     sum.sent += (uint32_t)value_of(&report->sent);
   }
   uint32_t in_flight = sum.sent - sum.done;

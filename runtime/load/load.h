@@ -48,7 +48,7 @@ typedef struct sb_load_options {
 
 typedef struct sb_load_progress {
   uint32_t total, sent, done, failed, in_flight;
-  uint64_t bytes;
+  uint64_t bytes, tokens; /* of the requests that are done; tokens: of those whose server told them */
 } sb_load_progress;
 
 /* NULL where the options make no sense, or where a thread or a timer is not to be had. On the caller's loop the

@@ -190,6 +190,8 @@ static void on_stream_end(sb_stream *stream)
                           memory_order_relaxed); /* the server has answered */
   add(&report->failed, stream->record->outcome != SB_OUTCOME_OK);
   add(&report->bytes, stream->record->bytes);
+  int64_t tokens = sb_record_tokens(stream->record);
+  add(&report->tokens, tokens > 0 ? (uint64_t)tokens : 0);
   add(&report->done, 1);
   shard->idle[shard->idle_count++] = stream;
   send_ready(shard);

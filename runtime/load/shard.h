@@ -20,7 +20,7 @@ typedef struct sb_shard sb_shard;
 /* What a shard says of itself; lives as long as the load. The counts may be read by any thread at any time,
  * the others once the shard has ended. */
 typedef struct sb_shard_report {
-  atomic_uint_fast64_t sent, done, failed, bytes;
+  atomic_uint_fast64_t sent, done, failed, bytes, tokens;
   int64_t t_end;
   sb_lag_summary lag;
   sb_reads_summary reads;

@@ -18,6 +18,7 @@ local server = require "specbench.server"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
+local watched = require "specbench.sweep.watched"
 
 local self = {
   name = "run",
@@ -146,6 +147,7 @@ function self.run(options, positionals)
   command.warn(the_store.warnings)
   end_left(the_store)
   warn_of_engines(the_store, the_plan.engine.name)
+  if options.json then options.events, options.quiet = watched.events(io.stdout), true end
   if not options.quiet then announce(the_plan, the_store) end
   if options.virtual then -- what takes seconds to make again is synced once, and nothing disturbs its figures
     fs.durable(false)
@@ -166,7 +168,12 @@ function self.run(options, positionals)
       baseline = options.baseline, across_hosts = options.across_hosts })
   end
   if options.virtual then assert(fs.sync(the_store.folder)) end
-  return flawed and 3 or 0
+  local status = flawed and 3 or 0
+  if options.events then
+    options.events:emit("end", { status = status, measured = outcome.measured, failed = outcome.failed,
+      done = outcome.skipped, cells = outcome.total, results = the_store.folder })
+  end
+  return status
 end
 
 return self

@@ -176,7 +176,7 @@ end)
 describe("a load", function()
   it("keeps exactly its concurrency in flight in a closed loop", function()
     local l <close> = start { requests = requests(12, { meet = 4 }), concurrency = 4 }
-    assert.same({ total = 12, sent = 4, done = 0, failed = 0, in_flight = 4, bytes = 0 }, l:progress())
+    assert.same({ total = 12, sent = 4, done = 0, failed = 0, in_flight = 4, bytes = 0, tokens = 0 }, l:progress())
     assert.is_true(l:wait())
     local progress = l:progress()
     assert.same({ 12, 12, 0, 0 }, { progress.sent, progress.done, progress.failed, progress.in_flight })

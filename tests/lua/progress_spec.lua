@@ -27,49 +27,58 @@ describe("progress.duration", function()
 end)
 
 describe("progress on a terminal", function()
-  it("redraws one line in place, cut to the width", function()
-    local test = setup { is_tty = true, costs = { 30, 30, 60 }, width = 60 }
-    test.progress:update { current = "none", requests_done = 0, requests_total = 96 }
+  local function on_screen(options)
+    local drawn = {}
+    options.screen = {
+      draw = function(_, lines_of) drawn[#drawn + 1] = lines_of(79, 23) end,
+      line = function(_, text) drawn[#drawn + 1] = text end, clear = function() drawn[#drawn + 1] = "cleared" end,
+    }
+    local test = setup(options)
+    test.drawn = drawn
+    return test
+  end
+
+  it("draws the live view: time, servers, requests", function()
+    local test = on_screen { costs = { 30, 30, 60 } }
+    test.progress:server("a", { name = "none", state = "measuring", cell = "qa", clock_scale = 2 })
     test.time = 15
-    test.progress:update { requests_done = 48, cell_fraction = 0.5, current = ("词"):rep(40) }
-    assert.equal(2, #test.written)
-    assert.equal("cell 1/3  [..........]   0%  0:00, 2:00 left  0/96 reque...", test.written[1])
-    assert.equal("\r\27[Kcell 1/3  [#.........]  12%  0:15, 1:45 left  48/96 requ...",
-      test.written[2])
+    test.progress:update { cell_fraction = 0.5 }
+    test.time = 20
+    test.progress:loading("a", { done = 48, total = 96, sent = 56, in_flight = 8, tokens = 4800 })
+    local lines = test.drawn[#test.drawn]
+    assert.equal("[###.....................]  12%  0 of 3 cells  0:20, 1:55 left", lines[2])
+    assert.equal("servers none  qa, 0:20  48 of 96 requests, 8 running, 40 waiting, 120 tok/s", lines[3])
+    test.progress:server("a", nil)
+    assert.is_nil(test.drawn[#test.drawn][3])
   end)
 
-  it("redraws at most ten times a second", function()
-    local test = setup { is_tty = true, total = 1000 }
+  it("redraws at most ten times a second, but at once where a cell ends or a server changes", function()
+    local test = on_screen { total = 1000 }
     for i = 0, 999 do
       test.time = i / 1000
-      test.progress:update { done = i }
+      test.progress:update { cell_fraction = i / 1000 }
     end
-    assert.is_true(#test.written <= 10)
-    assert.is_true(#test.written >= 9)
+    assert.is_true(#test.drawn <= 10 and #test.drawn >= 9)
+    local before = #test.drawn
+    test.progress:update { done = 1, finished = "a" }
+    test.progress:server("a", { name = "none", state = "up" })
+    assert.equal(before + 2, #test.drawn)
   end)
 
-  it("prints permanent lines above, and leaves nothing behind at the end", function()
-    local test = setup { is_tty = true, total = 2 }
-    test.progress:update { current = "a" }
+  it("writes lines that stay: notes and failed cells; and leaves nothing behind at the end", function()
+    local test = on_screen { total = 2 }
     test.progress:line("note")
-    test.time = 1
     test.progress:update { done = 1, finished = "a: 91 token/s", current = "b" }
+    test.progress:update { done = 2, finished = "FAILED b", failed = true }
+    local stays = {}
+    for _, item in ipairs(test.drawn) do stays[#stays + 1] = type(item) == "string" and item or nil end
+    assert.same({ "note", "FAILED b" }, stays)
     test.progress:finish()
-    local text = test.text()
-    assert.truthy(text:find("a\r\27[Knote\n", 1, true))
-    assert.truthy(text:find("\na: 91 token/s\ncell 2/2", 1, true))
-    assert.equal("\r\27[K", text:sub(-4))
+    local count = #test.drawn
+    assert.equal("cleared", test.drawn[count])
     test.time = 9
     test.progress:update { done = 2 }
-    assert.equal(text, test.text())
-  end)
-
-  it("forgets the requests of a cell when the next one starts", function()
-    local test = setup { is_tty = true, total = 2 }
-    test.progress:update { current = "a", requests_done = 5, requests_total = 96 }
-    test.time = 1
-    test.progress:update { done = 1, current = "b" }
-    assert.is_nil(test.written[2]:find("requests", 1, true))
+    assert.equal(count, #test.drawn)
   end)
 end)
 
@@ -86,14 +95,29 @@ describe("progress elsewhere", function()
     assert.equal("cell 1/2  0:10, 0:10 left  a\ncell 2/2  0:20, 0:00 left  b: 1.2\n", test.text())
   end)
 
+  it("leaves lines to failed cells where it is to be brief", function()
+    local test = setup { brief = true, costs = { 10, 10 } }
+    test.progress:update { done = 1, finished = "a: 1.2", failed = false }
+    test.progress:update { done = 2, finished = "FAILED b", failed = true }
+    assert.equal("cell 2/2  0:00, 0:00 left  FAILED b\n", test.text())
+  end)
+
   it("is silent when told to be quiet", function()
-    for _, is_tty in ipairs { true, false } do
-      local test = setup { quiet = true, is_tty = is_tty, total = 2 }
-      test.progress:update { done = 1, finished = "x" }
-      test.progress:line("y")
-      test.progress:finish()
-      assert.same({}, test.written)
-    end
+    local test = setup { quiet = true, total = 2 }
+    test.progress:update { done = 1, finished = "x" }
+    test.progress:line("y")
+    test.progress:finish()
+    assert.same({}, test.written)
+  end)
+
+  it("tells whoever follows where a cell begins and ends, and where a server changes", function()
+    local told = 0
+    local test = setup { quiet = true, total = 2, on_change = function() told = told + 1 end }
+    test.progress:update { current = "a", key = "a" }
+    test.progress:update { cell_fraction = 0.5 }
+    test.progress:update { done = 1 }
+    test.progress:server("a", { name = "none", state = "up" })
+    assert.equal(3, told)
   end)
 end)
 
@@ -125,5 +149,19 @@ describe("the time that is left", function()
     assert.equal(77, test.progress:eta())
     test.progress:update { done = 1 }
     assert.is_nil(test.progress:eta())
+  end)
+
+  it("has an error once enough cells show how differently they take", function()
+    local test = setup { quiet = true, costs = { 10, 10, 10, 10, 10, 10 } }
+    for i, seconds in ipairs { 10, 20, 15 } do
+      assert.is_nil(test.progress:eta_error())
+      test.time = test.time + seconds
+      test.progress:update { done = i }
+    end
+    -- ratios 1, 2, 1.5: spread 0.5; three cells of 10 s are left
+    assert.is_true(math.abs(test.progress:eta_error() - 1.96 * 0.5 * math.sqrt(1 / 3 + 1 / 3) * 30) < 1e-9)
+    assert.equal("0:45, 0:41 left (± 0:24)", test.progress:time_text())
+    test.progress:update { done = 6 }
+    assert.is_nil(test.progress:eta_error())
   end)
 end)

@@ -63,6 +63,8 @@ static void several_threads_send_the_same_requests_in_the_same_order(void **stat
       tokens[several] += (uint64_t)sb_record_tokens(r);
     }
     assert_int_equal(sb_load_get_progress(w.load).bytes, N * run->records[0].bytes);
+    assert_int_equal(sb_load_get_progress(w.load).tokens, N * sb_record_tokens(&run->records[0]));
+    assert_true(sb_record_tokens(&run->records[0]) > 0);
     sb_run_free(run);
     free(list);
     close_world(&w);

@@ -107,6 +107,7 @@ function Lock:close() end
 ---@param file file* io.stdout or io.stderr
 ---@return boolean is_one
 ---@return integer columns 80 where it is none
+---@return integer rows 24 where it is none
 function fs.is_terminal(file) end
 
 ---@return string

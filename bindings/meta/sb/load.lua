@@ -44,6 +44,7 @@ local Load = {}
 ---@field failed integer
 ---@field in_flight integer
 ---@field bytes integer of the bodies of ended requests
+---@field tokens integer of the answers of ended requests, where the server told them
 
 --- With one I/O thread the first requests go out before it returns, over connections kept from earlier loads.
 --- Several threads make their own connections; requests start in the same order, under the same bound. To be held

@@ -116,6 +116,8 @@ local groups = {
     command.io_threads,
     { long = "full", type = "flag", help = "every map, table and note at the end, not the answer on one screen; off a "
       .. "terminal a line a cell" },
+    { long = "json", type = "flag", help = "what happens as events for machines: a JSON object a line on standard "
+      .. "output, and no report there" },
     { long = "quiet", short = "q", type = "flag", help = "no progress, no answer" },
   },
 }

@@ -91,7 +91,8 @@ end
 
 local PARTS = { "cells", "reruns", "failed", "logs", "unfinished" }
 -- What else may lie there before round.json does, or when it is lost.
-local OWN = { "lock", "damaged", "conversations", "profiles", "servers", "round.json", "until.json" }
+local OWN = { "lock", "damaged", "conversations", "profiles", "servers", "round.json", "until.json",
+  "live.json", "live.json.part" }
 
 -- Anything but what a run leaves that ended before it wrote more: the lock is the first thing that one makes.
 local function holds_other_things(folder)

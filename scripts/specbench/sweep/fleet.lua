@@ -14,6 +14,7 @@ local task = require "specbench.task"
 local secrets = require "specbench.base.secrets"
 local versions = require "specbench.base.version"
 local virtual = require "specbench.virtual"
+local watched = require "specbench.sweep.watched"
 local workload = require "specbench.experiment.workload"
 
 local fleet = {}
@@ -151,6 +152,8 @@ local function start(self, key)
   if self.lost[key] then return end
   local argv, env, url, config = plan.command(self.plan, slot.job, slot.gpus)
   local folder = complete(self, slot.job, slot.number, argv, env, config)
+  local name = watched.server_name(slot.job)
+  self.tell(key, { name = name, state = "starting" })
   local s, message = bring_up_at_last(self, slot, argv, env, url)
   if not s then self.quarantine:note(key, message) end
   if s and not engine.capabilities.spawn then
@@ -159,6 +162,7 @@ local function start(self, key)
     if message then s = nil end
   end
   self.up[key], self.lost[key] = s, message
+  self.tell(key, { name = name, state = s and "up" or "lost" })
   if not s then return end
   s.model = s.model or engine.served_name(slot.job.server)
   s.profile_folder = folder
@@ -170,13 +174,14 @@ end
 ---@param session specbench.session
 ---@param number integer of the session in this run: names the servers' logs
 ---@param about { plan: specbench.plan, store: specbench.store, options: table, warn: fun(line: string),
----  down: table<string, boolean>, quarantine: specbench.quarantine, gpu_memory: specbench.gpu_memory? } down: URLs of
----  servers that somebody else runs and that were not to be had
+---  down: table<string, boolean>, quarantine: specbench.quarantine, gpu_memory: specbench.gpu_memory?,
+---  bar: specbench.progress } down: URLs of servers that somebody else runs and that were not to be had
 ---@return specbench.fleet to be closed; nothing is started yet
 function fleet.new(session, number, about)
   local self = setmetatable({
     plan = about.plan, store = about.store, options = about.options, warn = about.warn, down = about.down,
     quarantine = about.quarantine, gpu_memory = about.gpu_memory,
+    tell = function(key, what) about.bar:server(key, what) end,
     slots = {}, up = {}, lost = {}, deaths = {}, seconds = 0,
   }, Fleet)
   for i, slot in ipairs(session.slots) do
@@ -235,6 +240,7 @@ end
 function Fleet:bury(key)
   local s, begun = self.up[key], clock.now()
   self.up[key] = nil
+  self.tell(key, nil)
   self.deaths[key] = (self.deaths[key] or 0) + 1
   s:stop()
   self.seconds = self.seconds + (clock.now() - begun) / 1e9
@@ -248,6 +254,7 @@ function Fleet:stop()
   local list, begun = {}, clock.now()
   for _, s in pairs(self.up) do list[#list + 1] = s end
   task.each(list, function(_, s) s:stop() end)
+  for key in pairs(self.slots) do self.tell(key, nil) end
   self.up = {}
   self.seconds = self.seconds + (clock.now() - begun) / 1e9
 end

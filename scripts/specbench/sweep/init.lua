@@ -1,7 +1,6 @@
 -- Runs a plan: session after session, each with its servers and cells; what is done stays done.
 
 local clock = require "sb.clock"
-local fs = require "sb.fs"
 local cell = require "specbench.sweep.cell"
 local dispatch = require "specbench.sweep.dispatch"
 local fleet = require "specbench.sweep.fleet"
@@ -10,7 +9,6 @@ local guard = require "specbench.sweep.guard"
 local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
 local profiler = require "specbench.engine.profiler"
-local progress = require "specbench.sweep.progress"
 local quarantine = require "specbench.sweep.quarantine"
 local replay = require "specbench.sweep.replay"
 local speedup = require "specbench.analysis.speedup"
@@ -18,14 +16,12 @@ local task = require "specbench.task"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 local units = require "specbench.experiment.units"
+local view = require "specbench.live.view"
+local watched = require "specbench.sweep.watched"
 
 local sweep = {
   QUARANTINE = 3, -- failures after which a cell or a server is not tried again, unless told
 }
-
-local function seconds_now()
-  return clock.now() / 1e9
-end
 
 -- Whether a cell is to be measured.
 local function is_missing(self, job)
@@ -39,6 +35,7 @@ local function finish_cell(self, result, run, outputs)
   self[count] = self[count] + 1
   if not result.rerun then self.done = self.done + 1 end
   if result.status == "ok" then self.guard:add(result) end
+  self.bar:landed(setmetatable({ baseline = self.baseline_of[result.key] }, { __index = result }))
 end
 
 ---What a run says of a cell that it has measured.
@@ -98,11 +95,15 @@ local function measure_batch(self, servers, batch, order)
     function job.set_aside(path, reason)
       self.warn(assert(self.store:set_file_aside("conversations/" .. path:match "[^/]*$", reason)))
     end
-    local s = servers.up[batch.slots[i]]
+    local key = batch.slots[i]
+    local s, name = servers.up[key], watched.server_name(job)
+    self.bar:server(key, { name = name, state = "measuring", cell = job.description, key = job.key,
+      clock_scale = job.clock_scale, requests_total = #job.workload.prompts.items })
     local result, more = cell.measure(job, s, i == 1 and not self.side_by_side and function(p)
-      self.bar:update { done = self.done, cell_fraction = p.done / p.total, requests_done = p.done,
-        requests_total = p.total }
+      self.bar:update { done = self.done, cell_fraction = p.done / p.total }
+      self.bar:loading(key, p)
     end or nil, at_load)
+    self.bar:server(key, { name = name, state = "up" })
     result.schedule = { order = order, position = self.position, start = job.start }
     results[i] = { job = job, cell = result, more = more, profile_folder = s.profile_folder }
     load_seconds = math.max(load_seconds, more.load_seconds)
@@ -157,8 +158,7 @@ local function measure_missing(self, servers, batches, order)
       if lost then
         fail_rest(self, batches, i, lost, message)
       else
-        self.bar:update { done = self.done, current = batch[1].description, cell_fraction = 0,
-          requests_done = 0, requests_total = #batch[1].workload.prompts.items }
+        self.bar:update { done = self.done, current = batch[1].description, key = batch[1].key, cell_fraction = 0 }
         local results = measure_batch(self, servers, batch, order)
         if batch.profiled then held[#held + 1] = results else keep(self, results) end
         bury(servers, batch, results)
@@ -196,13 +196,9 @@ end
 -- The line of servers that have ended: all that is said of them off a terminal, but for cells that failed.
 local function tell_session(self, session, measured, failed, seconds)
   local names = {}
-  for i, slot in ipairs(session.slots) do
-    local described = slot.job.server
-    names[i] = ("%s %s%s"):format(described.model.name, described.method or "none",
-      described.k and " k=" .. described.k or "")
-  end
+  for i, slot in ipairs(session.slots) do names[i] = watched.server_name(slot.job) end
   self.bar:line(("%s: %d cells measured%s in %s; %s"):format(table.concat(names, ", "), measured,
-    failed > 0 and (", %d FAILED"):format(failed) or "", progress.duration(seconds), self.bar:time_text()))
+    failed > 0 and (", %d FAILED"):format(failed) or "", view.duration(seconds), self.bar:time_text()))
 end
 
 -- The servers of one session, with the cells that still need them. only_again: what is missing failed already.
@@ -291,15 +287,17 @@ end
 ---@param the_plan specbench.plan
 ---@param the_store specbench.store
 ---@param options { quiet: boolean?, full: boolean?, host: string?, port: integer?, no_rerun: boolean?,
----  quarantine: integer?, start_tries: integer?, start_pause: number? }
+---  quarantine: integer?, start_tries: integer?, start_pause: number?, events: specbench.live.events? } events: instead
+---  of lines for people
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
   local self = {
     plan = the_plan, store = the_store, options = options, done = 0, measured = 0, failed = 0, reruns = 0,
-    position = 0, server_seconds = 0, untried = 0, down = {},
+    position = 0, server_seconds = 0, untried = 0, down = {}, baseline_of = {},
     guard = guard.new(the_store, the_plan.engine.name),
     quarantine = quarantine.new(the_store, the_plan.jobs, options.quarantine or sweep.QUARANTINE),
   }
+  for _, job in ipairs(the_plan.jobs) do self.baseline_of[job.key] = job.baseline end
   local begun = clock.now()
   local costs, skipped = {}, 0
   for _, batch in ipairs(the_plan.batches) do
@@ -307,18 +305,14 @@ function sweep.run(the_plan, the_store, options)
     for _, job in ipairs(batch) do skipped = skipped + (the_store:has(job.id) and 1 or 0) end
     for _ = 1, missing do costs[#costs + 1] = plan.cost(batch) / missing end
   end
-  local is_tty = fs.is_terminal(io.stderr)
-  self.brief = not (is_tty or options.full)
-  self.bar = progress.new {
-    now = seconds_now, out = io.stderr, is_tty = is_tty, quiet = options.quiet, costs = costs,
-    width = function() return select(2, fs.is_terminal(io.stderr)) end, brief = self.brief,
-  }
+  self.bar = watched.new(the_plan, the_store, options, costs, self.guard.cells)
+  self.brief = self.bar.brief
   self.warn = function(line) self.bar:line("Warning: " .. line) end
   self.gpu_memory = not the_plan.virtual and gpu_memory.new(self.warn) or nil
   local _farewell <close> = setmetatable({}, { __close = function()
-    self.bar:finish()
+    watched.finish(self.bar, the_store)
     if not self.complete and not options.quiet then
-      io.stderr:write(("stopped: %d of %d cells are kept in %s; the same command goes on from there\n")
+      self.bar:line(("stopped: %d of %d cells are kept in %s; the same command goes on from there")
         :format(skipped + self.measured, #the_plan.jobs, the_store.folder))
     end
   end })

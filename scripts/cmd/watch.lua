@@ -1,0 +1,60 @@
+-- Follows a sweep from its results folder.
+
+local command = require "specbench.cli.command"
+local folder = require "specbench.live.folder"
+local fs = require "sb.fs"
+local screen = require "specbench.live.screen"
+local task = require "specbench.task"
+local view = require "specbench.live.view"
+
+local self = {
+  name = "watch",
+  summary = "Follow a sweep from its results folder, beside it or after it",
+  description = "Reads files only, so it disturbs nothing but the disk, and works from any machine that sees the "
+    .. "folder. On a terminal it draws until the sweep ends; elsewhere, and where nothing is running, it prints once.",
+  positionals = { { name = "DIR", help = "results folder" } },
+  options = {
+    { long = "once", type = "flag", help = "print how far it is, and end" },
+    { long = "every", arg = "SECONDS", type = "number", min = 0.1, max = 3600, default = 1,
+      help = "time between looks" },
+  },
+  examples = { "specbench watch results/round2" },
+}
+
+-- Colours are for terminals whose user wants them.
+local function colour(is_terminal)
+  local unwanted = os.getenv "NO_COLOR"
+  return is_terminal and os.getenv "TERM" ~= "dumb" and (unwanted == nil or unwanted == "")
+end
+
+local function print_once(seen, is_terminal, width)
+  local lines = view.lines(seen:state(), { width = is_terminal and width - 1 or 100, rows = 200,
+    colour = colour(is_terminal) })
+  print(table.concat(lines, "\n"))
+end
+
+function self.run(options, positionals)
+  local seen, message = folder.open(positionals[1])
+  if not seen then command.fail(message) end
+  command.warn(seen.warnings)
+  seen:look()
+  local is_terminal, width = fs.is_terminal(io.stdout)
+  if not is_terminal or os.getenv "TERM" == "dumb" or options.once or not seen.running then
+    print_once(seen, is_terminal, width)
+    return 0
+  end
+  local shown = screen.new { out = io.stdout, size = function() return select(2, fs.is_terminal(io.stdout)) end }
+  local _ <close> = setmetatable({}, { __close = function() shown:clear() end })
+  while seen.running do
+    shown:draw(function(columns, rows)
+      return view.lines(seen:state(), { width = columns, rows = rows, colour = colour(true) })
+    end)
+    task.sleep(options.every)
+    seen:look()
+  end
+  shown:clear()
+  print_once(seen, is_terminal, width)
+  return 0
+end
+
+return self
