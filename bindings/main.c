@@ -377,7 +377,8 @@ int main(int argc, char **argv)
   if (argc >= 2 && !strcmp(argv[1], SB_SUPERVISE))
     return sb_supervisor_main(argc, argv);
   setlocale(LC_CTYPE, "");
-  setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* into one file with standard error, neither cuts the other's lines */
+  setvbuf(stdout, NULL, _IOLBF,
+          BUFSIZ); /* into one file with standard error, neither cuts the other's lines */
   signal(SIGPIPE, SIG_IGN);
   sb_log_init_from_environment();
   sb_file_limit_raise();

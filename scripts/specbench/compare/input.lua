@@ -113,16 +113,21 @@ local function child(value, ...)
   return value
 end
 
+local function child_table(...)
+  local value = child(...)
+  return type(value) == "table" and value or nil
+end
+
 -- Its inter_token_latency_ms leaves the first token out, as everybody's TPOT does; its TPOT counts it in.
 local function guidellm_point(benchmark)
   local function mean(name) return number(child(benchmark, "metrics", name, "successful", "mean")) end
-  local strategy = child(benchmark, "config", "strategy") or child(benchmark, "args", "strategy") or {}
+  local strategy = child_table(benchmark, "config", "strategy") or child_table(benchmark, "args", "strategy") or {}
   local kind = strategy.kind or strategy.type_ -- the newer versions and the older
   local one_at_a_time = kind == "synchronous" and 1 or nil
   return {
     coordinates = load_coordinates(one_at_a_time or number(strategy.streams) or number(strategy.max_concurrency),
       (kind == "constant" or kind == "poisson") and number(strategy.rate) or nil),
-    per_request = #(child(benchmark, "requests", "successful") or {}) > 0,
+    per_request = #(child_table(benchmark, "requests", "successful") or {}) > 0,
     figures = {
       total_throughput = mean "tokens_per_second", output_throughput = mean "output_tokens_per_second",
       ttft_ms = mean "time_to_first_token_ms", tpot_ms = mean "inter_token_latency_ms",

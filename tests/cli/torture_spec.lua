@@ -1,0 +1,86 @@
+-- Torture: each open, write, fsync, rename, socket and fork of a small run fails in its turn. The run ends with a line
+-- of its own, never by a signal, and what goes on from there equals a run that nothing disturbed.
+--
+--   SPECBENCH_TEST_TORTURE=all ctest -R cli.torture    each of them instead of a few; _SEED: other ones of the few
+
+local fs = require "sb.fs"
+local json = require "specbench.base.json"
+local rng = require "sb.rng"
+
+local ALL = os.getenv "SPECBENCH_TEST_TORTURE" == "all"
+local SEED = math.tointeger(tonumber(os.getenv "SPECBENCH_TEST_SEED" or "1"))
+local PRELOAD = os.getenv "SPECBENCH_TEST_FAILING_CALL"
+
+local KINDS = { "open", "write", "fsync", "rename", "socket", "fork" }
+local SAMPLE = { open = 2, write = 1, fsync = 1, rename = 1, socket = 1, fork = 1 }
+
+local RUN = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --start-pause 0.01 --out results "
+  .. "--only concurrency=1"
+
+local w, whole, counts
+
+local function run(kind, at)
+  return w:run(RUN, { env = {
+    LD_PRELOAD = PRELOAD, FAIL_KIND = kind, FAIL_AT = at and tostring(at), FAIL_REPORT = w.folder .. "/counts",
+    ASAN_OPTIONS = "verify_asan_link_order=0:detect_leaks=0",
+  } })
+end
+
+-- What of the cells does not depend on when they were measured: ids, coordinates, answers, counts.
+local function content()
+  local list = {}
+  for id, text in pairs(w:cells "cells") do
+    local cell = json.decode(text)
+    list[id] = {
+      status = cell.status, key = cell.key, coordinates = cell.coordinates, requests = cell.metrics.requests,
+      completed = cell.metrics.completed, tokens = cell.metrics.total_output_tokens,
+      answers = fs.gunzip(assert(w:read(("results/cells/%s/outputs.jsonl.gz"):format(id)))),
+    }
+  end
+  return list
+end
+
+local function forget()
+  fs.remove(w.folder .. "/results")
+  w:write("started", "")
+end
+
+setup(function()
+  w = dofile(require("sb.environment").home .. "/tests/cli/world.lua").new()
+  w:write("grid.lua", w.round())
+  if not PRELOAD then return end
+  local result = run()
+  assert.equal(0, result.status, result.err)
+  whole, counts = content(), {}
+  for kind, count in w:read("counts"):gmatch "(%l+) (%d+)" do counts[kind] = math.tointeger(count) end
+end)
+teardown(function() w:remove() end)
+
+local function fail_one(kind, at)
+  forget()
+  local result = run(kind, at)
+  local place = ("%s %d of %d: status %d: %s"):format(kind, at, counts[kind], result.status, result.err)
+  assert.is_true(result.status == 0 or result.status == 1 or result.status == 3, place)
+  assert.is_nil(result.err:find "PANIC" or result.err:find "Assertion" or result.err:find "AddressSanitizer", place)
+  if result.status == 1 then assert.truthy(("\n" .. result.err):find "\nspecbench: [^\n]+", place) end
+  w:wait_gone(w:servers())
+  local before = w:cells "cells"
+  local again = w:run(RUN)
+  assert.equal(0, again.status, place .. "\nthen: " .. again.err)
+  for id, text in pairs(before) do assert.equal(text, w:cells("cells")[id], place) end
+  assert.same(whole, content(), place)
+  assert.same({}, fs.list(w.folder .. "/results/unfinished") or {}, place)
+end
+
+describe("a run of which one call fails ends well and goes on:", function()
+  for _, kind in ipairs(KINDS) do
+    it(kind, function()
+      if not PRELOAD then pending "no interposer in this build" return end
+      assert.is_true(counts[kind] > 0)
+      local random = rng.new(SEED, #kind)
+      for i = 1, ALL and counts[kind] or SAMPLE[kind] do
+        fail_one(kind, ALL and i or random:int(1, counts[kind]))
+      end
+    end)
+  end
+end)
