@@ -76,6 +76,7 @@ local function announce(the_plan, the_store)
   end
   if pending == 0 then return end
   command.warn { plan_text.same_prompts(the_plan) }
+  command.warn(plan_text.of_prompts(the_plan))
   -- which cell is the baseline can be said later, but not measured later without another night
   if the_plan.round.baseline then
     command.warn(plan_text.baselines(the_plan, function() return the_store:cells() end))

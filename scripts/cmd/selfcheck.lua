@@ -23,11 +23,11 @@ words[#words + 1] = "all"
 local self = {
   name = "selfcheck",
   summary = "Measure specbench itself: CPU a chunk, distance from the truth",
-  description = "`specbench selfcheck client --url URL` drives any server and prints what the client cost; with --out "
-    .. "it writes the figures as JSON. All else runs against simulators of our own: client (CPU a chunk and distance "
-    .. "from the truth, beside a bare epoll client, plain libcurl and aiohttp where they are there: "
-    .. "tests/bench/README.md), threads (what more I/O threads bring), loop (how late an open loop sends), memory, "
-    .. "start, analysis (speed of report), or all of it.",
+  description = "`specbench selfcheck client --url URL` drives any server and prints what the client cost a chunk "
+    .. "(to measure the server: `specbench measure --url URL`); with --out it writes the figures as JSON. All else "
+    .. "runs against simulators of our own: client (CPU a chunk and distance from the truth, beside a bare epoll "
+    .. "client, plain libcurl and aiohttp where they are there: tests/bench/README.md), threads (what more I/O threads "
+    .. "bring), loop (how late an open loop sends), memory, start, analysis (speed of report), or all of it.",
   positionals = { { name = "WHAT", optional = true, choices = words,
     help = "client, threads, loop, memory, start, analysis or all (default)" } },
   options = command.options {

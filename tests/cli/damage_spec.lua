@@ -52,7 +52,7 @@ describe("a damaged cell", function()
         ("results/cells/%s/%s"):format(id, file), reason, "1 of 4 cells to do", "1 measured, 3 done before, 0 failed")
       assert.equal(left, w:read(aside .. "/" .. file))
       assert.equal(4, w:count "cells")
-      assert.equal(0, w:run("show results/cells/" .. id).status)
+      assert.equal(0, w:run("show --json results/cells/" .. id).status)
     end
     has(w:run_grid("").err, "nothing to do: all 4 cells are done already")
   end)

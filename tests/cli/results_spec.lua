@@ -220,6 +220,9 @@ describe("a finished run", function()
       assert.equal(text, w:read(("results/%s/cells/%s/cell.json"):format(aside, id)))
       assert.truthy(w:cells("cells")[id])
     end
+    local report = w:run(("report results/%s --no-pictures"):format(aside)) -- a results folder as it was
+    assert.equal(0, report.status, report.err)
+    assert.truthy(report.out:find("2 cells (2 places x 1 repeat), none failed", 1, true), report.out)
   end)
 end)
 
@@ -263,20 +266,43 @@ describe("specbench show", function()
   end)
 
   it("finds cells by their coordinates, and names them", function()
-    local one = w:run "show results --only method=none --only concurrency=2"
+    local one = w:run "show --json results --only method=none --only concurrency=2"
     assert.equal(0, one.status, one.err)
     assert.equal(4, select(2, one.out:gsub("\n", "\n")))
     local id = one.err:match "^results/cells/(%x+): method=none concurrency=2\n$"
-    assert.equal(w:run("show results/cells/" .. id).out, one.out)
-    local two = w:run "show results --only method=draft"
+    assert.equal(w:run("show --json results/cells/" .. id).out, one.out)
+    local two = w:run "show --json results --only method=draft"
     assert.equal(8, select(2, two.out:gsub("\n", "\n")))
-    refused(w:run "show results --only methd=none", "no axis 'methd' (did you mean 'method'?)")
-    refused(w:run "show results --only concurrency=3", "axis 'concurrency' has no value '3'")
+    refused(w:run "show --json results --only methd=none", "no axis 'methd' (did you mean 'method'?)")
+    refused(w:run "show --json results --only concurrency=3", "axis 'concurrency' has no value '3'")
+  end)
+
+  it("shows a line a request, and one with its timeline and its text", function()
+    local id = next(w:cells "cells")
+    local list = w:run("show results/cells/" .. id)
+    assert.equal(0, list.status, list.err)
+    assert.equal(6, select(2, list.out:gsub("\n", "\n"))) -- a title, a rule and four requests
+    assert.truthy(list.out:find "^#  prompt  end +tokens  TTFT ms  TPOT ms  E2EL ms  tokens over 0 to %d+ ms\n")
+    local one = w:run(("show results/cells/%s --request 2"):format(id))
+    assert.equal(0, one.status, one.err)
+    local out = one.out
+    assert.truthy(out:find "^Request 2 of 4, prompt %d+: ended by %a+\nTTFT [%d.]+ ms, TPOT [%d.]+ ms, E2EL", out)
+    assert.truthy(out:find("(of a clock that ran 200 times as fast as ours)", 1, true), out)
+    assert.truthy(out:find "8 tokens in %d+ chunks %(.-%); %d+ prompt tokens; counted by continuous_usage\n", out)
+    assert.equal(74, #out:match "\n(|[ .:%-=+*#]+|)\n")
+    assert.truthy(out:find("^ first token", 1, true) and out:find "longest gaps: [%d.]+ ms at %d+", out)
+    local text = fs.gunzip(assert(w:read(("results/cells/%s/outputs.jsonl.gz"):format(id))))
+    for line in text:gmatch "[^\n]+" do
+      local output = require "cjson".decode(line)
+      if output.id == 1 then assert.truthy(out:find(output.text:match "%S+", 1, true), out) end
+    end
+    local ninth = w:run(("show results/cells/%s --request 9"):format(id))
+    assert.same({ 2, "specbench: --request 9: the cell has 4\n" }, { ninth.status, ninth.err })
   end)
 
   it("prints the fields that its help's example reads", function()
     local help = w:run("show --help").out
-    local first = w:run("show results --only method=none").out:match "[^\n]+"
+    local first = w:run("show --json results --only method=none").out:match "[^\n]+"
     local request = require "cjson".decode(first)
     assert.truthy(help:find(".chunks[]", 1, true) and help:find(".t_send_ns", 1, true), help)
     assert.truthy(request.chunks[1][1] > request.t_send_ns)

@@ -46,7 +46,7 @@ describe("standard output and standard error", function()
   it("in one file never cut each other's lines", function()
     assert.equal(0, w:run(RUN).status)
     -- each cell's name goes to the one, its records, longer than a buffer, to the other
-    assert(os.execute(("cd '%s' && SPECBENCH_HOME='%s' '%s' show results --only method=none,draft >both 2>&1")
+    assert(os.execute(("cd '%s' && SPECBENCH_HOME='%s' '%s' show results --json --only method=none,draft >both 2>&1")
       :format(w.folder, environment.home, environment.executable)))
     local names, records = 0, 0
     for line in w:read("both"):gmatch "[^\n]+" do

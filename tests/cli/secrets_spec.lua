@@ -179,7 +179,7 @@ describe("what a server or a received folder holds for a terminal", function()
     assert.equal(0, reported.status, reported.err)
     has(reported.out, "Failed: 1 cell (a?[2Jb?c?d?")
     assert.equal(0, w:run("compare results results").status)
-    assert.equal(0, w:run("show results/cells/" .. id).status)
+    assert.equal(0, w:run("show --json results/cells/" .. id).status)
 
     cell.status, cell.error = "ok", nil
     cell.reference = { method = "../../..", folder = "evil", task = "t", subtask = "s" }

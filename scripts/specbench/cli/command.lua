@@ -292,8 +292,11 @@ local function read_body(settings, temperature)
   return body
 end
 
--- "ttft=200,tpot=30" -> { ttft = 200, tpot = 30 }
-local function read_slo(text)
+---Objectives as a command line has them: "ttft=200,tpot=30" is { ttft = 200, tpot = 30 }.
+---@param text string?
+---@return table<string, number>? slo in ms; nil where none are given
+function command.read_slo(text)
+  if not text then return nil end
   local slo, known = {}, { ttft = true, tpot = true, e2el = true }
   for item in text:gmatch "[^,]+" do
     local name, ms = item:match "^(%w+)=([%d.]+)$"
@@ -365,7 +368,7 @@ function command.load_round(path, options)
   apply(grid.set, r, options.set, "--set")
   apply(grid.only, r, options.only, "--only")
   options.body = read_body(options.body, options.temperature)
-  if options.slo then options.slo = read_slo(options.slo) end
+  options.slo = command.read_slo(options.slo)
   options.rule = read_rule(options)
   if options.virtual then refuse_with_virtual(options) end
   options.speed = options.speed or (options.quick and not options.virtual and 20 or 1)

@@ -182,8 +182,17 @@ end
 ---@param self specbench.plan
 ---@return string[] warnings
 function plan_text.warnings(self)
-  local lines, seen = { plan_text.same_prompts(self) }, {}
+  local lines = { plan_text.same_prompts(self) }
   lines[#lines + 1] = plan_text.thin(self)
+  local of_prompts = plan_text.of_prompts(self)
+  return table.move(of_prompts, 1, #of_prompts, #lines + 1, lines)
+end
+
+---What is wrong with the prompts that cells were given: fewer than were asked for, say.
+---@param self specbench.plan
+---@return string[] warnings
+function plan_text.of_prompts(self)
+  local lines, seen = {}, {}
   for _, job in ipairs(self.jobs) do
     local warning = job.workload.prompts.warning
     if warning and not seen[warning] then

@@ -191,10 +191,14 @@ function Store:keep_description()
   return fs.write(self.folder .. "/round.json", sealed.encode(self.about))
 end
 
--- --fresh deletes nothing: the cells move to a folder named after the moment.
+-- --fresh deletes nothing: the cells move to a folder named after the moment, a results folder like any other.
 function Store:set_aside()
   local aside = ("%s/before-%s"):format(self.folder, os.date "%Y%m%d-%H%M%S")
   local ok, message = fs.mkdir(aside)
+  for _, name in ipairs { "round.json", "until.json" } do -- what a report of them needs
+    local text = fs.read(self.folder .. "/" .. name)
+    if ok and text then ok, message = fs.write(("%s/%s"):format(aside, name), text) end
+  end
   for _, part in ipairs { "cells", "reruns", "failed" } do
     if ok and fs.stat(self.folder .. "/" .. part) then
       ok, message = fs.commit(self.folder .. "/" .. part, aside .. "/" .. part)

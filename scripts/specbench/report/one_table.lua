@@ -1,0 +1,118 @@
+-- One cell for itself: the table that `specbench measure` prints, and the same figures for programs.
+
+local caveats = require "specbench.analysis.caveats"
+local flags = require "specbench.analysis.flags"
+local measure = require "sb.measure"
+local place = require "specbench.answer.place"
+local text_table = require "specbench.base.text_table"
+local words = require "specbench.answer.words"
+
+local one_table = {}
+
+local LATENCIES = { -- title, metric
+  { "TTFT", "ttft_ms" }, { "TPOT", "tpot_ms" }, { "ITL by token", "itl_token_ms" }, { "ITL by chunk", "itl_chunk_ms" },
+  { "E2EL", "e2el_ms" },
+}
+local STATISTICS = { "mean", "p50", "p90", "p99", "max" }
+
+local function statistics(m, name)
+  local list, known = {}, false
+  for _, statistic in ipairs(STATISTICS) do
+    list[statistic] = m[name .. "." .. statistic]
+    known = known or list[statistic] ~= nil
+  end
+  return known and list or nil
+end
+
+---The figures of a cell, by the names that cell.json has; what is not known is absent.
+---@param cell table
+---@return table
+function one_table.figures(cell)
+  local m, load = cell.metrics or {}, place.load(cell)
+  local result = {
+    url = cell.engine.url, engine = cell.engine.name, version = cell.engine.version, model = place.target(cell),
+    started = cell.started, status = cell.status, error = cell.error, load = { [load.kind] = load.value },
+    requests = m.requests, completed = m.completed, failed = m.failed, duration_s = m.duration,
+    request_throughput = m.request_throughput, output_throughput = m.output_throughput,
+    total_token_throughput = m.total_token_throughput, total_input_tokens = m.total_input_tokens,
+    total_output_tokens = m.total_output_tokens, steady_share = m.steady_share, drain = m.drain,
+    goodput = m.request_goodput, slo = cell.slo, acceptance = cell.acceptance,
+    acceptance_unknown = cell.acceptance_unknown, certificate = cell.certificate, clock_scale = cell.clock_scale,
+    prefix_cache = cell.prefix_cache, note = cell.note, prompts = cell.dataset,
+  }
+  for _, latency in ipairs(LATENCIES) do result[latency[2]] = statistics(m, latency[2]) end
+  return result
+end
+
+local function tokens_line(m)
+  return ("%s output tokens/s, %s requests/s; %s prompt and %s output tokens in %s s"):format(
+    text_table.figure(m.output_throughput, "%.1f"), text_table.figure(m.request_throughput, "%.3g"),
+    text_table.figure(m.total_input_tokens, "%d"), text_table.figure(m.total_output_tokens, "%d"),
+    text_table.figure(m.duration, "%.1f"))
+end
+
+local function notes_of(cell)
+  local m, list = cell.metrics, {}
+  local function add(text, ...) list[#list + 1] = text:format(...) end
+  if cell.status ~= "ok" then add("FAILED: %s", cell.error or "no cause was noted") end
+  if caveats.is_simulated(cell) then add("SIMULATED: no GPU was measured") end
+  local late = caveats.late(cell)
+  if late then
+    add("the client was late: %s", late)
+  elseif cell.certificate and cell.certificate.client_ok then
+    add("the client was on time")
+  else
+    add("too short a load to tell whether the client was on time")
+  end
+  local drained = flags.drain(cell)
+  if drained then add("mostly ramp-up and drain: %s", drained) end
+  local needed = measure.tail_needs(99)
+  if (m.completed or needed) < needed then add("p99 rests on %d requests, %d carry it", m.completed, needed) end
+  if caveats.is_synthetic(cell) then add("made-up prompts: acceptance is not your text's") end
+  if cell.prefix_cache == "salted" then
+    add("each prompt begins with a number of its own, so that no prefix cache serves it (--salt never)")
+  end
+  if cell.note then add("%s", cell.note) end
+  return list
+end
+
+---@param cell table
+---@return string
+function one_table.text(cell)
+  local m, lines = cell.metrics or {}, {}
+  local engine, load = cell.engine, place.load(cell)
+  lines[1] = ("%s at %s%s, %g %s"):format(place.target(cell), engine.url or "?",
+    engine.version and " (" .. engine.version .. ")" or "", load.value, words.unit(load.kind))
+  if not cell.metrics then
+    lines[2] = ("FAILED: %s"):format(cell.error or "no cause was noted")
+    return table.concat(lines, "\n") .. "\n"
+  end
+  lines[2] = ("%d of %d requests; %s"):format(m.completed, m.requests, tokens_line(m))
+  local columns, rows = { { title = "ms" } }, {}
+  for i, statistic in ipairs(STATISTICS) do columns[i + 1] = text_table.right(statistic) end
+  for _, latency in ipairs(LATENCIES) do
+    local found = statistics(m, latency[2])
+    if found then
+      local row = { latency[1] }
+      for i, statistic in ipairs(STATISTICS) do row[i + 1] = text_table.figure(found[statistic], "%.2f") end
+      rows[#rows + 1] = row
+    end
+  end
+  lines[#lines + 1] = text_table.render({ columns = columns, rows = rows }):gsub("\n$", "")
+  if m.request_goodput then
+    local slo = {}
+    for _, name in ipairs { "ttft", "tpot", "e2el" } do
+      if cell.slo[name] then slo[#slo + 1] = ("%s %g ms"):format(name:upper(), cell.slo[name]) end
+    end
+    lines[#lines + 1] = ("goodput %.3g requests/s within %s"):format(m.request_goodput, table.concat(slo, ", "))
+  end
+  local told = cell.acceptance
+  if told and told.rate then
+    lines[#lines + 1] = ("acceptance %.0f %% of drafted tokens, %s tokens a step"):format(100 * told.rate,
+      text_table.figure(told.mean_length, "%.2f"))
+  end
+  for _, note in ipairs(notes_of(cell)) do lines[#lines + 1] = "- " .. note end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return one_table

@@ -1,0 +1,94 @@
+-- One load on one server that is up, measured as a cell of a round is: a round of a single cell, whose results folder
+-- goes away unless it is wanted.
+
+local damage = require "specbench.results.damage"
+local fs = require "sb.fs"
+local http = require "specbench.http"
+local plan = require "specbench.experiment.plan"
+local round = require "specbench.experiment.round"
+local servers = require "specbench.server"
+local store = require "specbench.results.store"
+local sweep = require "specbench.sweep"
+
+local one = {}
+
+---@class specbench.one
+---@field url string
+---@field engine string? its dialect; plain OpenAI unless told
+---@field model string? the first that it names unless told
+---@field prompts table as data.prompts gives them
+---@field concurrency integer?
+---@field rate number? requests a second
+---@field max_tokens integer
+---@field ignore_eos boolean?
+---@field temperature number
+---@field chat boolean
+---@field seed integer
+---@field salt "auto"|"always"|"never"
+---@field slo table?
+---@field io_threads integer
+---@field out string? where the results folder is kept
+---@field quiet boolean?
+
+local function round_of(what, model)
+  return round.new {
+    name = "measure", title = "One server",
+    axes = { { what.concurrency and "concurrency" or "rate", { what.concurrency or what.rate } } },
+    server = function() return { model = model } end,
+    workload = function()
+      return {
+        prompts = what.prompts, temperature = what.temperature, chat = what.chat, concurrency = what.concurrency,
+        rate = what.rate, limits = function() return { max_tokens = what.max_tokens, ignore_eos = what.ignore_eos } end,
+      }
+    end,
+  }
+end
+
+-- A folder that ends with the block; where it is wanted, nothing ends.
+local function folder_of(what)
+  local path = what.out or os.tmpname()
+  if not what.out then os.remove(path) end
+  return setmetatable({ path = path }, { __close = function()
+    if not what.out then fs.remove(path) end
+  end })
+end
+
+-- The one cell, or the last attempt at it.
+local function cell_of(folder)
+  for _, part in ipairs { "cells", "failed" } do
+    for _, name in ipairs(fs.list(("%s/%s"):format(folder, part)) or {}) do
+      local cell = damage.cell(("%s/%s/%s"):format(folder, part, name))
+      if cell then return cell end
+    end
+  end
+end
+
+---@param what specbench.one
+---@return table? cell what cell.json holds; its `status` is "failed" where a request failed
+---@return string? message why there is none
+function one.measure(what)
+  local url = what.url:gsub("/+$", "")
+  local model = what.model
+  if not model then
+    local told, message = http.first_model(url)
+    if not told then return nil, message .. ": is it up? (--model NAME where it does not tell its models)" end
+    model = told.id
+  end
+  local r = round_of(what, model)
+  local options = {
+    engine = what.engine and "external:" .. what.engine or "external", url = url, seed = what.seed, repeats = 1,
+    salt = what.salt, slo = what.slo, io_threads = what.io_threads, quiet = what.quiet, no_rerun = true,
+    speed = 1, match = "deployed", lengths = "free", body = {},
+  }
+  local the_plan = plan.new(r, options)
+  for _, job in ipairs(the_plan.jobs) do job.clock_scale = servers.clock_scale(url) end
+  local folder <close> = folder_of(what)
+  local about = round.about(r)
+  about.engine, about.fresh = options.engine, what.out and fs.stat(what.out .. "/round.json") and true or nil
+  local the_store <close>, why = store.create(folder.path, about)
+  if not the_store then return nil, why end
+  sweep.run(the_plan, the_store, options)
+  return cell_of(folder.path), "nothing was measured"
+end
+
+return one

@@ -1,0 +1,78 @@
+-- specbench measure: one server that is up.
+
+local environment = require "sb.environment"
+local http = require "sb.http"
+local json = require "specbench.base.json"
+local proc = require "sb.proc"
+
+local w, url, server
+
+before_each(function()
+  w = dofile(environment.home .. "/tests/cli/world.lua").new()
+  local port = assert(proc.free_port())
+  url = ("http://127.0.0.1:%d"):format(port)
+  server = assert(proc.start {
+    argv = { environment.executable, "sim", "--profile", "qwen2.5-7b", "--method", "draft", "--k", "3", "--speed", "50",
+      "--port", tostring(port) },
+  })
+  w:eventually("the server", function() return http.request { url = url .. "/health" } end)
+end)
+after_each(function()
+  server:stop(0)
+  server:wait_end()
+  w:remove()
+end)
+
+local function has(text, ...)
+  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
+end
+
+local function measure(arguments)
+  return w:run(("measure --url %s %s"):format(url, arguments))
+end
+
+describe("specbench measure", function()
+  it("prints one table of a running server, and keeps nothing", function()
+    local result = measure "-c 2 -n 6 --max-tokens 16 --slo ttft=100000"
+    assert.equal(0, result.status, result.err)
+    assert.equal("", result.err)
+    has(result.out, "qwen2.5-7b at " .. url, "2 requests at once", "6 of 6 requests; ", "output tokens/s",
+      "mean     p50", "TTFT  ", "TPOT  ", "ITL by token", "E2EL  ", "goodput ", "SIMULATED: no GPU was measured",
+      "p99 rests on 6 requests, 662 carry it")
+    assert.is_nil(w:read "results/round.json")
+  end)
+
+  it("gives the same as JSON, with acceptance by the dialect's counters", function()
+    local result = measure "--engine sim -c 2 -n 6 --max-tokens 16 --json"
+    assert.equal(0, result.status, result.err)
+    local told = assert(json.decode(result.out))
+    assert.same({ 6, 6, 0, 2 }, { told.requests, told.completed, told.failed, told.load.concurrency })
+    assert.truthy(told.acceptance.drafts > 0 and told.ttft_ms.p50 > 0 and told.output_throughput > 0)
+    assert.equal(50, told.clock_scale)
+    assert.truthy(told.certificate.chunks > 0)
+  end)
+
+  it("sends prompts of a file, says where there are fewer, and keeps the folder that is asked for", function()
+    w:write("mine.jsonl", '{"q": "one"}\n{"q": "two"}\n{"q": "three"}\n')
+    local result = measure "--prompts mine.jsonl --field q -n 8 --rate 40 --max-tokens 8 --out kept"
+    assert.equal(0, result.status, result.err)
+    assert.equal("Warning: jsonl: 8 prompts asked for, but there are 3: all are taken\n", result.err)
+    has(result.out, "40 requests a second", "3 of 3 requests", "Results: kept")
+    local report = w:run "report kept --no-pictures"
+    assert.equal(0, report.status, report.err)
+    has(report.out, "One server   SIMULATED", "1 cell (1 place x 1 repeat)")
+  end)
+
+  it("refuses what it cannot measure in one line", function()
+    local function refused(arguments, status, text)
+      local result = w:run("measure " .. arguments)
+      assert.equal(status, result.status, result.err)
+      has(result.err, text)
+      assert.equal(1, select(2, result.err:gsub("\n", "\n")), result.err)
+    end
+    refused("", 2, "--url is missing")
+    refused("--url localhost:8000", 2, "--url: ")
+    refused("--url http://127.0.0.1:1", 1, "is it up?")
+    refused(("--url %s --prompts nowhere.jsonl"):format(url), 1, "--prompts nowhere.jsonl: no such file")
+  end)
+end)
