@@ -163,7 +163,8 @@ local LOG = [[
 (EngineCore pid=12) INFO 11-29 20:00:09 [core.py:116] Initializing a V1 LLM engine (v0.26.0) with config: ]]
   .. [[model='/m', dtype=torch.bfloat16, quantization=None, quantization_config=None, enforce_eager=False, ]]
   .. [[kv_cache_dtype=auto, compilation_config={'mode': <CompilationMode.VLLM_COMPILE: 3>, ]]
-  .. [['cudagraph_mode': <CUDAGraphMode.FULL_AND_PIECEWISE: (2, 1)>}
+  .. [['cudagraph_mode': <CUDAGraphMode.FULL_AND_PIECEWISE: (2, 1)>, 'cudagraph_capture_sizes': ]]
+  .. "[1, 2, 512], 'max_cudagraph_capture_size': 512}\n" .. [[
 %s(EngineCore pid=12) INFO 11-29 20:00:12 [cuda.py:482] Using FLASH_ATTN attention backend out of potential backends: ]]
   .. [[['FLASH_ATTN', 'FLASHINFER'].
 %s(EngineCore pid=12) INFO 11-29 20:00:30 [kv_cache_utils.py:2177] GPU KV cache size: 1,234,560 tokens
@@ -173,7 +174,8 @@ describe("vLLM's log", function()
   it("tells how a server really runs", function()
     assert.same({
       runner = "V2", async_scheduling = true, attention = "FLASH_ATTN", graphs = "FULL_AND_PIECEWISE",
-      compilation = "VLLM_COMPILE", kv_cache_tokens = 1234560, kv_cache_dtype = "auto", quantization = "None",
+      graph_tokens = 512, compilation = "VLLM_COMPILE", kv_cache_tokens = 1234560,
+      kv_cache_dtype = "auto", quantization = "None",
     }, vllm_log.effective(LOG:format("enabled",
       "(EngineCore pid=12) INFO 11-29 20:00:10 [gpu_worker.py:377] Using V2 Model Runner\n", "")))
     local fallen = vllm_log.effective(LOG:format("disabled", "",
@@ -217,6 +219,24 @@ describe("a report", function()
     assert.truthy(likeness.text(list, "deployed"):find("--match pinned", 1, true))
     assert.is_nil(likeness.text(list, "pinned"):find("--match", 1, true))
     assert.equal("", likeness.text({}, "deployed"))
+  end)
+
+  it("says where graphs end before a method's steps do", function()
+    local function at(method, concurrency, k, tokens)
+      local made = cell(method, { graph_tokens = tokens })
+      made.identity.workload.concurrency, made.identity.server.k = concurrency, k
+      return made
+    end
+    local function said(base, method)
+      local cells = { base, method }
+      local list = likeness.of(cells, speedup.index(cells))
+      return list[1] and list[1].difference
+    end
+    assert.equal("CUDA graphs for its steps of 128 tokens against none for 512 (they end at 128)",
+      said(at("none", 128, nil, 128), at("eagle", 128, 3, 128)))
+    assert.is_nil(said(at("none", 32, nil, 128), at("eagle", 32, 3, 128)))
+    assert.is_nil(said(at("none", 256, nil, 128), at("eagle", 256, 3, 128))) -- neither side has one
+    assert.is_nil(said(at("none", 128, nil, nil), at("eagle", 128, 3, nil)))
   end)
 
   it("names the mode, where the folder knows it", function()

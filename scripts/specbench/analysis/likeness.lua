@@ -18,7 +18,22 @@ local FIELDS = {
 
 local MEMORY = 0.9 -- a draft takes some of the KV cache's memory; less than this share of the baseline's is said
 
-local function differences(mine, other)
+-- Tokens of a full step: each stream's next one, and the drafts that are verified with it.
+local function step_tokens(cell)
+  local streams = cell.identity.workload.concurrency
+  return streams and streams * ((cell.identity.server.k or 0) + 1)
+end
+
+-- Where plain decoding has a graph for its steps, and verifying has none.
+local function beyond_graphs(cell, base)
+  local mine, other = step_tokens(cell), step_tokens(base)
+  local graphs, plain = cell.engine.effective.graph_tokens, base.engine.effective.graph_tokens
+  if not (mine and other and graphs and plain) or mine <= graphs or other > plain then return nil end
+  return ("CUDA graphs for its steps of %d tokens against none for %d (they end at %d)"):format(other, mine, graphs)
+end
+
+local function differences(cell, base)
+  local mine, other = cell.engine.effective, base.engine.effective
   local words = {}
   for _, field in ipairs(FIELDS) do
     local name, title, spelled = table.unpack(field)
@@ -32,6 +47,7 @@ local function differences(mine, other)
   if left and right and right < MEMORY * left then
     words[#words + 1] = ("KV cache of %d against %d tokens"):format(left, right)
   end
+  words[#words + 1] = beyond_graphs(cell, base)
   return table.concat(words, ", ")
 end
 
@@ -42,8 +58,8 @@ function likeness.of(cells, index)
   local list, by_text = {}, {}
   for _, cell in ipairs(cells) do
     local ratios, base = speedup.of(index, cell)
-    local mine, other = cell.engine.effective, ratios and base.engine.effective
-    local text = mine and other and differences(mine, other) or ""
+    local both = ratios and cell.engine.effective and base.engine.effective
+    local text = both and differences(cell, base) or ""
     if text ~= "" then
       local method = cell.identity.server.method or "none"
       local key = method .. "\31" .. text

@@ -125,6 +125,7 @@ end
 ---@field async_scheduling boolean?
 ---@field attention string?
 ---@field graphs string? which CUDA graphs
+---@field graph_tokens integer? of the largest step that has a graph
 ---@field compilation string?
 ---@field kv_cache_tokens integer?
 ---@field kv_cache_dtype string?

@@ -27,6 +27,7 @@ function vllm_log.effective(text)
     attention = text:match "Using ([%w_]+) attention backend out of" or text:match "Using ([%w ]-) backend on V1",
     graphs = last(text, "setting cudagraph_mode=([%u_]+)")
       or text:match "Overriding cudagraph_mode from [%u_]+ to ([%u_]+)" or config:match "CUDAGraphMode%.([%u_]+)",
+    graph_tokens = number(config:match "'max_cudagraph_capture_size': (%d+)"),
     compilation = config:match "CompilationMode%.([%u_]+)",
     kv_cache_tokens = number(text:match "GPU KV cache size: ([%d,]+) tokens"),
     kv_cache_dtype = config:match "kv_cache_dtype=([%w_]+)",
