@@ -4,7 +4,7 @@
 # What is too long for every day, for a machine that has a night: all parts, or those that are named.
 #   fuzz      every target of tests/fuzz for an hour each, in C (libFuzzer: needs clang) and in Lua
 #   torture   every call of a small run failed in turn, optimised and under AddressSanitizer; memory running out at
-#             1,000 places
+#             1,000 places, and at 500 call stacks of the thousands that allocate
 #   faults    the whole table of faults
 #   kills     210 kills
 #   sweeps    1,000 seeded sweeps with random faults in virtual time
@@ -73,7 +73,7 @@ fuzz() {
 
 torture() {
   build build/nightly-asan -DCMAKE_BUILD_TYPE=Debug -DSPECBENCH_SANITIZE=address,undefined
-  export SPECBENCH_TEST_TORTURE=all SPECBENCH_TEST_PLACES=500 SPECBENCH_TEST_SECONDS=7000
+  export SPECBENCH_TEST_TORTURE=all SPECBENCH_TEST_PLACES=500 SPECBENCH_TEST_STACKS=500 SPECBENCH_TEST_SECONDS=30000
   part torture tests build/nightly-release '^cli\.torture$'
   part torture-asan tests build/nightly-asan '^cli\.torture$'
   part no-memory tests build/nightly-release '^cli\.no_memory$'

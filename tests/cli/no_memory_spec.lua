@@ -1,10 +1,17 @@
 -- A program whose memory runs out, anywhere: it ends with a line of its own, never by a signal, and what is finished
 -- is whole.
 
+local fs = require "sb.fs"
+
 local failing_malloc = os.getenv "SPECBENCH_TEST_FAILING_MALLOC"
 
 local PLACES = math.tointeger(tonumber(os.getenv "SPECBENCH_TEST_PLACES" or "5"))
 local IN_A_ROW = 60
+
+-- Call stacks that allocate, of which so many are drawn: thousands are too many for any night.
+local failing_stack = os.getenv "SPECBENCH_TEST_FAILING_STACK"
+local STACKS = math.tointeger(tonumber(os.getenv "SPECBENCH_TEST_STACKS" or "1"))
+local SEED = math.tointeger(tonumber(os.getenv "SPECBENCH_TEST_SEED" or "1"))
 
 local w
 
@@ -28,10 +35,33 @@ local function places(total)
 end
 
 local function ends_well(result, at)
-  local place = ("allocation %d: status %d: %s"):format(at, result.status, result.err)
+  local place = ("allocation %s: status %d: %s"):format(at, result.status, result.err)
   assert.is_true(result.status == 0 or result.status == 1 or result.status == 3, place)
   assert.is_nil(result.err:find "PANIC" or result.err:find "Assertion", place)
   if result.status == 1 then assert.truthy(("\n" .. result.err):find "\nspecbench: [^\n]+", place) end
+end
+
+local SWEEP = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --start-pause 0.01 --out results"
+
+-- What was measured is kept as it is, and the rest is measured by the same command.
+local function goes_on(place)
+  w:wait_gone(w:servers())
+  local before = w:cells "cells"
+  local again = w:run(SWEEP)
+  assert.equal(0, again.status, place .. again.err)
+  for id, text in pairs(before) do assert.equal(text, w:cells("cells")[id], place) end
+  assert.equal(4, w:count "cells")
+end
+
+-- Every stack of a sweep and how often it allocated.
+local function stacks_of_a_sweep()
+  assert.equal(0, w:run(SWEEP, { env = { LD_PRELOAD = failing_stack, FAIL_STACKS = w.folder .. "/stacks" } }).status)
+  local list = {}
+  for stack, count in w:read("stacks"):gmatch "(%x+) (%d+)" do
+    list[#list + 1] = { stack = stack, count = math.tointeger(count) }
+  end
+  table.sort(list, function(a, b) return a.stack < b.stack end)
+  return list
 end
 
 before_each(function()
@@ -53,22 +83,34 @@ describe("without memory", function()
     for _, at in ipairs(places(tonumber(w:read "allocations"))) do ends_well(run("script.lua", at), at) end
   end)
 
+  it("a sweep does so at any call stack, at its first allocation and at a later one", function()
+    if not failing_stack then pending "built without sanitizers only" return end
+    local random = require("sb.rng").new(SEED)
+    local list = stacks_of_a_sweep()
+    assert.is_true(#list > 500)
+    for i = 1, STACKS do
+      local chosen = list[random:int(1, #list)]
+      for _, nth in ipairs { 1, chosen.count > 1 and random:int(2, chosen.count) or nil } do
+        fs.remove(w.folder .. "/results")
+        w:write("started", "")
+        local result = w:run(SWEEP, { env = { LD_PRELOAD = failing_stack, FAIL_STACK = chosen.stack,
+          FAIL_NTH = tostring(nth), FAIL_COUNT = i % 2 == 0 and tostring(IN_A_ROW) or "1" } })
+        local place = ("stack %s, allocation %d: "):format(chosen.stack, nth)
+        ends_well(result, place)
+        goes_on(place)
+      end
+    end
+  end)
+
   it("a sweep ends with a line and keeps what it has measured, and goes on from there", function()
     if not failing_malloc then pending "built without sanitizers only" return end
-    local sweep = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results"
-    assert.equal(0, run(sweep, 0).status)
+    assert.equal(0, run(SWEEP, 0).status)
     local total = tonumber(w:read "allocations")
-    local fs = require "sb.fs"
     for _, at in ipairs(places(total)) do
       fs.remove(w.folder .. "/results")
-      local result = run(sweep, at)
+      local result = run(SWEEP, at)
       ends_well(result, at)
-      w:wait_gone(w:servers())
-      local before = w:cells "cells"
-      local again = w:run(sweep)
-      assert.equal(0, again.status, again.err)
-      for id, text in pairs(before) do assert.equal(text, w:cells("cells")[id]) end
-      assert.equal(4, w:count "cells")
+      goes_on(("allocation %d: "):format(at))
     end
   end)
 end)
