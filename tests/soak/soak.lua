@@ -12,7 +12,7 @@ local rng = require "sb.rng"
 
 local MINUTES, STREAMS = tonumber(arg[1]) or 30, math.tointeger(tonumber(arg[2])) or 256
 local PER_STREAM, TOKENS, FAULTY = 6, 16, 0.01 -- a server plays 16 faults at most
-local SILENCE = MINUTES < 0.1 and 2 or 5 -- seconds: the chunk timeout, beyond a pause of a busy machine
+local SILENCE = MINUTES < 0.1 and 2 or 20 -- seconds: the chunk timeout, beyond a pause of a busy machine
 
 -- What the simulator plays, and the outcome that the client must see.
 local KINDS = {
