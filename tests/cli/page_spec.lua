@@ -151,6 +151,7 @@ describe("report --html", function()
     elements_of(text)
     assert.truthy(text:find('<section id="figures">', 1, true))
     assert.truthy(text:find('<section id="pareto">', 1, true))
+    assert.truthy(text:find('<section id="loads">', 1, true))
     assert.falsy(text:find('<section id="maps">', 1, true))
     w:write("broken.lua", w.round())
     w:faults { "http500" }

@@ -4,6 +4,7 @@
 local heatmaps = require "specbench.page.heatmaps"
 local grid = require "specbench.page.grid"
 local html = require "specbench.page.html"
+local measure = require "sb.measure"
 local model = require "specbench.page.model"
 local svg = require "specbench.page.svg"
 local verdict = require "specbench.analysis.verdict"
@@ -53,7 +54,6 @@ function absolute.verdict(one)
   if one.ramp_up then words[#words + 1] = "ramp-up" end
   if one.cells[1].lossy then words[#words + 1] = "lossy" end
   if one.row.late then words[#words + 1] = "client late" end
-  if one.row.thin and one.entry == nil then words[#words + 1] = "few requests" end
   return table.concat(words, ", ")
 end
 
@@ -89,7 +89,7 @@ local function table_of(self, group, columns, figure)
   local head = table.move(axes, 1, #axes, 1, {})
   for _, column in ipairs(columns) do head[#head + 1] = grid.right(column[2]) end
   if figure then head[#head + 1] = grid.right("speed-up, " .. figure) end
-  head[#head + 1] = "verdict"
+  head[#head + 1] = figure and "verdict" or ""
   for i, one in ipairs(group.places) do
     local fields = {}
     for k, name in ipairs(axes) do
@@ -97,7 +97,8 @@ local function table_of(self, group, columns, figure)
       fields[k] = el("td", nil, value == nil and "–" or value)
     end
     for _, column in ipairs(columns) do
-      fields[#fields + 1] = grid.figure(absolute.text(column, one.row.figures))
+      local is_thin = one.row.thin and column[1]:find "_p99_" ~= nil
+      fields[#fields + 1] = el("td", { class = is_thin and "n faint" or "n" }, absolute.text(column, one.row.figures))
     end
     if figure then
       fields[#fields + 1] = grid.figure(one.entry and verdict.text(one.entry.speedups[figure]) or "")
@@ -121,8 +122,10 @@ function absolute.section(self)
       el("span", { class = "faint" }, (" %d"):format(#group.places), #group.places == 1 and " place" or " places")),
       table_of(self, group, columns, figure))
   end
+  local needed = measure.tail_needs(99)
   return html.join(el("p", { class = "faint" }, "Means over repeats; percentiles are the mean of the repeats' own. ",
-    "Times run from the moment a request was sent. ITL (a token): the gap between chunks / the chunk's tokens."), list)
+    "Times run from the moment a request was sent. ITL (a token): the gap between chunks / the chunk's tokens. A p99 ",
+    ("in grey comes from fewer than the %d requests that carry one at 99 %% confidence."):format(needed)), list)
 end
 
 return absolute

@@ -16,6 +16,7 @@ local fs = require "sb.fs"
 local heatmaps = require "specbench.page.heatmaps"
 local html = require "specbench.page.html"
 local lines = require "specbench.page.lines"
+local loads = require "specbench.page.loads"
 local markdown = require "specbench.page.markdown"
 local model = require "specbench.page.model"
 local palette = require "specbench.page.palette"
@@ -37,6 +38,7 @@ local SECTIONS = {
   { "answer", "Does speculation pay?", verdict.section },
   { "maps", "Where", heatmaps.section },
   { "load", "Speed-up against load", lines.section },
+  { "loads", "Figures against load", loads.section },
   { "schedule", "Best k by load", schedule.section },
   { "why", "Why", why.section },
   { "acceptance", "Acceptance", why.acceptance },
