@@ -75,8 +75,9 @@ return bench.round {
   baseline = { method = "none" },
 
   quick = {
-    axes = { model = { "qwen2.5-7b", "qwen2.5-7b-int4" }, context = { "0.25k", "0.5k", "1k" } },
-    prompts = 12,
+    axes = { model = { "qwen2.5-7b" }, task = { "news2highlight", "polish" }, context = { "0.25k", "1k" },
+             concurrency = { 1, 4, 8 } },
+    prompts = 32, -- 4 a stream: fewer would mostly measure ramp-up and drain
   },
 
   server = function(c)

@@ -18,6 +18,26 @@ cores() {
   getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1
 }
 
+# link_program PROGRAM: a link to it in /usr/local/bin ($LINK_FOLDER), or, where that is not ours to write, in
+# ~/.local/bin. Another program of that name is left alone.
+link_program() {
+  folder=${LINK_FOLDER:-/usr/local/bin}
+  if [ ! -w "$folder" ]; then
+    folder=$HOME/.local/bin
+    mkdir -p "$folder"
+  fi
+  link=$folder/${1##*/}
+  if [ -e "$link" ] && [ ! -L "$link" ]; then
+    say "$link is a program of its own and stays: call $1"
+    return
+  fi
+  ln -sfn "$1" "$link"
+  case :$PATH: in
+    *":$folder:"*) say "${1##*/} is on the PATH: $link -> $1" ;;
+    *) say "linked $link -> $1; $folder is not on the PATH: export PATH=\"$folder:\$PATH\"" ;;
+  esac
+}
+
 # logged FILE COMMAND...: its output goes to the file; where it fails, the end of that is shown and we stop.
 logged() {
   log=$1

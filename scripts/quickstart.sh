@@ -2,8 +2,9 @@
 # sh scripts/quickstart.sh [OPTION]...
 #
 # From a fresh Debian 12 or Ubuntu 24.04, as root or with sudo, to the first verdict: installs what is missing,
-# builds specbench, and runs a small version of round 2 on the simulator (no GPU). Options go to `specbench run`,
-# e.g. --fresh to measure again. Interrupted, it goes on where it stopped.
+# builds specbench, puts a link to it on the PATH (/usr/local/bin, or ~/.local/bin), and runs a small version of round 2
+# with three repeats on the simulator (no GPU). Options go to `specbench run`, e.g. --fresh to measure again.
+# Interrupted, it goes on where it stopped.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p build
@@ -20,5 +21,6 @@ install_missing needs_to_run
 say "building build/release/specbench"
 logged build/configure.log cmake --preset release
 logged build/build.log cmake --build --preset release --target specbench manual -j "$(cores)"
-say "running: build/release/specbench run rounds/round2.lua --quick $*"
-exec build/release/specbench run rounds/round2.lua --quick "$@"
+link_program "$PWD/build/release/specbench"
+say "running: specbench run rounds/round2.lua --quick --repeats 3 $*"
+exec build/release/specbench run rounds/round2.lua --quick --repeats 3 "$@"
