@@ -1,0 +1,61 @@
+-- The first page, in both languages: short, its links lead somewhere, its round runs, its commands exist.
+
+local environment = require "sb.environment"
+local fs = require "sb.fs"
+
+local PAGES = { "README.md", "README.zh.md" }
+local MOST_WORDS = 1000
+
+local w
+
+before_each(function() w = dofile(environment.home .. "/tests/cli/world.lua").new() end)
+after_each(function() w:remove() end)
+
+local function text_of(name)
+  return assert(fs.read(environment.home .. "/" .. name))
+end
+
+-- As GitHub makes a heading's name.
+local function anchors(text)
+  local found = {}
+  for heading in text:gmatch "\n#+ ([^\n]+)" do
+    found[heading:lower():gsub("[^%w%- ]", ""):gsub(" ", "-")] = true
+  end
+  return found
+end
+
+for _, name in ipairs(PAGES) do
+  describe(name, function()
+    it("is short", function()
+      local words = 0
+      for _ in text_of(name):gmatch "%S+" do words = words + 1 end
+      assert.is_true(words < MOST_WORDS, ("%d words"):format(words))
+    end)
+
+    it("has links that lead somewhere", function()
+      local count = 0
+      for link in text_of(name):gmatch "%]%(([^)]+)%)" do
+        if not link:find "^https?:" then
+          local path, anchor = link:match "^([^#]*)#?(.*)$"
+          assert.truthy(fs.stat(environment.home .. "/" .. path), link)
+          assert.is_true(anchor == "" or anchors(text_of(path))[anchor], link)
+          count = count + 1
+        end
+      end
+      assert.is_true(count > 10)
+    end)
+
+    it("shows a round that is one, and commands that there are", function()
+      w:write("lookups.lua", text_of(name):match "```lua\n(.-)```")
+      local result = w:run "check lookups.lua"
+      assert.equal(0, result.status, result.err)
+      assert.equal("lookups.lua: a round: 6 cells on 2 servers (engine sim)\n", result.out)
+      local commands = w:run("help").out
+      for block in text_of(name):gmatch "```sh\n(.-)```" do
+        for command in block:gmatch "specbench (%l+)" do
+          assert.truthy(commands:find("\n  " .. command .. " ", 1, true), command)
+        end
+      end
+    end)
+  end)
+end
