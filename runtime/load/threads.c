@@ -94,13 +94,13 @@ static int prepare(worker *w, sb_shard_plan *plan, uint32_t index, sb_err *err)
 {
   w->loop = sb_loop_new();
   if (!w->loop)
-    return sb_err_set(err, SB_EIO, "no event loop to be had for I/O thread %u (too many open files?)",
+    return sb_err_set(err, SB_EIO, "cannot make an event loop for I/O thread %u (too many open files?)",
                       index + 1);
   uv_loop_t *loop = sb_loop_uv(w->loop);
   int rc = uv_async_init(loop, &w->cancelled, on_cancelled);
   if (rc) {
     sb_loop_free(w->loop);
-    return sb_err_sys(err, -rc, "no event loop to be had for I/O thread %u", index + 1);
+    return sb_err_sys(err, -rc, "cannot make an event loop for I/O thread %u", index + 1);
   }
   uv_unref((uv_handle_t *)&w->cancelled);
   w->cancelled.data = w;
@@ -122,7 +122,7 @@ static int start_all(sb_threads *threads, sb_shard_plan *plan, sb_err *err)
   for (uint32_t i = 0; i < plan->shards; i++) {
     int rc = uv_thread_create(&threads->workers[i].thread, work, &threads->workers[i]);
     if (rc)
-      return sb_err_sys(err, -rc, "no thread to be had for I/O thread %u", i + 1);
+      return sb_err_sys(err, -rc, "cannot start a thread for I/O thread %u", i + 1);
     threads->running++;
   }
   return SB_OK;
@@ -138,7 +138,7 @@ sb_threads *sb_threads_start(sb_loop *loop, sb_shard_plan *plan, void (*on_end)(
   atomic_init(&threads->busy, plan->shards);
   int rc = uv_async_init(sb_loop_uv(loop), &threads->ended, on_ended);
   if (rc) {
-    sb_err_sys(err, -rc, "no event loop to be had for I/O threads");
+    sb_err_sys(err, -rc, "cannot make an event loop for I/O threads");
     free(threads->workers);
     free(threads);
     return NULL;

@@ -249,7 +249,7 @@ sb_connections *sb_connections_new(sb_loop *loop, const sb_connection_events *ev
 {
   int set = epoll_create1(EPOLL_CLOEXEC);
   if (set < 0) {
-    sb_err_sys(err, errno, "no set of sockets to be had");
+    sb_err_sys(err, errno, "cannot make a set of sockets");
     return NULL;
   }
   sb_dialer *dialer = sb_dialer_new(loop, err);

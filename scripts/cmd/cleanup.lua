@@ -17,7 +17,7 @@ local self = {
 
 function self.run(_, positionals)
   local folder = positionals[1] -- not opened as a store: what else is wrong with it does not matter here
-  if not fs.stat(folder .. "/lock") then command.fail(("%s is no results folder"):format(folder)) end
+  if not fs.stat(folder .. "/lock") then command.fail(("%s is not a results folder"):format(folder)) end
   local lock <close>, trouble = fs.lock(folder .. "/lock")
   if not lock then command.fail(trouble) end
   local ended, message = server.end_left(store.trees(folder))

@@ -101,7 +101,7 @@ end
 local function choose_port(options, host)
   if not options.port then return proc.free_port(host) end
   if proc.port_taken(host, options.port) then
-    return nil, ("port %d on %s is taken: end who holds it, or give another port"):format(options.port, host)
+    return nil, ("port %d on %s is taken: end what holds it, or give another port"):format(options.port, host)
   end
   return options.port
 end

@@ -102,6 +102,6 @@ describe("bench.results", function()
     ]]):format(environment.home))
     local run = w:run "script.lua"
     assert.equal(0, run.status, run.err)
-    assert.truthy(run.out:find("^1\t12\tround2\nnil\tnowhere is no results folder"), run.out)
+    assert.truthy(run.out:find("^1\t12\tround2\nnil\tnowhere is not a results folder"), run.out)
   end)
 end)

@@ -103,7 +103,7 @@ describe("cleanup", function()
     assert.is_true(w.is_running(w:servers()[1]))
     w:signal "INT"
     w:finish()
-    assert.equal("specbench: nowhere is no results folder\n", w:run("cleanup nowhere").err)
+    assert.equal("specbench: nowhere is not a results folder\n", w:run("cleanup nowhere").err)
     assert(fs.write(w.folder .. "/results/round.json", "damaged"))
     assert.equal("0 processes ended\n", w:run("cleanup results").out)
   end)

@@ -271,7 +271,7 @@ describe("a script", function()
       print(second, (message:gsub("%d+ on", "N on")))]])
     local result = w:run "script.lua"
     assert.equal(0, result.status, result.err)
-    assert.equal("nil\tport N on 127.0.0.1 is taken: end who holds it, or give another port\n", result.out)
+    assert.equal("nil\tport N on 127.0.0.1 is taken: end what holds it, or give another port\n", result.out)
   end)
 end)
 
@@ -355,7 +355,7 @@ describe("a models file", function()
 
   it("with a program that is not there says so", function()
     check("return { ['qwen2.5-7b'] = { binary = '/nowhere/server' } }\n",
-      "binary /nowhere/server is no program that can be run")
+      "binary /nowhere/server is not a program that can be run")
   end)
 
   it("may name models that this round does not need and this machine does not have", function()

@@ -110,8 +110,8 @@ describe("a command line", function()
     check("nowhere.lua", 2, "cannot read script nowhere.lua")
   end)
 
-  it("with a folder that is no results folder says so", function()
-    check("report nowhere", 1, "nowhere is no results folder")
+  it("with a folder that is not a results folder says so", function()
+    check("report nowhere", 1, "nowhere is not a results folder")
     check("show nowhere", 1, "nowhere/records.bin", "No such file")
   end)
 

@@ -64,7 +64,7 @@ describe("specbench watch", function()
     assert.truthy(shown.out:find("16 of 16 cells  complete", 1, true), shown.out)
     local result = w:run "watch nowhere"
     assert.equal(1, result.status)
-    assert.truthy(result.err:find("specbench: nowhere is no results folder", 1, true), result.err)
+    assert.truthy(result.err:find("specbench: nowhere is not a results folder", 1, true), result.err)
   end)
 
   it("believes no note that is not one", function()

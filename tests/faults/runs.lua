@@ -93,7 +93,7 @@ add("no-interpreter", "the server's script names an interpreter that is not ther
 end, "", { status = 3, cells = 0, failed = 2, says = { "the interpreter that its first line names is missing" } })
 add("not-executable", "the server's program is a file that is no program", function(w)
   assert(os.execute("chmod -x '" .. w.server .. "'"))
-end, "", { status = 1, says = { "is no program that can be run" } })
+end, "", { status = 1, says = { "is not a program that can be run" } })
 add("program-is-a-folder", "the server's program is a folder", function(w)
   assert(os.execute(("rm '%s' && mkdir '%s'"):format(w.server, w.server)))
 end, "", { status = 3, cells = 0, failed = 2, says = { "cannot start" } })

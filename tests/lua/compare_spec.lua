@@ -359,7 +359,7 @@ describe("the command", function()
     for _, case in ipairs {
       { root .. "/none", "no such file or folder" }, { root .. "/empty", "holds no round.json and no *.json" },
       { write("broken.json", "{"), "is not JSON" }, { write("other.json", { x = 1 }), "is neither a result of" },
-      { write("b/round.json", "x"):match "^(.*)/", "is no results folder" },
+      { write("b/round.json", "x"):match "^(.*)/", "is not a results folder" },
     } do
       local status, out, err = command(a, case[1])
       assert.equal(1, status)

@@ -183,18 +183,18 @@ describe("convert medusa refuses", function()
     protocol = { "pickle protocol 4", "at its byte 0" },
     opcode = { "unknown opcode 0x69 (at its byte 2)" },
     ["pickle-cut"] = { "data.pkl: the data ends" },
-    ["pickle-large"] = { "no state dict is as large" },
-    ["pickle-no-stop"] = { "ends without its stop" },
+    ["pickle-large"] = { "no state dict is that large" },
+    ["pickle-no-stop"] = { "ends without a stop" },
     ["same-key"] = { "the key '0.0.linear.bias' is there twice" },
     ["storage-type"] = { "torch.ComplexFloatStorage", "at its byte" },
     strides = { "shape [16, 16] has strides [1, 16]", ".contiguous()" },
     offset = { "shape [16] is larger than its storage of 15 values" },
     ["huge-shape"] = { "is larger than its storage of 256 values" },
-    ["no-tensor"] = { "'0.0.linear.bias' is no tensor" },
-    ["no-dict"] = { "no state dict" },
+    ["no-tensor"] = { "'0.0.linear.bias' is not a tensor" },
+    ["no-dict"] = { "not a state dict" },
     empty = { "a state dict without a tensor" },
     ["same-head"] = { "'0.1.weight' and '0.9.weight' would both be lm_heads.0.weight" },
-    ["foreign-name"] = { "'base_model.embed.weight' is none of Medusa's heads" },
+    ["foreign-name"] = { "'base_model.embed.weight' is not one of Medusa's heads" },
   }
   for fault, texts in pairs(FAULTS) do
     it("a model with the fault " .. fault, function()

@@ -127,7 +127,7 @@ describe("a report", function()
       return { lossy = model == "big" and method == "draft" and "fly accepts more" or nil }
     end)
     local text = printed_by(s, { pictures = true })
-    has(text, "Note: 2 of 8 cells: lossy, their speed-ups are no lossless method's: fly accepts more",
+    has(text, "Note: 2 of 8 cells: lossy, their speed-ups are not those of a lossless method: fly accepts more",
       "lossy: fly accepts more\n") -- a remark of the map
     local table_text = text:match "Speed%-ups against.-\n\n"
     assert.equal(2, select(2, table_text:gsub("%(lossy%)", "")))

@@ -47,6 +47,13 @@ local function sessions_of(options, ks, gpus)
   return list, the_plan
 end
 
+local function ids(options)
+  local list, _, the_plan = {}, sessions_of(options)
+  for i, job in ipairs(the_plan.jobs) do list[i] = job.id end
+  table.sort(list)
+  return list
+end
+
 describe("repeats of a baseline and its method", function()
   it("alternate A B, B A, A B on servers kept up, place by place", function()
     local list = sessions_of()
@@ -126,12 +133,6 @@ describe("repeats of a baseline and its method", function()
   end)
 
   it("keep the cells' identities, whatever the order", function()
-    local function ids(options)
-      local list, _, the_plan = {}, sessions_of(options)
-      for i, job in ipairs(the_plan.jobs) do list[i] = job.id end
-      table.sort(list)
-      return list
-    end
     assert.same(ids {}, ids { at_once = 1 })
     assert.equal(12, #ids {})
   end)
@@ -197,12 +198,6 @@ describe("repeats of a baseline and its method", function()
   end)
 
   it("are no part of a cell's identity by their start", function()
-    local function ids(options)
-      local list, _, the_plan = {}, sessions_of(options)
-      for i, job in ipairs(the_plan.jobs) do list[i] = job.id end
-      table.sort(list)
-      return list
-    end
     assert.same(ids { starts = 1 }, ids { starts = 3 })
   end)
 
@@ -241,12 +236,6 @@ describe("repeats of a baseline and its method", function()
   end)
 
   it("are other cells where lengths are replayed or fixed, but not by which lengths", function()
-    local function ids(options)
-      local list, _, the_plan = {}, sessions_of(options)
-      for i, job in ipairs(the_plan.jobs) do list[i] = job.id end
-      table.sort(list)
-      return list
-    end
     assert.same(ids {}, ids { lengths = "free" })
     assert.not_same(ids {}, ids { lengths = "fixed" })
     assert.not_same(ids {}, ids { lengths = "replay" })

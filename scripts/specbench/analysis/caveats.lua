@@ -2,6 +2,7 @@
 
 local flags = require "specbench.analysis.flags"
 local measure = require "sb.measure"
+local tables = require "specbench.base.tables"
 
 local caveats = {
   DRAINED = "*", -- behind the number of a drained cell in pictures
@@ -22,19 +23,11 @@ function caveats.is_simulated(cell)
   return cell.engine.name:find "sim$" ~= nil or (cell.engine.version or ""):find "^specbench%-sim" ~= nil
 end
 
-local function count(cells, is)
-  local number = 0
-  for _, cell in ipairs(cells) do
-    if is(cell) then number = number + 1 end
-  end
-  return number
-end
-
 ---What a title over numbers of these cells must end with: a folder may hold cells of several engines.
 ---@param cells table[]
 ---@return string note "", " (simulated)" or " (partly simulated: 3 of 9 cells)"
 function caveats.simulated(cells)
-  local simulated = count(cells, caveats.is_simulated)
+  local simulated = tables.count(cells, caveats.is_simulated)
   if simulated == 0 then return "" end
   if simulated == #cells then return " (simulated)" end
   return (" (partly simulated: %d of %d cells)"):format(simulated, #cells)
@@ -98,7 +91,7 @@ end
 function caveats.footer(cells, has_drained)
   local words = {}
   local function add(is, word)
-    local number = count(cells, is)
+    local number = tables.count(cells, is)
     if number > 0 then words[#words + 1] = (number == #cells and "" or "partly ") .. word end
   end
   local simulated = caveats.simulated(cells):match "%((.*)%)"
@@ -140,15 +133,15 @@ function caveats.lines(cells)
     add(clocks[clock], ("simulated servers (specbench sim, %s): the figures follow from its profiles, not from "
       .. "a GPU"):format(clock))
   end
-  add(count(cells, caveats.is_synthetic), "synthetic prompts: made-up text with the token lengths of the reference's "
-    .. "data (--datasets DIR takes the real files)")
+  add(tables.count(cells, caveats.is_synthetic), "synthetic prompts: made-up text with the token lengths of the "
+    .. "reference's data (--datasets DIR takes the real files)")
   local reasons, known = {}, {}
   for _, cell in ipairs(cells) do
     if cell.lossy and not known[cell.lossy] then reasons[#reasons + 1] = cell.lossy end
     if cell.lossy then known[cell.lossy] = (known[cell.lossy] or 0) + 1 end
   end
   for _, reason in ipairs(reasons) do
-    add(known[reason], "lossy, their speed-ups are no lossless method's: " .. reason)
+    add(known[reason], "lossy, their speed-ups are not those of a lossless method: " .. reason)
   end
   local needed = measure.tail_needs(99)
   local short = {}
@@ -160,7 +153,7 @@ function caveats.lines(cells)
       .. "with its interval (`tails` in cell.json)"):format(
       range(short, function(cell) return cell.metrics.completed end), needed))
   end
-  local late = count(cells, function(cell) return cell.certificate and cell.certificate.client_ok == false end)
+  local late = tables.count(cells, function(cell) return cell.certificate and cell.certificate.client_ok == false end)
   if late > 0 then
     lines[#lines + 1] = ("in %d of %d cells the client itself was late (certificate.reasons in cell.json): do not "
       .. "quote them"):format(late, #cells)

@@ -64,7 +64,7 @@ end
 local function compiled(cell)
   local count = cell.compilations or 0
   if count == 0 then return nil end
-  return ("the server compiled %d kernel%s inside it, by its log: its first answers came late"):format(count,
+  return ("the server compiled %d kernel%s during it, by its log: its first answers came late"):format(count,
     count == 1 and "" or "s")
 end
 

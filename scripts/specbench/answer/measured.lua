@@ -55,14 +55,6 @@ local function range_of(list, value)
   return range
 end
 
-local function count(list, is)
-  local number = 0
-  for _, item in ipairs(list) do
-    if is(item) then number = number + 1 end
-  end
-  return number
-end
-
 -- Distinct values in the order of their first appearance, with what `fields` makes of the first.
 local function tally(cells, name_of, fields)
   local by_name, list = {}, {}
@@ -122,11 +114,11 @@ function measured.of(found)
   end
   return {
     round = about.round, title = about.title, cells = #cells, places = #places,
-    baselines = count(places, function(list) return list[1].baseline == list[1].key end),
+    baselines = tables.count(places, function(list) return list[1].baseline == list[1].key end),
     repeats = range_of(places, function(list) return #list end) or { least = 0, most = 0 },
     starts = range_of(found.entries, function(entry) return entry.starts end),
     failed = failed, causes = found.failed, before = #found.before,
-    again = count(cells, function(cell) return cell.first ~= nil end),
+    again = tables.count(cells, function(cell) return cell.first ~= nil end),
     seconds = #cells > 0 and seconds or nil, first = started[1], last = started[#started],
     engines = tally(cells, function(cell) return cell.engine.name .. " " .. (cell.engine.version or "") end,
       function(cell)
@@ -141,9 +133,10 @@ function measured.of(found)
     end)),
     requests = range_of(cells, function(cell) return cell.metrics.requests end),
     prompts = names_of(tally(cells, prompts_of)),
-    simulated = count(cells, caveats.is_simulated), virtual = count(cells, function(cell) return cell.virtual end),
-    synthetic = count(cells, caveats.is_synthetic), quick = count(cells, caveats.is_quick),
-    published = count(cells, function(cell) return cell.engine.name == "published" end),
+    simulated = tables.count(cells, caveats.is_simulated),
+    virtual = tables.count(cells, function(cell) return cell.virtual end),
+    synthetic = tables.count(cells, caveats.is_synthetic), quick = tables.count(cells, caveats.is_quick),
+    published = tables.count(cells, function(cell) return cell.engine.name == "published" end),
     clocks = tables.keys(clocks), match = about.match, limits = about.limits,
   }
 end

@@ -32,6 +32,18 @@ function tables.contains(list, wanted)
   return false
 end
 
+---How many of a list are so.
+---@param list any[]
+---@param is fun(item: any): any
+---@return integer
+function tables.count(list, is)
+  local number = 0
+  for _, item in ipairs(list) do
+    if is(item) then number = number + 1 end
+  end
+  return number
+end
+
 ---@param names string[]|table<string, any> a list, or a set already
 ---@return table<string, any>
 function tables.set_of(names)

@@ -23,7 +23,7 @@ local function renamed(model)
   for i, tensor in ipairs(model.tensors) do
     local name = medusa.rename(tensor.name)
     if not name then
-      refusal.refuse("%s: tensor '%s' is none of Medusa's heads (A.B.linear.weight, A.B.linear.bias, A.B.weight "
+      refusal.refuse("%s: tensor '%s' is not one of Medusa's heads (A.B.linear.weight, A.B.linear.bias, A.B.weight "
         .. "with numbers A and B)", model.path, tensor.name)
     end
     if old_names[name] then

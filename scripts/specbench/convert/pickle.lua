@@ -108,13 +108,13 @@ end
 
 function Reader:recall(place)
   local value = self.memo[place]
-  if value == nil then self:refuse("value %d is used before it is there", place) end
+  if value == nil then self:refuse("value %d is used before it is defined", place) end
   self:push(value)
 end
 
 function Reader:set_items(items)
   local dict = self.stack[#self.stack]
-  if not pickle.is_dict(dict) then self:refuse "an item is put into what is no dict" end
+  if not pickle.is_dict(dict) then self:refuse "an item is put into something that is not a dict" end
   if items.n % 2 ~= 0 then self:refuse "a key has no value" end
   for i = 1, items.n, 2 do
     local key = items[i]
@@ -127,7 +127,7 @@ end
 
 function Reader:extend(items)
   local list = self.stack[#self.stack]
-  if not pickle.is_list(list) then self:refuse "an item is put into what is no list" end
+  if not pickle.is_list(list) then self:refuse "an item is put into something that is not a list" end
   table.move(items, 1, items.n, list.n + 1, list)
   list.n = list.n + items.n
 end
@@ -187,8 +187,8 @@ local opcodes = {
   end,
   ["R"] = function(r)
     local arguments, f = r:pop(), r:pop()
-    if type(f) ~= "function" then r:refuse "what is called is no function" end
-    if not pickle.is_list(arguments) then r:refuse "a function's arguments are no tuple" end
+    if type(f) ~= "function" then r:refuse "something is called that is not a function" end
+    if not pickle.is_list(arguments) then r:refuse "a function's arguments are not a tuple" end
     if arguments.n > MOST_ARGUMENTS then r:refuse("a function is given %d arguments", arguments.n) end
     r:push(f(function(...) r:refuse(...) end, table.unpack(arguments, 1, arguments.n)))
   end,
@@ -217,7 +217,7 @@ function pickle.read(bytes, options)
   }, Reader)
   while true do
     self.start = self.at
-    if self.at > #bytes then self:refuse "the data ends without its stop" end
+    if self.at > #bytes then self:refuse "the data ends without a stop" end
     local opcode = self:text(1)
     if opcode == "." then return self:pop() end
     local run = opcodes[opcode]

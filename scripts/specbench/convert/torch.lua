@@ -39,7 +39,7 @@ local Tensor = {}
 
 --- Numbers of values, all whole and not negative.
 local function read_counts(refuse_here, what, list)
-  if not pickle.is_list(list) then refuse_here("a tensor's %s is no tuple", what) end
+  if not pickle.is_list(list) then refuse_here("a tensor's %s is not a tuple", what) end
   local counts = {}
   for i = 1, list.n do
     if math.type(list[i]) ~= "integer" or list[i] < 0 then refuse_here("a tensor's %s has no sizes in it", what) end
@@ -75,7 +75,7 @@ local function rebuild_tensor(refuse_here, storage, first, sizes, strides)
   if type(storage) ~= "table" or not storage.entry then refuse_here "a tensor has no storage" end
   local shape = read_counts(refuse_here, "shape", sizes)
   strides = read_counts(refuse_here, "stride", strides)
-  if #shape ~= #strides then refuse_here "a tensor has not as many strides as dimensions" end
+  if #shape ~= #strides then refuse_here "a tensor does not have as many strides as dimensions" end
   if math.type(first) ~= "integer" or first < 0 or first > storage.count then
     refuse_here "a tensor begins outside its storage"
   end
@@ -103,7 +103,9 @@ local CLASSES = {
 --- A persistent id: ("storage", its type, the name of its entry, a device, values).
 local function storage_loader(archive, folder)
   return function(refuse_here, id)
-    if not pickle.is_list(id) or id[1] ~= "storage" or id.n < 5 then refuse_here "a persistent id of no storage" end
+    if not pickle.is_list(id) or id[1] ~= "storage" or id.n < 5 then
+      refuse_here "a persistent id that names no storage"
+    end
     local storage_type, key, count = id[2], id[3], id[5]
     if not STORAGE_TYPES[storage_type] then refuse_here "a storage of no known type" end
     if type(key) ~= "string" or math.type(count) ~= "integer" or count < 0 then
@@ -140,18 +142,20 @@ local function read_tensors(archive)
   local folder = find_folder(archive)
   check_byte_order(archive, folder)
   local entry = archive.entries[folder .. "data.pkl"]
-  if entry.size > LARGEST_PICKLE then archive:refuse("data.pkl of %d bytes: no state dict is as large", entry.size) end
+  if entry.size > LARGEST_PICKLE then
+    archive:refuse("data.pkl of %d bytes: no state dict is that large", entry.size)
+  end
   local dict = pickle.read(archive:read(entry.offset, entry.size), {
     where = archive.path .. ": data.pkl",
     find = function(name) return CLASSES[name] or STORAGES[name] end,
     load = storage_loader(archive, folder),
   })
-  if not pickle.is_dict(dict) then archive:refuse "what it holds is no state dict (name -> tensor)" end
+  if not pickle.is_dict(dict) then archive:refuse "what it holds is not a state dict (name -> tensor)" end
   local tensors = {}
   for i, name in ipairs(dict.keys) do
     local tensor = dict.values[i]
     if type(name) ~= "string" or getmetatable(tensor) ~= Tensor then
-      archive:refuse("'%s' is no tensor: a state dict (name -> tensor) is needed", tostring(name))
+      archive:refuse("'%s' is not a tensor: a state dict (name -> tensor) is needed", tostring(name))
     end
     tensors[i] = { name = name, dtype = tensor.dtype, shape = tensor.shape, offset = tensor.offset, size = tensor.size }
   end

@@ -79,7 +79,9 @@ local function find_directory(self)
   if count < 0 or size < 0 or offset < 0 or offset > end_offset or size > end_offset - offset then
     self:refuse("the zip archive's list of entries lies outside the file: it is cut off or damaged")
   end
-  if size > LARGEST_DIRECTORY then self:refuse("its list of entries has %d bytes: no checkpoint's is as long", size) end
+  if size > LARGEST_DIRECTORY then
+    self:refuse("its list of entries has %d bytes: no checkpoint's is that long", size)
+  end
   return offset, size, count
 end
 

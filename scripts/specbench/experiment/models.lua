@@ -69,7 +69,7 @@ local function check_files(name, entry)
   for _, field in ipairs { "binary", "python" } do
     local program = entry[field]
     if program and program:find("/", 1, true) and not fs.is_executable(program) then
-      error(("model '%s': %s %s is no program that can be run (correct it in the models file)")
+      error(("model '%s': %s %s is not a program that can be run (correct it in the models file)")
         :format(name, field, program), 0)
     end
   end

@@ -34,7 +34,7 @@ local function read_rows(path)
     number = number + 1
     local row, why = json.decode(line)
     local place = ("%s: line %d"):format(path, number)
-    if type(row) ~= "table" then error(("%s is no JSON object: %s"):format(place, tostring(why)), 0) end
+    if type(row) ~= "table" then error(("%s is not a JSON object: %s"):format(place, tostring(why)), 0) end
     for _, key in ipairs(NEEDED) do
       if row[key] == nil then error(("%s has no \"%s\": not the reference's table"):format(place, key), 0) end
     end

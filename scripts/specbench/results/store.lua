@@ -51,7 +51,7 @@ end
 function store.open(folder)
   local about, message = read_about(folder)
   if not about then
-    return nil, ("%s is no results folder (%s)"):format(folder, message)
+    return nil, ("%s is not a results folder (%s)"):format(folder, message)
   end
   local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {} }, Store)
   for _, found in ipairs(damage.find(folder)) do
