@@ -31,6 +31,8 @@ struct sb_lag {
   int64_t due;
   int64_t batch_start, batch_end; /* the batch before the one in hand */
   int64_t wall_start, cpu_start;
+  int64_t t_last; /* when the timer fired last, with how many batches behind it */
+  uint64_t batches;
   int64_t cpu_last; /* the thread's CPU time when the timer fired last */
   double cpu_share, busy_max_ms;
   bool real_time;
@@ -71,10 +73,22 @@ int64_t sb_lag_held(const sb_lag *lag, int64_t since)
   return now.t - lag->due > ns + UNEXPLAINED_NS ? INT64_MAX : ns;
 }
 
+/* Turns that the timer makes are for sockets that are looked at too rarely: where answers keep the loop turning as often
+ * by themselves, they would tell nothing, and cost a wake-up each. */
+static int64_t next_period(sb_lag *lag, const sb_stamps *stamps, int64_t now)
+{
+  int64_t turns = (int64_t)(stamps->batches - lag->batches), elapsed = now - lag->t_last;
+  lag->batches = stamps->batches;
+  lag->t_last = now;
+  bool too_few = turns * SB_LAG_SHORT_PERIOD_NS < elapsed;
+  return too_few && sb_stamps_turns_wanted(stamps, now) ? SB_LAG_SHORT_PERIOD_NS : SB_LAG_PERIOD_NS;
+}
+
 static void on_time(sb_timer *timer)
 {
   sb_lag *lag = timer->data;
-  int64_t now = sb_clock_now(), in_hand = sb_http_stamps(lag->http)->batch_start;
+  const sb_stamps *stamps = sb_http_stamps(lag->http);
+  int64_t now = sb_clock_now(), in_hand = stamps->batch_start;
   int64_t busy = overlap(lag->due, now, lag->batch_start, lag->batch_end);
   if (in_hand)
     busy += overlap(lag->due, now, in_hand, now);
@@ -87,8 +101,7 @@ static void on_time(sb_timer *timer)
   lag->last = held_now(lag);
   lag->busy_max_ms = fmax(lag->busy_max_ms, fmin(late_ms, at_work_ms));
   /* a grid: lateness must not move the next time, and times gone by are not made up for */
-  int64_t period =
-      sb_stamps_turns_wanted(sb_http_stamps(lag->http), now) ? SB_LAG_SHORT_PERIOD_NS : SB_LAG_PERIOD_NS;
+  int64_t period = next_period(lag, stamps, now);
   lag->due += ((now - lag->due) / period + 1) * period;
   sb_timer_at(&lag->timer, lag->due);
 }
@@ -125,7 +138,7 @@ sb_lag *sb_lag_start(uv_loop_t *loop, sb_http *http, sb_err *err)
   lag->real_time = sb_realtime_is_on();
   lag->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
   lag->last = held_now(lag);
-  lag->wall_start = sb_clock_now();
+  lag->wall_start = lag->t_last = sb_clock_now();
   lag->cpu_start = lag->cpu_last = sb_clock_thread_cpu();
   lag->due = lag->wall_start + SB_LAG_PERIOD_NS;
   sb_timer_at(&lag->timer, lag->due);

@@ -60,6 +60,7 @@ void sb_stamps_begin(sb_stamps *s)
   pair_clocks(s);
   s->batch_start = s->now;
   s->looked = true;
+  s->batches++;
 }
 
 void sb_stamps_end(sb_stamps *s, int64_t t_look, bool all)

@@ -36,6 +36,7 @@ typedef struct sb_stamps {
   int64_t t_empty;        /* sockets that are reported from now on had nothing to read then */
   int64_t real_ahead;     /* CLOCK_REALTIME less CLOCK_MONOTONIC at the batch's beginning */
   int64_t t_paired;       /* when that was last found; 0: never */
+  uint64_t batches;       /* so far */
   bool paired, looked;    /* it holds for this batch; the sockets were looked at in this turn */
   int64_t t_turns_wanted; /* the last time; 0: never */
   sb_arrival arrival;     /* of the bytes in hand */
