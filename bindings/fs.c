@@ -81,6 +81,25 @@ static int commit_folder(lua_State *L)
   return answer(L, sb_folder_commit(sbl_check_name(L, 1), sbl_check_name(L, 2), &err), &err);
 }
 
+/* claim(folder) -> true for one of several that try, else nil, message, "state" */
+static int claim_folder(lua_State *L)
+{
+  sb_err err;
+  return answer(L, sb_folder_claim(sbl_check_name(L, 1), &err), &err);
+}
+
+static int link_file(lua_State *L)
+{
+  sb_err err;
+  return answer(L, sb_file_link(sbl_check_name(L, 1), sbl_check_name(L, 2), &err), &err);
+}
+
+static int touch_file(lua_State *L)
+{
+  sb_err err;
+  return answer(L, sb_file_touch(sbl_check_name(L, 1), &err), &err);
+}
+
 static int sync_folder(lua_State *L)
 {
   sb_err err;
@@ -136,7 +155,7 @@ static int list(lua_State *L)
   return 1;
 }
 
-/* stat(path) -> { type = "file" | "folder" | "other", size, mtime, mode }, or nil where there is nothing */
+/* stat(path) -> { type = "file" | "folder" | "other", size, mtime, mode, inode }, or nil where there is nothing */
 static int stat_path(lua_State *L)
 {
   struct stat st;
@@ -144,7 +163,8 @@ static int stat_path(lua_State *L)
     lua_pushnil(L);
     return 1;
   }
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 5);
+  sbl_set_integer(L, "inode", (lua_Integer)st.st_ino);
   sbl_set_integer(L, "mode", st.st_mode & 07777);
   lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
   lua_setfield(L, -2, "type");
@@ -272,6 +292,9 @@ int sbl_open_fs(lua_State *L)
                                         { "temporary", temporary_file },
                                         { "mkdir", make_folder },
                                         { "commit", commit_folder },
+                                        { "claim", claim_folder },
+                                        { "link", link_file },
+                                        { "touch", touch_file },
                                         { "remove", remove_tree },
                                         { "list", list },
                                         { "stat", stat_path },

@@ -120,6 +120,19 @@ needs_valgrind() {
   need valgrind command -v valgrind
 }
 
+has_daemon() {
+  PATH=$PATH:/usr/sbin:/sbin command -v "$1"
+}
+
+needs_slurm() {
+  need slurmctld has_daemon slurmctld
+  need slurmd has_daemon slurmd
+  need slurm-client command -v sbatch
+  need munge has_daemon munged
+  need iproute2 has_daemon ss
+  need procps command -v pgrep
+}
+
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     env DEBIAN_FRONTEND=noninteractive "$@"

@@ -1,11 +1,12 @@
 #!/bin/sh
-# sh scripts/test.sh [--quick | --asan | --valgrind] [CTEST-OPTION]...
+# sh scripts/test.sh [--quick | --asan | --valgrind | --slurm] [CTEST-OPTION]...
 #
 # Installs what is missing, builds with warnings as errors and runs the tests:
 #   (none)      all of specbench under AddressSanitizer and UBSan, then every test in the optimised build
 #   --quick     every test but the real engine's, in the optimised build alone
 #   --asan      every test under AddressSanitizer and UBSan
 #   --valgrind  the unit tests under valgrind
+#   --slurm     workers on a real Slurm, which is installed for it and whose daemons end with the test (root)
 # Other options go to ctest, e.g. -R NAME for some tests or -V for all they print. tests/README.md says what
 # is proved. With CI=1 a test that finds its data or its engine missing fails instead of being skipped.
 set -eu
@@ -25,11 +26,25 @@ case ${1:-} in
     sed -n '2,/^set/s/^# \{0,1\}//p' "$0"
     exit
     ;;
-  --quick | --asan | --valgrind)
+  --quick | --asan | --valgrind | --slurm)
     mode=${1#--}
     shift
     ;;
 esac
+
+# The test starts daemons of its own; the packages' are not started on this machine.
+install_slurm() {
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    as_root sh -c "printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod +x $policy"
+    trap 'as_root rm -f "$policy"' EXIT
+    install_missing needs_to_test needs_slurm
+    trap - EXIT
+    as_root rm -f "$policy"
+  else
+    install_missing needs_to_test needs_slurm
+  fi
+}
 
 install_engine() {
   install_python build/llama-venv scripts/llamacpp/requirements.txt "llama.cpp (PyPI's xllamacpp)" \
@@ -56,11 +71,11 @@ run_tests() {
 
 case $mode in
   full)
-    install_missing needs_to_test
+    if [ -n "${CI:-}" ]; then install_slurm; else install_missing needs_to_test; fi
     install_engine
     install_formatter
     build asan build/test-asan
-    run_tests build/test-asan -LE 'engine|install|lint|browser' "$@"
+    run_tests build/test-asan -LE 'engine|install|lint|browser|slurm' "$@"
     build release build/test
     run_tests build/test "$@"
     ;;
@@ -75,7 +90,12 @@ case $mode in
     install_engine
     install_formatter
     build asan build/test-asan
-    run_tests build/test-asan "$@"
+    run_tests build/test-asan -LE slurm "$@"
+    ;;
+  slurm)
+    install_slurm
+    build release build/test
+    SPECBENCH_TEST_SLURM=all run_tests build/test -L slurm "$@"
     ;;
   valgrind)
     install_missing needs_to_test needs_valgrind

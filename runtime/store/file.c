@@ -184,6 +184,34 @@ int sb_folder_commit(const char *from, const char *to, sb_err *err)
   return sync_folder_of(to, err);
 }
 
+int sb_folder_claim(const char *path, sb_err *err)
+{
+  if (mkdir(path, 0777) == 0)
+    return sync_folder_of(path, err);
+  if (errno == EEXIST)
+    return sb_err_set(err, SB_ESTATE, "%s is taken", path);
+  return sb_err_sys(err, errno, "cannot make %s", path);
+}
+
+int sb_file_link(const char *from, const char *to, sb_err *err)
+{
+  if (link(from, to) == 0)
+    return sync_folder_of(to, err);
+  int failed = errno;
+  struct stat mine, other;
+  if (failed != EEXIST)
+    return sb_err_sys(err, failed, "cannot link %s to %s", from, to);
+  if (stat(from, &mine) == 0 && stat(to, &other) == 0 && mine.st_ino == other.st_ino && mine.st_dev == other.st_dev)
+    return SB_OK;
+  return sb_err_set(err, SB_ESTATE, "%s is taken", to);
+}
+
+int sb_file_touch(const char *path, sb_err *err)
+{
+  /* no time given: the file server takes its own */
+  return utimensat(AT_FDCWD, path, NULL, 0) ? sb_err_sys(err, errno, "cannot touch %s", path) : SB_OK;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
   (void)st;

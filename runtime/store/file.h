@@ -41,6 +41,17 @@ int sb_folder_make(const char *path, sb_err *err);
  * holds it. The target must not exist. */
 int sb_folder_commit(const char *from, const char *to, sb_err *err);
 
+/* Makes a folder that is not there yet: of several processes that try, on whatever machine, one succeeds and the
+ * others get SB_ESTATE. */
+int sb_folder_claim(const char *path, sb_err *err);
+
+/* Gives a file a second name; SB_ESTATE where that name is taken by another file. On a file server whose answer was
+ * lost this may succeed twice for one file, never for two. */
+int sb_file_link(const char *from, const char *to, sb_err *err);
+
+/* Sets a file's or folder's time to now, by the clock of whoever keeps it. */
+int sb_file_touch(const char *path, sb_err *err);
+
 /* rm -r; a path that is not there is no error. */
 int sb_tree_remove(const char *path, sb_err *err);
 

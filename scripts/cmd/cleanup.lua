@@ -3,6 +3,7 @@
 local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local server = require "specbench.server"
+local sharing = require "specbench.results.sharing"
 local store = require "specbench.results.store"
 
 local self = {
@@ -20,10 +21,18 @@ function self.run(_, positionals)
   if not fs.stat(folder .. "/lock") then command.fail(("%s is not a results folder"):format(folder)) end
   local lock <close>, trouble = fs.lock(folder .. "/lock")
   if not lock then command.fail(trouble) end
-  local ended, message = server.end_left(store.trees(folder))
-  if not ended then command.fail(message) end
-  io.stdout:write(("%d processes ended\n"):format(ended))
-  command.warn { message }
+  local workers = sharing.count(folder)
+  if workers > 0 then
+    command.fail(("%d workers that share %s gave a sign of life lately: end them first"):format(workers, folder))
+  end
+  local all = 0
+  for _, place in ipairs(sharing.folders(folder)) do
+    local ended, message = server.end_left(store.trees(place))
+    if not ended then command.fail(message) end
+    all = all + ended
+    command.warn { message }
+  end
+  io.stdout:write(("%d processes ended\n"):format(all))
   return 0
 end
 

@@ -3,6 +3,7 @@
 local command = require "specbench.cli.command"
 local match = require "specbench.experiment.match"
 local plan = require "specbench.experiment.plan"
+local plan_json = require "specbench.cli.plan_json"
 local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
@@ -18,11 +19,14 @@ local self = {
   description = "Takes the options of specbench run, so that a command line can be tried before it runs.",
   positionals = { { name = "ROUND", declares = true, help = "round file" } },
   options = command.options {
-    "grid", "engine", "data", "measure", "deadlines", "results",
+    "grid", "engine", "data", "measure", "share", "deadlines", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },
     { long = "cells", type = "flag", help = "list every cell" },
   },
-  examples = { "specbench plan rounds/round2.lua --engine vllm --show-argv" },
+  examples = {
+    "specbench plan rounds/round2.lua --engine vllm --show-argv",
+    { "specbench plan rounds/round2.lua --out /shared/round2 --json", "what workers (run --share) have done and left" },
+  },
 }
 
 local function quote(word)
@@ -73,6 +77,7 @@ local function servers_of(the_plan, done)
 end
 
 function self.run(options, positionals)
+  if options.json then return plan_json.run(options, positionals[1]) end
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
   local done = not options.fresh and store.open(command.results_folder(r, options))

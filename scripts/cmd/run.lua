@@ -13,8 +13,8 @@ local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
-local round = require "specbench.experiment.round"
 local server = require "specbench.server"
+local shared_run = require "specbench.cli.shared_run"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
@@ -29,10 +29,11 @@ local self = {
   positionals = {
     { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
   },
-  options = command.options { "grid", "engine", "data", "measure", "deadlines", "results" },
+  options = command.options { "grid", "engine", "data", "measure", "share", "deadlines", "results" },
   examples = {
     { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },
     { "specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets data", "on GPUs" },
+    { "specbench run rounds/round2.lua --out /shared/round2 --share", "on as many machines as there are, at once" },
     { "specbench run rounds/round2.lua --set concurrency=1,4 --only task=polish", "a part of the grid" },
   },
 }
@@ -116,18 +117,12 @@ local function end_left(the_store)
   command.warn { message }
 end
 
--- What each place of the grid is to hold from now on.
-local function planned_by(the_plan)
-  local planned = {}
-  for _, job in ipairs(the_plan.jobs) do planned[job.key] = job.id end
-  return planned
-end
-
 function self.run(options, positionals)
   local _, flaw_of_key = http.authorization()
   if flaw_of_key then command.fail(flaw_of_key) end
   command.warn { http.key_warning() }
   provenance.begin()
+  if options.share then return shared_run.run(options, positionals[1]) end
   local r = command.load_round(positionals[1], options)
   local the_plan = plan.new(r, options)
   local hidden = the_plan.engine.uses_gpus and gpus.flaw(os.getenv)
@@ -139,11 +134,7 @@ function self.run(options, positionals)
     return not (done and done:has(job.id))
   end)
   if flaw then command.fail(flaw) end
-  local about = round.about(the_plan.round)
-  about.fresh, about.match, about.limits = options.fresh, options.match, options.limits
-  about.engine, about.planned = the_plan.engine.name, planned_by(the_plan)
-  about.options = r.own_options
-  local the_store <close>, message = store.create(folder, about)
+  local the_store <close>, message = store.create(folder, command.about(the_plan, r, options))
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)
   end_left(the_store)

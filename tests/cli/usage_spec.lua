@@ -29,12 +29,13 @@ describe("a command line", function()
     local names = {}
     local help = w:run("help").out
     for name in help:match("Commands:\n(.-)\n\n"):gmatch "\n?  (%l+)  " do names[#names + 1] = name end
-    assert.equal("run watch new plan check report compare show measure dataset cleanup sim selfcheck help",
+    assert.equal("run watch new plan check report compare show measure dataset slurm cleanup sim selfcheck help",
       table.concat(names, " "))
     assert.truthy(help:find("Seldom needed: convert", 1, true), help)
     local headings = {}
     for heading in w:run("run --help").out:gmatch "\n(%u[%l ]+):\n" do headings[#headings + 1] = heading end
-    assert.equal("Arguments, Cells, Engine and servers, Prompts, Measuring, Deadlines, Results, Examples",
+    assert.equal("Arguments, Cells, Engine and servers, Prompts, Measuring, Many machines, Deadlines, Results, "
+      .. "Examples",
       table.concat(headings, ", "))
   end)
 

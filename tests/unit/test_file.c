@@ -295,6 +295,49 @@ static void a_lock_is_held_by_one_and_dies_with_its_holder(void **state)
   close(ready[1]);
 }
 
+static void a_folder_is_claimed_by_one(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  assert_int_equal(sb_folder_claim(in("claim"), &err), 0);
+  assert_int_equal(sb_folder_claim(in("claim"), &err), SB_ESTATE);
+  assert_non_null(strstr(err.text, "/claim is taken"));
+  assert_int_equal(sb_folder_claim(in("no/claim"), &err), SB_EIO);
+  assert_non_null(strstr(err.text, "/no/claim"));
+}
+
+static void a_second_name_is_given_to_the_first_file_only(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  sb_file_write(in("a"), "a", 1, NULL);
+  sb_file_write(in("b"), "b", 1, NULL);
+  const char *a = in("a"), *done = in("done");
+  assert_int_equal(sb_file_link(a, done, &err), 0);
+  assert_int_equal(sb_file_link(a, done, &err), 0); /* an answer that was lost, asked for again */
+  assert_int_equal(sb_file_link(in("b"), done, &err), SB_ESTATE);
+  assert_non_null(strstr(err.text, "/done is taken"));
+  assert_int_equal(sb_file_link(in("c"), done, &err), SB_EIO);
+  sb_strbuf text = { 0 };
+  assert_int_equal(sb_file_read(done, &text, &err), 0);
+  assert_string_equal(text.data, "a");
+  sb_strbuf_deinit(&text);
+}
+
+static void a_touch_sets_the_time_and_makes_nothing(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  assert_int_equal(sb_file_touch(in("f"), &err), SB_EIO);
+  sb_file_write(in("f"), "x", 1, NULL);
+  struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+  assert_int_equal(utimensat(AT_FDCWD, in("f"), old, 0), 0);
+  assert_int_equal(sb_file_touch(in("f"), &err), 0);
+  struct stat st;
+  assert_int_equal(stat(in("f"), &st), 0);
+  assert_true(st.st_mtime > 1000000000);
+}
+
 static void gzip_round_trips(void **state)
 {
   (void)state;
@@ -427,6 +470,9 @@ int main(void)
     TEST(a_finished_folder_moves_into_place),
     TEST(a_tree_is_removed_but_not_what_its_links_point_to),
     TEST(a_lock_is_held_by_one_and_dies_with_its_holder),
+    TEST(a_folder_is_claimed_by_one),
+    TEST(a_second_name_is_given_to_the_first_file_only),
+    TEST(a_touch_sets_the_time_and_makes_nothing),
     TEST(gzip_round_trips),
     TEST(damaged_gzip_is_refused),
     TEST(digests_are_sha256),

@@ -11,6 +11,7 @@ local Lock = {}
 ---@field type "file"|"folder"|"other"
 ---@field size integer bytes
 ---@field mtime integer seconds since 1970
+---@field inode integer the same for two names of one file
 ---@field mode integer permissions: 420 is 0644
 
 --- Writes a file as a whole: after a crash it is the old one or the new one. Synced to disk.
@@ -51,6 +52,22 @@ function fs.mkdir(path) end
 ---@param to string
 ---@return true? ok, string? message, string? code
 function fs.commit(from, to) end
+
+--- Makes a folder that is not there yet: of several that try, on whatever machine, one succeeds.
+---@param path string
+---@return true? ok, string? message, string? code "state" where it is there
+function fs.claim(path) end
+
+--- Gives a file a second name on the same file system, unless that name is taken by another file.
+---@param from string
+---@param to string
+---@return true? ok, string? message, string? code "state" where it is taken
+function fs.link(from, to) end
+
+--- Sets the time of a file or folder to now, by the clock of the machine that keeps it.
+---@param path string
+---@return true? ok, string? message, string? code
+function fs.touch(path) end
 
 --- Removes a file or a whole folder (links, not what they point to); one that is not there is fine.
 ---@param path string

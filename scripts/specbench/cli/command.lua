@@ -12,6 +12,7 @@ local http = require "specbench.http"
 local json = require "specbench.base.json"
 local refusal = require "specbench.experiment.refusal"
 local repeats = require "specbench.analysis.repeats"
+local round = require "specbench.experiment.round"
 local round_file = require "specbench.experiment.round_file"
 local grid = require "specbench.experiment.grid"
 local tables = require "specbench.base.tables"
@@ -96,6 +97,18 @@ local groups = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND[-quick]; with an engine other than "
       .. "the simulator results/ROUND[-quick]-ENGINE; --match pinned and --limits NAME are behind it)" },
   },
+  share = {
+    { long = "share", type = "flag", help = "be one of several workers, on any machines, that share the results "
+      .. "folder: each the same command" },
+    { long = "unit-time", arg = "TIME", default = "1h", help = "with --share: how long the pieces of work are, of a "
+      .. "baseline and its methods each (45m, 600s); every one starts its servers anew" },
+    { long = "no-wait", type = "flag", help = "with --share: end when others are at what is left, instead of waiting "
+      .. "whether they finish it" },
+    { long = "unit", arg = "ID", repeated = true, help = "with --share: of the pieces only these (specbench plan ROUND "
+      .. "--json lists them)" },
+    { long = "stale", arg = "SECONDS", type = "number", min = 0.5, default = 180, help = "with --share: a worker "
+      .. "without a sign of life for so long is dead, and another takes its piece over (the same for all)" },
+  },
   measure = {
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
     { long = "lengths", arg = "MODE", type = "choice", choices = { "free", "fixed", "replay" }, default = "free",
@@ -117,15 +130,16 @@ local groups = {
     { long = "full", type = "flag", help = "every map, table and note at the end, not the answer on one screen; off a "
       .. "terminal a line a cell" },
     { long = "json", type = "flag", help = "what happens as events for machines: a JSON object a line on standard "
-      .. "output, and no report there" },
+      .. "output, and no report there; of a plan: the pieces of work of run --share, with GPUs, cells, seconds, "
+      .. "state" },
     { long = "quiet", short = "q", type = "flag", help = "no progress, no answer" },
   },
 }
 
 -- What stands over each group in --help and in the man page.
 local headings = {
-  grid = "Cells", engine = "Engine and servers", data = "Prompts", measure = "Measuring", results = "Results",
-  deadlines = "Deadlines",
+  grid = "Cells", share = "Many machines", engine = "Engine and servers", data = "Prompts", measure = "Measuring",
+  results = "Results", deadlines = "Deadlines",
 }
 for name, options in pairs(groups) do
   for i, option in ipairs(options) do
@@ -373,6 +387,19 @@ function command.load_round(path, options)
   if options.virtual then refuse_with_virtual(options) end
   options.speed = options.speed or (options.quick and not options.virtual and 20 or 1)
   return r
+end
+
+---What round.json says of a run.
+---@param the_plan specbench.plan
+---@param r specbench.round as its file has it
+---@param options table of the command line
+---@return table about see store.create
+function command.about(the_plan, r, options)
+  local about = round.about(the_plan.round)
+  about.fresh, about.match, about.limits = options.fresh, options.match, options.limits
+  about.engine, about.planned, about.options = the_plan.engine.name, {}, r.own_options
+  for _, job in ipairs(the_plan.jobs) do about.planned[job.key] = job.id end
+  return about
 end
 
 ---Where a round's results go. Each engine has a folder of its own, so that a simulator's figures never stand in for

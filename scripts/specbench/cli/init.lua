@@ -28,7 +28,7 @@ local cli = {
 
 -- Commands in the order in which one needs them; others follow by their names.
 local BY_USE = {
-  "run", "watch", "new", "plan", "check", "report", "compare", "show", "measure", "dataset", "cleanup", "sim",
+  "run", "watch", "new", "plan", "check", "report", "compare", "show", "measure", "dataset", "slurm", "cleanup", "sim",
   "selfcheck", "help",
 }
 

@@ -81,6 +81,15 @@ function gpus.job(getenv)
   end
 end
 
+---Which of its job's processes this is, and how often the job was begun again, where the manager of jobs tells.
+---@param getenv fun(name: string): string?
+---@return string? rank
+---@return integer? restart
+function gpus.place_in_job(getenv)
+  if not getenv "SLURM_JOB_ID" then return nil end
+  return getenv "SLURM_PROCID", math.tointeger(tonumber(getenv "SLURM_RESTART_COUNT")) or 0
+end
+
 ---What --gpus names, or else what is visible; nothing that is hidden from this process is ever given to a server.
 ---@param named (integer|string)[]? of --gpus
 ---@param getenv fun(name: string): string?

@@ -174,7 +174,7 @@ end
 ---A session with other GPUs in the place of those that the plan gave it.
 ---@param session specbench.session
 ---@param planned (integer|string)[] the pool's
----@param given (integer|string)[] one for each that a unit needs
+---@param given (integer|string)[] one for each that a unit needs; none: which there are is not known
 ---@return specbench.session
 function units.on(session, planned, given)
   local other, slots = {}, {}
@@ -182,7 +182,7 @@ function units.on(session, planned, given)
   for i, slot in ipairs(session.slots) do
     local own = {}
     for k, gpu in ipairs(slot.gpus or {}) do own[k] = other[gpu] end
-    slots[i] = tables.merged(slot, { gpus = slot.gpus and own })
+    slots[i] = { key = slot.key, job = slot.job, gpus = #own > 0 and own or nil }
   end
   local copy = table.move(session, 1, #session, 1, {})
   copy.slots, copy.order = slots, session.order

@@ -9,6 +9,8 @@
 --   damaged/ID-N/               what could not be read whole any more when a run began, and was measured anew
 --   conversations/              answers to the turns before the one that is measured
 --   logs/                       the servers' logs
+--   share/                      where several workers use the folder at once: see results/sharing
+--   replaced/                   cells that such workers measured anew, with their baseline, on another machine
 
 local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
@@ -18,6 +20,7 @@ local identity = require "specbench.results.identity"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local sealed = require "specbench.results.sealed"
+local sharing = require "specbench.results.sharing"
 local tables = require "specbench.base.tables"
 
 local store = {}
@@ -44,6 +47,15 @@ local function read_about(folder)
   return foreign.tree(about, { planned = true }) -- by keys, whose parts are held together by control characters
 end
 
+-- Leaves damaged cells out as if they were not there.
+local function note_damage(self)
+  for _, found in ipairs(damage.find(self.folder)) do
+    self.damaged[found.id] = true
+    self.warnings[#self.warnings + 1] = ("cell %s is left out, `specbench run` measures it again: %s"):format(found.id,
+      found.reason)
+  end
+end
+
 ---Opens a results folder for reading. Damaged cells are left out as if they were not there.
 ---@param folder string
 ---@return specbench.store? store
@@ -54,11 +66,7 @@ function store.open(folder)
     return nil, ("%s is not a results folder (%s)"):format(folder, message)
   end
   local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {} }, Store)
-  for _, found in ipairs(damage.find(folder)) do
-    self.damaged[found.id] = true
-    self.warnings[#self.warnings + 1] = ("cell %s is left out, `specbench run` measures it again: %s"):format(found.id,
-      found.reason)
-  end
+  note_damage(self)
   return self
 end
 
@@ -92,7 +100,7 @@ end
 local PARTS = { "cells", "reruns", "failed", "logs", "unfinished" }
 -- What else may lie there before round.json does, or when it is lost.
 local OWN = { "lock", "damaged", "conversations", "profiles", "servers", "round.json", "until.json",
-  "live.json", "live.json.part" }
+  "live.json", "live.json.part", "share", "replaced", "try.json" }
 
 -- Anything but what a run leaves that ended before it wrote more: the lock is the first thing that one makes.
 local function holds_other_things(folder)
@@ -103,12 +111,41 @@ local function holds_other_things(folder)
       or name:find "^before%-%d+%-%d+$"
     if not is_own then return true end
   end
-  return #names > 0 and not fs.stat(folder .. "/lock")
+  for _, mark in ipairs { "lock", "share", "try.json" } do
+    if fs.stat(("%s/%s"):format(folder, mark)) then return false end
+  end
+  return #names > 0
+end
+
+-- Why results of this round, measured this way, cannot lie beside what the folder holds.
+local function objection(folder, previous, about)
+  local holds = previous and previous.round or round_of_cells(folder)
+  if holds and holds ~= about.round then
+    return ("%s holds results of %s, not of %s: give another folder with --out"):format(folder, holds, about.round)
+  end
+  if not previous or about.fresh then return nil end
+  local mode, earlier = about.match or "deployed", previous.match or "deployed"
+  if earlier ~= mode then
+    return ("%s was measured with --match %s, not %s: give another folder with --out"):format(folder, earlier, mode)
+  end
+  if previous.limits ~= about.limits then
+    return ("%s was measured with %s: give another folder with --out"):format(folder,
+      previous.limits and "--limits " .. previous.limits or "the round's own limits")
+  end
 end
 
 -- What a report of the same cells depends on.
 local function shown_by(about)
   return json.encode { baseline = about.baseline, baselines = about.baselines, report = about.report }
+end
+
+---Whether results may lie in a folder.
+---@param folder string
+---@return true? ok
+---@return string? message
+function store.check_place(folder)
+  if fs.stat(folder .. "/round.json") or not holds_other_things(folder) then return true end
+  return nil, ("%s is not empty and holds no results: give another folder with --out"):format(folder)
 end
 
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
@@ -118,36 +155,30 @@ end
 ---  round.json says of the round; options: the values of those that it declares; match: what its comparisons hold
 ---  equal; engine, planned: of the run, the id of each cell's key that it plans; fresh: what is in the folder is moved
 ---  aside first
+---@param how { unlocked: boolean? }? unlocked: whoever calls this knows that nobody else uses the folder
 ---@return specbench.store? store
 ---@return string? message
-function store.create(folder, about)
-  if not fs.stat(folder .. "/round.json") and holds_other_things(folder) then
-    return nil, ("%s is not empty and holds no results: give another folder with --out"):format(folder)
-  end
-  local ok, message = fs.mkdir(folder)
+function store.create(folder, about, how)
+  local ok, message = store.check_place(folder)
+  if not ok then return nil, message end
+  ok, message = fs.mkdir(folder)
   local lock
-  if ok then lock, message = fs.lock(folder .. "/lock") end
-  if not lock then return nil, message .. ": give another folder with --out" end
+  local unlocked = how and how.unlocked
+  if ok and not unlocked then lock, message = fs.lock(folder .. "/lock") end
+  if not (ok and (lock or unlocked)) then return nil, message .. ": give another folder with --out" end
+  local workers = not unlocked and sharing.count(folder) or 0
+  if workers > 0 then
+    return nil, ("%s is shared by %d workers that gave a sign of life in the last %d s: --share joins them"):format(
+      folder, workers, sharing.STALE)
+  end
   local self = setmetatable({ folder = folder, lock = lock, warnings = {}, damaged = {} }, Store)
   local previous, flaw
   if fs.stat(folder .. "/round.json") then previous, flaw = read_about(folder) end
-  local holds = previous and previous.round or round_of_cells(folder)
-  if holds and holds ~= about.round then
-    return nil, ("%s holds results of %s, not of %s: give another folder with --out")
-      :format(folder, holds, about.round)
-  end
+  message = objection(folder, previous, about)
+  if message then return nil, message end
   if flaw then
     self.warnings[1], message = self:set_file_aside("round.json", flaw)
     if message then return nil, message end
-  end
-  local mode, earlier = about.match or "deployed", previous and previous.match or "deployed"
-  if previous and earlier ~= mode and not about.fresh then
-    return nil, ("%s was measured with --match %s, not %s: give another folder with --out"):format(folder, earlier,
-      mode)
-  end
-  if previous and previous.limits ~= about.limits and not about.fresh then
-    return nil, ("%s was measured with %s: give another folder with --out"):format(folder,
-      previous.limits and "--limits " .. previous.limits or "the round's own limits")
   end
   if previous and about.fresh then
     ok, message = self:set_aside()
@@ -166,6 +197,33 @@ function store.create(folder, about)
   fs.remove(folder .. "/unfinished") -- what a killed run left
   ok, message = self:keep_description()
   if not ok then return nil, message end
+  return self
+end
+
+---Opens or makes a results folder that several workers share, of which this process is one: nothing in it is moved,
+---cleared or locked.
+---@param folder string
+---@param about table see store.create
+---@param alone boolean nobody else is at work: what round.json says may change
+---@return specbench.store? store
+---@return string? message
+function store.share(folder, about, alone)
+  local self = setmetatable({ folder = folder, warnings = {}, damaged = {} }, Store)
+  local previous, flaw
+  if fs.stat(folder .. "/round.json") then previous, flaw = read_about(folder) end
+  flaw = flaw or objection(folder, previous, about)
+  if flaw then return nil, flaw end
+  self.about = previous
+  if alone or not previous then
+    self:describe(about)
+    local ok, message = self:keep_description()
+    if not ok then return nil, message end
+  end
+  for _, part in ipairs(PARTS) do
+    local ok, message = fs.mkdir(folder .. "/" .. part)
+    if not ok then return nil, message end
+  end
+  note_damage(self)
   return self
 end
 

@@ -90,7 +90,8 @@ local function measure_batch(self, servers, batch, order)
   local load_seconds = 0
   self.position = self.position + 1
   task.each(batch, function(i, job)
-    job.conversations, job.own_thread = self.store:path "conversations", self.side_by_side
+    job.conversations, job.own_thread = self.store:path "conversations",
+      self.side_by_side or self.options.own_thread
     job.replayed, job.replay_trouble = replay.of(job, self.guard.cells, self.store)
     function job.set_aside(path, reason)
       self.warn(assert(self.store:set_file_aside("conversations/" .. path:match "[^/]*$", reason)))
@@ -149,6 +150,7 @@ local function measure_missing(self, servers, batches, order)
     end
   end
   for i, batch in ipairs(batches) do
+    if self.options.between then self.options.between() end
     if not batch.refused then
       servers:need(i == 1 and keys or batch.slots, function()
         self.bar:update { done = self.done, current = "starting " .. self.plan.engine.name .. " for "
@@ -287,8 +289,10 @@ end
 ---@param the_plan specbench.plan
 ---@param the_store specbench.store
 ---@param options { quiet: boolean?, full: boolean?, host: string?, port: integer?, no_rerun: boolean?,
----  quarantine: integer?, start_tries: integer?, start_pause: number?, events: specbench.live.events? } events: instead
----  of lines for people
+---  quarantine: integer?, start_tries: integer?, start_pause: number?, events: specbench.live.events?,
+---  progress_out: table?, own_thread: boolean?, between: fun()? } events: instead of lines for people; progress_out:
+---  where lines go instead of to standard error; own_thread: other loads run beside this sweep's; between: called
+---  before each batch
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
   local self = {

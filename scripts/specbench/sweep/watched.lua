@@ -59,13 +59,13 @@ end
 
 ---@param the_plan specbench.plan
 ---@param the_store specbench.store
----@param options { quiet: boolean?, full: boolean?, events: specbench.live.events? } of sweep.run
+---@param options { quiet: boolean?, full: boolean?, events: specbench.live.events?, progress_out: table? } of sweep.run
 ---@param costs number[] expected seconds of the cells to be measured
 ---@param cells table<string, table> by their ids: those that are done
 ---@return specbench.progress
 function watched.new(the_plan, the_store, options, costs, cells)
   local to = options.events
-  local shown = not options.quiet and not to and terminal() or nil
+  local shown = not (options.quiet or to or options.progress_out) and terminal() or nil
   local sums = (shown or to) and tally_of(the_plan, the_store, cells) or nil
   if to then
     to:emit("start", {
@@ -74,7 +74,8 @@ function watched.new(the_plan, the_store, options, costs, cells)
     })
   end
   return progress.new {
-    now = seconds_now, out = io.stderr, screen = shown, events = to, quiet = options.quiet and not to, costs = costs,
+    now = seconds_now, out = options.progress_out or io.stderr, screen = shown, events = to,
+    quiet = options.quiet and not to, costs = costs,
     brief = not shown and not options.full,
     tally = sums,
     about = {
