@@ -1,5 +1,6 @@
 /* LD_PRELOAD: allocations told apart by the call stack that they come from.
- * FAIL_STACKS names a file into which every stack and how often it allocated is written, a line "STACK COUNT" each.
+ * FAIL_STACKS names a file into which every stack and how often it allocated is written, a line "STACK COUNT OPENSSL"
+ * each, the last 1 where OpenSSL is in it.
  * FAIL_STACK and FAIL_NTH: the allocation that fails, with FAIL_COUNT - 1 more after it. Stacks are named by offsets
  * in their modules, so that a name holds from one run to the next. Only of the program that it is loaded into. */
 
@@ -20,11 +21,13 @@ enum { DEPTH = 8, SKIPPED = 2, MODULES = 64, TABLE = 1 << 16, ARENA = 1 << 16 };
 typedef struct module {
   uintptr_t from, to;
   uint64_t name;
+  int openssl;
 } module;
 
 typedef struct entry {
   uint64_t stack;
   unsigned long count;
+  int openssl;
 } entry;
 
 static module modules[MODULES];
@@ -64,10 +67,11 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *data)
     }
   const char *slash = strrchr(info->dlpi_name, '/');
   uint64_t name = 0xcbf29ce484222325u;
-  for (const char *c = slash ? slash : info->dlpi_name; *c; c++)
+  const char *file = slash ? slash : info->dlpi_name;
+  for (const char *c = file; *c; c++)
     name = mix(name, (unsigned char)*c);
   if (module_count < MODULES)
-    modules[module_count++] = (module){ from, to, name };
+    modules[module_count++] = (module){ from, to, name, !strncmp(file, "/libcrypto.", 11) };
   return 0;
 }
 
@@ -83,13 +87,14 @@ static const module *module_of(uintptr_t at)
   return NULL;
 }
 
-static uint64_t stack_here(void)
+static uint64_t stack_here(int *openssl)
 {
   void *frames[DEPTH + SKIPPED];
   int depth = backtrace(frames, DEPTH + SKIPPED);
   uint64_t hash = 0xcbf29ce484222325u;
   for (int i = SKIPPED; i < depth; i++) {
     const module *m = module_of((uintptr_t)frames[i]);
+    *openssl |= m && m->openssl;
     hash = mix(mix(hash, m ? m->name : 0), m ? (uintptr_t)frames[i] - m->from : 0);
   }
   return hash ? hash : 1;
@@ -106,12 +111,14 @@ static int fails(void)
     failing--;
     result = 1;
   } else {
-    uint64_t stack = stack_here();
+    int openssl = 0;
+    uint64_t stack = stack_here(&openssl);
     entry *e = &table[stack % TABLE];
     for (int i = 0; i < 64 && e->stack && e->stack != stack; i++)
       e = &table[(size_t)(e - table + 1) % TABLE];
     if (!e->stack || e->stack == stack) {
       e->stack = stack;
+      e->openssl = openssl;
       if (++e->count == fail_nth && stack == fail_stack) {
         result = 1;
         failing = fail_count > 0 ? fail_count - 1 : 0;
@@ -207,7 +214,7 @@ __attribute__((destructor)) static void end(void)
   int fd = report[0] && getpid() == owner ? open(report, O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
   for (size_t i = 0; fd >= 0 && i < TABLE; i++)
     if (table[i].stack)
-      dprintf(fd, "%016llx %lu\n", (unsigned long long)table[i].stack, table[i].count);
+      dprintf(fd, "%016llx %lu %d\n", (unsigned long long)table[i].stack, table[i].count, table[i].openssl);
   if (fd >= 0)
     close(fd);
 }

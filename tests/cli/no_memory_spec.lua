@@ -57,8 +57,8 @@ end
 local function stacks_of_a_sweep()
   assert.equal(0, w:run(SWEEP, { env = { LD_PRELOAD = failing_stack, FAIL_STACKS = w.folder .. "/stacks" } }).status)
   local list = {}
-  for stack, count in w:read("stacks"):gmatch "(%x+) (%d+)" do
-    list[#list + 1] = { stack = stack, count = math.tointeger(count) }
+  for stack, count, openssl in w:read("stacks"):gmatch "(%x+) (%d+) (%d)\n" do
+    list[#list + 1] = { stack = stack, count = math.tointeger(count), openssl = openssl == "1" }
   end
   table.sort(list, function(a, b) return a.stack < b.stack end)
   return list
@@ -90,11 +90,13 @@ describe("without memory", function()
     assert.is_true(#list > 500)
     for i = 1, STACKS do
       local chosen = list[random:int(1, #list)]
+      -- OpenSSL bears one failure as it begins, but not many
+      local in_a_row = i % 2 == 0 and not chosen.openssl
       for _, nth in ipairs { 1, chosen.count > 1 and random:int(2, chosen.count) or nil } do
         fs.remove(w.folder .. "/results")
         w:write("started", "")
         local result = w:run(SWEEP, { env = { LD_PRELOAD = failing_stack, FAIL_STACK = chosen.stack,
-          FAIL_NTH = tostring(nth), FAIL_COUNT = i % 2 == 0 and tostring(IN_A_ROW) or "1" } })
+          FAIL_NTH = tostring(nth), FAIL_COUNT = in_a_row and tostring(IN_A_ROW) or "1" } })
         local place = ("stack %s, allocation %d: "):format(chosen.stack, nth)
         ends_well(result, place)
         goes_on(place)
