@@ -53,8 +53,8 @@ local function goes_on(place)
   assert.equal(4, w:count "cells")
 end
 
--- Every stack of a sweep and how often it allocated; but for OpenSSL's own, which ends by a signal where memory fails it
--- as it begins.
+-- Every stack of a sweep and how often it allocated; but for those in OpenSSL, which ends by a signal where memory
+-- fails it as it begins.
 local function stacks_of_a_sweep()
   assert.equal(0, w:run(SWEEP, { env = { LD_PRELOAD = failing_stack, FAIL_STACKS = w.folder .. "/stacks" } }).status)
   local list = {}
