@@ -119,9 +119,9 @@ static void set_tail(lua_State *L, const char *name, sb_samples *samples, const 
 {
   lua_createtable(L, 0, 2);
   if (!isnan(bounds->low))
-    sbl_set_number(L, "low", sb_samples_percentile(samples, bounds->low));
+    sbl_set_number(L, "low", sb_samples_one_percentile(samples, bounds->low));
   if (!isnan(bounds->high))
-    sbl_set_number(L, "high", sb_samples_percentile(samples, bounds->high));
+    sbl_set_number(L, "high", sb_samples_one_percentile(samples, bounds->high));
   lua_setfield(L, -2, name);
 }
 

@@ -108,13 +108,13 @@ static double std_of(const sb_samples *samples)
 enum { PERCENTILES = SB_SUMMARY_PERCENTILES(SB_COUNT, ) };
 #undef SB_COUNT
 
-/* Percentiles of ascending percentages. Where the samples are not sorted, only the ranks asked for are. */
-static void percentiles(sb_samples *samples, const double *percents, double *out)
+/* Where the samples are not sorted, only the ranks asked for are. At most PERCENTILES of them, ascending. */
+static void percentiles(sb_samples *samples, const double *percents, size_t count, double *out)
 {
   uint64_t ranks[2 * PERCENTILES];
   place places[PERCENTILES];
   size_t n = 0, low[PERCENTILES], high[PERCENTILES];
-  for (size_t i = 0; i < PERCENTILES; i++) {
+  for (size_t i = 0; i < count; i++) {
     places[i] = place_of(samples, percents[i]);
     /* of ascending places, a rank that is not new is the last one or the one before it */
     if (n == 0 || places[i].low > ranks[n - 1])
@@ -129,8 +129,16 @@ static void percentiles(sb_samples *samples, const double *percents, double *out
     sb_select_read(samples->values, samples->weights, ranks, n, values);
   else
     sb_select_ranks(samples->values, samples->weights, samples->count, ranks, n, values);
-  for (size_t i = 0; i < PERCENTILES; i++)
+  for (size_t i = 0; i < count; i++)
     out[i] = between(values[low[i]], values[high[i]], places[i].part);
+}
+
+double sb_samples_one_percentile(sb_samples *samples, double percent)
+{
+  double value = NAN;
+  if (samples->count)
+    percentiles(samples, &percent, 1, &value);
+  return value;
 }
 
 void sb_samples_summary(sb_samples *samples, sb_summary *summary)
@@ -145,7 +153,7 @@ void sb_samples_summary(sb_samples *samples, sb_summary *summary)
   for (size_t i = 0; i < PERCENTILES; i++)
     values[i] = NAN;
   if (samples->count)
-    percentiles(samples, percents, values);
+    percentiles(samples, percents, PERCENTILES, values);
 #define SB_PUT(to, name, percent) (to)->name = *value++;
   SB_SUMMARY_PERCENTILES(SB_PUT, summary)
 #undef SB_PUT

@@ -56,6 +56,9 @@ void sb_samples_sort(sb_samples *samples);
 
 double sb_samples_percentile(sb_samples *samples, double percent); /* 0 .. 100 */
 
+/* The same without sorting them: for one or two figures of many samples. May leave them in another order. */
+double sb_samples_one_percentile(sb_samples *samples, double percent);
+
 /* What every latency is reported with besides count, mean and std: X(context, field, percent),
  * percentages ascending. */
 /* clang-format off */

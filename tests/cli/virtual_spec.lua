@@ -38,6 +38,37 @@ describe("run --virtual", function()
     end
   end)
 
+  it("leaves records out where asked, and says what is missing for it", function()
+    w:write("grid.lua", w.round())
+    local result = w:run "run grid.lua --virtual --no-pictures --no-records --no-text --out lean"
+    assert.equal(0, result.status, result.out .. result.err)
+    local whole = w:run "run grid.lua --virtual --no-pictures --out whole"
+    assert.equal(0, whole.status, whole.out .. whole.err)
+    for _, id in ipairs(fs.list(w.folder .. "/lean/cells")) do
+      assert.same({ "cell.json" }, fs.list(w.folder .. "/lean/cells/" .. id))
+      local function metrics(out)
+        return json.decode(assert(fs.read(("%s/%s/cells/%s/cell.json"):format(w.folder, out, id)))).metrics
+      end
+      assert.same(metrics "whole", metrics "lean")
+    end
+    local function names_timelines(folder)
+      return w:run("report --full " .. folder).out:find("every request's timeline", 1, true) ~= nil
+    end
+    assert.is_false(names_timelines "lean")
+    assert.is_true(names_timelines "whole")
+    local again = w:run "run grid.lua --virtual --no-records --out lean"
+    assert.truthy(again.err:find("nothing to do", 1, true), again.err)
+    local cell = fs.list(w.folder .. "/lean/cells")[1]
+    local shown = w:run("show lean --only method=none")
+    assert.equal(1, shown.status)
+    assert.truthy(shown.err:find("--no-records", 1, true), shown.err .. cell)
+    for option, word in pairs { ["--until ci=3%"] = "--until", ["--lengths replay"] = "--lengths replay" } do
+      local refused = w:run("run grid.lua --virtual --no-records " .. option)
+      assert.equal(2, refused.status)
+      assert.truthy(refused.err:find(word, 1, true), refused.err)
+    end
+  end)
+
   it("has a folder of its own, and cells that no real run takes for its own", function()
     w:write("grid.lua", w.round())
     assert.equal(0, w:run "run grid.lua --virtual --no-pictures --only method=none --only concurrency=1".status)

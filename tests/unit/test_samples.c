@@ -66,6 +66,8 @@ static void numpy_agrees_on_a_short_list(void **state)
   for (size_t i = 0; i < sizeof values / sizeof *values; i++)
     sb_samples_add(&samples, values[i]);
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+    assert_true(sb_samples_one_percentile(&samples, expected[i][0]) == expected[i][1]);
+  for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
     assert_true(sb_samples_percentile(&samples, expected[i][0]) == expected[i][1]);
   spread_is(&samples, 3.12, 3.27255252058695);
   sb_samples_deinit(&samples);
@@ -89,6 +91,8 @@ static void numpy_agrees_on_weights_written_out(void **state)
   sb_samples_add_weighted(&samples, 11.0, 1);
   sb_samples_add_weighted(&samples, 2.5, 2);
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+    assert_true(sb_samples_one_percentile(&samples, expected[i][0]) == expected[i][1]);
+  for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
     assert_true(sb_samples_percentile(&samples, expected[i][0]) == expected[i][1]);
   spread_is(&samples, 3.6136363636363638, 3.0551068207102703);
   sb_samples_deinit(&samples);
@@ -106,6 +110,8 @@ static void numpy_agrees_on_ten_thousand_with_negative_ones(void **state)
     x = (x * 1103515245 + 12345) % (UINT64_C(1) << 31);
     sb_samples_add(&samples, (double)(x >> 8) / 1000.0 - 2000.0);
   }
+  for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+    near(sb_samples_one_percentile(&samples, expected[i][0]), expected[i][1]);
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
     near(sb_samples_percentile(&samples, expected[i][0]), expected[i][1]);
   spread_is(&samples, 2208.0565314000005, 2427.8257606242328);

@@ -76,7 +76,9 @@ function repeats.pair(group, index, store)
         one.problem = problem_of(one.pairs)
         if not one.problem then ratios.paired = math.exp(one.pairs.log_ratio) end
       else
-        one.problem = "the requests' records are missing: no paired speed-up"
+        local left_out = base.records == false or cell.records == false
+        one.problem = ("the requests' records %s: no paired speed-up"):format(left_out and "were left out"
+          or "are missing")
       end
       table.insert(group.repeats, one)
     end

@@ -12,6 +12,8 @@
 --   door:read { width = 2 }     --> { width = 2, colour = "red" }
 --
 -- A message is one line: the place, the key, what stands there and what must. All that is missing is told at once.
+-- Hundreds of thousands of tables are checked in a run, nearly all of them sound: a value is looked at without a word
+-- first, and once more for the messages where that finds something.
 
 local unknown = require "specbench.base.unknown"
 
@@ -39,17 +41,20 @@ local function shown(value)
   return tostring(value)
 end
 
+-- Says that a value is wrong, where anyone listens.
 local function wrong(found, value, must, place, name)
+  if not found then return false end
   local where = name and ("%s: %s = %s: must be %s"):format(place, name, shown(value), must)
     or ("%s: must be %s, not %s"):format(place, must, value == nil and "nil" or "a " .. type(value))
   found.flaws[#found.flaws + 1] = where
+  return false
 end
 
--- Adds to `found` what is wrong with a value; name: its place within `place`, nil for the whole.
+-- Whether a value is sound. Adds to `found` what is wrong with it; nil: nobody wants to know. name: its place within
+-- `place`, nil for the whole.
 function Shape:inspect(value, found, place, name)
-  if not self.kinds[type(value)] or self.test and not self.test(value) then
-    wrong(found, value, self.must, place, name)
-  end
+  if self.kinds[type(value)] and (not self.test or self.test(value)) then return true end
+  return wrong(found, value, self.must, place, name)
 end
 
 -- what: { must =, many =, page =, cats =, kinds =, test = }; page is `must` without its article unless told.
@@ -121,9 +126,10 @@ function shape.choice(values, options)
     kinds = { string = true },
   }
   function self.inspect(_, value, found, place, name)
-    if known[value] then return end
+    if known[value] then return true end
+    if not found then return false end
     local hint = type(value) == "string" and unknown.hint(value, values) or ""
-    wrong(found, value, self.must .. hint, place, name)
+    return wrong(found, value, self.must .. hint, place, name)
   end
   return self
 end
@@ -143,7 +149,7 @@ end
 ---@return specbench.shape
 function shape.any()
   local self = kind_of_value { must = "a value", many = "values", page = "any", cats = "any", kinds = {} }
-  function self.inspect() end
+  function self.inspect() return true end
   return self
 end
 
@@ -176,7 +182,12 @@ function shape.list(of, options)
     if type(value) ~= "table" or not is_list(value) or #value < (options.least or 0) then
       return wrong(found, value, must, place, name)
     end
-    for i, item in ipairs(value) do of:inspect(item, found, place, ("%s[%d]"):format(name or "", i)) end
+    local sound = true
+    for i, item in ipairs(value) do
+      sound = of:inspect(item, found, place, found and ("%s[%d]"):format(name or "", i)) and sound
+      if not (sound or found) then return false end
+    end
+    return sound
   end
   return self
 end
@@ -194,10 +205,13 @@ function shape.map(of, options)
   }
   function self.inspect(_, value, found, place, name)
     if type(value) ~= "table" then return wrong(found, value, must, place, name) end
+    local sound = true
     for key, item in pairs(value) do
       if type(key) ~= "string" then return wrong(found, value, must, place, name) end
-      of:inspect(item, found, place, name and ("%s.%s"):format(name, key) or key)
+      sound = of:inspect(item, found, place, found and name and ("%s.%s"):format(name, key) or key) and sound
+      if not (sound or found) then return false end
     end
+    return sound
   end
   return self
 end
@@ -226,17 +240,15 @@ function shape.either(...)
     cats = table.concat(cats, "|"), kinds = kinds, alternatives = shapes,
   }
   function self.inspect(_, value, found, place, name)
-    local fitting = {}
+    local meant, count = nil, 0
     for _, one in ipairs(shapes) do
-      if one.kinds[type(value)] then fitting[#fitting + 1] = one end
+      if one.kinds[type(value)] then
+        if one:inspect(value) then return true end
+        meant, count = one, count + 1
+      end
     end
-    if #fitting == 1 and type(value) == "table" then return fitting[1]:inspect(value, found, place, name) end
-    for _, one in ipairs(fitting) do
-      local own = { flaws = {}, missing = {} }
-      one:inspect(value, own, place, name)
-      if #own.flaws + #own.missing == 0 then return end
-    end
-    wrong(found, value, self.must, place, name)
+    if found and count == 1 and type(value) == "table" then return meant:inspect(value, found, place, name) end
+    return wrong(found, value, self.must, place, name)
   end
   return self
 end
@@ -290,29 +302,45 @@ local function sorted_keys(value)
   return keys
 end
 
-function Record:inspect(value, found, place, name)
-  if type(value) ~= "table" then return wrong(found, value, self.must, place, name) end
-  local here, before = name and ("%s.%s"):format(place, name) or place, #found.flaws + #found.missing
+-- Whether a record's table has only keys that are known.
+local function tell_unknown(self, value, found, here)
+  local sound = true
+  for key in pairs(value) do sound = sound and self.by_name[key] ~= nil end
+  if sound or not found then return sound end
   for _, key in ipairs(sorted_keys(value)) do
     if not self.by_name[key] then
       found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, unknown.message("key", key, self.names, self.within))
     end
   end
+  return false
+end
+
+-- Whether what a field holds, or the lack of it, is sound.
+local function inspect_field(field, item, found, here)
+  local key, of = field[1], field[2]
+  if item == nil then
+    if not field.needed then return true end
+    if found then found.missing[#found.missing + 1] = { here, tostring(key), of.must } end
+    return false
+  end
+  local name = found and (type(key) == "string" and key or ("[%d]"):format(key))
+  if not of:inspect(item, found, here, name) then return false end
+  local flaw = field.flaw and field.flaw(item)
+  if flaw and found then found.flaws[#found.flaws + 1] = ("%s: %s: %s"):format(here, tostring(key), flaw) end
+  return not flaw
+end
+
+function Record:inspect(value, found, place, name)
+  if type(value) ~= "table" then return wrong(found, value, self.must, place, name) end
+  local here = found and (name and ("%s.%s"):format(place, name) or place)
+  local sound = tell_unknown(self, value, found, here)
   for _, field in ipairs(self.fields) do
-    local key, item = field[1], value[field[1]]
-    if item == nil then
-      if field.needed then found.missing[#found.missing + 1] = { here, tostring(key), field[2].must } end
-    else
-      local count = #found.flaws + #found.missing
-      field[2]:inspect(item, found, here, type(key) == "string" and key or ("[%d]"):format(key))
-      local flaw = count == #found.flaws + #found.missing and field.flaw and field.flaw(item)
-      if flaw then found.flaws[#found.flaws + 1] = ("%s: %s: %s"):format(here, tostring(key), flaw) end
-    end
+    if not (sound or found) then return false end
+    sound = inspect_field(field, value[field[1]], found, here) and sound
   end
-  if self.flaw_of_all and #found.flaws + #found.missing == before then
-    local flaw = self.flaw_of_all(value)
-    if flaw then found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, flaw) end
-  end
+  local flaw = sound and self.flaw_of_all and self.flaw_of_all(value)
+  if flaw and found then found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, flaw) end
+  return sound and not flaw
 end
 
 -- "server: model is missing", or all that is missing with what each must be.
@@ -331,6 +359,7 @@ end
 ---@param place string? instead of the title
 ---@return string[] flaws empty where it is sound
 function Record:flaws(value, place)
+  if self:inspect(value) then return {} end
   local found = { flaws = {}, missing = {} }
   place = place or self.title
   self:inspect(value, found, place)
@@ -343,6 +372,7 @@ end
 ---@param level integer? as of error(), for the one who calls check; default 0: without a place in a file
 ---@return table value
 function Record:check(value, level)
+  if self:inspect(value) then return value end
   local flaw = self:flaws(value)[1]
   if flaw then error(flaw, level and level > 0 and level + 1 or 0) end
   return value
@@ -354,6 +384,13 @@ end
 ---@return table copy
 function Record:read(value, level)
   self:check(value, level and level > 0 and level + 1 or 0)
+  return self:filled(value)
+end
+
+---The same of what is known to be sound.
+---@param value table
+---@return table copy
+function Record:filled(value)
   local copy = {}
   for _, field in ipairs(self.fields) do
     local item = value[field[1]]

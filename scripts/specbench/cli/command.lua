@@ -126,6 +126,8 @@ local groups = {
     command.across_hosts,
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
+    { long = "no-records", type = "flag", help = "do not keep the requests' timelines, only the cells' figures: no "
+      .. "paired speed-ups, nothing for `specbench show`" },
     command.io_threads,
     { long = "full", type = "flag", help = "every map, table and note at the end, not the answer on one screen; off a "
       .. "terminal a line a cell" },
@@ -335,9 +337,15 @@ local function read_rule(options)
   return rule
 end
 
----Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
----@param path string
----@param options table of the groups above
+-- What is worked out from the records of cells that are measured already.
+local function refuse_without_records(options)
+  if not options.no_records then return end
+  if options.rule then command.fail("--until judges paired speed-ups: leave out --no-records", 2) end
+  if options.lengths == "replay" then
+    command.fail("--lengths replay takes lengths from the baseline's records: leave out --no-records", 2)
+  end
+end
+
 -- Virtual time is the simulator's alone, and passes at no speed.
 local function refuse_with_virtual(options)
   local engine = engines.load(options.engine).name
@@ -349,6 +357,9 @@ local function refuse_with_virtual(options)
   end
 end
 
+---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
+---@param path string
+---@param options table of the groups above
 ---@return specbench.round
 function command.load_round(path, options)
   check_engine(options)
@@ -384,6 +395,7 @@ function command.load_round(path, options)
   options.body = read_body(options.body, options.temperature)
   options.slo = command.read_slo(options.slo)
   options.rule = read_rule(options)
+  refuse_without_records(options)
   if options.virtual then refuse_with_virtual(options) end
   options.speed = options.speed or (options.quick and not options.virtual and 20 or 1)
   return r

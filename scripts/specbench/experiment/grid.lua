@@ -170,6 +170,7 @@ end
 ---@param cell specbench.coordinates
 ---@param name string of the function
 ---@return specbench.coordinates
+---@return specbench.view.reads looked_at what is looked at there
 function grid.seen(self, cell, name)
   return view.of(cell, self.axes, function()
     return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", "))

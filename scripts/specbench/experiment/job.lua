@@ -106,8 +106,9 @@ end
 function job.of(r, cell, engine, known, options)
   local server, reason, version = resolve_server(r, cell, engine, known, options)
   if not server then return nil, reason end
+  local seen, looked_at = grid.seen(r, cell, "limits")
   local work = blame.check(r.file or r.name, workload.new, grid.ask(r, "workload", cell), cell, {
-    describe = grid.describe(r, cell), seen = grid.seen(r, cell, "limits"),
+    describe = grid.describe(r, cell), seen = seen, looked_at = looked_at,
     prompts_per_stream = options.prompts_per_stream,
     salt = needs_salt(engine, server, options), lengths = options.lengths,
     body = tables.merged(known:said(server.model.name, "body"), options.body),
@@ -123,7 +124,7 @@ function job.of(r, cell, engine, known, options)
     coordinates = coordinates_of(r, cell), repetition = cell.repetition, seed = cell.seed, engine = engine,
     engine_version = version, server = server, server_key = json.encode(server), workload = work,
     warmup = r.warmup or 1, quick = cell.quick,
-    slo = options.slo, keep_text = not options.no_text,
+    slo = options.slo, keep_text = not options.no_text, keep_records = not options.no_records,
     deadlines = deadlines.of(r, options, {
       cell = cost, wave = cost * workload.streams(work) / #work.prompts.items, start = engine.ready.timeout_s,
     }),

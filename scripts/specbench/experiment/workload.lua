@@ -4,6 +4,7 @@ local blame = require "specbench.base.blame"
 local data = require "specbench.dataset"
 local fields = require "specbench.experiment.workload_shape"
 local json = require "specbench.base.json"
+local limits = require "specbench.experiment.limits"
 local rng = require "sb.rng"
 local tables = require "specbench.base.tables"
 
@@ -103,64 +104,11 @@ local function prompts_of(spec, cell)
   return set, true
 end
 
--- Nothing but limits that can be told apart by their text.
-local function is_plain(limits)
-  for name, value in pairs(limits) do
-    local kind = (name == "max_tokens" or name == "min_tokens") and math.type(value) == "integer"
-      or name == "ignore_eos" and type(value) == "boolean"
-    if not kind then return false end
-  end
-  return limits.max_tokens ~= nil
-end
-
-local function limit_text(limit)
-  return ("%d/%d/%s"):format(limit.max_tokens, limit.min_tokens or 0, tostring(limit.ignore_eos or false))
-end
-
--- Limits of every prompt, read once: the plan's fingerprint, the estimate and the requests use the same.
-local function read_limits(spec, seen, describe)
-  local list = {}
-  if type(spec.limits) == "table" then
-    local limits = fields.limits:read(spec.limits)
-    for i = 1, #spec.prompts.items do list[i] = limits end
-    return list
-  end
-  local sound = {} -- the answers so far: a grid asks for few different ones, and asks hundreds of thousands of times
-  for i, prompt in ipairs(spec.prompts.items) do
-    local limits = blame.call(function() return ("limits(prompt %d of %s)"):format(i, describe) end, spec.limits,
-      prompt, seen)
-    local text = type(limits) == "table" and is_plain(limits) and limit_text(limits)
-    if not text or not sound[text] then
-      local flaw = fields.limits:flaws(limits)[1]
-      if flaw then error(("%s (prompt %d)"):format(flaw, i), 0) end
-      limits = fields.limits:read(limits)
-      if text then sound[text] = limits end
-    end
-    list[i] = text and sound[text] or limits
-  end
-  return list
-end
-
 -- What the models file and the command line put into requests, instead of what the round does.
 local function put_body(self, body)
   if not next(body) then return end
   self.body = tables.merged(self.body, body)
   if body.temperature ~= nil then self.temperature, self.body.temperature = body.temperature, nil end
-end
-
-local function exactly(tokens, ignore_eos)
-  return { max_tokens = tokens, min_tokens = tokens, ignore_eos = ignore_eos }
-end
-
--- They are part of what a cell is: drawn anew each time, they would be another cell on every run.
-local function check_limits(self, seen, describe)
-  for i, again in ipairs(read_limits(self, seen, describe)) do
-    local first, second = limit_text(self.limit_list[i]), limit_text(again)
-    if first ~= second then
-      error(("workload.limits: another answer each time it is asked (prompt %d: %s, then %s): derive it from the "
-        .. "prompt or from c.seed"):format(i, first, second), 0)
-    end
-  end
 end
 
 -- Called before anything is measured, so that its mistake costs no load.
@@ -182,9 +130,10 @@ end
 ---Checks what a round's workload(c) returned and fills in the defaults.
 ---@param spec table
 ---@param cell specbench.coordinates
----@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, seen: table?, body: table?,
----  lengths: string? }? describe: the cell, for messages; seen: the cell as `limits` sees it; body: fields that go
----  before the round's own; lengths: "free", "fixed" (every answer as long as its limit) or "replay" (see sweep/replay)
+---@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, seen: table?,
+---  looked_at: specbench.view.reads?, body: table?, lengths: string? }? describe: the cell, for messages; seen: the
+---  cell as `limits` sees it; looked_at: what it looks at there; body: fields that go before the round's own;
+---  lengths: "free", "fixed" (every answer as long as its limit) or "replay" (see sweep/replay)
 ---@return specbench.workload
 function workload.new(spec, cell, options)
   if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
@@ -210,15 +159,11 @@ function workload.new(spec, cell, options)
   if not self.chat and workload.earlier_turns(self) > 0 then
     error("workload: a later turn of a conversation needs the chat endpoint, not chat = false", 0)
   end
-  local seen = options.seen or cell
-  self.limit_list = read_limits(self, seen, options.describe or "a cell")
-  check_limits(self, seen, options.describe or "a cell")
+  self.limit_list = limits.of(self.limits, self.prompts, cell, options)
   check_groups(self, options.describe or "a cell")
   check_body(self.body)
   self.lengths = options.lengths ~= "free" and options.lengths or nil
-  if self.lengths == "fixed" then
-    for i, limit in ipairs(self.limit_list) do self.limit_list[i] = exactly(limit.max_tokens, true) end
-  end
+  if self.lengths == "fixed" then self.limit_list = limits.fixed(self.limit_list) end
   return self
 end
 
@@ -243,12 +188,8 @@ end
 ---@param self specbench.workload
 ---@return table
 function workload.identity(self)
-  local limits = {}
-  for i, limit in ipairs(self.limit_list) do
-    limits[i] = limit_text(limit)
-  end
   return {
-    prompts = prompts_hash(self.prompts), limits = rng.hash(table.concat(limits, ",")), count = #self.prompts.items,
+    prompts = prompts_hash(self.prompts), limits = limits.hash(self.limit_list), count = #self.prompts.items,
     temperature = self.temperature, chat = self.chat, concurrency = self.concurrency, rate = self.rate,
     arrivals = self.rate and self.arrivals or nil, burstiness = self.rate and self.burstiness or nil,
     body = next(self.body) and self.body or nil, task = self.task, salt = self.salt,
@@ -295,9 +236,9 @@ local function messages(prompt, turn, answers)
   return list
 end
 
-local function request(self, engine, model, prompt, limits, seed, turn, answers)
+local function request(self, engine, model, prompt, limit, seed, turn, answers)
   local body = {
-    model = model, temperature = self.temperature, seed = seed, max_tokens = limits.max_tokens, stream = true,
+    model = model, temperature = self.temperature, seed = seed, max_tokens = limit.max_tokens, stream = true,
     stream_options = { include_usage = true },
   }
   if self.chat then
@@ -307,7 +248,7 @@ local function request(self, engine, model, prompt, limits, seed, turn, answers)
   end
   for name, value in pairs(self.body) do body[name] = value end
   local changed, extra, note = engine.request(body, {
-    max_tokens = limits.max_tokens, min_tokens = limits.min_tokens, ignore_eos = limits.ignore_eos,
+    max_tokens = limit.max_tokens, min_tokens = limit.min_tokens, ignore_eos = limit.ignore_eos,
     prompt_tokens = prompt.tokens, task = self.task, running_usage = self.running_usage,
   })
   local max_tokens = math.tointeger(body.max_tokens)
@@ -324,6 +265,34 @@ local function request_seed(seed, index)
   return tonumber(rng.hash(("%d/%d"):format(seed, index)):sub(1, 12), 16) % SEEDS
 end
 
+local RECENT = 8 -- lists of requests that are kept: as many as a round has tasks, say
+local recent = {}
+
+-- What makes two lists of requests the same, beside their prompts and limits; nil where they are a cell's own: salted,
+-- a later turn of a conversation, answers of replayed lengths, an engine of somebody else's whose requests may be
+-- anything.
+local function likeness(self, engine, model, seed, answers, turn, lengths)
+  if self.salt or answers or lengths or engine.file then return nil end
+  return json.encode {
+    engine = engine.name, model = model, seed = seed, turn = turn, task = self.task, temperature = self.temperature,
+    chat = self.chat, running_usage = self.running_usage, body = json.encode(self.body),
+  }
+end
+
+-- Cells that follow each other mostly send the very same texts: those are encoded once.
+local function remembered(self, name, make)
+  for i, known in ipairs(recent) do
+    if known.name == name and known.prompts == self.prompts and known.limits == self.limit_list then
+      table.insert(recent, 1, table.remove(recent, i))
+      return known.list, known.note
+    end
+  end
+  local list, note = make()
+  table.insert(recent, 1, { name = name, prompts = self.prompts, limits = self.limit_list, list = list, note = note })
+  recent[RECENT + 1] = nil
+  return list, note
+end
+
 ---The requests of one turn, in order: of the measured one, the last, unless told.
 ---@param self specbench.workload
 ---@param engine table an engine's module
@@ -332,24 +301,29 @@ end
 ---@param answers string[][]? of each prompt, to the turns before
 ---@param turn integer?
 ---@param lengths integer[]? tokens that each answer must have
----@return table[] requests for specbench.client
+---@return table[] requests for specbench.client; shared by cells that send the same: read only
 ---@return string? note what the engine could not be asked for
 function workload.requests(self, engine, model, seed, answers, turn, lengths)
   turn = turn or workload.earlier_turns(self) + 1
-  local list, note = {}, nil
-  local cell = self.salt and json.encode(workload.identity(self))
-  local told = workload.input_tokens(self) ~= nil
-  for i, prompt in ipairs(self.prompts.items) do
-    local missed
-    -- alike in a cell and its baseline, so that both send the same texts
-    if cell then prompt = salted(prompt, ("%s/%d/%d"):format(cell, seed, i)) end
-    local limits = self.limit_list[i]
-    if lengths then limits = exactly(lengths[i], limits.ignore_eos) end
-    list[i], missed = request(self, engine, model, prompt, limits, request_seed(seed, i), turn, answers and answers[i])
-    list[i].prompt_tokens = told and math.tointeger(prompt.tokens) or nil
-    note = note or missed
+  local function make()
+    local list, note = {}, nil
+    local cell = self.salt and json.encode(workload.identity(self))
+    local told = workload.input_tokens(self) ~= nil
+    for i, prompt in ipairs(self.prompts.items) do
+      local missed
+      -- alike in a cell and its baseline, so that both send the same texts
+      if cell then prompt = salted(prompt, ("%s/%d/%d"):format(cell, seed, i)) end
+      local limit = self.limit_list[i]
+      if lengths then limit = limits.exactly(lengths[i], limit.ignore_eos) end
+      list[i], missed = request(self, engine, model, prompt, limit, request_seed(seed, i), turn, answers and answers[i])
+      list[i].prompt_tokens = told and math.tointeger(prompt.tokens) or nil
+      note = note or missed
+    end
+    return list, note
   end
-  return list, note
+  local name = likeness(self, engine, model, seed, answers, turn, lengths)
+  if not name then return make() end
+  return remembered(self, name, make)
 end
 
 ---Requests that wake the server up. Their text is no prompt's beginning, so no cache serves a measured one.
@@ -393,26 +367,36 @@ function workload.warm_streams(self, engine, model, tag)
   return list
 end
 
+local sums = setmetatable({}, { __mode = "k" }) -- by list of limits, then by set of prompts
+
+-- Tokens of a set of prompts and of its answers at most: of all together, and of the longest of them.
+local function sum(self)
+  local of_list = sums[self.limit_list] or setmetatable({}, { __mode = "k" })
+  sums[self.limit_list] = of_list
+  local known = of_list[self.prompts]
+  if known then return known end
+  known = { input = 0, output = 0, longest = 1 }
+  for i, prompt in ipairs(self.prompts.items) do
+    local input, output = prompt.tokens or 0, self.limit_list[i].max_tokens
+    known.input, known.output = known.input + input, known.output + output
+    known.longest = math.max(known.longest, input + output)
+  end
+  of_list[self.prompts] = known
+  return known
+end
+
 ---@param self specbench.workload
 ---@return integer tokens of the longest prompt and its answer together
 function workload.longest(self)
-  local longest = 1
-  for i, prompt in ipairs(self.prompts.items) do
-    longest = math.max(longest, (prompt.tokens or 0) + self.limit_list[i].max_tokens)
-  end
-  return longest
+  return sum(self).longest
 end
 
 ---Prompt and output tokens as far as they are known beforehand.
 ---@param self specbench.workload
 ---@return integer input, integer output_limit
 function workload.tokens(self)
-  local input, output = 0, 0
-  for i, prompt in ipairs(self.prompts.items) do
-    input = input + (prompt.tokens or 0) + (self.salt and SALT_TOKENS or 0)
-    output = output + self.limit_list[i].max_tokens
-  end
-  return input, output
+  local known = sum(self)
+  return known.input + (self.salt and SALT_TOKENS * #self.prompts.items or 0), known.output
 end
 
 ---@param self specbench.workload

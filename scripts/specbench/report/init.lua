@@ -58,10 +58,12 @@ local function compared(entries)
 end
 
 -- What a report wrote and where the rest lies; names only what is there.
-local function closing(store, exported, has_speedups)
+local function closing(store, exported, has_speedups, cells)
   local parts = { exported }
   if has_speedups then parts[#parts + 1] = "speed-ups in speedups.jsonl" end
-  if fs.stat(store.folder .. "/cells") then
+  local has_records = false
+  for _, cell in ipairs(cells) do has_records = has_records or cell.records ~= false end
+  if has_records and fs.stat(store.folder .. "/cells") then
     parts[#parts + 1] = "every request's timeline in " .. (store.out and store.folder .. "/" or "") .. "cells"
   end
   return ("Results: %s%s\n"):format(store.out or store.folder,
@@ -136,7 +138,7 @@ local function full_text(found, list, told, options)
   for _, line in ipairs(hosts.lines(compared(entries))) do add("Note: ", line, "\n") end
   for _, line in ipairs(caveats.lines(cells)) do add("Note: ", line, "\n") end
   for _, path in ipairs(told.pictures) do add("Picture: ", path, "\n") end
-  add(closing(found.store, told.exported, #entries > 0))
+  add(closing(found.store, told.exported, #entries > 0, found.cells))
   return table.concat(parts)
 end
 

@@ -71,8 +71,9 @@ local function fault_of(place, id)
   if not cell then return message end
   if not text then return fault_of_old(place, cell) end
   if not identity.explains(text, id) then return place .. "/cell.json: its id does not follow from its identity" end
-  return not (cell.files and cell.files["records.bin"]) and place .. "/cell.json: it names no records"
-    or fault_of_files(place, cell.files)
+  local files = cell.files or {}
+  return cell.records ~= false and not files["records.bin"] and place .. "/cell.json: it names no records"
+    or fault_of_files(place, files)
 end
 
 ---@class specbench.damage

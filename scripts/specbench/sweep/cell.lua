@@ -91,7 +91,7 @@ end
 -- for all of its loads.
 local function run_load(job, server, begun, part, requests, on_progress, keep_text)
   local work, limits = job.workload, job.deadlines
-  return client.load {
+  return client.load({
     server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
     rate = work.rate, arrivals = work.arrivals,
     burstiness = work.burstiness, seed = job.seed,
@@ -100,7 +100,7 @@ local function run_load(job, server, begun, part, requests, on_progress, keep_te
     event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
     id_prefix = job.id .. "-" .. job.repetition .. part, clock_scale = job.clock_scale or 1, on_progress = on_progress,
     io_threads = job.io_threads, own_thread = job.own_thread,
-  }
+  }, not job.engine.file)
 end
 
 -- The first cell with so many streams on a server finds kernels that were never compiled for such a batch: a load that
@@ -193,6 +193,7 @@ function cell.measure(job, server, on_progress, at_load)
   result.requests_counted = acceptance.requests(job.engine, before, after)
   result.acceptance_seen = derive(result, "acceptance by answers", acceptance.seen, job.engine, run, job.server)
   result.load_seconds = load_seconds
+  if not job.keep_records then result.records = false end
   result.input_tokens = workload.input_tokens(job.workload)
   result.groups = derive(result, "figures of groups", groups.figures, run, job.workload, job.clock_scale)
   result.status = result.metrics.failed == 0 and not result.cache_trouble and "ok" or "failed"
@@ -216,7 +217,8 @@ function cell.measure(job, server, on_progress, at_load)
     breakdown = breakdown or itself.given_up -- it may be well by its own word, and yet answers nothing
   end
   return result, {
-    run = run, outputs = job.keep_text and output_lines(run) or nil, load_seconds = load_seconds, breakdown = breakdown,
+    run = job.keep_records and run or nil, outputs = job.keep_text and output_lines(run) or nil,
+    load_seconds = load_seconds, breakdown = breakdown,
   }
 end
 
