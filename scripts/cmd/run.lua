@@ -3,6 +3,7 @@
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local dispatch = require "specbench.sweep.dispatch"
+local find_rate = require "specbench.sweep.find_rate"
 local fs = require "sb.fs"
 local gpus = require "specbench.experiment.gpus"
 local http = require "specbench.http"
@@ -29,12 +30,20 @@ local self = {
   positionals = {
     { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
   },
-  options = command.options { "grid", "engine", "data", "measure", "share", "deadlines", "results" },
+  options = command.options {
+    "grid", "engine", "data", "measure", "share", "deadlines", "results",
+    { long = "find", arg = "WHAT", type = "choice", choices = { "rate" }, help = "rate: look for the highest request "
+      .. "rate at which --slo is met, instead of measuring the grid's loads (results/ROUND...-rate, rates.jsonl)" },
+    { long = "slo-share", arg = "N", type = "number", min = 0.5, max = 1, default = 0.99,
+      help = "with --find rate: the share of the requests that must meet --slo" },
+  },
   examples = {
     { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },
     { "specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets data", "on GPUs" },
     { "specbench run rounds/round2.lua --out /shared/round2 --share", "on as many machines as there are, at once" },
     { "specbench run rounds/round2.lua --set concurrency=1,4 --only task=polish", "a part of the grid" },
+    { "specbench run rounds/round1.lua --find rate --slo ttft=200,tpot=30", "how many requests a second each method "
+      .. "holds" },
   },
 }
 
@@ -124,7 +133,9 @@ function self.run(options, positionals)
   provenance.begin()
   if options.share then return shared_run.run(options, positionals[1]) end
   local r = command.load_round(positionals[1], options)
-  local the_plan = plan.new(r, options)
+  local flaw_of_search = options.find and find_rate.flaw(options)
+  if flaw_of_search then command.fail(flaw_of_search, 2) end
+  local the_plan = plan.new(options.find and find_rate.begin(r) or r, options)
   local hidden = the_plan.engine.uses_gpus and gpus.flaw(os.getenv)
   if hidden then command.fail(hidden) end
   local folder = command.results_folder(r, options)
@@ -146,7 +157,10 @@ function self.run(options, positionals)
     options.no_rerun = true
   end
   local outcome
-  if options.rule then
+  if options.find then
+    options.no_rerun = true -- a server that falls behind is what is looked for
+    outcome = find_rate.run(r, the_store, options)
+  elseif options.rule then
     outcome = adaptive.run(r, the_store, options.rule, options)
   else
     repeats.forget_rule(the_store)
@@ -155,7 +169,9 @@ function self.run(options, positionals)
   local flawed = outcome.failed + outcome.quarantined > 0
   if flawed or not options.quiet then summarise(outcome, the_store, options) end
   local says_something = outcome.measured + outcome.reruns > 0 or flawed and not options.full
-  if says_something or the_store.is_described_anew then
+  if options.find then
+    if not options.quiet then io.stdout:write(find_rate.report(r, the_store, options)) end
+  elseif says_something or the_store.is_described_anew then
     report.write(the_store, { quiet = options.quiet, full = options.full, pictures = not options.no_pictures,
       baseline = options.baseline, across_hosts = options.across_hosts })
   end

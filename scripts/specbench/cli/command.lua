@@ -428,6 +428,7 @@ function command.results_folder(r, options)
   if options.virtual then words[#words + 1] = "virtual" end
   if options.match == "pinned" then words[#words + 1] = options.match end
   words[#words + 1] = options.limits
+  words[#words + 1] = options.find
   return "results/" .. table.concat(words, "-")
 end
 

@@ -1,0 +1,280 @@
+-- The highest request rate at which a server holds its objectives, for every place of the grid: first rates four times
+-- apart until one holds and one does not, then some between them, until they are 2 % apart. All places take a step
+-- together, with several rates each, so that a server starts once a step and not once a rate. What a step asks for
+-- follows from what is measured: a run that goes on after an interrupt finds its cells and comes to the same.
+
+local at_rates = require "specbench.experiment.at_rates"
+local fs = require "sb.fs"
+local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
+local plan = require "specbench.experiment.plan"
+local stats = require "sb.stats"
+local sustained = require "specbench.analysis.sustained"
+local sweep = require "specbench.sweep"
+local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
+
+local find_rate = {
+  FIRST = { 1, 4, 16 }, -- requests a second
+}
+
+local STEP, BETWEEN, NEAR = 4, 3, 1.02
+local LEAST, MOST = 1 / 256, 4096
+
+local function rounded(rate)
+  return tonumber(("%.4g"):format(rate))
+end
+
+---What to measure next of a place.
+---@param held table<number, boolean> rates that were measured: whether it held them
+---@return number[] rates empty where the answer is known, or there is none
+---@return number? low the highest rate below all that were too much; nil: none was held
+---@return number? high the lowest rate that was too much
+function find_rate.next(held)
+  local low, high
+  for rate, ok in pairs(held) do
+    if not ok then high = math.min(high or rate, rate) end
+  end
+  for rate, ok in pairs(held) do
+    if ok and not (high and rate > high) then low = math.max(low or rate, rate) end
+  end
+  if next(held) == nil then return table.move(find_rate.FIRST, 1, #find_rate.FIRST, 1, {}) end
+  if not high then return low < MOST and { low * STEP, low * STEP * STEP } or {}, low, high end
+  if not low then return high > LEAST and { high / STEP / STEP, high / STEP } or {}, low, high end
+  local rates = {}
+  if high / low > NEAR then
+    for i = 1, BETWEEN do
+      local rate = rounded(low * (high / low) ^ (i / (BETWEEN + 1)))
+      if held[rate] == nil and rate > low and rate < high then rates[#rates + 1] = rate end
+    end
+  end
+  return rates, low, high
+end
+
+-- Where a job or cell stands without its rate: what has one answer.
+local function place_of(r, it)
+  local coordinates = {}
+  for name, value in pairs(it.coordinates) do
+    if name ~= at_rates.AXIS then coordinates[name] = value end
+  end
+  return keys.of(r, coordinates, nil, it.repetition)
+end
+
+-- Which rates each place was measured at, and whether it held them.
+local function read(r, the_store, share)
+  local places = {}
+  for _, cell in ipairs(the_store:cells()) do
+    local place = place_of(r, cell)
+    places[place] = places[place] or { cell = cell, held = {} }
+    local run, message = the_store:run(cell.id)
+    if not run then error({ exit = 1, message = message }, 0) end
+    local holds = sustained.holds(cell, run, share)
+    if holds == nil then
+      error({ exit = 1, message = "--find rate: the server does not tell the tokens of its answers, so that nobody "
+        .. "knows whether they met their objectives" }, 0)
+    end
+    places[place].held[cell.coordinates[at_rates.AXIS]] = holds
+  end
+  return places
+end
+
+-- The plan of a step: of each place the rates that are wanted of it; without `wanted` of all places all.
+local function plan_of(r, options, wanted, rates)
+  local all = {}
+  for rate in pairs(rates) do all[#all + 1] = rate end
+  table.sort(all)
+  return plan.keep(plan.new(at_rates.of(r, all), options), function(job)
+    local of_place = wanted and wanted[place_of(r, job)]
+    return not wanted or of_place ~= nil and of_place[job.coordinates[at_rates.AXIS]] == true
+  end)
+end
+
+local function baseline_of(r, places, one)
+  local cells = {}
+  for _, other in pairs(places) do
+    if other.cell.repetition == one.cell.repetition then
+      local coordinates = {}
+      for name, value in pairs(other.cell.coordinates) do
+        if name ~= at_rates.AXIS then coordinates[name] = value end
+      end
+      cells[#cells + 1] = { coordinates = coordinates, repetition = other.cell.repetition,
+        key = place_of(r, other.cell), place = other }
+    end
+  end
+  keys.find_baselines(r, cells)
+  for _, cell in ipairs(cells) do
+    if cell.place == one then
+      for _, base in ipairs(cells) do
+        if base.key == cell.baseline and base ~= cell then return base.place end
+      end
+    end
+  end
+end
+
+-- The ratio of two rates that each lie between two others, and how far it may be off for that.
+local function ratio_of(mine, base)
+  if not (mine.low and mine.high and base.low and base.high) then return nil end
+  return { ratio = mine.low / base.low, low = mine.low / base.high, high = mine.high / base.low }
+end
+
+---@class specbench.found_rate
+---@field coordinates table without the rate
+---@field rate number? requests a second that were held, the geometric mean over repeats; nil: not one
+---@field too_much number? the lowest that was not
+---@field baseline number? rate of its baseline
+---@field speedup { ratio: number, low: number?, high: number?, kind: string }? ratio of the two; kind: "over repeats",
+---  or "of the search", as far as the rates tried lie apart
+
+---What was found, a line of the grid each.
+---@param r specbench.round
+---@param the_store specbench.store
+---@param share number
+---@return specbench.found_rate[]
+function find_rate.found(r, the_store, share)
+  local places, groups, order = read(r, the_store, share), {}, {}
+  for _, one in pairs(places) do
+    local _
+    _, one.low, one.high = find_rate.next(one.held)
+  end
+  local list = {}
+  for place, one in pairs(places) do list[#list + 1] = { place = place, one = one } end
+  table.sort(list, function(a, b) return a.place < b.place end)
+  for _, it in ipairs(list) do
+    local name = keys.place(it.place)
+    if not groups[name] then
+      groups[name] = { ones = {}, ratios = {} }
+      order[#order + 1] = groups[name]
+    end
+    table.insert(groups[name].ones, it.one)
+    local base = r.baseline and baseline_of(r, places, it.one)
+    if base then
+      groups[name].base = groups[name].base or base
+      table.insert(groups[name].ratios, ratio_of(it.one, base))
+    end
+  end
+  local result = {}
+  for i, group in ipairs(order) do
+    local first, logs, sum = group.ones[1], {}, 0
+    local coordinates = {}
+    for name, value in pairs(first.cell.coordinates) do
+      if name ~= at_rates.AXIS and value ~= 0 then coordinates[name] = value end
+    end
+    for k, ratio in ipairs(group.ratios) do logs[k] = math.log(ratio.ratio) end
+    local known = true
+    for _, one in ipairs(group.ones) do
+      known = known and one.low ~= nil
+      sum = sum + math.log(one.low or 1)
+    end
+    local speedup = group.ratios[1] and { kind = "of the search", ratio = group.ratios[1].ratio,
+      low = group.ratios[1].low, high = group.ratios[1].high }
+    if #logs > 1 then
+      local interval = stats.interval(logs)
+      speedup = { kind = "over repeats", ratio = math.exp(interval.mean), low = interval.low and math.exp(interval.low),
+        high = interval.high and math.exp(interval.high) }
+    end
+    result[i] = {
+      coordinates = coordinates, rate = known and math.exp(sum / #group.ones) or nil, too_much = first.high,
+      baseline = group.base and group.base.low, speedup = speedup, repeats = #group.ones,
+    }
+  end
+  return result
+end
+
+---@param found specbench.found_rate[]
+---@param r specbench.round
+---@return string text
+local function text_of(found, r)
+  local columns, rows, axes = {}, {}, {}
+  for _, axis in ipairs(r.axes) do
+    local means_something = false
+    for _, one in ipairs(found) do means_something = means_something or one.coordinates[axis.name] ~= nil end
+    if means_something then axes[#axes + 1], columns[#columns + 1] = axis.name, { title = axis.name } end
+  end
+  for i, one in ipairs(found) do
+    local row, s = {}, one.speedup
+    for k, name in ipairs(axes) do row[k] = keys.spelled(one.coordinates[name]) end
+    row[#row + 1] = one.rate and ("%.3g"):format(one.rate) or "none held"
+    row[#row + 1] = one.too_much and ("%.3g"):format(one.too_much) or "not found"
+    row[#row + 1] = s and (s.low and ("%.2f [%.2f, %.2f]"):format(s.ratio, s.low, s.high)
+      or ("%.2f"):format(s.ratio)) or "-"
+    rows[i] = row
+  end
+  for _, title in ipairs { "requests/s held", "too much", "ratio to its baseline" } do
+    columns[#columns + 1] = text_table.right(title)
+  end
+  return text_table.render { columns = columns, rows = rows }
+end
+
+-- "ttft 200 ms, tpot 30 ms"
+local function objectives(slo)
+  local words = {}
+  for _, name in ipairs(tables.keys(slo)) do words[#words + 1] = ("%s %g ms"):format(name, slo[name]) end
+  return table.concat(words, ", ")
+end
+
+---What a reader is told in the end.
+---@param r specbench.round
+---@param the_store specbench.store
+---@param options { slo: table, share: number }
+---@return string text
+function find_rate.report(r, the_store, options)
+  local found = find_rate.found(r, the_store, options.slo_share)
+  local kind = "how far the rates that were tried lie apart (one repeat: it says nothing of other prompts or starts)"
+  for _, one in ipairs(found) do
+    if one.speedup and one.speedup.kind == "over repeats" then kind = "95 % over repeats" end
+  end
+  return ("%s\nHighest rate at which %g %% of the requests met %s and the server did not fall behind%s.\n"
+    .. "Intervals: %s. Results: %s (rates.jsonl)\n"):format(text_of(found, r), 100 * options.slo_share,
+      objectives(options.slo), options.virtual and ", simulated in virtual time" or "", kind, the_store.folder)
+end
+
+---@param options table of the command line
+---@return string? flaw why no rate can be looked for
+function find_rate.flaw(options)
+  if not options.slo then return "--find rate needs the objectives to be met: --slo ttft=200,tpot=30" end
+  if options.no_records then return "--find rate looks into the requests' timelines: leave out --no-records" end
+  if options.rule then return "--find rate repeats by --repeats, not by --until" end
+  if options.match == "pinned" then return "--find rate compares as deployed: leave out --match pinned" end
+  if options.lengths == "replay" then return "--find rate: --lengths replay needs a baseline at the very same rate" end
+end
+
+---The round as it is measured first.
+---@param r specbench.round
+---@return specbench.round
+function find_rate.begin(r)
+  return at_rates.of(r, find_rate.FIRST)
+end
+
+---Looks for the rates; every cell is kept as of any run.
+---@param r specbench.round
+---@param the_store specbench.store
+---@param options table as sweep.run takes them; slo; share
+---@return specbench.sweep.outcome outcome of all steps together
+function find_rate.run(r, the_store, options)
+  local all, wanted, rates = nil, nil, {}
+  for _, rate in ipairs(find_rate.FIRST) do rates[rate] = true end
+  repeat
+    local outcome = sweep.run(plan_of(r, options, wanted, rates), the_store, options)
+    if all then
+      for _, name in ipairs { "measured", "failed", "reruns", "untried", "quarantined", "wall_seconds" } do
+        all[name] = all[name] + outcome[name]
+      end
+      all.total = all.total + outcome.total
+      all.skipped = all.skipped + outcome.skipped
+      all.server_seconds = all.server_seconds and outcome.server_seconds and all.server_seconds + outcome.server_seconds
+    else
+      all = outcome
+    end
+    wanted, rates = {}, {}
+    for place, one in pairs(read(r, the_store, options.slo_share)) do
+      wanted[place] = {}
+      for _, rate in ipairs((find_rate.next(one.held))) do wanted[place][rate], rates[rate] = true, true end
+    end
+  until next(rates) == nil or outcome.measured + outcome.skipped == 0
+  local lines = {}
+  for i, one in ipairs(find_rate.found(r, the_store, options.slo_share)) do lines[i] = json.encode(one) .. "\n" end
+  assert(fs.write(the_store:path "rates.jsonl", table.concat(lines)))
+  return all
+end
+
+return find_rate
