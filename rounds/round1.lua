@@ -10,6 +10,11 @@
 
 local bench = require "specbench"
 
+local options = bench.options {
+  options = { { long = "mqa", type = "flag", help = "vLLM V0: let its MQA scorer run, which needs --enforce-eager where "
+    .. "it speculates" } },
+}
+
 -- folder: the name in the results; least: the smallest k that was published
 local methods = {
   none   = { folder = "vanilla" },
@@ -59,6 +64,7 @@ return bench.round {
     return {
       model = c.model, draft = methods[c.method].draft, method = c.method, k = c.k,
       prompt_lookup_max = c.lookup and (c.lookup > 0 and c.lookup or c.k),
+      speculative = options.mqa and c.method ~= "none" and { enforce_eager = true } or nil,
       dtype = "bfloat16", gpu_memory_utilization = 0.9,
     }
   end,

@@ -172,3 +172,21 @@ describe("specbench -e", function()
     assert.equal("", expect("-e 'error { exit = 4 }'", 4, "", "").err)
   end)
 end)
+
+describe("round 1's option of its own", function()
+  it("lets V0's MQA scorer run where a server speculates, and leaves baselines as they are", function()
+    local cells = "plan round1 --engine vllm_v0 --engine-version 0.6.3 --only task=qa --only concurrency=1 --only k=3 "
+    local plain, scored = w:run(cells .. "--show-argv"), w:run(cells .. "--show-argv --mqa")
+    assert.equal(0, scored.status, scored.err)
+    assert.is_nil(plain.out:find("--enforce-eager", 1, true))
+    local speculating = 0
+    for line in scored.out:gmatch "[^\n]+" do
+      if line:find("python3", 1, true) then
+        local speculates = line:find("--speculative-model", 1, true) ~= nil
+        speculating = speculating + (speculates and 1 or 0)
+        assert.equal(speculates, line:find("--enforce-eager", 1, true) ~= nil, line)
+      end
+    end
+    assert.equal(4, speculating)
+  end)
+end)
