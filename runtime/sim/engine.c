@@ -224,8 +224,8 @@ static double plan_decode(sb_sim_engine *engine, double n)
   }
   const sb_sim_cost *cost = drafted > 0.0 ? &profile->speculative : &profile->plain;
   int k = drafted > 0.0 ? engine->step_k : 0;
-  double ms =
-      cost->alpha + cost->beta * k + cost->gamma * n + cost->delta * k * drafted + cost->epsilon * context;
+  double ms = cost->alpha + cost->beta * k + cost->gamma * n + cost->delta * k * drafted +
+              cost->epsilon * context + cost->bend * fmax(0.0, n + k * drafted - cost->bend_at);
   if (c->k > 0 && engine->step_k == 0)
     ms += profile->speculative.beta; /* a table's k of 0: one pass keeps the draft model's cache complete */
   return ms * steps - profile->host_step * (steps - 1.0) +

@@ -17,6 +17,7 @@
  *   it for prefill_base + prefill_token t + prefill_request r, and brings each of the r its first token.
  * - A decode step of n running sequences takes
  *     S = alpha + beta k + (gamma + delta k) n + epsilon (k + 1) c n      (c: mean context in 1000 tokens)
+ *         + bend max(0, n (k + 1) - bend_at)
  *   and brings every sequence 1 + (accepted draft tokens) tokens, cut at its output length. Where only some
  *   have a draft, delta counts those, and k is 0 in the others' share of epsilon; a step without any draft
  *   costs the plain profile with k = 0.

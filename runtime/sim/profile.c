@@ -35,6 +35,8 @@ static void cost_member(sb_fields *f, const sb_json_string_t *key, void *target)
     { "gamma", &cost->gamma },
     { "delta", &cost->delta },
     { "epsilon", &cost->epsilon },
+    { "bend", &cost->bend },
+    { "bend_at", &cost->bend_at },
     { "prefill_base", &cost->prefill_base },
     { "prefill_token", &cost->prefill_token },
     { "prefill_request", &cost->prefill_request },

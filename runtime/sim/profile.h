@@ -12,6 +12,7 @@ enum { SB_SIM_MAX_K = 16, SB_SIM_MAX_TASKS = 64 };
 
 typedef struct sb_sim_cost {
   double alpha, beta, gamma, delta, epsilon;           /* decode step; see engine.h */
+  double bend, bend_at;                                /* more for each token of its batch beyond so many */
   double prefill_base, prefill_token, prefill_request; /* a prefill of r requests, t tokens */
   double request_overhead;                             /* once a request, before it reaches the scheduler */
 } sb_sim_cost;

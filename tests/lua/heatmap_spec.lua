@@ -73,6 +73,13 @@ describe("colour.xterm256", function()
 end)
 
 describe("heatmap.terminal", function()
+  it("marks what was predicted", function()
+    local text = heatmap.terminal(map { predicted = { { true }, {} } })
+    assert.truthy(text:find("~1.52    1.40", 1, true), text)
+    assert.truthy(text:find("~ predicted, not measured", 1, true), text)
+    assert.is_nil(heatmap.terminal(map()):find("predicted", 1, true))
+  end)
+
   it("puts the smallest y at the bottom, two decimals, and marks what is absent", function()
     assert.equal("7B, polish\n"
       .. "concurrency\n"

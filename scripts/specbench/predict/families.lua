@@ -20,14 +20,15 @@ local families = {}
 ---@class specbench.predict.family
 ---@field name string the method's server
 ---@field baseline string? the baseline's server
----@field fitted specbench.predict.fitted?
+---@field fitted specbench.predict.fitted? nil where nothing is predicted: all is measured, or see why
 ---@field why string? why nothing is predicted
 ---@field rows specbench.predict.row[] in the grid's order; those without a speed-up are left out
 ---@field unknown table<string, integer> places that cannot be predicted, by reason
 ---@field measured specbench.predict.record[] the method's
 ---@field plain specbench.predict.record[] the baseline's
+---@field simulated boolean? some of it was measured on a simulator
 
-local LEAST = 4 -- measured cells of a method that a fit takes
+families.LEAST = 4 -- measured cells of a method that a fit takes
 
 local function by_key(list)
   local map = {}
@@ -65,6 +66,7 @@ local function collect(measured, places, index)
     local family, baseline = take(record)
     if family then
       table.insert(family.measured, record)
+      family.simulated = family.simulated or record.simulated
       if baseline then family.why = family.why or refused(record, baseline, index) end
     end
   end
@@ -125,41 +127,65 @@ local function count(map, reason)
   map[reason] = (map[reason] or 0) + 1
 end
 
-local function row_of(family, place, known, baseline)
-  local own = known[place.key] or place
-  local seen = family.fitted:speedup(own, baseline)
-  local row = { place = own, measured = own.seconds ~= nil and baseline.seconds ~= nil, baseline = baseline,
-    ratio = seen.ratio, seconds = own.seconds }
-  if own.seconds then
-    row.tokens_per_second = (own.input_tokens + own.output_tokens) / own.seconds
-  else
-    local figures = family.fitted:predict(own)
+local function per_second(record)
+  return (record.input_tokens + record.output_tokens) / record.seconds
+end
+
+---The family's fit, made when it is first asked for.
+---@param family specbench.predict.family with LEAST measured cells
+---@param works string[]? of places to come
+---@return specbench.predict.fitted
+function families.fit(family, works)
+  if not family.fitted then
+    local given = table.move(family.plain, 1, #family.plain, #family.measured + 1,
+      table.move(family.measured, 1, #family.measured, 1, {}))
+    family.fitted = fit.of(given, { works = works })
+  end
+  return family.fitted
+end
+
+local function row_of(family, place, baseline, works)
+  local row = { place = place, measured = place.seconds ~= nil and baseline.seconds ~= nil, baseline = baseline,
+    seconds = place.seconds, tokens_per_second = place.seconds and per_second(place) }
+  if row.measured then
+    row.ratio = row.tokens_per_second / per_second(baseline)
+    return row
+  end
+  local fitted = families.fit(family, works)
+  local seen = fitted:speedup(place, baseline)
+  row.ratio, row.low, row.high, row.model = seen.ratio, seen.low, seen.high, seen.model
+  if not place.seconds then
+    local figures = fitted:predict(place)
     row.seconds, row.tokens_per_second = figures.seconds, figures.tokens_per_second
   end
-  if not row.measured then row.low, row.high, row.model = seen.low, seen.high, seen.model end
   return row
+end
+
+-- Whether anybody told how long the answers of a place's work are.
+local function has_lengths(place, told)
+  return place.seconds ~= nil or place.output_tokens ~= nil or told[place.work] ~= nil
 end
 
 local function fill(family, known, all)
   local places = #family.places > 0 and family.places or family.measured
-  local works = {}
+  local works, told = {}, {}
   for _, list in ipairs { family.measured, family.plain, places } do
-    for _, record in ipairs(list) do works[#works + 1] = record.work end
+    for _, record in ipairs(list) do
+      works[#works + 1] = record.work
+      told[record.work] = told[record.work] or record.seconds
+    end
   end
-  local given = table.move(family.plain, 1, #family.plain, #family.measured + 1,
-    table.move(family.measured, 1, #family.measured, 1, {}))
-  family.fitted = fit.of(given, { works = works })
   for _, place in ipairs(places) do
     local baseline = baseline_of(family, place, known, all)
+    local own = known[place.key] or place
     if place.rate then
       count(family.unknown, "a request rate: the model knows closed loops")
     elseif not baseline then
       count(family.unknown, "the grid has no baseline there")
-    elseif not known[place.key] and not family.fitted:knows(place)
-      or not baseline.seconds and not family.fitted:knows(baseline) then
+    elseif not (has_lengths(own, told) and has_lengths(baseline, told)) then
       count(family.unknown, "how long the answers of this work are is not known: measure one of its cells")
     else
-      table.insert(family.rows, row_of(family, place, known, baseline))
+      table.insert(family.rows, row_of(family, own, baseline, works))
     end
   end
 end
@@ -175,9 +201,9 @@ function families.of(measured, places, about, index)
   share_limits(measured, places)
   local list, known, all = collect(measured, places, index)
   for _, family in ipairs(list) do
-    if not family.why and #family.measured < LEAST then
+    if not family.why and #family.measured < families.LEAST then
       family.why = ("%d of its cells %s measured, a fit takes %d"):format(#family.measured,
-        #family.measured == 1 and "was" or "were", LEAST)
+        #family.measured == 1 and "was" or "were", families.LEAST)
     end
     if not family.why then
       guess_lengths(family)

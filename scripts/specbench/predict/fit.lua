@@ -59,7 +59,7 @@ local ITL, ITL_DRAIN, TOKENS, TOKENS_DRAIN = 0.03, 0.05, 0.02, 0.03
 local LAG, LAG_SD = 0.07, 0.2
 
 local FREEDOM = 4 -- of the Student's t that errors are taken to have
-local ROUNDS, LONGEST_STEP, SMALL = 10, 0.7, 1e-3
+local ROUNDS, LONGEST_STEP, SMALL = 8, 0.7, 0.01
 local Z90 = 1.6448536269514722
 
 local STRANGE = 5 -- standard deviations
@@ -381,8 +381,8 @@ end
 -- How strong the field is, by likelihood under a prior around 1.
 local function choose_scale(self, theta, points, mean, covariance)
   local best, chosen = -math.huge, 1
-  for step = -4, 5 do
-    local log = step * 0.2
+  for step = -3, 4 do
+    local log = step * 0.25
     self.scale = math.exp(log)
     local lower, rest = throughputs(self, theta, points, mean, covariance)
     local value = log_likelihood(lower, rest)
@@ -495,13 +495,6 @@ function Fitted:predict(place)
   local value = math.exp(seen.value)
   return { tokens_per_second = value, seconds = (load.input_tokens + load.output_tokens) / value,
     sd = math.sqrt(covariance(self, seen, seen) + noise(self, seen)), model = math.exp(seen.model) }
-end
-
----Whether a place can be predicted: how long the answers of its work are must be known.
----@param place specbench.predict.cell
----@return boolean
-function Fitted:knows(place)
-  return output_tokens(self, place) ~= nil
 end
 
 ---Covariance of the logarithms of two cells' throughputs, the noise of a run left out: how much measuring one would

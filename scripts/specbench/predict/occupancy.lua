@@ -39,7 +39,8 @@ end
 ---@param spread number standard deviation / mean, before any limit
 ---@param limits number|number[]|nil tokens that an answer may have: one for all, or one a request
 ---@param order integer? which of the orders
----@return number[]
+---@return number[] lengths
+---@return number mean of the distribution before the limits
 function occupancy.lengths(count, total, spread, limits, order)
   local factors, most = {}, {}
   local one = type(limits) == "number" and limits or nil
@@ -63,7 +64,15 @@ function occupancy.lengths(count, total, spread, limits, order)
   end
   local scale = total / fill(high) -- limits below the total: then they are wrong
   for i = 1, count do list[i] = list[i] * scale end
-  return list
+  return list, high
+end
+
+---The mean of the answers' lengths before any limit.
+---@param work { requests: integer, output_tokens: number, limits: number|number[]|nil }
+---@param spread number
+---@return number tokens
+function occupancy.natural_mean(work, spread)
+  return (select(2, occupancy.lengths(work.requests, work.output_tokens, spread, work.limits)))
 end
 
 -- The smallest of a heap goes down to its place.

@@ -125,17 +125,19 @@ function canvas:map(map, box, font, min, max)
   self:add("%s", tics("x", map.x, columns, font) .. " offset 0,0.3")
   self:add("%s", tics("y", map.y, order, font) .. " offset 0.4,0")
 
-  local data = {}
+  local data, hatched = {}, {}
   for row, yi in ipairs(order) do
     for xi = 1, #map.x do
       local value = heatmap.value(map, yi, xi)
       local text, ink = "–", FAINT
       if value then
-        text = (map.format or "%.2f"):format(value) .. (map.marks and map.marks[yi][xi] or "")
+        local before = heatmap.mark_before(map, yi, xi)
+        text = before .. (map.format or "%.2f"):format(value) .. (map.marks and map.marks[yi][xi] or "")
         ink = colour.ink(colour.of_value(value, min, max)) == "black" and "#000000" or "#ffffff"
         local shade = math.max(min, math.min(max, value))
         data[#data + 1] = ("%d %d %g %g %g %g %.10g"):format(
           xi, row, xi - 0.5, xi + 0.5, row - 0.5, row + 0.5, shade)
+        if before ~= "" then hatched[#hatched + 1] = data[#data] end
       else
         self:add("set object rectangle from %g,%g to %g,%g behind fillcolor rgb '%s' "
           .. "fillstyle solid border rgb '#ffffff'",
@@ -149,8 +151,14 @@ function canvas:map(map, box, font, min, max)
     data[1] = "-9 -9 -9 -9 -9 -9 0" -- outside the ranges: gnuplot wants at least one point
   end
   self:block("$cells", data)
-  self:add("plot $cells using 1:2:3:4:5:6:7 with boxxyerror "
-    .. "fillstyle solid 1.0 border rgb '#ffffff' linecolor palette notitle")
+  local hatching = ""
+  if #hatched > 0 then
+    self:block("$hatched", hatched)
+    hatching = ", $hatched using 1:2:3:4:5:6 with boxxyerror fillstyle transparent pattern 4 border rgb '#ffffff' "
+      .. "linecolor rgb '#ffffff' notitle"
+  end
+  self:add("%s", "plot $cells using 1:2:3:4:5:6:7 with boxxyerror "
+    .. "fillstyle solid 1.0 border rgb '#ffffff' linecolor palette notitle" .. hatching)
   self:add("unset label; unset object; unset colorbox")
 end
 

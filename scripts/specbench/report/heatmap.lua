@@ -23,6 +23,8 @@ local LINES = {
 ---@field values (number|nil)[][] values[yi][xi], indices into y and x; nil or NaN: not measured
 ---@field notes? string[][] notes[yi][xi], a remark on a cell, listed under the map
 ---@field marks? (string|nil)[][] marks[yi][xi], behind the number in pictures
+---@field predicted? (boolean|nil)[][] predicted[yi][xi]: the number was not measured; "~" stands before it, and
+---  pictures hatch it
 ---@field footer? string[] what a picture must say below it, in words or short phrases
 ---@field min? number value of the coldest colour, 0 unless told
 ---@field max? number value of the warmest colour, 2 unless told
@@ -65,6 +67,15 @@ function heatmap.value(map, yi, xi)
   if type(value) == "number" and value == value then
     return value
   end
+end
+
+--- What stands before the number of a cell: "~" where it was predicted, not measured.
+---@param map specbench.heatmap
+---@param yi integer
+---@param xi integer
+---@return string
+function heatmap.mark_before(map, yi, xi)
+  return map.predicted and map.predicted[yi] and map.predicted[yi][xi] and "~" or ""
 end
 
 local function locale_is_utf8(getenv)
@@ -110,7 +121,7 @@ local function texts(values)
   return list
 end
 
-local function legend(map, depth, min, max, format, has_absent)
+local function legend(map, depth, min, max, format, has_absent, has_predicted)
   local parts = { (map.value_title or "speed-up") .. "  " .. format:format(min) }
   if depth == "none" then
     parts[#parts + 1] = " to " .. format:format(max)
@@ -124,6 +135,9 @@ local function legend(map, depth, min, max, format, has_absent)
   end
   if has_absent then
     parts[#parts + 1] = "   - not measured"
+  end
+  if has_predicted then
+    parts[#parts + 1] = "   ~ predicted, not measured"
   end
   return table.concat(parts)
 end
@@ -145,14 +159,16 @@ function heatmap.terminal(map)
   local letters, notes = letter_notes(map, order)
   local x, y = texts(map.x), texts(map.y)
 
-  local shown, has_absent, cell_width = {}, false, widest(x)
+  local shown, has_absent, has_predicted, cell_width = {}, false, false, widest(x)
   for yi = 1, #y do
     shown[yi] = {}
     for xi = 1, #x do
       local value = heatmap.value(map, yi, xi)
       local note = map.notes and map.notes[yi] and map.notes[yi][xi]
       -- The letter is outside the number's field, so that the decimal points stay in line.
-      local text = (value and format:format(value) or " - ") .. (note and letters[note] or " ")
+      local before = value and heatmap.mark_before(map, yi, xi) or ""
+      local text = before .. (value and format:format(value) or " - ") .. (note and letters[note] or " ")
+      has_predicted = has_predicted or before ~= ""
       shown[yi][xi] = text
       has_absent = has_absent or not value
       cell_width = math.max(cell_width, text_table.width(text))
@@ -199,7 +215,7 @@ function heatmap.terminal(map)
       add(gutter .. " " .. text_table.pad(map.x_title, cell_width * (last - first + 1), "center"))
     end
   end
-  add(legend(map, depth, min, max, format, has_absent))
+  add(legend(map, depth, min, max, format, has_absent, has_predicted))
   for i, note in ipairs(notes) do
     add(("%s  %s"):format(letters[note], notes[i]))
   end

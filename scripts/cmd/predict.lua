@@ -1,0 +1,132 @@
+-- Predicts the cells of a grid that were not measured, from those that were.
+
+local cells = require "specbench.predict.cells"
+local command = require "specbench.cli.command"
+local families = require "specbench.predict.families"
+local fs = require "sb.fs"
+local predict_input = require "specbench.predict.input"
+local predictions = require "specbench.report.predictions"
+local progress = require "specbench.sweep.progress"
+
+local self = {
+  name = "predict",
+  summary = "Predict the cells of a grid that were not measured, from those that were",
+  description = "Fits a model of the server's costs to the finished cells of DIR and says what every other cell of "
+    .. "ROUND's grid would show, with an interval that a measured cell lies in nine times of ten. Predicted numbers "
+    .. "have a ~ (pictures: hatching) and stand in predictions.jsonl, measured ones are the folder's own; nothing of "
+    .. "DIR changes. Measure a corner of the grid: smallest and largest k at three concurrencies, the middle k at "
+    .. "another, the baseline at all four. Closed loops only.",
+  positionals = { { name = "DIR", help = "results folder, or one of the reference system's" } },
+  options = command.options {
+    { long = "grid", arg = "ROUND", help = "round file whose cells are wanted; --set adds values to its axes" },
+    { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
+    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
+    { long = "quick", type = "flag", help = "the small version that the round declares" },
+    { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published: of another model "
+      .. "too)" },
+    { long = "limits", arg = "NAME", help = "answers as long as the round's limits of that name say" },
+    { long = "seed", arg = "N", type = "int", default = 12345, help = "seed of the prompts" },
+    "data",
+    { long = "out", short = "o", arg = "DIR", help = "write there, not into DIR" },
+    { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
+    { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
+    { long = "quiet", short = "q", type = "flag", help = "no heatmaps" },
+  },
+  examples = {
+    "specbench predict results/round1 --grid rounds/round1.lua",
+    { "specbench predict results/mine --grid mine.lua --set concurrency=1,2,4,8,16,32,64",
+      "loads that were not in the grid" },
+    { "specbench predict published --grid rounds/round1.lua --baseline as-published --out predicted",
+      "the reference system's own results" },
+  },
+}
+
+-- What one method's fit comes to, in one or two lines.
+local function summary(family)
+  local measured, seconds, spent, widths = 0, 0, 0, {}
+  for _, row in ipairs(family.rows) do
+    seconds = seconds + row.seconds
+    if row.place.seconds then spent, measured = spent + row.seconds, measured + 1 end
+    if not row.measured then widths[#widths + 1] = math.log(row.high / row.low) / 2 end
+  end
+  table.sort(widths)
+  local typical = widths[(#widths + 1) // 2]
+  local lines = { ("%s, against %s: %d cells measured, %d predicted%s; measuring took %s of %s (%.0f %%), "
+    .. "baselines not counted"):format(family.name, family.baseline, measured, #widths,
+    typical and (", half of them within %.1f %% in 90 of 100"):format(100 * (math.exp(typical) - 1)) or "",
+    progress.duration(spent), progress.duration(seconds), 100 * spent / seconds) }
+  for _, stranger in ipairs(family.fitted and family.fitted:strangers() or {}) do
+    local cell = stranger.cell
+    lines[#lines + 1] = ("Set aside: %s k=%d concurrency=%d is %.0f standard deviations from what the other cells say")
+      :format(cell.work, cell.k, cell.concurrency, math.abs(stranger.off))
+  end
+  for why, count in pairs(family.unknown) do
+    lines[#lines + 1] = ("Not predicted: %d cells: %s"):format(count, why)
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function write_pictures(folder, list)
+  assert(fs.mkdir(folder))
+  for _, map in ipairs(list) do
+    local name = map.name:gsub("[^%w.-]", "_")
+    local files, message = predictions.draw(map, ("%s/%s_predicted"):format(folder, name))
+    if not files then
+      command.warn { message }
+      return
+    end
+    for _, path in ipairs(files) do io.stdout:write("Picture: ", path, "\n") end
+  end
+end
+
+function self.run(options, positionals)
+  if not options.grid then command.fail("predict needs --grid ROUND: the cells that are wanted", 2) end
+  local input, message = predict_input.open(positionals[1], { baseline = options.baseline })
+  if not input then command.fail(message) end
+  command.warn(input.warnings)
+  if input.reference and not options.out then
+    command.fail(positionals[1] .. " holds the reference system's results: say with --out where to write", 2)
+  end
+  options.engine = options.engine or "sim"
+  local own_baseline = options.baseline
+  if input.reference then options.baseline = nil end -- its tables name their baseline themselves
+  local r = command.load_round(options.grid, options)
+  options.baseline = own_baseline
+  if not input.reference and r.name ~= input.about.round then
+    command.fail(("--grid %s: it is %s, the folder holds results of %s"):format(options.grid, r.name,
+      input.about.round))
+  end
+  local about = input.reference and input.about or r
+  local places = cells.of_round(r, options, input.reference and input.about or nil)
+  input:share_baselines(places)
+  local list = families.of(input.measured, places, about, input.index)
+  local folder = options.out or positionals[1]
+  assert(fs.mkdir(folder))
+  local said, drawn = 0, {}
+  local how = { is_tty = fs.is_terminal(io.stdout), colour = not options.no_colour and "auto" or false }
+  how.width = select(2, fs.is_terminal(io.stdout))
+  for _, family in ipairs(list) do
+    if not family.why then
+      said = said + #family.rows
+      local maps = predictions.maps(family, about, input.simulated and ", simulated" or "")
+      if not options.quiet then
+        for _, map in ipairs(maps) do io.stdout:write(predictions.text(map, how), "\n") end
+      end
+      io.stdout:write(summary(family), predictions.best(family), "\n")
+      table.move(maps, 1, #maps, #drawn + 1, drawn)
+    else
+      io.stdout:write(("%s: nothing predicted: %s\n"):format(family.name, family.why))
+    end
+  end
+  for why, count in pairs(input.left_out) do
+    io.stdout:write(("Left out: %d measured cells: %s\n"):format(count, why))
+  end
+  if said == 0 then command.fail "nothing could be predicted: measure cells of a method and of its baseline" end
+  if not options.no_pictures then write_pictures(folder .. "/pictures", drawn) end
+  local path = folder .. "/predictions.jsonl"
+  assert(fs.write(path, predictions.lines(list)))
+  io.stdout:write(("Predictions: %s (measured: false where a number is predicted)\n"):format(path))
+  return 0
+end
+
+return self

@@ -1,0 +1,143 @@
+-- Measured and predicted speed-ups side by side, never alike: heatmaps in which a predicted cell has a mark of its own,
+-- a table of the best cells, and predictions.jsonl for programs.
+
+local heatmap = require "specbench.report.heatmap"
+local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
+local plot = require "specbench.report.plot"
+local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
+
+local predictions = {}
+
+-- k across, concurrency up, where a round draws nothing of its own.
+local function layout_of(about)
+  local own = about.report and about.report.heatmap
+  if own and not own.value then return own end
+  return { x = "k", y = "concurrency", per = {} }
+end
+
+local function position(list, value)
+  for i, item in ipairs(list) do
+    if item == value then return i end
+  end
+  list[#list + 1] = value
+  return #list
+end
+
+---@param family specbench.predict.family
+---@param about table the round, or round.json
+---@param note string what else the title says, such as ", simulated"
+---@return specbench.heatmap[]
+function predictions.maps(family, about, note)
+  local layout, by_name, order = layout_of(about), {}, {}
+  local shown = { [layout.x] = true, [layout.y] = true }
+  for _, row in ipairs(family.rows) do
+    local at, words = row.place.coordinates, {}
+    for _, axis in ipairs(about.axes) do
+      local value = at[axis.name]
+      if not shown[axis.name] and value ~= nil and value ~= "-" and value ~= keys.ABSENT then
+        words[#words + 1] = tostring(value)
+      end
+    end
+    local name = table.concat(words, " ")
+    local map = by_name[name]
+    if not map then
+      map = { title = ("%s, %s%s"):format(about.title or about.round or about.name, name, note), name = name, x = {},
+        y = {}, values = {}, predicted = {}, x_title = layout.x_title or layout.x, y_title = layout.y_title or layout.y,
+        value_title = "speed-up (total token throughput)", min = 0, max = 2 }
+      by_name[name], order[#order + 1] = map, map
+    end
+    local x = position(map.x, keys.spelled(at[layout.x]))
+    local y = position(map.y, keys.spelled(at[layout.y]))
+    map.values[y], map.predicted[y] = map.values[y] or {}, map.predicted[y] or {}
+    map.values[y][x], map.predicted[y][x] = row.ratio, not row.measured or nil
+  end
+  for _, map in ipairs(order) do
+    for y = 1, #map.y do
+      map.values[y], map.predicted[y] = map.values[y] or {}, map.predicted[y] or {}
+    end
+  end
+  return order
+end
+
+---@param map specbench.heatmap one of predictions.maps
+---@param path string without ending
+---@return string[]? files
+---@return string? message
+function predictions.draw(map, path)
+  local picture = { png = path .. ".png", svg = path .. ".svg" }
+  for name, value in pairs(map) do picture[name] = value end
+  picture.footer = { "~ and hatched: predicted from the other cells", "not measured" }
+  local ok, message = plot.heatmap(picture)
+  if not ok then return nil, message end
+  return { picture.png, picture.svg }
+end
+
+---@param map specbench.heatmap one of predictions.maps
+---@param how { is_tty: boolean?, width: integer?, colour: boolean|string|nil }
+---@return string
+function predictions.text(map, how)
+  local picture = tables.merged(map)
+  for name, value in pairs(how) do picture[name] = value end
+  return heatmap.terminal(picture)
+end
+
+local function interval(row)
+  if row.measured then return "measured" end
+  return ("predicted, 90 %%: %.2f to %.2f"):format(row.low, row.high)
+end
+
+-- The largest speed-up of each piece of work, and how the best k changes with the load.
+---@param family specbench.predict.family
+---@return string
+function predictions.best(family)
+  local works, order = {}, {}
+  for _, row in ipairs(family.rows) do
+    local name = row.place.work
+    if not works[name] then works[name], order[#order + 1] = { loads = {}, list = {} }, name end
+    local work = works[name]
+    if not work.best or row.ratio > work.best.ratio then work.best = row end
+    local load = row.place.concurrency
+    if not work.loads[load] then work.list[#work.list + 1] = load end
+    local best = work.loads[load]
+    if not best or row.ratio > best.ratio then work.loads[load] = row end
+  end
+  local rows = {}
+  for i, name in ipairs(order) do
+    local work, choice = works[name], {}
+    table.sort(work.list)
+    for j, load in ipairs(work.list) do
+      local row = work.loads[load]
+      choice[j] = ("%d:%s"):format(load, row.ratio > 1 and row.place.k or "none")
+    end
+    local best = work.best
+    rows[i] = { name, best.place.k, best.place.concurrency, ("%.2f"):format(best.ratio), interval(best),
+      table.concat(choice, " ") }
+  end
+  return text_table.render { columns = { { title = "work" }, text_table.right "k", text_table.right "concurrency",
+    text_table.right "speed-up", { title = "" }, { title = "best k by concurrency" } }, rows = rows }
+end
+
+local LINE = { "coordinates", "method", "baseline", "work", "measured", "speedup", "low", "high", "level", "model",
+  "tokens_per_second", "seconds", "simulated" }
+
+---One line a place; `speedup` is measured where `measured` is true, else predicted, with the interval that a measured
+---one would lie in with probability `level`.
+---@param list specbench.predict.family[]
+---@return string JSON lines
+function predictions.lines(list)
+  local lines = {}
+  for _, family in ipairs(list) do
+    for _, row in ipairs(family.rows) do
+      lines[#lines + 1] = json.encode({ coordinates = row.place.coordinates, method = family.name,
+        baseline = family.baseline, work = row.place.work, measured = row.measured, speedup = row.ratio,
+        low = row.low, high = row.high, level = not row.measured and 0.9 or nil, model = row.model,
+        tokens_per_second = row.tokens_per_second, seconds = row.seconds,
+        simulated = family.simulated or nil }, LINE)
+    end
+  end
+  return #lines > 0 and table.concat(lines, "\n") .. "\n" or ""
+end
+
+return predictions

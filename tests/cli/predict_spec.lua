@@ -1,0 +1,114 @@
+-- specbench predict and fit, as a user runs them: a grid of which the simulator measures a part is predicted, then
+-- measured whole, and the two compared. The simulator draws every token and knows nothing of the model that is fitted.
+
+local environment = require "sb.environment"
+local world = dofile(environment.home .. "/tests/cli/world.lua")
+local bench = require "specbench"
+local fs = require "sb.fs"
+local json = require "specbench.base.json"
+
+local ROUND = [[
+local bench = require "specbench"
+return bench.round {
+  name = "grid", title = "Grid",
+  axes = {
+    { "method", { "none", "draft" } }, { "k", { 1, 2, 3, 4 }, when = function(c) return c.method ~= "none" end },
+    { "task", { "qa", "math_reasoning" } }, { "concurrency", { 1, 2, 4, 8, 16 } },
+  },
+  baseline = { method = "none" },
+  server = function(c)
+    local speculates = c.method == "draft"
+    return { model = "qwen2.5-7b", method = c.method, k = c.k, draft = speculates and "qwen2.5-0.5b" or nil }
+  end,
+  workload = function(c)
+    return {
+      prompts = { dataset = "spec_bench", subset = c.task:gsub("_", "-"), count = 40 },
+      limits = { max_tokens = 256 },
+    }
+  end,
+}
+]]
+
+local function lines_of(w, path)
+  local lines = {}
+  for line in assert(fs.read(w.folder .. "/" .. path)):gmatch "[^\n]+" do lines[#lines + 1] = json.decode(line) end
+  return lines
+end
+
+local function place(at)
+  return ("%s %s %s %s"):format(at.method, at.k, at.task, at.concurrency)
+end
+
+describe("predict and fit", function()
+  local w
+  before_each(function() w = world.new() end)
+  after_each(function() w:remove() end)
+
+  local function run(words)
+    local result = w:run(words)
+    assert.equal(0, result.status, result.out .. result.err)
+    return result.out
+  end
+
+  it("tell a grid from a part of it, mark what was not measured, and change no result", function()
+    w:write("grid.lua", ROUND)
+    run "run grid.lua --virtual --quiet --no-pictures --no-text --out part --only k=1,4 --only concurrency=2,8,16"
+    run "run grid.lua --virtual --quiet --no-pictures --no-text --out part --only k=2 --only concurrency=4"
+    run "run grid.lua --virtual --quiet --no-pictures --no-text --out whole"
+    local cells = fs.list(w.folder .. "/part/cells")
+    local out = run "predict part --grid grid.lua --no-pictures"
+    assert.same(cells, fs.list(w.folder .. "/part/cells"))
+    assert.truthy(out:find("~ predicted, not measured", 1, true), out)
+    assert.truthy(out:find("simulated", 1, true), out)
+
+    local truth = {}
+    for _, entry in ipairs(lines_of(w, "whole/speedups.jsonl")) do
+      truth[place(entry.coordinates)] = entry.speedups.total_throughput.ratio
+    end
+    local predicted, error, within = 0, 0, 0
+    for _, line in ipairs(lines_of(w, "part/predictions.jsonl")) do
+      local known = truth[place(line.coordinates)]
+      assert.is_true(line.simulated)
+      if line.measured then
+        assert.near(known, line.speedup, 1e-6)
+        assert.is_nil(line.low)
+      else
+        predicted, error = predicted + 1, error + math.abs(line.speedup / known - 1)
+        within = within + (line.low <= known and known <= line.high and 1 or 0)
+      end
+    end
+    assert.equal(26, predicted)
+    assert.is_true(error / predicted < 0.025, ("mean error %.4f"):format(error / predicted))
+    assert.is_true(within / predicted > 0.8, ("within %d of %d"):format(within, predicted))
+
+    out = run "fit whole --out profiles"
+    assert.truthy(out:find("method=draft, against method=none", 1, true), out)
+    local fitted = json.decode(assert(fs.read(w.folder .. "/profiles/draft.json")))
+    local played = json.decode(assert(fs.read(environment.home .. "/runtime/sim/profiles/qwen2.5-7b.json")))
+    assert.near(1, fitted.plain.alpha / played.plain.alpha, 0.06)
+    assert.near(1, fitted.methods.draft.cost.alpha / played.methods.draft.cost.alpha, 0.08)
+    local maths = fitted.methods.draft.acceptance.SpecBench_math_reasoning.conditional
+    assert.near(played.methods.draft.acceptance.SpecBench_math_reasoning.conditional[1], maths[1], 0.05)
+    -- and the simulator takes it
+    local server <close> = assert(bench.server.start { argv = { bench.executable, "sim", "--profile",
+      w.folder .. "/profiles/draft.json", "--k", "3", "--port", "{port}" } })
+    assert.truthy(server)
+  end)
+
+  it("say what they lack", function()
+    w:write("grid.lua", ROUND)
+    local function fails(words, text, status)
+      local result = w:run(words)
+      assert.equal(status or 1, result.status, result.out .. result.err)
+      assert.truthy(result.err:find(text, 1, true), result.err)
+      assert.equal(1, select(2, result.err:gsub("\n", "")))
+    end
+    fails("predict nowhere --grid grid.lua", "nowhere: no such folder")
+    fails("predict .", "--grid", 2)
+    fails("predict . --grid grid.lua", "holds no round.json")
+    run("run grid.lua --virtual --quiet --no-pictures --no-text --out part --only k=1 --only task=qa "
+      .. "--only concurrency=8")
+    fails("fit part", "nothing could be fitted")
+    fails("predict part --grid grid.lua", "nothing could be predicted")
+  end)
+end)
