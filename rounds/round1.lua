@@ -11,8 +11,8 @@
 local bench = require "specbench"
 
 local options = bench.options {
-  options = { { long = "mqa", type = "flag", help = "vLLM V0: let its MQA scorer run, which needs --enforce-eager where "
-    .. "it speculates" } },
+  options = { { long = "mqa", type = "flag", help = "vLLM V0: let its MQA scorer run, which needs --enforce-eager "
+    .. "where it speculates" } },
 }
 
 -- folder: the name in the results; least: the smallest k that was published

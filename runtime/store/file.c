@@ -201,7 +201,8 @@ int sb_file_link(const char *from, const char *to, sb_err *err)
   struct stat mine, other;
   if (failed != EEXIST)
     return sb_err_sys(err, failed, "cannot link %s to %s", from, to);
-  if (stat(from, &mine) == 0 && stat(to, &other) == 0 && mine.st_ino == other.st_ino && mine.st_dev == other.st_dev)
+  if (stat(from, &mine) == 0 && stat(to, &other) == 0 && mine.st_ino == other.st_ino &&
+      mine.st_dev == other.st_dev)
     return SB_OK;
   return sb_err_set(err, SB_ESTATE, "%s is taken", to);
 }

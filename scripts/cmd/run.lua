@@ -31,11 +31,13 @@ local self = {
     { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
   },
   options = command.options {
-    "grid", "engine", "data", "measure", "share", "deadlines", "results",
-    { long = "find", arg = "WHAT", type = "choice", choices = { "rate" }, help = "rate: look for the highest request "
-      .. "rate at which --slo is met, instead of measuring the grid's loads (results/ROUND...-rate, rates.jsonl)" },
-    { long = "slo-share", arg = "N", type = "number", min = 0.5, max = 1, default = 0.99,
+    "grid", "engine", "data", "measure", "share",
+    { group = "Measuring", long = "find", arg = "WHAT", type = "choice", choices = { "rate" },
+      help = "rate: look for the highest request rate at which --slo is met, instead of measuring the grid's loads "
+        .. "(results/ROUND...-rate, rates.jsonl)" },
+    { group = "Measuring", long = "slo-share", arg = "N", type = "number", min = 0.5, max = 1, default = 0.99,
       help = "with --find rate: the share of the requests that must meet --slo" },
+    "deadlines", "results",
   },
   examples = {
     { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },

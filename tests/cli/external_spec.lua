@@ -80,7 +80,7 @@ describe("a server that is up", function()
         }, body = '{"model":"qwen2.5-7b","prompt":"Is it you?","max_tokens":2}' })
       end
     end)
-    w:start(command("external:vllm", "none --fresh"))
+    w:start(command("external:vllm", "none --fresh --full"))
     local result = w:finish()
     other:cancel()
     assert.equal(0, result.status, result.err)

@@ -251,7 +251,12 @@ end
 
 -- --fresh deletes nothing: the cells move to a folder named after the moment, a results folder like any other.
 function Store:set_aside()
-  local aside = ("%s/before-%s"):format(self.folder, os.date "%Y%m%d-%H%M%S")
+  local moment = ("%s/before-%s"):format(self.folder, os.date "%Y%m%d-%H%M%S")
+  local aside, again = moment, 1
+  while fs.stat(aside) do -- two runs within one second
+    again = again + 1
+    aside = ("%s-%d"):format(moment, again)
+  end
   local ok, message = fs.mkdir(aside)
   for _, name in ipairs { "round.json", "until.json" } do -- what a report of them needs
     local text = fs.read(self.folder .. "/" .. name)

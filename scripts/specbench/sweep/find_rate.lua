@@ -215,7 +215,7 @@ end
 ---What a reader is told in the end.
 ---@param r specbench.round
 ---@param the_store specbench.store
----@param options { slo: table, share: number }
+---@param options { slo: table, slo_share: number }
 ---@return string text
 function find_rate.report(r, the_store, options)
   local found = find_rate.found(r, the_store, options.slo_share)
@@ -248,7 +248,7 @@ end
 ---Looks for the rates; every cell is kept as of any run.
 ---@param r specbench.round
 ---@param the_store specbench.store
----@param options table as sweep.run takes them; slo; share
+---@param options table as sweep.run takes them; slo; slo_share
 ---@return specbench.sweep.outcome outcome of all steps together
 function find_rate.run(r, the_store, options)
   local all, wanted, rates = nil, nil, {}
