@@ -110,6 +110,7 @@ static void a_request_that_met_a_closing_connection_is_sent_again_once(void **st
   exchange second = { .w = &w };
   get(&second); /* was read and not answered: the third that the server sees is the same one */
   assert_body(&second, "b");
+  sb_strbuf_deinit(&second.body);
   assert_true(second.result.resent);
   assert_server_saw(&w, 3, 2);
   get_failure(&w); /* unanswered twice: the connection of the second try was fresh */
