@@ -1,6 +1,7 @@
 /* LD_PRELOAD: allocations told apart by the call stack that they come from.
- * FAIL_STACKS names a file into which every stack and how often it allocated is written, a line "STACK COUNT OPENSSL"
- * each, the last 1 where OpenSSL is in it.
+ * FAIL_STACKS names a file into which every stack and how often it allocated is written, a line "STACK COUNT FRAIL"
+ * each, the last 1 where a library is in it that ends the program by itself for want of memory: OpenSSL as it begins (a
+ * signal), lua-cjson (its buffer's own exit).
  * FAIL_STACK and FAIL_NTH: the allocation that fails, with FAIL_COUNT - 1 more after it. Stacks are named by offsets
  * in their modules, so that a name holds from one run to the next. Only of the program that it is loaded into. */
 
@@ -21,13 +22,13 @@ enum { DEPTH = 8, SKIPPED = 2, MODULES = 64, TABLE = 1 << 16, ARENA = 1 << 16 };
 typedef struct module {
   uintptr_t from, to;
   uint64_t name;
-  int openssl;
+  int frail;
 } module;
 
 typedef struct entry {
   uint64_t stack;
   unsigned long count;
-  int openssl;
+  int frail;
 } entry;
 
 static module modules[MODULES];
@@ -71,7 +72,8 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *data)
   for (const char *c = file; *c; c++)
     name = mix(name, (unsigned char)*c);
   if (module_count < MODULES)
-    modules[module_count++] = (module){ from, to, name, !strncmp(file, "/libcrypto.", 11) };
+    modules[module_count++] =
+        (module){ from, to, name, !strncmp(file, "/libcrypto.", 11) || !strcmp(file, "/cjson.so") };
   return 0;
 }
 
@@ -87,14 +89,14 @@ static const module *module_of(uintptr_t at)
   return NULL;
 }
 
-static uint64_t stack_here(int *openssl)
+static uint64_t stack_here(int *frail)
 {
   void *frames[DEPTH + SKIPPED];
   int depth = backtrace(frames, DEPTH + SKIPPED);
   uint64_t hash = 0xcbf29ce484222325u;
   for (int i = SKIPPED; i < depth; i++) {
     const module *m = module_of((uintptr_t)frames[i]);
-    *openssl |= m && m->openssl;
+    *frail |= m && m->frail;
     hash = mix(mix(hash, m ? m->name : 0), m ? (uintptr_t)frames[i] - m->from : 0);
   }
   return hash ? hash : 1;
@@ -111,14 +113,14 @@ static int fails(void)
     failing--;
     result = 1;
   } else {
-    int openssl = 0;
-    uint64_t stack = stack_here(&openssl);
+    int frail = 0;
+    uint64_t stack = stack_here(&frail);
     entry *e = &table[stack % TABLE];
     for (int i = 0; i < 64 && e->stack && e->stack != stack; i++)
       e = &table[(size_t)(e - table + 1) % TABLE];
     if (!e->stack || e->stack == stack) {
       e->stack = stack;
-      e->openssl = openssl;
+      e->frail = frail;
       if (++e->count == fail_nth && stack == fail_stack) {
         result = 1;
         failing = fail_count > 0 ? fail_count - 1 : 0;
@@ -214,7 +216,7 @@ __attribute__((destructor)) static void end(void)
   int fd = report[0] && getpid() == owner ? open(report, O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
   for (size_t i = 0; fd >= 0 && i < TABLE; i++)
     if (table[i].stack)
-      dprintf(fd, "%016llx %lu %d\n", (unsigned long long)table[i].stack, table[i].count, table[i].openssl);
+      dprintf(fd, "%016llx %lu %d\n", (unsigned long long)table[i].stack, table[i].count, table[i].frail);
   if (fd >= 0)
     close(fd);
 }

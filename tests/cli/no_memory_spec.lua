@@ -53,13 +53,13 @@ local function goes_on(place)
   assert.equal(4, w:count "cells")
 end
 
--- Every stack of a sweep and how often it allocated; but for those in OpenSSL, which ends by a signal where memory
--- fails it as it begins.
+-- Every stack of a sweep and how often it allocated; but for those in OpenSSL and lua-cjson, which end the program by
+-- themselves where memory fails them.
 local function stacks_of_a_sweep()
   assert.equal(0, w:run(SWEEP, { env = { LD_PRELOAD = failing_stack, FAIL_STACKS = w.folder .. "/stacks" } }).status)
   local list = {}
-  for stack, count, openssl in w:read("stacks"):gmatch "(%x+) (%d+) (%d)\n" do
-    if openssl == "0" then list[#list + 1] = { stack = stack, count = math.tointeger(count) } end
+  for stack, count, frail in w:read("stacks"):gmatch "(%x+) (%d+) (%d)\n" do
+    if frail == "0" then list[#list + 1] = { stack = stack, count = math.tointeger(count) } end
   end
   table.sort(list, function(a, b) return a.stack < b.stack end)
   return list
