@@ -76,17 +76,6 @@ local function nothing_left()
   assert.same({}, fs.list(w.folder .. "/results/share/workers"))
 end
 
--- Numbers by place, which differ where servers run in real time.
-local function places(lines)
-  local list = {}
-  for line in lines:gmatch "[^\n]+" do
-    local row = json.decode(line)
-    list[#list + 1] = json.encode { row.coordinates, row.repeats, row.speedups.paired ~= nil }
-  end
-  table.sort(list)
-  return list
-end
-
 describe("workers of one folder", function()
   it("measure every cell once, and a report is that of one run alone", function()
     local arguments = "wide.lua --virtual --repeats 2"
@@ -151,7 +140,7 @@ describe("workers of one folder", function()
     assert.truthy(w:read("next.err"):find("where an earlier worker of this machine left it", 1, true))
     assert.truthy(w:read("next.err"):find("3 cells measured, 0 failed", 1, true), w:read "next.err")
     assert.equal(4, w:count "cells")
-    assert.same(places(undisturbed "grid.lua --models models.lua --speed 200"), places(report()))
+    assert.same(w.places(undisturbed "grid.lua --models models.lua --speed 200"), w.places(report()))
   end)
 
   it("double nothing when one that stood still for long comes back", function()
@@ -200,7 +189,7 @@ describe("workers of one folder", function()
     assert.truthy(w:read("next.err"):find("4 cells measured, 0 failed", 1, true), w:read "next.err")
     assert.equal(4, w:count "cells")
     for _, text in pairs(w:cells "cells") do assert.equal("elsewhere", json.decode(text).machine.host) end
-    assert.same(places(undisturbed "grid.lua --models models.lua --speed 200"), places(report()))
+    assert.same(w.places(undisturbed "grid.lua --models models.lua --speed 200"), w.places(report()))
   end)
 
   it("try failed cells twice, then leave them and say so; the same command tries them again", function()

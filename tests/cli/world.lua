@@ -282,6 +282,19 @@ end
 
 World.is_running = is_running
 
+---Numbers by place, which differ where servers run in real time.
+---@param lines string of speedups.jsonl
+---@return string[] sorted: coordinates, repeats, and whether there is a `paired`
+function World.places(lines)
+  local list = {}
+  for line in lines:gmatch "[^\n]+" do
+    local row = json.decode(line)
+    list[#list + 1] = json.encode { row.coordinates, row.repeats, row.speedups.paired ~= nil }
+  end
+  table.sort(list)
+  return list
+end
+
 ---@param kind "cells"|"failed"
 ---@param results string? folder, default "results"
 ---@return table<string, string> cells name of each folder -> text of its cell.json

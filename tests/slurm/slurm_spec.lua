@@ -136,16 +136,6 @@ local function finish(...)
   end)
 end
 
-local function places(lines)
-  local list = {}
-  for line in lines:gmatch "[^\n]+" do
-    local row = json.decode(line)
-    list[#list + 1] = json.encode { row.coordinates, row.repeats, row.speedups.paired ~= nil }
-  end
-  table.sort(list)
-  return list
-end
-
 -- All of it is there, once, as one run alone would have it, and nothing runs on.
 local function check()
   local by_key, count = {}, 0
@@ -167,8 +157,8 @@ local function check()
   assert.truthy(shown and shown:find("12 cells (12 places x 1 repeat), none failed", 1, true), shown)
   local alone = w:run("run " .. COMMON:gsub("--speed 1", "--speed 50") .. "--out alone")
   assert.equal(0, alone.status, alone.err)
-  assert.same(places(w:read "alone/speedups.jsonl"), places(w:read "results/speedups.jsonl"))
-  for _, row in ipairs(places(w:read "results/speedups.jsonl")) do assert.truthy(row:find("true", 1, true), row) end
+  assert.same(w.places(w:read "alone/speedups.jsonl"), w.places(w:read "results/speedups.jsonl"))
+  for _, row in ipairs(w.places(w:read "results/speedups.jsonl")) do assert.truthy(row:find("true", 1, true), row) end
 end
 
 describe("a round on Slurm ends whole", function()

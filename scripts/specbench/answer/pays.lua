@@ -274,20 +274,13 @@ local function judge(head, entries, context)
 end
 
 -- Judgements without their conclusions, by what the grouping tells of an entry's cell.
-local function group(entries, context, key_of)
-  local by_key, order = {}, {}
-  for _, entry in ipairs(entries) do
-    local words, head = key_of(entry.cell)
-    local key = table.concat(words, "\31")
-    if not by_key[key] then
-      by_key[key] = { head = head, entries = {} }
-      order[#order + 1] = by_key[key]
-    end
-    table.insert(by_key[key].entries, entry)
-  end
+local function judged(entries, context, key_of)
   local list = {}
-  for i, item in ipairs(order) do
-    list[i] = { judgement = judge(item.head, item.entries, context), entries = item.entries }
+  for i, group in ipairs(tables.grouped(entries, function(entry)
+    return table.concat((key_of(entry.cell)), "\31")
+  end)) do
+    local _, head = key_of(group.items[1].cell)
+    list[i] = { judgement = judge(head, group.items, context), entries = group.items }
   end
   return list
 end
@@ -342,10 +335,10 @@ function pays.of(entries, context)
     return { place.target(cell), place.method(cell), load, engine or "" },
       { target = place.target(cell), method = place.method(cell), load = load, engine = engine }
   end
-  local whole = group(entries, context, key)
+  local whole = judged(entries, context, key)
   local judgements = {}
   for i, judgement in ipairs(finish(whole, context)) do
-    local by_task = group(whole[i].entries, context, function(cell)
+    local by_task = judged(whole[i].entries, context, function(cell)
       local words, head = key(cell)
       head.task = place.task(cell)
       words[#words + 1] = head.task or ""

@@ -44,6 +44,46 @@ function tables.count(list, is)
   return number
 end
 
+---The place of a value in a list, to which it is added where it is not there.
+---@param list any[]
+---@param value any
+---@return integer
+function tables.place(list, value)
+  for i, item in ipairs(list) do
+    if item == value then return i end
+  end
+  list[#list + 1] = value
+  return #list
+end
+
+---Items that have a name in common, in the order of their first ones.
+---@generic T
+---@param list T[]
+---@param name_of fun(item: T): string? nil: left out
+---@return { name: string, items: T[] }[]
+function tables.grouped(list, name_of)
+  local by_name, groups = {}, {}
+  for _, item in ipairs(list) do
+    local name = name_of(item)
+    if name then
+      if not by_name[name] then
+        by_name[name] = { name = name, items = {} }
+        groups[#groups + 1] = by_name[name]
+      end
+      table.insert(by_name[name].items, item)
+    end
+  end
+  return groups
+end
+
+---@param list number[] sorted in place
+---@return number? median nil of an empty list
+function tables.median(list)
+  if #list == 0 then return nil end
+  table.sort(list)
+  return (list[(#list + 1) // 2] + list[#list // 2 + 1]) / 2
+end
+
 ---@param names string[]|table<string, any> a list, or a set already
 ---@return table<string, any>
 function tables.set_of(names)

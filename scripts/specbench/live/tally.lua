@@ -9,6 +9,7 @@
 
 local keys = require "specbench.results.keys"
 local speedup = require "specbench.analysis.speedup"
+local tables = require "specbench.base.tables"
 local stats = require "sb.stats"
 
 local tally = {}
@@ -83,14 +84,6 @@ local function map_of(self, coordinates)
   return table.concat(words, " ")
 end
 
-local function position(list, value)
-  for i, item in ipairs(list) do
-    if item == value then return i end
-  end
-  list[#list + 1] = value
-  return #list
-end
-
 -- Where on which map each place of the grid is.
 local function lay_out(self, planned)
   self.maps, self.order = {}, {}
@@ -105,8 +98,8 @@ local function lay_out(self, planned)
         self.maps[name] = map
         self.order[#self.order + 1] = map
       end
-      position(map.x, coordinates[self.layout.x])
-      position(map.y, coordinates[self.layout.y])
+      tables.place(map.x, coordinates[self.layout.x])
+      tables.place(map.y, coordinates[self.layout.y])
       map.places[("%s\31%s"):format(coordinates[self.layout.y], coordinates[self.layout.x])] = {}
     end
   end

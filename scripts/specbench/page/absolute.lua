@@ -77,20 +77,20 @@ end
 
 ---The places in tables: one a target and task.
 ---@param self specbench.page.model
----@return { name: string, places: specbench.page.place[] }[]
+---@return { name: string, items: specbench.page.place[] }[]
 function absolute.groups(self)
   local groups = model.groups(self, group_name)
-  for _, group in ipairs(groups) do group.places = ordered(group.places) end
+  for _, group in ipairs(groups) do group.items = ordered(group.items) end
   return groups
 end
 
 local function table_of(self, group, columns, figure)
-  local axes, rows = model.differing(self, group.places), {}
+  local axes, rows = model.differing(self, group.items), {}
   local head = table.move(axes, 1, #axes, 1, {})
   for _, column in ipairs(columns) do head[#head + 1] = grid.right(column[2]) end
   if figure then head[#head + 1] = grid.right("speed-up, " .. figure) end
   head[#head + 1] = figure and "verdict" or ""
-  for i, one in ipairs(group.places) do
+  for i, one in ipairs(group.items) do
     local fields = {}
     for k, name in ipairs(axes) do
       local value = one.coordinates[name]
@@ -119,7 +119,7 @@ function absolute.section(self)
   local groups = absolute.groups(self)
   for i, group in ipairs(groups) do
     list[i] = el("details", { open = i == 1 }, el("summary", nil, group.name,
-      el("span", { class = "faint" }, (" %d"):format(#group.places), #group.places == 1 and " place" or " places")),
+      el("span", { class = "faint" }, (" %d"):format(#group.items), #group.items == 1 and " place" or " places")),
       table_of(self, group, columns, figure))
   end
   local needed = measure.tail_needs(99)

@@ -7,6 +7,7 @@ local model = require "specbench.page.model"
 local place = require "specbench.answer.place"
 local palette = require "specbench.page.palette"
 local svg = require "specbench.page.svg"
+local tables = require "specbench.base.tables"
 local verdict = require "specbench.analysis.verdict"
 
 local el = html.el
@@ -27,19 +28,11 @@ end
 
 -- One series a setting, its places by load. Places that differ in more than the setting are series of their own.
 local function series_of(self, places, with_method)
-  local by_name, order = {}, {}
-  for _, one in ipairs(places) do
-    local name = series_name(self, one, with_method)
-    if not by_name[name] then
-      by_name[name] = { name = name, places = {} }
-      order[#order + 1] = by_name[name]
-    end
-    table.insert(by_name[name].places, one)
+  local list = tables.grouped(places, function(one) return series_name(self, one, with_method) end)
+  for _, series in ipairs(list) do
+    table.sort(series.items, function(a, b) return a.row.load.value < b.row.load.value end)
   end
-  for _, series in ipairs(order) do
-    table.sort(series.places, function(a, b) return a.row.load.value < b.row.load.value end)
-  end
-  return order
+  return list
 end
 
 local function joined(...)
@@ -56,21 +49,12 @@ local function pictures_of(self)
   end)
   local list = {}
   for _, group in ipairs(together) do
-    group.series = series_of(self, group.places, true)
+    group.series = series_of(self, group.items, true)
     if #group.series <= palette.LINES then
       list[#list + 1] = group
     else
-      local by_method, order = {}, {}
-      for _, one in ipairs(group.places) do
-        local method = one.row.method
-        if not by_method[method] then
-          by_method[method] = { name = joined(group.name, method), places = {} }
-          order[#order + 1] = by_method[method]
-        end
-        table.insert(by_method[method].places, one)
-      end
-      for _, part in ipairs(order) do
-        part.series = series_of(self, part.places)
+      for _, part in ipairs(tables.grouped(group.items, function(one) return one.row.method end)) do
+        part.name, part.series = joined(group.name, part.name), series_of(self, part.items)
         list[#list + 1] = part
       end
     end
@@ -108,7 +92,7 @@ end
 
 local function draw_series(series, class, name, x, y)
   local points, above, below, parts = {}, {}, {}, {}
-  for _, one in ipairs(series.places) do
+  for _, one in ipairs(series.items) do
     local figure = one.entry.speedups[name]
     if figure then
       local at = x:at(one.row.load.value)
@@ -128,8 +112,8 @@ local function draw_series(series, class, name, x, y)
 end
 
 local function chart(self, group)
-  local loads = loads_of(group.places)
-  local low, high = range_of(self, group.places)
+  local loads = loads_of(group.items)
+  local low, high = range_of(self, group.items)
   local x = svg.scale(loads[1], loads[#loads], LEFT, WIDTH - RIGHT, loads[1] > 0)
   local y = svg.scale(low, high, HEIGHT - BOTTOM, TOP)
   local key, drawn = {}, {}
@@ -145,7 +129,7 @@ local function chart(self, group)
   return el("figure", { class = "map" }, el("figcaption", nil, group.name),
     svg.frame(WIDTH, HEIGHT, "speed-up against load: " .. group.name, svg.y_axis(y, LEFT, WIDTH - RIGHT),
       svg.x_axis(x, HEIGHT - BOTTOM, nil, loads), svg.line(LEFT, y:at(1), WIDTH - RIGHT, y:at(1), "one"), drawn,
-      svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.places[1].row.load.kind == "rate" and "requests a second"
+      svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.items[1].row.load.kind == "rate" and "requests a second"
         or "requests at once", "m faint")),
     el("div", { class = "key" }, key))
 end
@@ -155,7 +139,7 @@ end
 function lines.section(self)
   local list = {}
   for _, group in ipairs(pictures_of(self)) do
-    if #loads_of(group.places) > 1 then list[#list + 1] = chart(self, group) end
+    if #loads_of(group.items) > 1 then list[#list + 1] = chart(self, group) end
   end
   if #list == 0 then return nil end
   return html.join(el("p", { class = "legend" }, "A line a setting; bands are 95 % intervals, the dashed line is the "
@@ -165,8 +149,8 @@ end
 local CLASSES = { faster = "s3", slower = "s2" }
 
 local function forest_rows(self, group)
-  local rows, axes = {}, model.differing(self, group.places)
-  for i, one in ipairs(group.places) do
+  local rows, axes = {}, model.differing(self, group.items)
+  for i, one in ipairs(group.items) do
     local figure = one.entry.speedups.paired
     rows[i] = { name = place.on(one.cells[1], axes), ratio = figure.ratio, low = figure.low, high = figure.high,
       number = one.number, class = CLASSES[one.entry.verdict] or "s8",
@@ -188,8 +172,8 @@ function lines.forest(self)
   local groups = model.groups(self, with_interval)
   for i, group in ipairs(groups) do
     local summary = el("summary", nil, group.name, el("span", { class = "faint" },
-      (" %d intervals"):format(#group.places)))
-    list[i] = el("details", { open = #groups == 1 and #group.places <= 40 }, summary,
+      (" %d intervals"):format(#group.items)))
+    list[i] = el("details", { open = #groups == 1 and #group.items <= 40 }, summary,
       forest.draw(group.name, forest_rows(self, group)))
   end
   if #list == 0 then return nil end

@@ -34,7 +34,7 @@ local function lines_of(self, places, figure)
 end
 
 local function chart(self, group, figure)
-  local lines, most, marks, seen = lines_of(self, group.places, figure[1]), 0, {}, {}
+  local lines, most, marks, seen = lines_of(self, group.items, figure[1]), 0, {}, {}
   for _, line in ipairs(lines) do
     for _, point in ipairs(line.points) do
       most = math.max(most, point.y)
@@ -62,7 +62,7 @@ local function chart(self, group, figure)
   local name = ("%s, %s"):format(group.name, figure[2])
   return el("figure", { class = "map" }, el("figcaption", nil, name), svg.frame(WIDTH, HEIGHT, name .. " against load",
     svg.y_axis(y, LEFT, WIDTH - RIGHT), svg.x_axis(x, HEIGHT - BOTTOM, nil, marks), drawn,
-    svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.places[1].row.load.kind == "rate" and "requests a second"
+    svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.items[1].row.load.kind == "rate" and "requests a second"
       or "requests at once", "m faint")), el("div", { class = "key" }, key))
 end
 

@@ -111,12 +111,12 @@ local function figures(self, add)
   end
   local used = absolute.used(self)
   for _, group in ipairs(absolute.groups(self)) do
-    local axes, columns, rows = model.differing(self, group.places), {}, {}
+    local axes, columns, rows = model.differing(self, group.items), {}, {}
     for i, name in ipairs(axes) do columns[i] = { name } end
     for _, column in ipairs(used) do columns[#columns + 1] = { column[2], true } end
     if self.figures[1] then columns[#columns + 1] = { "speed-up" } end
     columns[#columns + 1] = { "verdict" }
-    for i, one in ipairs(group.places) do
+    for i, one in ipairs(group.items) do
       local row = {}
       for k, name in ipairs(axes) do row[k] = text_table.text(one.coordinates[name]) end
       for _, column in ipairs(used) do row[#row + 1] = absolute.text(column, one.row.figures) end

@@ -8,6 +8,7 @@ local keys = require "specbench.results.keys"
 local place = require "specbench.answer.place"
 local speedup_table = require "specbench.report.speedup_table"
 local maps = require "specbench.report.maps"
+local tables = require "specbench.base.tables"
 
 local model = {}
 
@@ -236,20 +237,9 @@ end
 ---Places of one question, in the order of their first: what is drawn in one picture.
 ---@param self specbench.page.model
 ---@param name_of fun(one: specbench.page.place): string? nil: left out
----@return { name: string, places: specbench.page.place[] }[]
+---@return { name: string, items: specbench.page.place[] }[]
 function model.groups(self, name_of)
-  local by_name, order = {}, {}
-  for _, one in ipairs(self.places) do
-    local name = name_of(one)
-    if name then
-      if not by_name[name] then
-        by_name[name] = { name = name, places = {} }
-        order[#order + 1] = by_name[name]
-      end
-      table.insert(by_name[name].places, one)
-    end
-  end
-  return order
+  return tables.grouped(self.places, name_of)
 end
 
 ---The axes by which some places are told apart.

@@ -69,7 +69,7 @@ local function range(points, name)
 end
 
 local function chart(self, group)
-  local methods, points = by_method(self, group.places)
+  local methods, points = by_method(self, group.items)
   if #points < 2 then return nil end
   local x_low, x_high = range(points, "x")
   local y_low, y_high = range(points, "y")
@@ -143,10 +143,10 @@ function pareto.goodput(self)
   end)
   for i, group in ipairs(groups) do
     local rows, most = {}, 1e-9
-    for _, one in ipairs(group.places) do
+    for _, one in ipairs(group.items) do
       most = math.max(most, one.row.figures.goodput, one.base and one.base.row.figures.goodput or 0)
     end
-    for k, one in ipairs(group.places) do rows[k] = goodput_row(one, most) end
+    for k, one in ipairs(group.items) do rows[k] = goodput_row(one, most) end
     list[i] = el("details", { open = i == 1 and #rows <= 40 }, el("summary", nil, group.name),
       grid.draw({ "", "", grid.right "requests/s", grid.right "baseline", grid.right "ratio" }, rows))
   end

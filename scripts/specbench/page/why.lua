@@ -163,16 +163,16 @@ function why.acceptance(self)
   if #groups == 0 then return nil end
   local kinds, seen, rows = {}, {}, {}
   for _, group in ipairs(groups) do
-    local rates, order = kinds_of(group.places)
+    local rates, order = kinds_of(group.items)
     group.rates = rates
     for _, name in ipairs(order) do
       if not seen[name] then kinds[#kinds + 1], seen[name] = name, true end
     end
   end
   for i, group in ipairs(groups) do
-    local fields = { el("td", nil, group.name), el("td", nil, positions(group.places)) }
-    local length = mean(group.places, function(one) return (told(one) or {}).mean_length end)
-    local rate = mean(group.places, function(one) return one.row.figures.acceptance end)
+    local fields = { el("td", nil, group.name), el("td", nil, positions(group.items)) }
+    local length = mean(group.items, function(one) return (told(one) or {}).mean_length end)
+    local rate = mean(group.items, function(one) return one.row.figures.acceptance end)
     fields[3] = grid.figure(svg.figure(length))
     fields[4] = grid.figure(rate and ("%.0f %%"):format(100 * rate) or "–")
     for _, name in ipairs(kinds) do

@@ -13,6 +13,7 @@ local linear = require "specbench.predict.linear"
 local model = require "specbench.predict.model"
 local occupancy = require "specbench.predict.occupancy"
 local residuals = require "specbench.predict.residuals"
+local tables = require "specbench.base.tables"
 
 local fit = {}
 
@@ -75,12 +76,6 @@ local function logit(p)
   return math.log(p / (1 - p))
 end
 
-local function median(list)
-  if #list == 0 then return nil end
-  table.sort(list)
-  return (list[(#list + 1) // 2] + list[#list // 2 + 1]) / 2
-end
-
 ---@class specbench.predict.fitted
 ---@field cells specbench.predict.cell[] what it was fitted to
 local Fitted = {}
@@ -107,7 +102,7 @@ local function add_costs(parameters, side, cells)
   for _, cell in ipairs(cells) do
     if side_of(cell) == side and cell.itl_ms and cell.concurrency == lowest then gaps[#gaps + 1] = cell.itl_ms end
   end
-  local gap = median(gaps) or 10
+  local gap = tables.median(gaps) or 10
   for i = 1, side == "plain" and PLAIN_COSTS or #COSTS do
     local name, share, sd = table.unpack(COSTS[i])
     parameter(parameters, side .. "." .. name, math.log(gap * share), sd)
@@ -135,7 +130,7 @@ local function first_seen(cells, work)
       ratios[#ratios + 1] = cell.itl_ms / cell.tpot_ms
     end
   end
-  local ratio, low, high = median(ratios), 0.0, 1.0
+  local ratio, low, high = tables.median(ratios), 0.0, 1.0
   for _ = 1, 40 do
     local middle = (low + high) / 2
     if model.tokens(middle, sigmoid(LATER), best.k) < ratio then low = middle else high = middle end

@@ -6,6 +6,7 @@ local export = require "specbench.export"
 local keys = require "specbench.results.keys"
 local plot = require "specbench.report.plot"
 local speedup = require "specbench.analysis.speedup"
+local tables = require "specbench.base.tables"
 
 local maps = {}
 
@@ -39,14 +40,6 @@ local function share_scale(list)
   end
   if least == most then least, most = least - 1, most + 1 end
   for _, map in ipairs(list) do map.drawn.min, map.drawn.max = least, most end
-end
-
-local function position(list, value)
-  for i, item in ipairs(list) do
-    if item == value then return i end
-  end
-  list[#list + 1] = value
-  return #list
 end
 
 -- A cell's values on the `per` axes.
@@ -107,10 +100,10 @@ end
 
 local function place_of(map, cell, layout, rate)
   local value = keys.spelled(cell.coordinates[layout.x])
-  local x = position(map.x, value)
+  local x = tables.place(map.x, value)
   local spelling = export.spelling(cell, layout.x)
   if spelling and spelling ~= value then map.labels[x] = spelling end
-  local y = position(map.y, rate or keys.spelled(cell.coordinates[layout.y]))
+  local y = tables.place(map.y, rate or keys.spelled(cell.coordinates[layout.y]))
   local key = y .. ":" .. x
   map.places[key] = map.places[key] or { samples = {} }
   return map.places[key]
@@ -230,7 +223,7 @@ local function write_overview(store, list, about)
   local rows, columns, panels, cells, has_drained = {}, {}, {}, {}, false
   for _, map in ipairs(list) do
     if map.open_loop == list[1].open_loop then
-      local r, c = position(rows, map.per[1]), position(columns, map.per[2])
+      local r, c = tables.place(rows, map.per[1]), tables.place(columns, map.per[2])
       panels[r] = panels[r] or {}
       if panels[r][c] then return {} end -- several maps of one place: a sheet cannot show them all
       panels[r][c] = map.drawn

@@ -69,11 +69,4 @@ function process.scratch()
   return setmetatable({ path = path }, { __close = function() fs.remove(path) end })
 end
 
----@param list number[] sorted in place
----@return number
-function process.median(list)
-  table.sort(list)
-  return (list[(#list + 1) // 2] + list[#list // 2 + 1]) / 2
-end
-
 return process

@@ -5,6 +5,7 @@ local clock = require "sb.clock"
 local process = require "specbench.selfcheck.process"
 local rounds = require "specbench.selfcheck.rounds"
 local simulator = require "specbench.selfcheck.simulator"
+local tables = require "specbench.base.tables"
 
 local start = {}
 
@@ -30,7 +31,7 @@ end
 local function median_of(argv_of)
   local times = {}
   for i = 1, TIMES do times[i] = time_of(rounds.argv(argv_of(i))) end
-  return process.median(times)
+  return tables.median(times)
 end
 
 ---@return table figures

@@ -18,16 +18,11 @@ local SAMPLE_MS = 200
 ---@field gpus { uuid: string, joules: number, sm_clock_mhz: integer?, power_limited_s: number?,
 ---  thermal_limited_s: number? }[] the clock at the load's end; seconds in which power and heat held clocks back
 
--- The GPUs of a server that was given none by name: those that it sees, as many as it spreads over.
-local function visible(count, getenv)
-  local named = getenv "CUDA_VISIBLE_DEVICES"
+-- The GPUs of a server that was given none, because nobody tells which there are: the first ones.
+local function first(count)
   local list = {}
-  if named then
-    for word in named:gmatch "[^,%s]+" do list[#list + 1] = math.tointeger(tonumber(word)) or word end
-  else
-    for i = 1, count do list[i] = i - 1 end
-  end
-  return table.move(list, 1, math.min(count, #list), 1, {})
+  for i = 1, count do list[i] = i - 1 end
+  return list
 end
 
 local library, missing -- looked for once
@@ -135,7 +130,7 @@ function energy.begin(job, server)
   local engine = job.engine
   if not (engine.uses_gpus and engine.capabilities.spawn) or job.identity.virtual then return nil end
   local gpus = server.gpus
-  if not gpus or #gpus == 0 then gpus = visible(job.server.tensor_parallel or 1, os.getenv) end
+  if not gpus or #gpus == 0 then gpus = first(job.server.tensor_parallel or 1) end
   local self = setmetatable({ gpus = gpus }, Meter)
   self.source, self.message = open()
   if self.source then self.before, self.message = read_all(self.source, gpus) end

@@ -51,29 +51,41 @@ function find_rate.next(held)
   return rates, low, high
 end
 
+local function without_rate(coordinates)
+  local others = tables.merged(coordinates)
+  others[at_rates.AXIS] = nil
+  return others
+end
+
 -- Where a job or cell stands without its rate: what has one answer.
 local function place_of(r, it)
-  local coordinates = {}
-  for name, value in pairs(it.coordinates) do
-    if name ~= at_rates.AXIS then coordinates[name] = value end
-  end
-  return keys.of(r, coordinates, nil, it.repetition)
+  return keys.of(r, without_rate(it.coordinates), nil, it.repetition)
 end
+
+local function judge(the_store, cell, share)
+  local run, message = the_store:run(cell.id)
+  if not run then error({ exit = 1, message = message }, 0) end
+  local holds = sustained.holds(cell, run, share)
+  if holds == nil then
+    error({ exit = 1, message = "--find rate: the server does not tell the tokens of its answers, so that nobody "
+      .. "knows whether they met their objectives" }, 0)
+  end
+  return holds
+end
+
+-- Every step asks of all cells again: what was found of one is kept, by its folder's store.
+local judged_of = setmetatable({}, { __mode = "k" })
 
 -- Which rates each place was measured at, and whether it held them.
 local function read(r, the_store, share)
-  local places = {}
+  local places, judged = {}, judged_of[the_store] or {}
+  judged_of[the_store] = judged
   for _, cell in ipairs(the_store:cells()) do
     local place = place_of(r, cell)
     places[place] = places[place] or { cell = cell, held = {} }
-    local run, message = the_store:run(cell.id)
-    if not run then error({ exit = 1, message = message }, 0) end
-    local holds = sustained.holds(cell, run, share)
-    if holds == nil then
-      error({ exit = 1, message = "--find rate: the server does not tell the tokens of its answers, so that nobody "
-        .. "knows whether they met their objectives" }, 0)
-    end
-    places[place].held[cell.coordinates[at_rates.AXIS]] = holds
+    local name = ("%s %s"):format(cell.id, cell.started)
+    if judged[name] == nil then judged[name] = judge(the_store, cell, share) end
+    places[place].held[cell.coordinates[at_rates.AXIS]] = judged[name]
   end
   return places
 end
@@ -89,25 +101,16 @@ local function plan_of(r, options, wanted, rates)
   end)
 end
 
-local function baseline_of(r, places, one)
+-- Gives every place its `base`, where it has one beside itself.
+local function find_baselines(r, places)
   local cells = {}
-  for _, other in pairs(places) do
-    if other.cell.repetition == one.cell.repetition then
-      local coordinates = {}
-      for name, value in pairs(other.cell.coordinates) do
-        if name ~= at_rates.AXIS then coordinates[name] = value end
-      end
-      cells[#cells + 1] = { coordinates = coordinates, repetition = other.cell.repetition,
-        key = place_of(r, other.cell), place = other }
-    end
+  for place, one in pairs(places) do
+    cells[#cells + 1] = { coordinates = without_rate(one.cell.coordinates), repetition = one.cell.repetition,
+      key = place }
   end
   keys.find_baselines(r, cells)
   for _, cell in ipairs(cells) do
-    if cell.place == one then
-      for _, base in ipairs(cells) do
-        if base.key == cell.baseline and base ~= cell then return base.place end
-      end
-    end
+    if cell.baseline ~= cell.key then places[cell.key].base = places[cell.baseline] end
   end
 end
 
@@ -125,57 +128,53 @@ end
 ---@field speedup { ratio: number, low: number?, high: number?, kind: string }? ratio of the two; kind: "over repeats",
 ---  or "of the search", as far as the rates tried lie apart
 
+local function speedup_of(ones)
+  local ratios, logs = {}, {}
+  for _, one in ipairs(ones) do ratios[#ratios + 1] = one.base and ratio_of(one, one.base) end
+  if #ratios == 0 then return nil end
+  if #ratios == 1 then
+    return { kind = "of the search", ratio = ratios[1].ratio, low = ratios[1].low, high = ratios[1].high }
+  end
+  for k, ratio in ipairs(ratios) do logs[k] = math.log(ratio.ratio) end
+  local interval = stats.interval(logs)
+  return { kind = "over repeats", ratio = math.exp(interval.mean), low = interval.low and math.exp(interval.low),
+    high = interval.high and math.exp(interval.high) }
+end
+
+-- Of one line of the grid, from its repeats.
+local function found_in(ones)
+  local coordinates, known, sum, base = without_rate(ones[1].cell.coordinates), true, 0, nil
+  for name, value in pairs(coordinates) do
+    if value == 0 then coordinates[name] = nil end
+  end
+  for _, one in ipairs(ones) do
+    known, base = known and one.low ~= nil, base or one.base
+    sum = sum + math.log(one.low or 1)
+  end
+  return {
+    coordinates = coordinates, rate = known and math.exp(sum / #ones) or nil, too_much = ones[1].high,
+    baseline = base and base.low, speedup = speedup_of(ones), repeats = #ones,
+  }
+end
+
 ---What was found, a line of the grid each.
 ---@param r specbench.round
 ---@param the_store specbench.store
 ---@param share number
 ---@return specbench.found_rate[]
 function find_rate.found(r, the_store, share)
-  local places, groups, order = read(r, the_store, share), {}, {}
+  local places = read(r, the_store, share)
   for _, one in pairs(places) do
     local _
     _, one.low, one.high = find_rate.next(one.held)
   end
-  local list = {}
-  for place, one in pairs(places) do list[#list + 1] = { place = place, one = one } end
-  table.sort(list, function(a, b) return a.place < b.place end)
-  for _, it in ipairs(list) do
-    local name = keys.place(it.place)
-    if not groups[name] then
-      groups[name] = { ones = {}, ratios = {} }
-      order[#order + 1] = groups[name]
-    end
-    table.insert(groups[name].ones, it.one)
-    local base = r.baseline and baseline_of(r, places, it.one)
-    if base then
-      groups[name].base = groups[name].base or base
-      table.insert(groups[name].ratios, ratio_of(it.one, base))
-    end
-  end
+  find_baselines(r, places)
+  local groups = tables.grouped(tables.keys(places), keys.place)
   local result = {}
-  for i, group in ipairs(order) do
-    local first, logs, sum = group.ones[1], {}, 0
-    local coordinates = {}
-    for name, value in pairs(first.cell.coordinates) do
-      if name ~= at_rates.AXIS and value ~= 0 then coordinates[name] = value end
-    end
-    for k, ratio in ipairs(group.ratios) do logs[k] = math.log(ratio.ratio) end
-    local known = true
-    for _, one in ipairs(group.ones) do
-      known = known and one.low ~= nil
-      sum = sum + math.log(one.low or 1)
-    end
-    local speedup = group.ratios[1] and { kind = "of the search", ratio = group.ratios[1].ratio,
-      low = group.ratios[1].low, high = group.ratios[1].high }
-    if #logs > 1 then
-      local interval = stats.interval(logs)
-      speedup = { kind = "over repeats", ratio = math.exp(interval.mean), low = interval.low and math.exp(interval.low),
-        high = interval.high and math.exp(interval.high) }
-    end
-    result[i] = {
-      coordinates = coordinates, rate = known and math.exp(sum / #group.ones) or nil, too_much = first.high,
-      baseline = group.base and group.base.low, speedup = speedup, repeats = #group.ones,
-    }
+  for i, group in ipairs(groups) do
+    local ones = {}
+    for k, place in ipairs(group.items) do ones[k] = places[place] end
+    result[i] = found_in(ones)
   end
   return result
 end
@@ -256,11 +255,10 @@ function find_rate.run(r, the_store, options)
   repeat
     local outcome = sweep.run(plan_of(r, options, wanted, rates), the_store, options)
     if all then
-      for _, name in ipairs { "measured", "failed", "reruns", "untried", "quarantined", "wall_seconds" } do
+      for _, name in ipairs { "total", "skipped", "measured", "failed", "reruns", "untried", "quarantined",
+        "wall_seconds" } do
         all[name] = all[name] + outcome[name]
       end
-      all.total = all.total + outcome.total
-      all.skipped = all.skipped + outcome.skipped
       all.server_seconds = all.server_seconds and outcome.server_seconds and all.server_seconds + outcome.server_seconds
     else
       all = outcome
