@@ -125,4 +125,28 @@ function linear.inverse_diagonal(lower)
   return diagonal
 end
 
+---@param matrix number[][]
+---@param rows number[][] a sparse vector: each { index, values... }
+---@param column integer which of the values
+---@return number[] product
+function linear.times_rows(matrix, rows, column)
+  local result = {}
+  for i = 1, #matrix do
+    local sum, row = 0.0, matrix[i]
+    for _, entry in ipairs(rows) do sum = sum + row[entry[1]] * entry[column] end
+    result[i] = sum
+  end
+  return result
+end
+
+---@param vector number[]
+---@param rows number[][] as above
+---@param column integer
+---@return number
+function linear.dot_rows(vector, rows, column)
+  local sum = 0.0
+  for _, entry in ipairs(rows) do sum = sum + vector[entry[1]] * entry[column] end
+  return sum
+end
+
 return linear
