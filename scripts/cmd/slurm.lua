@@ -95,11 +95,6 @@ local function groups_of(units)
   return list
 end
 
-local function here()
-  local pipe <close> = assert(io.popen "pwd -P")
-  return pipe:read "l"
-end
-
 local function write_script(path, directives, cwd, words)
   local lines = { "#!/bin/sh" }
   for _, directive in ipairs(directives) do lines[#lines + 1] = "#SBATCH " .. directive end
@@ -129,7 +124,7 @@ function self.run(options, positionals)
   local sbatch = table.move(positionals, 2, #positionals, 1, {})
   local round = command.find_round(positionals[1])
   local units, the_plan, folder = plan_json.units(options, round)
-  local groups, cwd = groups_of(units), here()
+  local groups, cwd = groups_of(units), assert(fs.realpath ".")
   if #groups == 0 then
     io.stdout:write(("nothing to do: all %d pieces are done in %s\n"):format(#units, folder))
     return 0

@@ -1,4 +1,5 @@
 local fs = require "sb.fs"
+local store = require "specbench.results.store"
 
 local w
 
@@ -223,6 +224,32 @@ describe("a finished run", function()
     local report = w:run(("report results/%s --no-pictures"):format(aside)) -- a results folder as it was
     assert.equal(0, report.status, report.err)
     assert.truthy(report.out:find("2 cells (2 places x 1 repeat), none failed", 1, true), report.out)
+  end)
+
+  it("has a folder for each --fresh, also where three come within two seconds", function()
+    assert.equal(0, w:run_grid("--only method=none").status)
+    local kept = assert(store.open(w.folder .. "/results"))
+    local function aside()
+      local names = {}
+      for _, name in ipairs(fs.list(w.folder .. "/results")) do
+        if name:find "^before%-" then names[#names + 1] = name end
+      end
+      return names
+    end
+    for i = 1, 3 do
+      assert(kept:set_aside())
+      assert.equal(i, #aside())
+      assert(fs.mkdir(w.folder .. "/results/cells"))
+      assert(fs.write(w.folder .. "/results/cells/mine", tostring(i)))
+    end
+    local texts = {}
+    for _, name in ipairs(aside()) do texts[w:read(("results/%s/cells/mine"):format(name)) or "none"] = true end
+    assert.same({ none = true, ["1"] = true, ["2"] = true }, texts)
+    for _, name in ipairs(aside()) do -- all that a run leaves that ended right then
+      assert(fs.mkdir(("%s/cut/%s"):format(w.folder, name)))
+    end
+    w:write("cut/lock", "")
+    assert(store.check_place(w.folder .. "/cut"))
   end)
 end)
 

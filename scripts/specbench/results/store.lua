@@ -108,7 +108,7 @@ local function holds_other_things(folder)
   local names = fs.list(folder) or {}
   for _, name in ipairs(names) do
     local is_own = tables.contains(PARTS, name) or tables.contains(OWN, name) or name:find "^round%.json%.%d+%.tmp$"
-      or name:find "^before%-%d+%-%d+$"
+      or name:find "^before%-%d+%-[%d-]+$"
     if not is_own then return true end
   end
   for _, mark in ipairs { "lock", "share", "try.json" } do

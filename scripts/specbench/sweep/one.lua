@@ -46,7 +46,7 @@ end
 
 -- A folder that ends with the block; where it is wanted, nothing ends.
 local function folder_of(what)
-  local path = what.out or os.tmpname()
+  local path = what.out or assert(fs.temporary())
   if not what.out then os.remove(path) end
   return setmetatable({ path = path }, { __close = function()
     if not what.out then fs.remove(path) end
