@@ -3,13 +3,11 @@
 --
 --   specbench tests/fuzz/readers.lua [--executions N | --seconds N] [--seed N] [TARGET...]
 --
--- N of each target; the input that broke one is left in found/, and goes to corpus/readers under the target's name and
--- what was wrong (TARGET.WHAT), where every run plays it first.
+-- N of each target, seconds being those of the processor; the input that broke one is left in found/, and goes to
+-- corpus/readers under the target's name and what was wrong (TARGET.WHAT), where every run plays it first.
 
-local clock = require "sb.clock"
 local compare_input = require "specbench.compare.input"
 local damage = require "specbench.results.damage"
-local data = require "specbench.dataset"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local medusa = require "specbench.convert.medusa"
@@ -108,7 +106,9 @@ local targets = {
   end },
 }
 
--- Loaders of data: where the file lies, and how it is asked for.
+-- Loaders of data: where the file lies, and how it is asked for. The module keeps what it has read: each execution has
+-- one of its own.
+local new_data = assert(loadfile(home .. "/scripts/specbench/dataset/init.lua"))
 local datasets = {
   sharegpt = { "own.json", [=[[{"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt",
     "value": "Hello"}]}, {"id": "b", "conversations": []}]]=], { dataset = "sharegpt", path = at "data/own.json" } },
@@ -117,6 +117,11 @@ local datasets = {
   cnn = { "CNN-DailyMail-News/cnn_dailymail_4k.jsonl", '{"content": "a", "total_prompt_tokens": 3900, '
     .. '"how_many_news": 2, "tokens_range": "4k"}\n{"content": "b", "total_prompt_tokens": 3900, "how_many_news": 3}\n',
     { dataset = "cnn_dailymail_news", subset = "4k" } },
+  thucnews = { "THUCNews/thucnews_0.125k.jsonl", '{"content": "天气", "title": "今天", "total_prompt_tokens": 120}\n'
+    .. '{"content": "新闻"}\n', { dataset = "thucnews", subset = "0.125k" } },
+  speed_bench = { "speed-bench/speed_bench.jsonl", '{"question_id": "a1", "category": "coding", "turns": ["Who?", '
+    .. '{"content": "And then?"}]}\n{"question_id": 2, "category": "math", "turns": ["When?"]}\n',
+    { dataset = "speed_bench", subset = "coding" } },
   jsonl = { "own.jsonl", '{"prompt": "Hi", "n": 3}\n\n{"prompt": "Who are you?", "n": 12}\n',
     { dataset = "jsonl", path = at "data/own.jsonl", tokens_field = "n" } },
 }
@@ -126,7 +131,7 @@ for name, entry in pairs(datasets) do
     local asked = { folder = at "data" }
     for key, value in pairs(entry[3]) do asked[key] = value end
     if asked.path then asked.folder = nil end
-    return data.prompts(asked)
+    return new_data().prompts(asked)
   end }
   assert(fs.mkdir(at("data/" .. entry[1]):match "^(.*)/"))
 end
@@ -173,9 +178,9 @@ end
 
 -- What is wrong with how a reader took an input; nil where nothing is.
 local function flaw_of(target, bytes, is_seed)
-  local begun = clock.now()
+  local begun = os.clock()
   local ok, value, message = pcall(target.run, bytes)
-  local seconds = (clock.now() - begun) / 1e9
+  local seconds = os.clock() - begun
   if not ok then
     if type(value) ~= "table" or not value.exit then return "it raised " .. tostring(value) end
     value, message = nil, value.message
@@ -230,7 +235,7 @@ for _, name in ipairs(names) do
     local flaw = flaw_of(target, seed, true)
     if flaw then fail(name, seed, flaw) end
   end
-  local executions, begun, found = 0, clock.now(), 0
+  local executions, begun, found = 0, os.clock(), 0
   repeat
     local bytes = changed(random, target.seeds)
     local flaw = flaw_of(target, bytes)
@@ -239,7 +244,7 @@ for _, name in ipairs(names) do
       fail(name, bytes, flaw)
       found = found + 1
     end
-    local over = options.seconds and (clock.now() - begun) / 1e9 >= options.seconds
+    local over = options.seconds and os.clock() - begun >= options.seconds
       or not options.seconds and executions >= options.executions
   until over or found >= 5
   print(("%s: %d executions, %d broke it"):format(name, executions, found))

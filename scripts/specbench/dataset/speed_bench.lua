@@ -1,6 +1,7 @@
 -- SPEED-Bench: prompts of eleven kinds, from the user's own copy. Its publisher gives out part of the texts as
 -- placeholders, which its own program fills in from their sources; what was not filled in is refused.
 
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local file = require "specbench.dataset.file"
 
@@ -70,7 +71,7 @@ function speed_bench.load(request)
   end
   if #rows == 0 then
     local names = {}
-    for name in pairs(categories) do names[#names + 1] = name end
+    for name in pairs(categories) do names[#names + 1] = foreign.printable(name):gsub("%s", " ") end
     table.sort(names)
     return nil, ("%s: no category '%s'; it has %s"):format(path, request.subset, table.concat(names, ", "))
   end
