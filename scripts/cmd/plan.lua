@@ -12,6 +12,7 @@ local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
+local units = require "specbench.experiment.units"
 
 local self = {
   name = "plan",
@@ -22,6 +23,7 @@ local self = {
     "grid", "engine", "data", "measure", "share", "deadlines", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },
     { long = "cells", type = "flag", help = "list every cell" },
+    command.price,
   },
   examples = {
     "specbench plan rounds/round2.lua --engine vllm --show-argv",
@@ -104,9 +106,14 @@ function self.run(options, positionals)
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local starts = plan_text.starts_line(the_plan, progress.duration)
   if starts then io.stdout:write(starts, "\n") end
-  local list, most, makespan = sweep.units(the_plan, function(job) return done and done:has(job.id) end)
+  local function is_done(job) return done and done:has(job.id) end
+  local list, most, makespan = sweep.units(the_plan, is_done)
   local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
   if together then io.stdout:write(together, "\n") end
+  if options.price and pending > 0 then
+    io.stdout:write(plan_text.money_line(the_plan, list, makespan, units.gpu_seconds(list
+      or units.cut(the_plan, math.huge, is_done)), options.price), "\n")
+  end
   if options.rule then
     io.stdout:write(("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d\n")
       :format(options.repeats, options["until"], options.rule.cap))

@@ -7,6 +7,7 @@ local fs = require "sb.fs"
 local predict_input = require "specbench.predict.input"
 local predictions = require "specbench.report.predictions"
 local progress = require "specbench.sweep.progress"
+local savings = require "specbench.analysis.savings"
 
 local self = {
   name = "predict",
@@ -27,6 +28,7 @@ local self = {
     { long = "limits", arg = "NAME", help = "answers as long as the round's limits of that name say" },
     { long = "seed", arg = "N", type = "int", default = 12345, help = "seed of the prompts" },
     "data",
+    command.price,
     { long = "out", short = "o", arg = "DIR", help = "write there, not into DIR" },
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
@@ -42,11 +44,18 @@ local self = {
 }
 
 -- What one method's fit comes to, in one or two lines.
-local function summary(family)
+local function summary(family, price)
   local measured, seconds, spent, widths = 0, 0, 0, {}
+  local saved = { cells = 0, gpu_seconds = 0, spent = 0 }
   for _, row in ipairs(family.rows) do
     seconds = seconds + row.seconds
-    if row.place.seconds then spent, measured = spent + row.seconds, measured + 1 end
+    local name = row.place.seconds and "spent" or "gpu_seconds"
+    saved[name] = saved[name] + row.seconds * family.gpus
+    if row.place.seconds then
+      spent, measured = spent + row.seconds, measured + 1
+    else
+      saved.cells = saved.cells + 1
+    end
     if not row.measured then widths[#widths + 1] = math.log(row.high / row.low) / 2 end
   end
   table.sort(widths)
@@ -55,6 +64,7 @@ local function summary(family)
     .. "baselines not counted"):format(family.name, family.baseline, measured, #widths,
     typical and (", half of them within %.1f %% in 90 of 100"):format(100 * (math.exp(typical) - 1)) or "",
     progress.duration(spent), progress.duration(seconds), 100 * spent / seconds) }
+  lines[#lines + 1] = price and savings.text(saved, price)
   for _, stranger in ipairs(family.fitted and family.fitted:strangers() or {}) do
     local cell = stranger.cell
     lines[#lines + 1] = ("Set aside: %s k=%d concurrency=%d is %.0f standard deviations from what the other cells say")
@@ -112,7 +122,7 @@ function self.run(options, positionals)
       if not options.quiet then
         for _, map in ipairs(maps) do io.stdout:write(predictions.text(map, how), "\n") end
       end
-      io.stdout:write(summary(family), predictions.best(family), "\n")
+      io.stdout:write(summary(family, options.price), predictions.best(family), "\n")
       table.move(maps, 1, #maps, #drawn + 1, drawn)
     else
       io.stdout:write(("%s: nothing predicted: %s\n"):format(family.name, family.why))

@@ -32,8 +32,7 @@ local self = {
       help = "refuse a folder that was measured otherwise" },
     { long = "round", arg = "FILE", help = "the round's file as it is now: its baseline, what it draws. The results "
       .. "folder keeps them, unless --out is given" },
-    { long = "price", arg = "N", type = "number", min = 0, help = "of a GPU hour, in any currency: what a million "
-      .. "output tokens cost" },
+    command.price,
     { long = "out", short = "o", arg = "DIR", help = "write there, not into the results folder" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
   },

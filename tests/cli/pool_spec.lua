@@ -56,6 +56,13 @@ describe("a pool of GPUs", function()
     local planned = w:run("plan" .. COMMAND .. "--gpus 4-7")
     assert.truthy(planned.out:find("GPUs: 4 units of a baseline and its methods side by side on 4 GPUs", 1, true),
       planned.out)
+    local used, cost, held, cost_held = w:run("plan" .. COMMAND .. "--gpus 4-7 --price 3600").out:match(
+      "Money: ([%d.]+) GPU hours, .-: ([%d.]+) at 3600 a GPU hour; 4 GPUs held .-, ([%d.]+) GPU hours: ([%d.]+)\n")
+    assert.near(used * 3600, cost, 0.01 * cost)
+    assert.near(held * 3600, cost_held, 0.01 * cost_held)
+    assert.is_true(tonumber(cost_held) > tonumber(cost))
+    local alone = w:run("plan" .. COMMAND .. "--price 3600").out:match "Money: [^\n]*: ([%d.]+) at 3600 a GPU hour\n"
+    assert.near(cost, alone, 0.05 * cost) -- the same cells; one family of two GPUs among them
     local result = w:run("run" .. COMMAND .. "--gpus 4-7")
     assert.equal(0, result.status, result.err)
     assert.truthy(result.err:find("8 cells: 8 measured, 0 done before, 0 failed", 1, true), result.err)

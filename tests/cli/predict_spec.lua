@@ -78,6 +78,11 @@ describe("predict and fit", function()
       end
     end
     assert.equal(26, predicted)
+    local saved = run "report part --no-pictures --price 2.5"
+    assert.truthy(saved:find("26 cells predicted, not measured, which saved [%d.]+ GPU hours %(%d+ %% of "), saved)
+    assert.truthy(saved:find("at 2.5 a GPU hour", 1, true), saved)
+    run "run grid.lua --virtual --quiet --no-pictures --no-text --out part --only k=2,3 --only concurrency=1"
+    assert.truthy(run("report part --no-pictures"):find("22 cells predicted, not measured", 1, true))
     assert.is_true(error / predicted < 0.025, ("mean error %.4f"):format(error / predicted))
     assert.is_true(within / predicted > 0.8, ("within %d of %d"):format(within, predicted))
 

@@ -61,8 +61,10 @@ function energy.text(figure)
   return ("%.2f%s (%.3g -> %.3g J%s)"):format(figure.ratio, reach, figure.baseline, figure.value, held)
 end
 
--- How many GPUs a cell's server stood on.
-local function gpu_count(cell)
+---How many GPUs a cell's server stood on.
+---@param cell table
+---@return integer
+function energy.gpu_count(cell)
   local named = cell.engine.gpus
   if type(named) == "table" and #named > 0 then return #named end
   return math.tointeger(cell.identity.server.tensor_parallel) or 1
@@ -70,7 +72,7 @@ end
 
 local function gpu_seconds(cell)
   local throughput = cell.metrics.output_throughput
-  return throughput and throughput > 0 and gpu_count(cell) / throughput or nil
+  return throughput and throughput > 0 and energy.gpu_count(cell) / throughput or nil
 end
 
 ---GPU seconds an output token, the mean over repeats: a price of a GPU hour makes money of it.

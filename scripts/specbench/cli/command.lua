@@ -30,6 +30,10 @@ command.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, ma
 command.across_hosts = { long = "across-hosts", type = "flag", help = "a baseline that was measured on another host "
   .. "counts too, where GPU model and driver are the same" }
 
+-- Of every command that says what a sweep costs.
+command.price = { long = "price", arg = "N", type = "number", min = 0, help = "of a GPU hour, in any currency: what "
+  .. "the sweep costs or saved is told in money too, and by reports what a million output tokens cost" }
+
 local groups = {
   deadlines = deadlines.options(),
   grid = {

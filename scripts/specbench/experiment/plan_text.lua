@@ -1,6 +1,7 @@
 -- What a plan says to those who wait for it or doubt it.
 
 local keys = require "specbench.results.keys"
+local money = require "specbench.base.money"
 local workload = require "specbench.experiment.workload"
 
 local plan_text = {}
@@ -76,6 +77,22 @@ function plan_text.pool_line(self, list, most, makespan, duration)
     .. "last, server starts included (%d of them, %d on one GPU)"):format(#list, gpus, most < gpus
       and (", at most %d at once, for each client needs a core of its own"):format(most) or "", duration(makespan),
       starts, alone)
+end
+
+---What the plan costs in GPU time and money, by its estimate.
+---@param self specbench.plan
+---@param list specbench.unit[]? what is measured side by side; nil: nothing is
+---@param makespan number? expected seconds, where there is a list
+---@param gpu_seconds number of one GPU, servers' starts included
+---@param price number of a GPU hour
+---@return string line
+function plan_text.money_line(self, list, makespan, gpu_seconds, price)
+  local used = ("Money: %s, server starts included: %s at %g a GPU hour"):format(money.hours(gpu_seconds),
+    money.cost(gpu_seconds, price), price)
+  if not list then return used end
+  local held = #self.pool.gpus * makespan
+  return ("%s; %d GPUs held from the first to the last, %s: %s"):format(used, #self.pool.gpus, money.hours(held),
+    money.cost(held, price))
 end
 
 ---Over how many starts of the servers the repeats are spread, and what that costs.

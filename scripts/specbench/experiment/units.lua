@@ -104,6 +104,14 @@ function units.cut(the_plan, most, is_done)
   return list
 end
 
+---@param list specbench.unit[]
+---@return number seconds of one GPU that they take together
+function units.gpu_seconds(list)
+  local sum = 0
+  for _, unit in ipairs(list) do sum = sum + unit.gpus * unit.seconds end
+  return sum
+end
+
 ---The order in which units are begun: those that need most GPUs first, then the longest.
 ---@param list specbench.unit[]
 ---@return specbench.unit[] list sorted
@@ -161,8 +169,7 @@ local GAIN = 0.98 -- of the makespan: what units that start servers more often m
 ---@return number makespan seconds
 function units.pack(the_plan, count, most, is_done)
   local best = units.sort(units.cut(the_plan, math.huge, is_done))
-  local shortest, total = units.makespan(best, count, most), 0
-  for _, unit in ipairs(best) do total = total + unit.seconds * unit.gpus end
+  local shortest, total = units.makespan(best, count, most), units.gpu_seconds(best)
   for _, parts in ipairs(PARTS) do
     local list = units.sort(units.cut(the_plan, math.max(total / count / parts, 1e-3), is_done))
     local makespan = units.makespan(list, count, most)

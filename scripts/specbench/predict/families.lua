@@ -1,6 +1,7 @@
 -- A grid's methods, each fitted together with its baseline: what every place shows or would show.
 
 local cells = require "specbench.predict.cells"
+local energy = require "specbench.analysis.energy"
 local fit = require "specbench.predict.fit"
 local speedup = require "specbench.analysis.speedup"
 
@@ -26,6 +27,7 @@ local families = {}
 ---@field unknown table<string, integer> places that cannot be predicted, by reason
 ---@field measured specbench.predict.record[] the method's
 ---@field plain specbench.predict.record[] the baseline's
+---@field gpus integer that its server stands on
 ---@field simulated boolean? some of it was measured on a simulator
 
 families.LEAST = 4 -- measured cells of a method that a fit takes
@@ -44,7 +46,7 @@ local function refused(record, baseline, index)
 end
 
 local function family_of(name)
-  return { name = name, rows = {}, unknown = {}, measured = {}, plain = {}, places = {} }
+  return { name = name, rows = {}, unknown = {}, measured = {}, plain = {}, places = {}, gpus = 1 }
 end
 
 local function collect(measured, places, index)
@@ -67,6 +69,7 @@ local function collect(measured, places, index)
     if family then
       table.insert(family.measured, record)
       family.simulated = family.simulated or record.simulated
+      family.gpus = math.max(family.gpus, energy.gpu_count(record.cell))
       if baseline then family.why = family.why or refused(record, baseline, index) end
     end
   end

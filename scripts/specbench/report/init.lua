@@ -16,6 +16,7 @@ local load_lines = require "specbench.report.load_lines"
 local likeness = require "specbench.analysis.likeness"
 local match = require "specbench.experiment.match"
 local older = require "specbench.analysis.older"
+local savings = require "specbench.analysis.savings"
 local screen = require "specbench.report.screen"
 local settings_table = require "specbench.report.settings_table"
 local speedup = require "specbench.analysis.speedup"
@@ -130,6 +131,7 @@ local function full_text(found, list, told, options)
   add(older_table(found), older.text(cells, found.before), older.versions(cells))
   local mode = match.line(about.match)
   if mode then add("Note: ", mode, "\n") end
+  if options.saved then add("Note: ", options.saved, "\n") end
   if about.limits then add("Note: answers were as long as the limits '", about.limits, "' say\n") end
   if found.baseline then
     add(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
@@ -172,6 +174,8 @@ function report.write(store, options)
   local tty, width = fs.is_terminal(out)
   local shown = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour,
     price = options.price }
+  local saved = savings.of(store.folder, about, found.cells)
+  shown.saved = saved and savings.text(saved, options.price)
   local list, told = {}, { pictures = {} }
   if #found.cells + #found.before > 0 then
     list = about.report and about.report.heatmap and maps.collect(found.cells, found.index, about) or {}

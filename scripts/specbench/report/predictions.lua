@@ -120,7 +120,7 @@ function predictions.best(family)
 end
 
 local LINE = { "coordinates", "method", "baseline", "work", "measured", "speedup", "low", "high", "level", "model",
-  "tokens_per_second", "seconds", "simulated" }
+  "tokens_per_second", "seconds", "gpus", "simulated" }
 
 ---One line a place; `speedup` is measured where `measured` is true, else predicted, with the interval that a measured
 ---one would lie in with probability `level`.
@@ -134,7 +134,7 @@ function predictions.lines(list)
         baseline = family.baseline, work = row.place.work, measured = row.measured, speedup = row.ratio,
         low = row.low, high = row.high, level = not row.measured and 0.9 or nil, model = row.model,
         tokens_per_second = row.tokens_per_second, seconds = row.seconds,
-        simulated = family.simulated or nil }, LINE)
+        gpus = family.gpus, simulated = family.simulated or nil }, LINE)
     end
   end
   return #lines > 0 and table.concat(lines, "\n") .. "\n" or ""

@@ -26,6 +26,7 @@ local WHYS, TRIES, NOTS, CAUSES, FIGURES = 2, 3, 3, 3, 12
 ---@field is_tty boolean? colours
 ---@field colour boolean|"auto"|nil see colour.depth
 ---@field about table the store's round.json
+---@field saved string? what predictions saved
 ---@field next string[] commands that show more
 
 -- A section's lines behind its name; each text is wrapped.
@@ -218,7 +219,7 @@ end
 function screen.text(a, options)
   local width, out, m = options.width or 100, {}, a.measured
   out[1] = head(a, options)
-  section(out, "measured", { words.measured(m), words.with(m) }, width)
+  section(out, "measured", { words.measured(m), words.with(m), options.saved }, width)
   if m.failed > 0 then
     local causes = {}
     for i, item in ipairs(m.causes) do causes[i] = ("%s: %s"):format(words.count(item.count, "cell"), item.cause) end
