@@ -24,6 +24,8 @@ local self = {
     { long = "markdown", type = "flag", help = "also report.md, to paste into an issue" },
     { long = "csv", type = "flag", help = "also cells.csv: a place of the grid a line" },
     { long = "full", type = "flag", help = "every map, table and note, not the answer on one screen" },
+    { long = "absolute", type = "flag", help = "the answer with throughput, latencies and acceptance of "
+      .. "every place, each below its baseline's" },
     { long = "figure", arg = "NAME", type = "choice", choices = answer.figures, help = "the speed-up that maps and the "
       .. "answer show (paired; total_throughput is the reference system's)" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
@@ -118,9 +120,8 @@ function self.run(options, positionals)
   local pages = {}
   local function write_pages(found) pages = page.write(found, options) end
   local ok = report.write(the_store, { on_study = write_pages, pictures = not options.no_pictures, full = options.full,
-    figure = options.figure,
-    colour = not options.no_colour and "auto", baseline = options.baseline, redescribe = redescribe,
-    price = options.price, across_hosts = options.across_hosts })
+    absolute = options.absolute, figure = options.figure, colour = not options.no_colour and "auto",
+    baseline = options.baseline, redescribe = redescribe, price = options.price, across_hosts = options.across_hosts })
   for _, path in ipairs(pages) do io.stdout:write("Page: ", path, "\n") end
   return ok and 0 or 3
 end

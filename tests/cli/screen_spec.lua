@@ -31,6 +31,13 @@ describe("a run", function()
     for _, line in ipairs(lines) do has(line, "qwen2.5-7b ", " cells measured in ") end
     assert.truthy(#lines >= 2 and #lines < 12, result.err)
     assert.is_nil(result.err:find("TTFT", 1, true), result.err)
+    -- ... and every place's figures where they are asked for, each below its baseline's
+    for _, line in ipairs { "report results --no-pictures --absolute", "report results --no-pictures --full" } do
+      local shown = w:run(line)
+      assert.equal(0, shown.status, shown.err)
+      assert.truthy(shown.out:find("\nconcurrency  method  tok/s  req/s  TTFT ms +TPOT ms +ITL ms +E2EL ms  accepted"
+        .. "[^\n]*\n[- ]+\n1 +none [^\n]+\n1 +draft [^\n]+\n2 +none [^\n]+\n2 +draft "), shown.out)
+    end
   end)
 
   it("in which everything failed ends with the causes", function()

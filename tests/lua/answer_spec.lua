@@ -1,6 +1,10 @@
 -- What a results folder answers, from speed-ups that are set by hand.
 
+local absolute_table = require "specbench.report.absolute_table"
 local answer = require "specbench.answer"
+local caveats = require "specbench.analysis.caveats"
+local flags = require "specbench.analysis.flags"
+local screen = require "specbench.report.screen"
 local words = require "specbench.answer.words"
 
 local ALL = { "faster", "slower", "tie", "undecided" }
@@ -58,8 +62,9 @@ local function study_of(list, more)
       { name = "method", values = { "none", "draft" } }, { name = "task", values = { "qa", "code" } },
       { name = "k", values = { 5, 1, 3 } }, { name = "concurrency", values = { 1, 8, 4 } },
     } },
-    cells = once, before = {}, entries = entries, judged = {}, drifted = {}, flagged = {}, failed = {}, unlike = {},
+    cells = once, before = {}, entries = entries, judged = {}, drifted = {}, failed = {}, unlike = {},
   }
+  found.flagged = flags.of(once)
   for name, value in pairs(more or {}) do found[name] = value end
   return found
 end
@@ -202,7 +207,26 @@ describe("an answer", function()
     assert.equal("the client was late in 3 of 6 cells (method=draft concurrency=4; "
       .. "method=draft concurrency=4 repeat 2; method=draft concurrency=4 repeat 3)",
       words.client(a.sure, a.measured.cells))
+    local found = study_of { { load = 4, ratios = { 1.1 }, cell = { certificate = { client_ok = false } } } }
+    assert.truthy(table.concat(caveats.lines(found.cells, found.about), "\n"):find("in 1 of 2 cells the client itself "
+      .. "was late (certificate.reasons in cell.json), do not quote them: method=draft concurrency=4", 1, true))
     assert.equal("client", a.try[1].what)
+  end)
+
+  it("names the cells that must not be quoted, and says why and what to do, the gravest first", function()
+    local found = study_of { { load = 4, ratios = { 1.1, 1.1, 1.1, 1.1 }, verdict = "faster",
+      cell = { compilations = 2, requests_counted = 120 } } }
+    local a = answer.of(found)
+    assert.same({
+      "4 cells (method=draft concurrency=4; method=draft concurrency=4 repeat 2; method=draft concurrency=4 repeat 3; "
+        .. "1 more): the engine counted 120 requests, the cell sent 96: others used the server: measure again on a "
+        .. "server that nobody else uses (--fresh)",
+      "4 cells (method=draft concurrency=4; method=draft concurrency=4 repeat 2; method=draft concurrency=4 repeat 3; "
+        .. "1 more): the server compiled 2 kernels during it, by its log: its first answers came late: measure again "
+        .. "now that they are compiled (--fresh), or raise the round's warmup",
+    }, words.flagged(a.sure))
+    local text = screen.text(a, { about = found.about, next = {} })
+    assert.truthy(text:find("\nlook at   4 cells (method=draft concurrency=4; ", 1, true), text)
   end)
 
   it("has each place's figures beside its baseline's", function()
@@ -210,10 +234,27 @@ describe("an answer", function()
     assert.equal(2, #a.absolute)
     local plain, method = a.absolute[1], a.absolute[2]
     assert.same({ true, false, 20, 20 }, { plain.is_baseline, method.is_baseline, method.figures.output_throughput,
-      method.baseline.output_throughput })
+      method.baseline.figures.output_throughput })
     assert.is_nil(plain.baseline)
     assert.is_nil(method.figures.tpot_p50_ms) -- not told is not 0
     assert.is_true(method.thin)
+  end)
+
+  it("has them in a table in which each baseline stands above what is compared with it", function()
+    local found = study_of { { load = 8, k = 3, ratios = { 1.1 } }, { load = 4, k = 1, ratios = { 1.1 } },
+      { load = 4, k = 3, ratios = { 1.1 }, cell = { certificate = { client_ok = false } } } }
+    local rows = answer.of(found).absolute
+    assert.equal([[
+concurrency  method  k  tok/s  TTFT ms
+-----------  ------  -  -----  -------  -----------
+8            none    -   10.0      5/-
+8            draft   3   10.0      5/-
+4            none    -   10.0      5/-
+4            draft   1   10.0      5/-
+4            draft   3   10.0      5/-  client late
+p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
+]], absolute_table.text(rows, found.about))
+    assert.truthy(absolute_table.text(rows, found.about, 3, "--csv"):find("\n2 more rows: --csv\n", 1, true))
   end)
 
   it("says what was measured, and what it is not", function()

@@ -150,7 +150,7 @@ describe("a lossy setting", function()
     local mine = { engine = { name = "vllm" }, metrics = {}, repetition = 1, lossy = "fly may accept other tokens" }
     assert.equal("1.90", caveats.marked(plain, "1.90"))
     assert.equal("1.90 (lossy)", caveats.marked(mine, "1.90"))
-    local lines = table.concat(caveats.lines { plain, mine }, "\n")
+    local lines = table.concat(caveats.lines({ plain, mine }, { axes = {} }), "\n")
     assert.truthy(lines:find("1 of 2 cells: lossy, ", 1, true), lines)
     assert.truthy(table.concat(caveats.footer { plain, mine }, "; "):find("~ lossy", 1, true))
     assert.is_nil(table.concat(caveats.footer { plain }, "; "):find("lossy", 1, true))

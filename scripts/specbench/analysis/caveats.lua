@@ -3,6 +3,9 @@
 local flags = require "specbench.analysis.flags"
 local measure = require "sb.measure"
 local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
+
+local NAMED = 10 -- late cells
 
 local caveats = {
   DRAINED = "*", -- behind the number of a drained cell in pictures
@@ -114,8 +117,9 @@ end
 
 ---The same for the console, in sentences.
 ---@param cells table[]
+---@param about table the store's round.json
 ---@return string[] lines
-function caveats.lines(cells)
+function caveats.lines(cells, about)
   local lines = {}
   local function add(number, line)
     if number == 0 then return end
@@ -153,10 +157,13 @@ function caveats.lines(cells)
       .. "with its interval (`tails` in cell.json)"):format(
       range(short, function(cell) return cell.metrics.completed end), needed))
   end
-  local late = tables.count(cells, function(cell) return cell.certificate and cell.certificate.client_ok == false end)
-  if late > 0 then
-    lines[#lines + 1] = ("in %d of %d cells the client itself was late (certificate.reasons in cell.json): do not "
-      .. "quote them"):format(late, #cells)
+  local late = {}
+  for _, cell in ipairs(cells) do
+    if caveats.late(cell) then late[#late + 1] = flags.place(cell, about) end
+  end
+  if #late > 0 then
+    lines[#lines + 1] = ("in %d of %d cells the client itself was late (certificate.reasons in cell.json), do not "
+      .. "quote them: %s"):format(#late, #cells, text_table.listed(late, NAMED))
   end
   return lines
 end

@@ -1,5 +1,6 @@
 -- What a reader must know of single cells before quoting them: anomalies, cells that stood still, token counts that
--- contradict each other, acceptance that cannot be the answers' own, and cells that mostly measured ramp-up and drain.
+-- contradict each other, requests that others sent, steps without the graph that plain decoding has, acceptance that
+-- cannot be the answers' own, and cells that mostly measured ramp-up and drain.
 
 local acceptance = require "specbench.analysis.acceptance"
 local anomaly = require "specbench.analysis.anomaly"
@@ -13,16 +14,15 @@ local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half 
 local NAMED = 10
 
 -- Those of which each cell is named.
-local kinds = { "anomaly", "stall", "rerun", "tokens", "requests", "acceptance", "compilation" }
+local kinds = { "anomaly", "stall", "rerun", "tokens", "requests", "acceptance", "compilation", "graphs" }
 local titles = {
   anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", tokens = "Token counts",
-  requests = "Requests", acceptance = "Acceptance",
-  compilation = "Compilation",
+  requests = "Requests", acceptance = "Acceptance", compilation = "Compilation", graphs = "Graphs",
 }
 
 ---@class specbench.flag
 ---@field cell table
----@field flag "anomaly"|"stall"|"rerun"|"tokens"|"requests"|"acceptance"|"compilation"|"drain"
+---@field flag "anomaly"|"stall"|"rerun"|"tokens"|"requests"|"acceptance"|"compilation"|"graphs"|"drain"
 ---@field reason string
 
 ---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
@@ -68,6 +68,24 @@ local function compiled(cell)
     count == 1 and "" or "s")
 end
 
+-- Tokens of a full step: each stream's next one, and the drafts that are verified with it.
+local function step_tokens(cell)
+  local streams = cell.identity.workload.concurrency
+  return streams and streams * ((cell.identity.server.k or 0) + 1)
+end
+
+-- Where plain decoding has a graph for its steps, and verifying has none.
+local function beyond_graphs(cell, index)
+  local graphs, mine = index and (cell.engine.effective or {}).graph_tokens, step_tokens(cell)
+  if not (graphs and mine) or mine <= graphs then return nil end
+  local ratios, base = speedup.of(index, cell)
+  local plain = ratios and (base.engine.effective or {}).graph_tokens
+  local other = ratios and step_tokens(base)
+  if not (plain and other) or other > plain then return nil end
+  return ("its steps of %d tokens ran without a CUDA graph (they end at %d), the baseline's of %d with one"):format(
+    mine, graphs, other)
+end
+
 -- Both results of a cell that was measured once more, and why it was.
 local function told_twice(cell)
   local figure, throughput = text_table.figure, speedup.total_token_throughput
@@ -91,19 +109,21 @@ function flags.suspicious(cells)
 end
 
 ---@param cells table[] one a place of the grid and repeat
+---@param index specbench.speedup.index? of them; without it nothing is held against a baseline
 ---@return specbench.flag[] list the suspicious ones first
-function flags.of(cells)
+function flags.of(cells, index)
   local list = flags.suspicious(cells)
   for _, cell in ipairs(cells) do
     if cell.first then list[#list + 1] = { cell = cell, flag = "rerun", reason = told_twice(cell) } end
   end
   local kinds_told = {
     { "tokens", miscounted }, { "requests", shared }, { "acceptance", acceptance.disagreement },
-    { "compilation", compiled }, { "drain", flags.drain },
+    { "compilation", compiled },
+    { "graphs", beyond_graphs }, { "drain", flags.drain },
   }
   for _, kind in ipairs(kinds_told) do
     for _, cell in ipairs(cells) do
-      local reason = kind[2](cell)
+      local reason = kind[2](cell, index)
       if reason then list[#list + 1] = { cell = cell, flag = kind[1], reason = reason } end
     end
   end

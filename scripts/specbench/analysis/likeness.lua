@@ -18,20 +18,6 @@ local FIELDS = {
 
 local MEMORY = 0.9 -- a draft takes some of the KV cache's memory; less than this share of the baseline's is said
 
--- Tokens of a full step: each stream's next one, and the drafts that are verified with it.
-local function step_tokens(cell)
-  local streams = cell.identity.workload.concurrency
-  return streams and streams * ((cell.identity.server.k or 0) + 1)
-end
-
--- Where plain decoding has a graph for its steps, and verifying has none.
-local function beyond_graphs(cell, base)
-  local mine, other = step_tokens(cell), step_tokens(base)
-  local graphs, plain = cell.engine.effective.graph_tokens, base.engine.effective.graph_tokens
-  if not (mine and other and graphs and plain) or mine <= graphs or other > plain then return nil end
-  return ("CUDA graphs for its steps of %d tokens against none for %d (they end at %d)"):format(other, mine, graphs)
-end
-
 local function differences(cell, base)
   local mine, other = cell.engine.effective, base.engine.effective
   local words = {}
@@ -47,7 +33,6 @@ local function differences(cell, base)
   if left and right and right < MEMORY * left then
     words[#words + 1] = ("KV cache of %d against %d tokens"):format(left, right)
   end
-  words[#words + 1] = beyond_graphs(cell, base)
   return table.concat(words, ", ")
 end
 

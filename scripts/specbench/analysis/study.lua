@@ -76,7 +76,7 @@ function study.of(store, options)
   local places
   places, self.drifted = drift.of(self.cells)
   for _, entry in ipairs(self.entries) do entry.drift = places[keys.place(entry.cell.baseline)] end
-  self.flagged, self.unlike = flags.of(self.cells), likeness.of(self.cells, index)
+  self.flagged, self.unlike = flags.of(self.cells, index), likeness.of(self.cells, index)
   return self
 end
 

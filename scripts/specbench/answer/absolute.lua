@@ -52,7 +52,7 @@ local FIGURES = {
 ---@field repeats integer
 ---@field requests integer of the first repeat
 ---@field figures specbench.answer.figures the mean over repeats; what a repeat does not tell is absent
----@field baseline specbench.answer.figures? of the place that it is compared with
+---@field baseline specbench.answer.absolute.row? of the place that it is compared with
 ---@field is_baseline boolean others are compared with it
 ---@field ramp_up boolean a repeat mostly measured ramp-up and drain
 ---@field late boolean the client was late in a repeat
@@ -112,8 +112,7 @@ function absolute.rows(cells)
   end
   for i, at in ipairs(order) do
     local baseline = by_place[at][1].baseline
-    local other = baseline and not rows[i].is_baseline and row_at[keys.place(baseline)]
-    rows[i].baseline = other and other.figures or nil
+    rows[i].baseline = baseline and not rows[i].is_baseline and row_at[keys.place(baseline)] or nil
   end
   return rows
 end

@@ -11,7 +11,8 @@ local verdict = require "specbench.analysis.verdict"
 
 local measured = {}
 
-local NEEDS_A_LOOK = { anomaly = true, stall = true, tokens = true, acceptance = true, compilation = true }
+-- Flags that keep a single cell from being quoted, the gravest first.
+local NEEDS_A_LOOK = { "requests", "graphs", "compilation", "tokens", "stall", "anomaly", "acceptance" }
 
 ---@class specbench.answer.measured
 ---@field round string
@@ -154,7 +155,8 @@ end
 ---@field drift specbench.drift.server? the baseline that moved most
 ---@field late { coordinates: table, repetition: integer, reason: string, name: string }[] cells in which the client was
 ---@field certified integer cells that tell whether it was
----@field flags table<string, integer> single cells that need a look, by kind (analysis/flags)
+---@field flagged { flag: string, cells: string[], reason: string }[] single cells that need a look, by kind
+---  (analysis/flags), the gravest first; reason: the first one's
 ---@field unlike { method: string, difference: string, cells: integer }[] methods that ran otherwise than their baseline
 
 -- Repeats' standard deviation around their places' means.
@@ -209,11 +211,22 @@ local function most_moved(servers)
   return most
 end
 
+local function flagged_of(found)
+  local by_kind, list = {}, {}
+  for _, item in ipairs(found.flagged) do
+    by_kind[item.flag] = by_kind[item.flag] or { flag = item.flag, cells = {}, reason = item.reason }
+    table.insert(by_kind[item.flag].cells, flags.place(item.cell, found.about))
+  end
+  for _, flag in ipairs(NEEDS_A_LOOK) do list[#list + 1] = by_kind[flag] end
+  return list
+end
+
 ---@param found specbench.study
 ---@param figure string what the answer rests on
 ---@return specbench.answer.sure
 function measured.sure(found, figure)
-  local self = { places = #found.entries, counts = {}, ramp_up = 0, flags = {}, late = {}, certified = 0 }
+  local self = { places = #found.entries, counts = {}, ramp_up = 0, flagged = flagged_of(found), late = {},
+    certified = 0 }
   local reasons, list = {}, {}
   for _, entry in ipairs(found.entries) do
     local name = figure == "paired" and entry.verdict or "none"
@@ -240,9 +253,6 @@ function measured.sure(found, figure)
         name = flags.place(cell, found.about) })
     end
     if cell.certificate and cell.certificate.client_ok ~= nil then self.certified = self.certified + 1 end
-  end
-  for _, flag in ipairs(found.flagged) do
-    if NEEDS_A_LOOK[flag.flag] then self.flags[flag.flag] = (self.flags[flag.flag] or 0) + 1 end
   end
   self.unlike = found.unlike
   return self

@@ -5,6 +5,8 @@ local verdict = require "specbench.analysis.verdict"
 
 local words = {}
 
+local NAMED = 3 -- cells
+
 local FIGURES = {
   paired = "paired speed-up", total_throughput = "ratio of total token throughputs",
   output_throughput = "ratio of output token throughputs", decode = "ratio of decoding speeds",
@@ -257,9 +259,31 @@ function words.client(sure, cells)
   local late = sure.late
   if #late == 0 then return sure.certified > 0 and "the client was on time" or nil end
   local names = {}
-  for i = 1, math.min(#late, 3) do names[i] = late[i].name end
-  return ("the client was late in %d of %d cells (%s%s)"):format(#late, cells, table.concat(names, "; "),
-    #late > 3 and ("; %d more"):format(#late - 3) or "")
+  for i, one in ipairs(late) do names[i] = one.name end
+  return ("the client was late in %d of %d cells (%s)"):format(#late, cells, text_table.listed(names, NAMED))
+end
+
+-- What to do about cells that are flagged so.
+local REMEDIES = {
+  requests = "measure again on a server that nobody else uses (--fresh)",
+  graphs = "let the engine capture graphs up to that size (engine_args in the models file); the ratio is the setting's",
+  compilation = "measure again now that they are compiled (--fresh), or raise the round's warmup",
+  tokens = "quote neither their tokens nor what is divided by them",
+  stall = "do not quote them before they were measured again (--fresh)",
+  anomaly = "do not quote them before they were measured again (--fresh)",
+  acceptance = "do not quote their acceptance",
+}
+
+---Which cells must not be quoted as they are, why, and what to do about it: a sentence a kind.
+---@param sure specbench.answer.sure
+---@return string[]
+function words.flagged(sure)
+  local list = {}
+  for i, item in ipairs(sure.flagged) do
+    list[i] = ("%s (%s): %s: %s"):format(words.count(#item.cells, "cell"), text_table.listed(item.cells, NAMED),
+      item.reason, REMEDIES[item.flag])
+  end
+  return list
 end
 
 ---@param share number?

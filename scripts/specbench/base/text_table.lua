@@ -122,6 +122,18 @@ function text_table.wrap(text, width)
   return lines
 end
 
+--- Names in a line, those beyond the first few counted.
+---@param names string[]
+---@param most integer
+---@return string "a; b; 3 more"
+function text_table.listed(names, most)
+  local shown = { table.unpack(names, 1, most) }
+  if #names > most then
+    shown[#shown + 1] = ("%d more"):format(#names - most)
+  end
+  return table.concat(shown, "; ")
+end
+
 ---@class specbench.text_table.column
 ---@field title? string
 ---@field align? "left"|"right"

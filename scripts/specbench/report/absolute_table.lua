@@ -1,9 +1,13 @@
--- The figures themselves, each method's beside its baseline's: for a round without a baseline this is the report.
+-- The figures themselves, each baseline's above those of what is compared with it: for a round without a baseline this
+-- is the report.
 
 local keys = require "specbench.results.keys"
+local speedup_table = require "specbench.report.speedup_table"
 local text_table = require "specbench.base.text_table"
 
-local absolute_table = {}
+local absolute_table = {
+  MOST = 120, -- rows; more stand in the CSV file
+}
 
 local DASH = "-"
 
@@ -30,34 +34,46 @@ local function names_of(figure, itl)
   return { name .. "_p50_ms", name .. "_p99_ms" }
 end
 
--- "12.3/20.1", and the baseline's in brackets.
+-- "12.3/20.1"
 local function text_of(row, column, itl)
-  local function of(figures)
-    local words, known = {}, false
-    for i, name in ipairs(names_of(column[1], itl)) do
-      known = known or figures[name] ~= nil
-      words[i] = text_table.figure(figures[name], column[3])
-    end
-    return known and table.concat(words, "/") or nil
+  local words, known = {}, false
+  for i, name in ipairs(names_of(column[1], itl)) do
+    known = known or row.figures[name] ~= nil
+    words[i] = text_table.figure(row.figures[name], column[3])
   end
-  local mine, other = of(row.figures), row.baseline and of(row.baseline)
-  if not mine then return DASH end
-  return other and ("%s (%s)"):format(mine, other) or mine
+  return known and table.concat(words, "/") or DASH
 end
 
--- Axes that several rows differ on, in the round's order.
-local function varying(rows, about)
-  local names = {}
-  for _, axis in ipairs(about.axes) do
-    local first, differs = nil, false
-    for _, row in ipairs(rows) do
-      local value = keys.spelled(row.coordinates[axis.name])
-      differs = differs or first ~= nil and value ~= first
-      first = first or value
+-- Rows that are compared with one stand below it.
+local function ordered(rows)
+  local below, list = {}, {}
+  for _, row in ipairs(rows) do
+    if row.baseline then
+      below[row.baseline] = below[row.baseline] or {}
+      table.insert(below[row.baseline], row)
     end
-    if differs then names[#names + 1] = axis.name end
   end
-  return names
+  for _, row in ipairs(rows) do
+    if not row.baseline then
+      list[#list + 1] = row
+      local others = below[row] or {}
+      table.move(others, 1, #others, #list + 1, list)
+    end
+  end
+  return list
+end
+
+-- Axes that several rows differ on: those first in which a row is like its baseline, each in the round's order.
+local function varying(rows, about)
+  local alike, own = {}, {}
+  for _, name in ipairs(speedup_table.varying(rows, about)) do
+    local differs = false
+    for _, row in ipairs(rows) do
+      differs = differs or row.baseline ~= nil and row.baseline.coordinates[name] ~= row.coordinates[name]
+    end
+    table.insert(differs and own or alike, name)
+  end
+  return table.move(own, 1, #own, #alike + 1, alike)
 end
 
 local function marks_of(row)
@@ -71,14 +87,15 @@ end
 ---@param rows specbench.answer.absolute.row[]
 ---@param about table the store's round.json
 ---@param limit integer? rows at most; the rest is counted
+---@param all string? what shows all of them
 ---@return string
-function absolute_table.text(rows, about, limit)
+function absolute_table.text(rows, about, limit, all)
+  rows = ordered(rows)
   local itl, axes = itl_of(rows), varying(rows, about)
   local columns, shown, listed = {}, {}, {}
   for i, name in ipairs(axes) do columns[i] = { title = name } end
-  local has_baseline, several_engines, has_marks = false, false, false
+  local several_engines, has_marks = false, false
   for _, row in ipairs(rows) do
-    has_baseline = has_baseline or row.baseline ~= nil
     several_engines = several_engines or row.engine ~= rows[1].engine
     has_marks = has_marks or marks_of(row) ~= ""
   end
@@ -101,10 +118,9 @@ function absolute_table.text(rows, about, limit)
     listed[i] = line
   end
   local lines = { text_table.render { columns = columns, rows = listed } }
-  if #listed < #rows then lines[#lines + 1] = ("%d more rows: --full\n"):format(#rows - #listed) end
-  lines[#lines + 1] = ("p50/p99, means of the repeats' own%s; ITL by %s\n"):format(
-    has_baseline and "; in brackets the baseline's" or "",
-    itl == "itl_token" and "token (a chunk's gap / its tokens)" or "chunk (the gap before each)")
+  if #listed < #rows then lines[#lines + 1] = ("%d more rows: %s\n"):format(#rows - #listed, all) end
+  lines[#lines + 1] = ("p50/p99, means of the repeats' own; ITL by %s\n"):format(itl == "itl_token"
+    and "token (a chunk's gap / its tokens)" or "chunk (the gap before each)")
   return table.concat(lines)
 end
 

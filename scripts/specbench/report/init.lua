@@ -1,6 +1,7 @@
 -- Redraws everything that a reader looks at, from a results folder's files alone: heatmaps for the terminal and as
 -- pictures, tables of speed-ups and of maxima, and what the round exports.
 
+local absolute_table = require "specbench.report.absolute_table"
 local answer = require "specbench.answer"
 local caveats = require "specbench.analysis.caveats"
 local drift = require "specbench.analysis.drift"
@@ -110,7 +111,7 @@ local function write_files(found, list, answered, options)
 end
 
 -- The whole report: every map, table and note.
-local function full_text(found, list, told, options)
+local function full_text(found, answered, list, told, options)
   local about, cells, entries, parts = found.about, found.cells, found.entries, {}
   local function add(...)
     for _, text in ipairs { ... } do parts[#parts + 1] = text end
@@ -126,6 +127,10 @@ local function full_text(found, list, told, options)
       moderation = found.judged.moderation, spread = found.judged.spread, price = options.price }),
       missing_lines(entries, found.index), drift.text(found.drifted), "\n")
   end
+  if #answered.absolute > 0 then
+    add(("Figures%s:\n"):format(caveats.simulated(cells)), absolute_table.text(answered.absolute, about,
+      absolute_table.MOST, "--csv"), "\n")
+  end
   if #told.best > 0 then add(maxima.text(told.best, entries, about), "\n") end
   add(likeness.text(found.unlike, about.match), flags.text(found.flagged, about), failures.text(found.failed))
   add(older_table(found), older.text(cells, found.before), older.versions(cells))
@@ -138,7 +143,7 @@ local function full_text(found, list, told, options)
       .. "speculation\n"):format(found.baseline))
   end
   for _, line in ipairs(hosts.lines(compared(entries))) do add("Note: ", line, "\n") end
-  for _, line in ipairs(caveats.lines(cells)) do add("Note: ", line, "\n") end
+  for _, line in ipairs(caveats.lines(cells, about)) do add("Note: ", line, "\n") end
   for _, path in ipairs(told.pictures) do add("Picture: ", path, "\n") end
   add(closing(found.store, told.exported, #entries > 0, found.cells))
   return table.concat(parts)
@@ -155,12 +160,13 @@ end
 
 ---Writes files and pictures, and prints what they say: the answer on one screen, or all of it.
 ---@param store specbench.store
----@param options { quiet: boolean?, full: boolean?, colour: boolean|string|nil, pictures: boolean?, out: file*,
----  baseline: string?, figure: string?, redescribe: (fun(cell: table))?, price: number?, across_hosts: boolean?,
----  on_study: (fun(found: specbench.study))? } full: print every map, table and note; baseline: one of the round's
----  named ones, whatever model it is; figure: one of specbench.answer's; redescribe: tells a cell what the round's file
----  says of it now; price: of a GPU hour; across_hosts: see specbench.speedup.index; on_study: gets what all else is
----  drawn from, so that nothing computes it twice
+---@param options { quiet: boolean?, full: boolean?, absolute: boolean?, colour: boolean|string|nil, pictures: boolean?,
+---  out: file*, baseline: string?, figure: string?, redescribe: (fun(cell: table))?, price: number?,
+---  across_hosts: boolean?, on_study: (fun(found: specbench.study))? } full: print every map, table and note; absolute:
+---  the answer with every place's figures; baseline: one of the round's named ones, whatever model it is; figure: one
+---  of specbench.answer's; redescribe: tells a cell what the round's file says of it now; price: of a GPU hour;
+---  across_hosts: see specbench.speedup.index; on_study: gets what all else is drawn from, so that nothing computes it
+---  twice
 ---@return boolean ok false where there is nothing to report because all cells failed
 function report.write(store, options)
   local about, out = store.about, options.out or io.stdout
@@ -173,7 +179,7 @@ function report.write(store, options)
   local answered = answer.of(found, options)
   local tty, width = fs.is_terminal(out)
   local shown = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour,
-    price = options.price }
+    price = options.price, absolute = options.absolute }
   local saved = savings.of(store.folder, about, found.cells)
   shown.saved = saved and savings.text(saved, options.price)
   local list, told = {}, { pictures = {} }
@@ -182,7 +188,7 @@ function report.write(store, options)
     told = write_files(found, list, answered, options)
   end
   if not options.quiet and options.full then
-    out:write(full_text(found, list, told, shown))
+    out:write(full_text(found, answered, list, told, shown))
   elseif not options.quiet then
     shown.about, shown.next = about, next_lines(found, told)
     if not tty then shown.width = nil end

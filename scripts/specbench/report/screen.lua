@@ -19,7 +19,7 @@ local LABEL = 10    -- columns before a section's text
 local LINES = 6     -- judgements shown
 local ROWS = 8      -- of the map
 local SIDE_BY_SIDE = 12 -- marks in a field; more are counted
-local WHYS, TRIES, NOTS, CAUSES, FIGURES = 2, 3, 3, 3, 12
+local WHYS, TRIES, NOTS, CAUSES, FLAGS, FIGURES = 2, 3, 3, 3, 2, 12
 
 ---@class specbench.screen.options
 ---@field width integer? columns, 100 unless told
@@ -27,6 +27,7 @@ local WHYS, TRIES, NOTS, CAUSES, FIGURES = 2, 3, 3, 3, 12
 ---@field colour boolean|"auto"|nil see colour.depth
 ---@field about table the store's round.json
 ---@field saved string? what predictions saved
+---@field absolute boolean? throughput and latencies of every place, too
 ---@field next string[] commands that show more
 
 -- A section's lines behind its name; each text is wrapped.
@@ -167,18 +168,12 @@ local function sure_lines(a)
       sure.widest.ratio, verdict.reach(sure.widest))
   end
   if sure.scope == "within one start" then first = first .. "; within one start of the servers" end
-  local list, rest = { first }, {}
+  local list, rest = { first ~= "" and first or nil }, {}
   local function add(text) rest[#rest + 1] = text end
   if sure.noise then add(("one repeat's ratio varies by %s"):format(words.percent(sure.noise))) end
   add(words.drift(sure.drift))
   add(words.client(sure, a.measured.cells))
-  local kinds, flagged = {}, 0
-  for kind, number in pairs(sure.flags) do
-    kinds[#kinds + 1], flagged = ("%d %s"):format(number, kind), flagged + number
-  end
-  table.sort(kinds)
-  if flagged > 0 then add(("%s flagged (%s)"):format(words.count(flagged, "cell"), table.concat(kinds, ", "))) end
-  if #rest > 0 then list[2] = table.concat(rest, "; ") end
+  if #rest > 0 then list[#list + 1] = table.concat(rest, "; ") end
   return list
 end
 
@@ -193,6 +188,13 @@ local function why_lines(a)
     end
   end
   return list
+end
+
+local function figures(out, a, options)
+  local limit, all = FIGURES, "--full"
+  if options.absolute then limit, all = absolute_table.MOST, "--csv" end
+  out[#out + 1] = ""
+  for line in absolute_table.text(a.absolute, options.about, limit, all):gmatch "[^\n]+" do out[#out + 1] = line end
 end
 
 local function shout(text, options)
@@ -239,16 +241,14 @@ function screen.text(a, options)
       out[#out + 1] = text_table.pad(i == 1 and "where" or "", LABEL) .. line
     end
     section(out, "", { explained }, width)
-    out[#out + 1] = ""
-    section(out, "how sure", sure_lines(a), width)
-    section(out, "why", cut(why_lines(a), WHYS, "methods"), width)
-  elseif #a.absolute > 0 then
-    out[#out + 1] = ""
-    for line in absolute_table.text(a.absolute, options.about, FIGURES):gmatch "[^\n]+" do out[#out + 1] = line end
-    out[#out + 1] = ""
-    local client = words.client(a.sure, m.cells)
-    if client then section(out, "how sure", { client }, width) end
   end
+  if #a.absolute > 0 then
+    if options.absolute or #a.judgements == 0 then figures(out, a, options) end
+    out[#out + 1] = ""
+  end
+  section(out, "how sure", sure_lines(a), width)
+  section(out, "look at", cut(words.flagged(a.sure), FLAGS, "kinds of flags"), width)
+  section(out, "why", cut(why_lines(a), WHYS, "methods"), width)
   section(out, "try", { table.unpack(texts_of(a.try), 1, TRIES) }, width)
   section(out, "it is not", { table.unpack(texts_of(a.is_not), 1, NOTS) }, width)
   section(out, "next", options.next, width)
