@@ -29,7 +29,7 @@ describe("a command line", function()
     local names = {}
     local help = w:run("help").out
     for name in help:match("Commands:\n(.-)\n\n"):gmatch "\n?  (%l+)  " do names[#names + 1] = name end
-    assert.equal("run watch new plan check report compare predict fit show measure dataset slurm cleanup sim "
+    assert.equal("run watch new plan check report compare predict fit show measure dataset slurm merge cleanup sim "
       .. "selfcheck help",
       table.concat(names, " "))
     assert.truthy(help:find("Seldom needed: convert", 1, true), help)

@@ -1,6 +1,7 @@
 -- Cells that the round, as it was last run, would not measure the way they were measured: its servers, prompts or
 -- limits have changed since. Beside cells of today they would pass for a difference that they are not.
 
+local identity = require "specbench.results.identity"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local tables = require "specbench.base.tables"
@@ -42,19 +43,6 @@ function older.split(cells, about)
   return today, before
 end
 
--- What differs between a cell and its successor, by name.
-local function changes(cell, successor)
-  local found = {}
-  for _, part in ipairs { "server", "workload" } do
-    local mine, other = cell.identity[part], successor.identity[part]
-    for name in pairs(tables.merged(mine, other)) do
-      if json.encode { mine[name] } ~= json.encode { other[name] } then found[part .. "." .. name] = true end
-    end
-  end
-  if cell.seed ~= successor.seed then found.seed = true end
-  return tables.keys(found)
-end
-
 ---@param today table[]
 ---@param before table[]
 ---@return string text a line; "" where there is none
@@ -66,7 +54,7 @@ function older.text(today, before)
     local successor = by_key[cell.key]
     if successor then
       replaced = replaced + 1
-      for _, name in ipairs(changes(cell, successor)) do what[name] = true end
+      for _, name in ipairs(identity.changes(cell, successor)) do what[name] = true end
     end
   end
   local names = tables.keys(what)

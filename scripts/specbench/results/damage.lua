@@ -66,7 +66,11 @@ local function fault_of_files(place, files)
   end
 end
 
-local function fault_of(place, id)
+---What makes a measured cell one that is trusted by nothing.
+---@param place string its folder
+---@param id string
+---@return string? reason one line that names the file; nil: it is sound
+function damage.fault(place, id)
   local cell, message, text = read_cell(place .. "/cell.json", id)
   if not cell then return message end
   if not text then return fault_of_old(place, cell) end
@@ -87,7 +91,7 @@ function damage.find(folder)
   local list = {}
   for _, part in ipairs { "cells", "reruns" } do
     for _, id in ipairs(fs.list(folder .. "/" .. part) or {}) do
-      local reason = fault_of(("%s/%s/%s"):format(folder, part, id), id)
+      local reason = damage.fault(("%s/%s/%s"):format(folder, part, id), id)
       if reason then list[#list + 1] = { part = part, id = id, reason = reason } end
     end
   end

@@ -2,6 +2,7 @@
 
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local tables = require "specbench.base.tables"
 
 local identity = {}
 
@@ -46,6 +47,22 @@ function identity.explains(text, id)
   local before = text:match '"identity": ()'
   local written = before and object_at(text, before)
   return written ~= nil and hash(written) == id
+end
+
+---In what two cells differ that stand at one place of the grid.
+---@param cell table
+---@param other table
+---@return string[] names "server.k", "workload.limits", "seed"
+function identity.changes(cell, other)
+  local found = {}
+  for _, part in ipairs { "server", "workload" } do
+    local mine, theirs = cell.identity[part], other.identity[part]
+    for name in pairs(tables.merged(mine, theirs)) do
+      if json.encode { mine[name] } ~= json.encode { theirs[name] } then found[part .. "." .. name] = true end
+    end
+  end
+  if cell.seed ~= other.seed then found.seed = true end
+  return tables.keys(found)
 end
 
 return identity

@@ -33,7 +33,7 @@ local FORMAT = 1
 ---@field warnings string[] a line for each damaged cell: left out where the folder is read, moved aside where it is
 ---  run
 ---@field is_described_anew boolean? the round says other things of its report than it did when the folder was last used
----@field damaged table<string, boolean> ids of cells that are left out
+---@field damaged table<string, string> why cells are left out, by id
 local Store = {}
 Store.__index = Store
 
@@ -50,7 +50,7 @@ end
 -- Leaves damaged cells out as if they were not there.
 local function note_damage(self)
   for _, found in ipairs(damage.find(self.folder)) do
-    self.damaged[found.id] = true
+    self.damaged[found.id] = found.reason
     self.warnings[#self.warnings + 1] = ("cell %s is left out, `specbench run` measures it again: %s"):format(found.id,
       found.reason)
   end
@@ -270,8 +270,11 @@ function Store:set_aside()
   return ok, message
 end
 
--- The first of PART/ID-1, PART/ID-2, ... that is not there.
-local function next_attempt(self, part, id)
+---The first of PART/ID-1, PART/ID-2, ... that is not there.
+---@param part string of the folder: "failed"
+---@param id string
+---@return string path
+function Store:next_attempt(part, id)
   local attempt = 1
   while fs.stat(("%s/%s/%s-%d"):format(self.folder, part, id, attempt)) do attempt = attempt + 1 end
   return ("%s/%s/%s-%d"):format(self.folder, part, id, attempt)
@@ -280,7 +283,7 @@ end
 -- What cannot be read makes room for another measurement, and is kept: some of it may be worth having.
 function Store:set_damaged_aside()
   for _, found in ipairs(damage.find(self.folder)) do
-    local target = next_attempt(self, "damaged", found.id)
+    local target = self:next_attempt("damaged", found.id)
     local ok, message = fs.mkdir(self.folder .. "/damaged")
     if ok then ok, message = os.rename(("%s/%s/%s"):format(self.folder, found.part, found.id), target) end
     if not ok then return nil, message end
@@ -297,7 +300,7 @@ end
 ---@return string? message
 function Store:set_file_aside(name, reason)
   local ok, message = fs.mkdir(self.folder .. "/damaged")
-  local target = next_attempt(self, "damaged", name:match "[^/]*$")
+  local target = self:next_attempt("damaged", name:match "[^/]*$")
   if ok then ok, message = os.rename(("%s/%s"):format(self.folder, name), target) end
   if not ok then return nil, message end
   return ("%s is moved to %s and made anew: %s"):format(name, target, reason)
@@ -379,7 +382,7 @@ function Store:write(cell, run, outputs)
   if ok then ok, message = fs.put(work .. "/cell.json", sealed.encode(cell)) end
   if not ok then return nil, message end
   local target = ("%s/%s/%s"):format(self.folder, cell.rerun and "reruns" or "cells", cell.id)
-  if cell.status ~= "ok" then target = next_attempt(self, "failed", cell.id) end
+  if cell.status ~= "ok" then target = self:next_attempt("failed", cell.id) end
   ok, message = fs.commit(work, target)
   return ok and target or nil, message
 end

@@ -1,0 +1,268 @@
+-- Brings cells that were measured in several results folders together in one. Only whole cells that are as they were
+-- written are copied, each under its id; what lies in the target stays, and the sources are only read. What was cut
+-- short goes on where it stopped when it is asked for again.
+
+local damage = require "specbench.results.damage"
+local fs = require "sb.fs"
+local identity = require "specbench.results.identity"
+local keys = require "specbench.results.keys"
+local store = require "specbench.results.store"
+local tables = require "specbench.base.tables"
+
+local merging = {}
+
+local FILES = { "cell.json", "records.bin", "outputs.jsonl.gz" } -- of a cell
+
+---@class specbench.merging
+---@field store specbench.store the target, locked
+---@field sources specbench.store[]
+local Merging = {}
+Merging.__index = Merging
+
+---@class specbench.merging.kept a cell that both have, measured twice
+---@field mine table the target's cell, which stays
+---@field theirs table
+
+---@class specbench.merging.outcome
+---@field copied integer cells, second measurements among them
+---@field there integer cells that the target had already
+---@field failed integer attempts that failed, copied
+---@field kept specbench.merging.kept[]
+---@field refused string[] a line each cell that is left out
+---@field unfinished integer tries of workers in the source that are not handed in
+
+-- Where each place's cell is expected to lie: as the last run planned it, else as it was measured.
+local function ids_of(source)
+  if source.about.planned then return source.about.planned end
+  local ids = {}
+  for _, cell in ipairs(source:cells()) do ids[cell.key] = cell.id end
+  return ids
+end
+
+local function cell_of(source, id)
+  return damage.cell(("%s/cells/%s"):format(source.folder, id))
+end
+
+-- How a place was measured otherwise here and there; nil where both would have the same cell in it.
+local function other_cell(first, source)
+  local mine, theirs = ids_of(first), ids_of(source)
+  for _, key in ipairs(tables.keys(theirs)) do
+    if mine[key] and mine[key] ~= theirs[key] then
+      local cell, other = cell_of(first, mine[key]), cell_of(source, theirs[key])
+      local names = cell and other and identity.changes(cell, other) or {}
+      return key, names
+    end
+  end
+end
+
+local function names_of(axes)
+  local names = {}
+  for i, axis in ipairs(axes) do names[i] = axis.name end
+  return table.concat(names, ", ")
+end
+
+-- Why the cells of two folders are not of one study; nil where they are.
+local function objection(first, source)
+  local mine, theirs = first.about, source.about
+  local function differs(what, here, there)
+    return ("%s holds results %s, %s %s: they do not belong into one folder"):format(source.folder, what:format(there),
+      first.folder, what:format(here))
+  end
+  if mine.round ~= theirs.round then return differs("of %s", mine.round, theirs.round) end
+  for _, field in ipairs {
+    { "engine %s", "engine", "" }, { "of --match %s", "match", "deployed" }, { "of --limits %s", "limits", "none" },
+  } do
+    local here, there = mine[field[2]] or field[3], theirs[field[2]] or field[3]
+    if here ~= there then return differs(field[1], here, there) end
+  end
+  local here, there = names_of(mine.axes), names_of(theirs.axes)
+  if here ~= there then return differs("with the axes %s", here, there) end
+  local key, names = other_cell(first, source)
+  if key then
+    return ("%s describes the cell '%s' otherwise than %s%s: they do not belong into one folder"):format(source.folder,
+      key:gsub("\31", " "), first.folder, #names > 0 and (" (%s)"):format(table.concat(names, ", ")) or "")
+  end
+end
+
+-- An axis' values as both know them: numbers by size, words in the order of the first folder that has them.
+local function merge_values(mine, theirs)
+  local values = table.move(mine, 1, #mine, 1, {})
+  for _, value in ipairs(theirs) do tables.place(values, value) end
+  local function is_sorted(list)
+    local sorted = keys.by_value(table.move(list, 1, #list, 1, {}))
+    for i, value in ipairs(sorted) do
+      if value ~= list[i] then return false end
+    end
+    return true
+  end
+  return is_sorted(mine) and is_sorted(theirs) and keys.by_value(values) or values
+end
+
+-- What round.json says of all of them: the first one's words, everybody's values and plans.
+local function described(folders)
+  local about = tables.merged(folders[1].about)
+  for i = 2, #folders do
+    local other, axes = folders[i].about, {}
+    for k, axis in ipairs(about.axes) do
+      axes[k] = tables.merged(axis, { values = merge_values(axis.values, other.axes[k].values) })
+    end
+    about.axes = axes
+    about.planned = (about.planned or other.planned) and tables.merged(other.planned, about.planned)
+  end
+  return about
+end
+
+---Readies the merge: all that would forbid it is found before anything is written.
+---@param target string a results folder, or one that is not there or empty
+---@param sources string[] results folders
+---@return specbench.merging? self
+---@return string? message
+function merging.new(target, sources)
+  local self = setmetatable({ sources = {} }, Merging)
+  local place, folders = fs.realpath(target), {}
+  local message
+  if fs.stat(target .. "/round.json") then
+    folders[1], message = store.open(target)
+    if not folders[1] then return nil, message end
+  end
+  for i, path in ipairs(sources) do
+    self.sources[i], message = store.open(path)
+    if not self.sources[i] then return nil, message end
+    if fs.realpath(path) == place then return nil, ("%s is to be merged into itself"):format(path) end
+    folders[#folders + 1] = self.sources[i]
+  end
+  for i = 2, #folders do
+    message = objection(folders[1], folders[i])
+    if message then return nil, message end
+  end
+  self.store, message = store.create(target, described(folders))
+  if not self.store then return nil, (message:gsub(": give another folder with %-%-out$", "")) end
+  fs.durable(false) -- what a crash of the machine cuts is found by its checksum; :close() syncs all at once
+  return self
+end
+
+-- What is no file of a cell, which is all that would be copied.
+local function foreign_file(place)
+  if fs.is_link(place) then return place .. " is a link" end
+  for _, name in ipairs(fs.list(place) or {}) do
+    local path = ("%s/%s"):format(place, name)
+    local found = fs.stat(path)
+    if fs.is_link(path) or not found or found.type ~= "file" then return path .. " is a link or no regular file" end
+    if not tables.contains(FILES, name) then return path .. " is no file of a cell" end
+  end
+end
+
+-- Copies a cell's folder; what arrived is looked at, not what was read. Returns what is wrong with it.
+local function copy(self, from, target, flaw_of)
+  local work = ("%s/unfinished/%s"):format(self.store.folder, target:match "[^/]*$")
+  fs.remove(work)
+  local ok, message = fs.mkdir(work)
+  for _, name in ipairs(ok and fs.list(from) or {}) do
+    local bytes
+    if ok then bytes, message = fs.read(("%s/%s"):format(from, name)) end
+    if ok then ok = bytes end
+    if ok then ok, message = fs.put(("%s/%s"):format(work, name), bytes) end
+  end
+  local flaw = ok and flaw_of(work)
+  if ok and not flaw then ok, message = fs.commit(work, target) end
+  if not ok then error({ exit = 1, message = message }, 0) end
+  return flaw
+end
+
+local function text_of(place)
+  return fs.read(place .. "/cell.json")
+end
+
+-- Copies a cell that the target has not; what is wrong with it is noted.
+local function take_cell(self, from, target, id, outcome)
+  local cell, message = damage.cell(from)
+  local flaw = message or foreign_file(from)
+  if not flaw and cell.round and cell.round ~= self.store.about.round then
+    flaw = ("%s is of the round %s"):format(from, cell.round)
+  end
+  if not flaw and fs.stat(target) then
+    if text_of(target) == text_of(from) then
+      outcome.there = outcome.there + 1
+    else
+      table.insert(outcome.kept, { mine = assert(damage.cell(target)), theirs = cell })
+    end
+    return
+  end
+  flaw = flaw or copy(self, from, target, function(place) return damage.fault(place, id) end)
+  if flaw then
+    table.insert(outcome.refused, flaw)
+  else
+    outcome.copied = outcome.copied + 1
+  end
+end
+
+-- A second measurement belongs to the first one, for which it was made.
+local function has_first(self, source, id)
+  return text_of(("%s/cells/%s"):format(self.store.folder, id)) == text_of(("%s/cells/%s"):format(source.folder, id))
+end
+
+local function take_failed(self, source, outcome)
+  local failed, own = self.store.folder .. "/failed", {} -- texts of the attempts that are there
+  for _, name in ipairs(fs.list(failed) or {}) do own[text_of(("%s/%s"):format(failed, name)) or ""] = true end
+  for _, name in ipairs(fs.list(source.folder .. "/failed") or {}) do
+    local from = ("%s/failed/%s"):format(source.folder, name)
+    local cell, message = damage.cell(from)
+    local flaw, text = message or foreign_file(from), text_of(from)
+    if flaw then
+      table.insert(outcome.refused, flaw)
+    elseif not own[text] then
+      copy(self, from, self.store:next_attempt("failed", cell.id), function() end)
+      own[text] = true
+      outcome.failed = outcome.failed + 1
+    end
+  end
+end
+
+-- Answers that conversations rest on, and the rule that ended the repeats: as they are in the first folder that has
+-- them.
+local function take_files(self, source)
+  local names = { "until.json" }
+  for _, name in ipairs(fs.list(source.folder .. "/conversations") or {}) do
+    names[#names + 1] = "conversations/" .. name
+  end
+  for _, name in ipairs(names) do
+    local from, target = ("%s/%s"):format(source.folder, name), ("%s/%s"):format(self.store.folder, name)
+    local found = fs.stat(from)
+    if found and found.type == "file" and not fs.is_link(from) and not fs.stat(target) then
+      local ok, message = fs.mkdir(target:match "^(.*)/")
+      if ok then ok, message = fs.write(target, assert(fs.read(from))) end
+      if not ok then error({ exit = 1, message = message }, 0) end
+    end
+  end
+end
+
+---Copies what a source has and the target has not.
+---@param source specbench.store one of self.sources
+---@return specbench.merging.outcome
+function Merging:take(source)
+  local outcome = { copied = 0, there = 0, failed = 0, kept = {}, refused = {},
+    unfinished = #(fs.list(source.folder .. "/share/tries") or {}) }
+  for _, id in ipairs(tables.keys(source.damaged)) do table.insert(outcome.refused, source.damaged[id]) end
+  for _, kind in ipairs { "cells", "reruns" } do
+    for _, id in ipairs(fs.list(("%s/%s"):format(source.folder, kind)) or {}) do
+      if not source.damaged[id] and (kind == "cells" or has_first(self, source, id)) then
+        take_cell(self, ("%s/%s/%s"):format(source.folder, kind, id), ("%s/%s/%s"):format(self.store.folder, kind, id),
+          id, outcome)
+      end
+    end
+  end
+  take_failed(self, source, outcome)
+  take_files(self, source)
+  return outcome
+end
+
+---Ends the merge; what was copied is on the disk from then on.
+---@return true? ok
+---@return string? message
+function Merging:close()
+  fs.durable(true)
+  self.store:close()
+  return fs.sync(self.store.folder)
+end
+
+return merging

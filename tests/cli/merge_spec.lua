@@ -1,0 +1,166 @@
+-- Cells of several folders in one: each once, none overwritten, and a report as of one run alone.
+
+local fs = require "sb.fs"
+local home = require("sb.environment").home
+local json = require "specbench.base.json"
+local sealed = require "specbench.results.sealed"
+
+local GRID = "grid.lua --virtual --repeats 2 --starts 2 --no-pictures --quiet "
+
+local w
+
+before_each(function()
+  w = dofile(home .. "/tests/cli/world.lua").new()
+  w:write("grid.lua", (w.round():gsub("axes =", 'baseline = { method = "none" }, axes =')))
+end)
+after_each(function() w:remove() end)
+
+local function has(text, ...)
+  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
+end
+
+local function run(arguments, status)
+  local result = w:run(arguments)
+  assert.equal(status or 0, result.status, result.err)
+  return result
+end
+
+-- Every file below a folder with its bytes, but for what lives as long as a run.
+local function all_of(folder)
+  local files = {}
+  w.each_text(("%s/%s"):format(w.folder, folder), function(path, text) files[path] = fs.stat(path).mtime .. text end)
+  return files
+end
+
+-- A folder's speed-ups, but for how long lay between the earlier and the later repeats.
+local function speedups(folder)
+  run(("report %s --no-pictures"):format(folder))
+  return (w:read(folder .. "/speedups.jsonl"):gsub('"seconds": [%d.e+-]+', ""))
+end
+
+local function measure_parts()
+  run("run " .. GRID .. "--only concurrency=2 --out two")
+  run("run " .. GRID .. "--only concurrency=1 --out one")
+end
+
+-- Changes a cell of a folder and seals it anew.
+local function change(folder, id, edit)
+  local path = ("%s/%s/cells/%s/cell.json"):format(w.folder, folder, id)
+  local cell = assert(sealed.read(path))
+  edit(cell)
+  assert(fs.write(path, sealed.encode(cell)))
+end
+
+describe("specbench merge", function()
+  it("copies every cell once, and a report is that of one run alone", function()
+    run("run " .. GRID .. "--out alone")
+    measure_parts()
+    local before = { all_of "one", all_of "two" }
+    local result = run "merge both two one"
+    has(result.out, "two: 4 cells copied, 0 there already", "one: 4 cells copied", "both holds 8 cells")
+    assert.same(before, { all_of "one", all_of "two" })
+    assert.equal(speedups "alone", speedups "both")
+    for id, text in pairs(w:cells("cells", "both")) do
+      local cell = json.decode(text)
+      local source = cell.coordinates.concurrency == 1 and "one" or "two"
+      for _, name in ipairs { "cell.json", "records.bin", "outputs.jsonl.gz" } do
+        assert.equal(w:read(("%s/cells/%s/%s"):format(source, id, name)),
+          w:read(("both/cells/%s/%s"):format(id, name)))
+      end
+    end
+    has(run("run " .. GRID:gsub("%-%-quiet", "") .. "--out both").err, "nothing to do: all 8 cells are done already")
+  end)
+
+  it("does nothing twice, and goes on where it was cut short", function()
+    measure_parts()
+    run "merge both one"
+    local once = w:cells("cells", "both")
+    local lost, half = next(once), (next(once, (next(once))))
+    fs.remove(("%s/both/cells/%s"):format(w.folder, lost))
+    -- a crash of the machine leaves a file without its bytes, and one that was not moved yet
+    w:write(("both/cells/%s/records.bin"):format(half), "")
+    assert(fs.mkdir(("%s/both/unfinished/%s"):format(w.folder, lost)))
+    local again = run "merge both one two"
+    has(again.out, "one: 2 cells copied, 2 there already", "two: 4 cells copied", "both holds 8 cells")
+    has(again.err, half .. " is damaged")
+    has(run "merge both one two".out, "one: 0 cells copied, 4 there already", "two: 0 cells copied, 4 there already")
+    for id, text in pairs(once) do assert.equal(text, w:cells("cells", "both")[id]) end
+  end)
+
+  it("keeps one of two measurements of a cell, says which, and makes no pair of two machines", function()
+    run("run " .. GRID .. "--only method=none --out base")
+    run("run " .. GRID .. "--out whole")
+    local ids = {}
+    for id, text in pairs(w:cells("cells", "base")) do
+      change("base", id, function(cell)
+        cell.machine.host, cell.machine.boot_id, cell.machine.gpus, cell.virtual = "elsewhere", "another", nil, nil
+      end)
+      ids[#ids + 1] = id
+      assert.truthy(json.decode(text))
+    end
+    for id in pairs(w:cells("cells", "whole")) do
+      change("whole", id, function(cell) cell.virtual = nil end)
+    end
+    local result = run "merge both base whole"
+    has(result.out, "whole: 4 cells copied, 0 there already, 4 measured twice, 0 left out")
+    for _, id in ipairs(ids) do
+      has(result.err, ("cell %s (method=none"):format(id), "both keeps its own (on elsewhere at ",
+        "whole's (on " .. fs.hostname())
+      assert.equal("elsewhere", json.decode(w:cells("cells", "both")[id]).machine.host)
+    end
+    has(run "report both --full --no-pictures".out, "the baseline was measured on another host (elsewhere")
+    local function paired()
+      return select(2, w:read("both/speedups.jsonl"):gsub('"paired": {', ""))
+    end
+    assert.equal(0, paired())
+    run "report both --no-pictures --across-hosts"
+    assert.equal(2, paired())
+  end)
+
+  it("leaves damaged and foreign cells out by name", function()
+    measure_parts()
+    local ids = {}
+    for id in pairs(w:cells("cells", "one")) do ids[#ids + 1] = id end
+    w:write(("one/cells/%s/records.bin"):format(ids[1]), "cut")
+    change("one", ids[2], function(cell) cell.round = "another" end)
+    assert(os.execute(("cd '%s/one/cells/%s' && mv outputs.jsonl.gz ../../kept && ln -s ../../kept outputs.jsonl.gz")
+      :format(w.folder, ids[3])))
+    w:write(("one/cells/%s/notes.txt"):format(ids[4]), "mine")
+    local result = run("merge both two one", 3)
+    has(result.out, "one: 0 cells copied, 0 there already, 0 measured twice, 4 left out", "both holds 4 cells")
+    has(result.err, ("one/cells/%s/records.bin"):format(ids[1]), ids[2] .. " is of the round another",
+      ids[3] .. "/outputs.jsonl.gz is a link or no regular file", ids[4] .. "/notes.txt is no file of a cell")
+  end)
+
+  it("brings failed attempts and second measurements along, each once", function()
+    measure_parts()
+    local id = next(w:cells("cells", "one"))
+    local first = ("%s/one/cells/%s"):format(w.folder, id)
+    assert(os.execute(("cp -r '%s' '%s/one/failed/%s-1' && cp -r '%s' '%s/one/reruns/%s'"):format(first, w.folder, id,
+      first, w.folder, id)))
+    for _ = 1, 2 do run "merge both one two" end
+    assert.equal(1, #fs.list(w.folder .. "/both/failed"))
+    assert.same({ id }, fs.list(w.folder .. "/both/reruns"))
+  end)
+
+  it("refuses what does not belong together, before anything is copied", function()
+    measure_parts()
+    w:write("wide.lua", (w:read("grid.lua"):gsub('"grid"', '"wide"')))
+    w:write("longer.lua", (w:read("grid.lua"):gsub("max_tokens = 8", "max_tokens = 9")))
+    w:write("deeper.lua", (w:read("grid.lua"):gsub("k = speculates and 3", "k = speculates and 4")))
+    local function refused(folder, ...)
+      local result = run("merge both one " .. folder, 1)
+      has(result.err, ...)
+      assert.is_nil(fs.stat(w.folder .. "/both"))
+    end
+    for name, words in pairs { wide = "of wide, one of grid", longer = "(workload.", deeper = "(server.k)" } do
+      run("run " .. GRID:gsub("grid", name) .. "--only concurrency=1 --out " .. name)
+      refused(name, words, "they do not belong into one folder")
+    end
+    refused("one/cells", "is not a results folder")
+    run "merge both one"
+    has(run("merge both both", 1).err, "both is to be merged into itself")
+    has(run("merge one/cells two", 1).err, "is not empty and holds no results")
+    has(run("merge both", 2).err, "FROM")
+  end)
+end)
