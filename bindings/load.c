@@ -37,11 +37,6 @@ static void on_done(void *context)
 }
 
 /* Of the options at 1; 0 where it is not given. */
-static int64_t seconds_field(lua_State *L, const char *name)
-{
-  return sbl_seconds(L, sbl_opt_number_field(L, 1, name, 0), name);
-}
-
 static int start(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -63,10 +58,7 @@ static int start(lua_State *L)
   sb_load_options options = {
     .url = sbl_opt_string_field(L, 1, "url", NULL),
     .concurrency = (uint32_t)sbl_opt_integer_field(L, 1, "concurrency", 0, 0, UINT32_MAX),
-    .deadlines = { .request_ns = seconds_field(L, "timeout"),
-                   .first_token_ns = seconds_field(L, "first_token_timeout"),
-                   .chunk_ns = seconds_field(L, "chunk_timeout"),
-                   .load_ns = seconds_field(L, "cell_timeout") },
+    .deadlines = sbl_load_deadlines(L, 1),
     .id_prefix = sbl_opt_string_field(L, 1, "id_prefix", NULL),
     .io_threads = (uint32_t)sbl_opt_integer_field(L, 1, "io_threads", 1, 1, SB_LOAD_MAX_IO_THREADS),
     .own_thread = sbl_opt_bool_field(L, 1, "own_thread", false),

@@ -37,3 +37,18 @@ int sbl_load_arrivals(lua_State *L, int64_t **out, uint32_t count, sb_err *err)
       kind, sbl_opt_number_field(L, at, "rate", 0), sbl_opt_number_field(L, at, "burstiness", 1),
       (uint64_t)sbl_opt_integer_field(L, at, "seed", 0, INT64_MIN, INT64_MAX), count, *out, err);
 }
+
+static int64_t seconds_field(lua_State *L, int index, const char *name)
+{
+  return sbl_seconds(L, sbl_opt_number_field(L, index, name, 0), name);
+}
+
+sb_deadlines sbl_load_deadlines(lua_State *L, int index)
+{
+  return (sb_deadlines){
+    .request_ns = seconds_field(L, index, "timeout"),
+    .first_token_ns = seconds_field(L, index, "first_token_timeout"),
+    .chunk_ns = seconds_field(L, index, "chunk_timeout"),
+    .load_ns = seconds_field(L, index, "cell_timeout"),
+  };
+}

@@ -14,4 +14,7 @@ void sbl_load_requests(lua_State *L, sb_load_request *out, uint32_t count, int a
  * into *out, allocated here and the caller's to free, also on failure. 0 or a negative code and the reason. */
 int sbl_load_arrivals(lua_State *L, int64_t **out, uint32_t count, sb_err *err);
 
+/* The deadlines among the fields of the options at an index. */
+sb_deadlines sbl_load_deadlines(lua_State *L, int index);
+
 #endif

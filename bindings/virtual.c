@@ -51,7 +51,7 @@ static void forget_load(virtual_box *box)
   box->arrivals = NULL;
 }
 
-/* server:load { url, requests, concurrency?, arrivals?, keep_text? } -> run, or nil, message, code. Fields as
+/* server:load { url, requests, concurrency?, arrivals?, keep_text?, timeout?, ... } -> run, or nil, message, code. Fields as
  * sb.load.start's; returns when the load is over, which takes no time of the load's own. */
 static int run_load(lua_State *L)
 {
@@ -62,6 +62,7 @@ static int run_load(lua_State *L)
   sb_load_options options = {
     .url = sbl_opt_string_field(L, 2, "url", ""),
     .concurrency = (uint32_t)sbl_opt_integer_field(L, 2, "concurrency", 0, 0, UINT32_MAX),
+    .deadlines = sbl_load_deadlines(L, 2),
     .stream = { .keep_text = sbl_opt_bool_field(L, 2, "keep_text", false) },
   };
   forget_load(box);
@@ -92,6 +93,23 @@ static int metrics(lua_State *L)
   return 1;
 }
 
+/* exit_status() -> with which a fault ended it; nil while it runs */
+static int exit_status(lua_State *L)
+{
+  int status = sb_sim_virtual_exit_status(check_box(L)->server);
+  if (status < 0)
+    return 0;
+  lua_pushinteger(L, status);
+  return 1;
+}
+
+/* given_up() -> why the last load ended before all was sent, a line; nil where it did not */
+static int given_up(lua_State *L)
+{
+  lua_pushstring(L, sb_sim_virtual_given_up(check_box(L)->server));
+  return 1;
+}
+
 static int close_server(lua_State *L)
 {
   virtual_box *box = luaL_checkudata(L, 1, TYPE);
@@ -103,9 +121,10 @@ static int close_server(lua_State *L)
 
 int sbl_open_virtual(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "load", run_load },      { "metrics", metrics },
-                                      { "close", close_server }, { "__close", close_server },
-                                      { "__gc", close_server },  { NULL, NULL } };
+  static const luaL_Reg methods[] = { { "load", run_load },           { "metrics", metrics },
+                                      { "exit_status", exit_status }, { "given_up", given_up },
+                                      { "close", close_server },      { "__close", close_server },
+                                      { "__gc", close_server },       { NULL, NULL } };
   static const luaL_Reg functions[] = { { "start", start }, { NULL, NULL } };
   luaL_requiref(L, "sb.measure", sbl_open_measure, 0); /* what load() gives is its type */
   lua_pop(L, 1);

@@ -5,10 +5,7 @@
 
 #include "base/clock.h"
 
-enum {
-  PERIOD_MS = 20,
-  SILENT_IN_ROW = 2 /* a request that hangs may be alone in it; two in a row, and nobody answered meanwhile */
-};
+enum { PERIOD_MS = 20 };
 
 /* Later than this, the loop did not run: other requests' work takes less. */
 static const int64_t STILL_NS = 200 * SB_NS_PER_MS;
@@ -50,7 +47,7 @@ static void expire_silent(sb_watch *watch, sb_stream *stream, const char *what, 
 {
   char text[96];
   snprintf(text, sizeof text, "no %s for %.3g s (%s timeout)", what, (double)limit / 1e9, deadline);
-  if (atomic_fetch_add(&watch->patience->silent, 1) + 1 >= SILENT_IN_ROW)
+  if (atomic_fetch_add(&watch->patience->silent, 1) + 1 >= SB_WATCH_SILENT_IN_ROW)
     give_up(watch, SB_GIVE_UP_SILENT);
   sb_stream_expire(stream, SB_OUTCOME_SILENCE, text);
 }

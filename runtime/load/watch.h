@@ -21,6 +21,9 @@ typedef struct sb_deadlines {
   int64_t load_ns;        /* from the load's start to its end */
 } sb_deadlines;
 
+/* A request that hangs may be alone in it; so many in a row, and nobody answered meanwhile. */
+enum { SB_WATCH_SILENT_IN_ROW = 2 };
+
 /* Why a load sends nothing more. */
 typedef enum sb_give_up { SB_GIVE_UP_NO, SB_GIVE_UP_SILENT, SB_GIVE_UP_LATE } sb_give_up;
 

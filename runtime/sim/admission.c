@@ -49,6 +49,7 @@ int sb_sim_admission_read(sb_sim_admission *a, const sb_sim_profile *profile, co
                           sb_sim_api_error *error)
 {
   sb_sim_api_request *request = &a->request;
+  a->usage_excess = 0;
   if (sb_sim_api_parse(request, incoming->chat, model, incoming->body, incoming->size, error) ||
       read_prompt_tokens(incoming->prompt_tokens, &request->prompt_tokens, error))
     return -1;
@@ -67,4 +68,19 @@ int sb_sim_admission_read(sb_sim_admission *a, const sb_sim_profile *profile, co
   uint64_t seeds[2] = { seed, (uint64_t)request->seed };
   a->seed = sb_hash64(seeds, sizeof seeds, request->prompt_hash);
   return 0;
+}
+
+void sb_sim_admission_bend(sb_sim_admission *a, const sb_sim_fault *fault)
+{
+  if (!fault)
+    return;
+  if (fault->kind == SB_SIM_FAULT_SHORT) {
+    int32_t tokens = fault->argument < 0 ? a->output_tokens / 2 : (int32_t)fault->argument;
+    a->output_tokens = tokens < 1 ? 1 : tokens < a->output_tokens ? tokens : a->output_tokens;
+    a->finish_reason = "stop";
+  } else if (fault->kind == SB_SIM_FAULT_NO_USAGE) {
+    a->request.include_usage = a->request.continuous_usage = false;
+  } else if (fault->kind == SB_SIM_FAULT_WRONG_USAGE) {
+    a->usage_excess = fault->argument < 0 ? a->output_tokens : (int32_t)fault->argument;
+  }
 }

@@ -32,14 +32,14 @@ static void put_head(const sb_sim_answer *a, sb_strbuf *out)
   sb_strbuf_append(out, a->head.data, a->head.size);
 }
 
-static void put_usage(const sb_sim_answer *a, sb_strbuf *out)
+static void put_usage(const sb_sim_answer *a, int32_t tokens, sb_strbuf *out)
 {
   put(out, ",\"usage\":{\"prompt_tokens\":");
   sb_json_put_int(out, a->request.prompt_tokens);
   put(out, ",\"total_tokens\":");
-  sb_json_put_int(out, a->request.prompt_tokens + a->sent);
+  sb_json_put_int(out, a->request.prompt_tokens + tokens);
   put(out, ",\"completion_tokens\":");
-  sb_json_put_int(out, a->sent);
+  sb_json_put_int(out, tokens);
   put(out, "}");
 }
 
@@ -105,7 +105,7 @@ void sb_sim_answer_step(sb_sim_answer *a, int32_t tokens, const char *finish_rea
     put(out, ",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}"
              ",\"logprobs\":null,\"finish_reason\":null}]");
     if (a->request.continuous_usage)
-      put_usage(a, out);
+      put_usage(a, a->sent, out);
     put(out, "}\n\n");
   }
   put_head(a, out);
@@ -113,7 +113,7 @@ void sb_sim_answer_step(sb_sim_answer *a, int32_t tokens, const char *finish_rea
                            : ",\"choices\":[{\"index\":0,\"text\":\"");
   end_choice(a, tokens, finish_reason, out);
   if (a->request.continuous_usage)
-    put_usage(a, out);
+    put_usage(a, a->sent, out);
   put(out, "}\n\n");
 }
 
@@ -122,7 +122,7 @@ void sb_sim_answer_end(const sb_sim_answer *a, sb_strbuf *out)
   if (a->request.include_usage) {
     put_head(a, out);
     put(out, ",\"choices\":[]");
-    put_usage(a, out);
+    put_usage(a, a->sent + a->usage_excess, out);
     put_metrics(a, out);
     put(out, "}\n\n");
   }
@@ -144,7 +144,7 @@ void sb_sim_answer_whole(sb_sim_answer *a, int32_t tokens, const char *finish_re
   put(out, a->request.chat ? ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\""
                            : ",\"choices\":[{\"index\":0,\"text\":\"");
   end_choice(a, tokens, finish_reason, out);
-  put_usage(a, out);
+  put_usage(a, a->sent + a->usage_excess, out);
   put_metrics(a, out);
   put(out, "}");
 }

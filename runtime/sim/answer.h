@@ -14,6 +14,7 @@
 typedef struct sb_sim_answer {
   sb_sim_api_request request;
   int32_t sent;          /* tokens so far */
+  int32_t usage_excess;  /* tokens that the last usage counts too many: a fault */
   bool tells_acceptance; /* beside the usage */
   int64_t draft_tokens, accepted_tokens;
   sb_strbuf head; /* of every event: from "data: " to the end of the model's name */

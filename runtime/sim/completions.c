@@ -302,8 +302,9 @@ static void set_fault(completion *q, const sb_sim_fault *fault)
 }
 
 /* Gives a request that was read to the engine. */
-static void admit(sb_sim_completions *c, completion *q, const sb_sim_admission *a, const sb_sim_fault *fault)
+static void admit(sb_sim_completions *c, completion *q, sb_sim_admission *a, const sb_sim_fault *fault)
 {
+  sb_sim_admission_bend(a, fault);
   q->output_tokens = a->output_tokens;
   q->finish_reason = a->finish_reason;
   q->record.prompt_tokens = a->request.prompt_tokens;
@@ -320,6 +321,7 @@ static void admit(sb_sim_completions *c, completion *q, const sb_sim_admission *
   char id[sizeof q->record.request_id];
   answer_id(q, id, sizeof id);
   sb_sim_answer_init(&q->answer, &a->request, id, sb_clock_wall() / SB_NS_PER_S, c->model_json.data);
+  q->answer.usage_excess = a->usage_excess;
   q->answer.tells_acceptance = c->config.per_request_acceptance && c->page.k > 0;
   sb_httpd_set_user(q->conn, q);
 }
@@ -328,7 +330,8 @@ void sb_sim_completions_request(sb_sim_completions *c, sb_httpd_conn *conn, cons
                                 bool chat)
 {
   const sb_sim_completions_config *config = &c->config;
-  const sb_sim_fault *fault = sb_sim_faults_find(config->faults, ++c->requests);
+  const sb_sim_fault *fault =
+      sb_sim_faults_find(config->faults, ++c->requests, http->body.data, http->body.size);
   completion *q = insert(c);
   q->conn = conn;
   q->record.t_recv_ns = sb_clock_now();

@@ -2,6 +2,7 @@
 #define SB_SIM_FAULTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -16,6 +17,9 @@ typedef enum sb_sim_fault_kind {
   SB_SIM_FAULT_TRUNCATE,    /* the connection breaks after ARG tokens */
   SB_SIM_FAULT_ERROR_EVENT, /* an error in the stream after ARG tokens */
   SB_SIM_FAULT_SILENCE,     /* nothing more comes after ARG tokens; the connection stays */
+  SB_SIM_FAULT_SHORT,       /* the answer stops after ARG tokens, as if it had come to its end */
+  SB_SIM_FAULT_NO_USAGE,    /* a stream tells nothing of usage */
+  SB_SIM_FAULT_WRONG_USAGE, /* the usage counts ARG tokens too many (as many again) */
   SB_SIM_FAULT_DIE,         /* the process exits with status ARG (1) */
   SB_SIM_FAULT_FREEZE,      /* the whole server stands still for ARG seconds */
   SB_SIM_FAULT_NEVER_READY  /* loading never ends */
@@ -23,7 +27,9 @@ typedef enum sb_sim_fault_kind {
 
 typedef struct sb_sim_fault {
   sb_sim_fault_kind kind;
-  int64_t at;      /* the completion request that meets it, from 1; 0: every one */
+  int64_t at; /* the completion request that meets it, from 1; 0: every one */
+  double
+      percent; /* of requests that meet it, chosen by their bodies: the same ones after a restart; 0: by `at` */
   double argument; /* -1: not given (half of the answer, for those that count tokens) */
 } sb_sim_fault;
 
@@ -34,11 +40,11 @@ typedef struct sb_sim_faults {
   int count;
 } sb_sim_faults;
 
-/* Adds one written as KIND[@N][:ARG]. */
+/* Adds one written as KIND[@N|%P][:ARG]. */
 int sb_sim_faults_add(sb_sim_faults *faults, const char *text, sb_err *err);
 
-/* The first fault that request number n (from 1) meets; NULL: none. */
-const sb_sim_fault *sb_sim_faults_find(const sb_sim_faults *faults, int64_t n);
+/* The first fault that request number n (from 1) with this body meets; NULL: none. */
+const sb_sim_fault *sb_sim_faults_find(const sb_sim_faults *faults, int64_t n, const char *body, size_t size);
 bool sb_sim_faults_never_ready(const sb_sim_faults *faults);
 
 #endif

@@ -58,7 +58,8 @@ static const option table[] = {
   { "--flood", NULL, FLAG, AT(flood), 0, 0, "no pacing: every event as soon as possible" },
   { "--step-ms", "MS", NUMBER, AT(step_ms), 0.01, 1e6, "fixed pacing: a chunk for every stream each MS" },
   { "--tokens-per-chunk", "N", INTEGER, AT(tokens_per_chunk), 1, 1 << 20, "tokens of such a chunk (1)" },
-  { "--fault", "KIND[@N][:ARG]", FAULT, AT(faults), 0, 0, "misbehave, on the N-th completion or on all" },
+  { "--fault", "KIND[@N|%P][:ARG]", FAULT, AT(faults), 0, 0,
+    "misbehave: all completions, the N-th, or P % of them" },
   { "--help", NULL, FLAG, AT(help), 0, 0, "show this" },
 };
 
@@ -179,5 +180,7 @@ void sb_sim_options_help(void)
     printf("  %-34s %s\n", left, table[i].help);
   }
   puts("\nFaults: http500 http429 http404 not-sse truncate[:TOKENS] error-event[:TOKENS] silence[:TOKENS]\n"
-       "  die[:STATUS] freeze:SECONDS never-ready; TOKENS: after how many of the answer (half of it)");
+       "  short[:TOKENS] no-usage wrong-usage[:TOKENS] die[:STATUS] freeze:SECONDS never-ready; TOKENS: "
+       "after how\n"
+       "  many of the answer (half of it), or how many too many (as many again); P %: the same ones again");
 }

@@ -75,7 +75,7 @@ client.options = shape.record {
 -- A load against the simulator in no time: no client whose lateness could matter.
 local function load_virtually(server, options)
   local run = assert(server.virtual:load(options))
-  return run, { bytes = 0, io_threads = 1 }
+  return run, { bytes = 0, io_threads = 1, given_up = server.virtual:given_up() }
 end
 
 ---@class specbench.client.itself
@@ -120,6 +120,8 @@ function client.load(options, is_own)
   if type(server) == "table" and server.virtual then
     return load_virtually(server, {
       url = url, requests = requests, arrivals = arrivals, concurrency = concurrency, keep_text = options.keep_text,
+      timeout = options.timeout, chunk_timeout = options.chunk_timeout,
+      first_token_timeout = options.first_token_timeout or options.chunk_timeout,
     })
   end
   local load <close> = assert(core.start {

@@ -139,7 +139,7 @@ local here = {} -- pages by path, by the address of a server that is no process
 
 ---What a server in this process answers to GET.
 ---@param url string its address, of a scheme of its own
----@param pages table<string, fun(): string>? nil: it is gone
+---@param pages table<string, fun(): string?>? nil: it is gone; a page that is nil is not to be had
 function http.answer_here(url, pages)
   here[url] = pages
 end
@@ -148,7 +148,8 @@ end
 local function get_here(url)
   local server, path = url:match "^(virtual://%d+)(.*)$"
   local page = server and here[server] and here[server][path]
-  if page then return { status = 200, body = page(), content_type = "text/plain", seconds = 0 } end
+  local body = page and page()
+  if body then return { status = 200, body = body, content_type = "text/plain", seconds = 0 } end
   return server and { status = 404, body = "", content_type = "text/plain", seconds = 0 }
 end
 

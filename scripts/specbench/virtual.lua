@@ -33,7 +33,7 @@ function virtual.start(argv)
     virtual = own, argv = argv, url = ("virtual://%d"):format(started), ready_seconds = 0,
   }, Server)
   http.answer_here(self.url, {
-    ["/metrics"] = function() return own:metrics() end,
+    ["/metrics"] = function() return not own:exit_status() and own:metrics() or nil end,
     ["/version"] = function() return ('{"version":"specbench-sim %s"}'):format(environment.version) end,
   })
   return self
@@ -46,9 +46,12 @@ function Server:stop()
 end
 Server.__close = Server.stop
 
----It cannot fail, or break down.
----@return nil why
-function Server.failure() end
+---Why it is not running: a fault has ended it.
+---@return string? message
+function Server:failure()
+  local status = self.virtual:exit_status()
+  return status and ("server %s ended (exit code %d)"):format(self.argv[1], status) or nil
+end
 Server.breakdown = Server.failure
 
 return virtual

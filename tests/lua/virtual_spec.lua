@@ -24,7 +24,7 @@ local function load_of(s, options)
   }, { seed = 7 })
   return (client.load {
     server = s, requests = workload.requests(work, sim, "m", 7), concurrency = work.concurrency, rate = work.rate,
-    seed = 7, path = workload.path(work), keep_text = true,
+    seed = 7, path = workload.path(work), keep_text = true, chunk_timeout = options.chunk_timeout or 300,
   })
 end
 
@@ -36,6 +36,17 @@ local function counters(s)
   return prom.parse(assert(http.get(s.url .. "/metrics")).body)
 end
 
+local FIELDS = { "outcome", "http_status", "finish_reason", "token_source", "prompt_tokens", "completion_tokens",
+  "tokens_disagree", "prompt_id", "text_hash" }
+
+local function check_same(one, other, fields)
+  for _, field in ipairs(fields) do assert.equal(one[field], other[field], field) end
+  local first, second = {}, {}
+  for k, chunk in ipairs(one.chunks) do first[k] = chunk.tokens end
+  for k, chunk in ipairs(other.chunks) do second[k] = chunk.tokens end
+  assert.same(first, second)
+end
+
 describe("the simulator in virtual time", function()
   it("gives the answers that it gives over HTTP, chunk by chunk", function()
     local real <close> = assert(server.start { argv = ARGV, ready = "/health", timeout = 60 })
@@ -45,15 +56,10 @@ describe("the simulator in virtual time", function()
     assert.equal(#there, #here)
     for i = 1, #there do
       local one, other = there:request(i), here:request(i)
-      for _, field in ipairs { "outcome", "http_status", "finish_reason", "token_source", "prompt_tokens",
-        "completion_tokens", "draft_tokens", "accepted_tokens", "prompt_id", "text_hash" } do
-        assert.equal(one[field], other[field], field)
-      end
+      assert.equal("ok", one.outcome)
+      check_same(one, other, FIELDS)
+      check_same(one, other, { "draft_tokens", "accepted_tokens" })
       assert.equal((there:text(i)), (here:text(i)))
-      local first, second = {}, {}
-      for k, chunk in ipairs(one.chunks) do first[k] = chunk.tokens end
-      for k, chunk in ipairs(other.chunks) do second[k] = chunk.tokens end
-      assert.same(first, second)
     end
     local of_real, of_unreal = counters(real), counters(unreal)
     for name, value in pairs(of_unreal) do
@@ -112,12 +118,67 @@ describe("the simulator in virtual time", function()
     assert.truthy(request.error:find("messages", 1, true), request.error)
   end)
 
-  it("refuses what only a real server can do", function()
+  it("has the faults that it has over HTTP", function()
     local argv = table.move(ARGV, 1, #ARGV, 1, {})
-    argv[#argv + 1], argv[#argv + 2] = "--fault", "die@1"
-    local s, message = virtual.start(argv)
-    assert.is_nil(s)
-    assert.equal("specbench sim: --fault means nothing in virtual time", message)
+    for _, fault in ipairs { "http500@2", "http429@3", "http404@4", "not-sse@5", "truncate@6", "truncate@7:0",
+      "error-event@8", "silence@9:3", "short@10:4", "no-usage@11", "wrong-usage@12:5", "freeze@13:0.02", "die@15:7" } do
+      argv[#argv + 1], argv[#argv + 2] = "--fault", fault
+    end
+    local quick = table.move(argv, 1, #argv, 1, {})
+    quick[#quick + 1], quick[#quick + 2] = "--speed", "20"
+    local real <close> = assert(server.start { argv = quick, ready = "/health", timeout = 60 })
+    local unreal <close> = started(argv)
+    local options = { count = 16, tokens = 12, concurrency = 1, chunk_timeout = 0.5 }
+    local there, here = load_of(real, options), load_of(unreal, options)
+    for i = 1, #there do
+      local one, other = there:request(i), here:request(i)
+      check_same(one, other, FIELDS)
+      if one.outcome ~= "connect" and one.outcome ~= "body" then assert.equal(one.error, other.error) end
+      assert.equal((there:text(i)), (here:text(i)))
+    end
+    assert.truthy(real:breakdown():find("exit code 7", 1, true))
+    assert.truthy(unreal:breakdown():find("exit code 7", 1, true))
+    assert.is_nil((http.get(unreal.url .. "/metrics")))
+  end)
+
+  it("gives up a server that stopped answering, as a load over HTTP does", function()
+    local argv = table.move(ARGV, 1, #ARGV, 1, {})
+    argv[#argv + 1], argv[#argv + 2] = "--fault", "silence"
+    local s <close> = started(argv)
+    local run = load_of(s, { count = 8, tokens = 12, concurrency = 3, chunk_timeout = 0.5 })
+    assert.same({ ["silence: no chunk for 0.5 s (chunk timeout)"] = 2,
+      ["canceled: given up: the server had stopped answering"] = 2,
+      ["canceled: not sent: the server had stopped answering"] = 4 }, run:failures())
+    assert.equal("the server had stopped answering", s.virtual:given_up())
+  end)
+
+  it("has a fault of a share of requests again in the same ones", function()
+    local argv = table.move(ARGV, 1, #ARGV, 1, {})
+    argv[#argv + 1], argv[#argv + 2] = "--fault", "http500%30"
+    local function failed(count)
+      local s <close> = started(argv)
+      local run, list = load_of(s, { count = count, tokens = 12, concurrency = 4 }), {}
+      for i = 1, #run do list[run:request(i).prompt_id] = run:request(i).outcome == "http" or nil end
+      return list
+    end
+    local few, many = failed(20), failed(100)
+    local count = 0
+    for id in pairs(many) do
+      count = count + 1
+      if id < 20 then assert.is_true(few[id]) end
+    end
+    assert.is_true(count > 15 and count < 45, count)
+  end)
+
+  it("refuses what only a real server can do", function()
+    for word, reason in pairs { ["--truth=x"] = "--truth means nothing in virtual time",
+      ["--fault=never-ready"] = "it is never ready (--fault never-ready)" } do
+      local argv = table.move(ARGV, 1, #ARGV, 1, {})
+      argv[#argv + 1] = word
+      local s, message = virtual.start(argv)
+      assert.is_nil(s)
+      assert.equal("specbench sim: " .. reason, message)
+    end
   end)
 
   it("is gone once it is stopped", function()

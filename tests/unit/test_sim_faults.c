@@ -56,7 +56,9 @@ static void test_takes_no_option_it_does_not_know(void **state)
     { "--fault", "http500:3", "not usable" },
     { "--fault", "freeze", "freeze[@N]:SECONDS" },
     { "--fault", "truncate@2:x", "not usable" },
-    { "--fault", "truncate@2x", "KIND[@N][:ARG]" },
+    { "--fault", "truncate@2x", "KIND[@N|%P][:ARG]" },
+    { "--fault", "truncate%0", "a share above 0" },
+    { "--fault", "truncate%101", "a share above 0" },
   };
   sb_sim_options o;
   sb_err err;
@@ -112,13 +114,13 @@ static void test_reads_options_and_faults(void **state)
   assert_int_equal(parse(&o, &err, "--host", "localhost"), SB_OK);
   assert_string_equal(o.host, "127.0.0.1");
   assert_int_equal(parse(&o, &err, "--fault", "truncate@3:12"), SB_OK);
-  assert_null(sb_sim_faults_find(&o.faults, 2));
-  const sb_sim_fault *fault = sb_sim_faults_find(&o.faults, 3);
+  assert_null(sb_sim_faults_find(&o.faults, 2, "", 0));
+  const sb_sim_fault *fault = sb_sim_faults_find(&o.faults, 3, "", 0);
   assert_non_null(fault);
   assert_true(fault->kind == SB_SIM_FAULT_TRUNCATE && fault->argument == 12);
   assert_int_equal(parse(&o, &err, "--fault", "http429"), SB_OK);
-  assert_non_null(sb_sim_faults_find(&o.faults, 1));
-  assert_non_null(sb_sim_faults_find(&o.faults, 1000));
+  assert_non_null(sb_sim_faults_find(&o.faults, 1, "", 0));
+  assert_non_null(sb_sim_faults_find(&o.faults, 1000, "", 0));
   assert_false(sb_sim_faults_never_ready(&o.faults));
 }
 

@@ -10,12 +10,14 @@ local Virtual = {}
 ---@param options { argv: string[], profiles: string? } argv: of `specbench sim`, the subcommand first; profiles: the
 ---  folder in which a profile is found by its name
 ---@return sb.Virtual? server
----@return string? message where the options are wrong or mean nothing in virtual time (faults, a truth log, a speed)
+---@return string? message where the options are wrong or mean nothing in virtual time (a truth log, a speed), or where
+---  it would never be ready
 ---@return string? code
 function virtual.start(options) end
 
 ---Runs a load from its first request to its last answer.
----@param options sb.LoadOptions url (its path), requests, concurrency, arrivals and keep_text count
+---@param options sb.LoadOptions url (its path), requests, concurrency, arrivals and keep_text count, and of a server
+---  with faults the deadlines, but for cell_timeout
 ---@return specbench.run? run
 ---@return string? message
 ---@return string? code
@@ -23,6 +25,12 @@ function Virtual:load(options) end
 
 ---@return string text of GET /metrics
 function Virtual:metrics() end
+
+---@return integer? status with which a fault ended it; nil while it runs
+function Virtual:exit_status() end
+
+---@return string? reason why the last load ended before all was sent; nil where it did not
+function Virtual:given_up() end
 
 function Virtual:close() end
 
