@@ -3,6 +3,7 @@
 local base = require "specbench.engine.base"
 local caveats = require "specbench.analysis.caveats"
 local engine = require "specbench.engine"
+local marks = require "specbench.answer.marks"
 local speedup = require "specbench.analysis.speedup"
 
 local TARGET, DRAFT = { name = "m", path = "/t" }, { name = "d", path = "/d" }
@@ -146,14 +147,16 @@ describe("a lossy setting", function()
   end)
 
   it("marks a speed-up wherever it is shown", function()
-    local plain = { engine = { name = "vllm" }, metrics = {}, repetition = 1 }
-    local mine = { engine = { name = "vllm" }, metrics = {}, repetition = 1, lossy = "fly may accept other tokens" }
+    local plain = { engine = { name = "vllm" }, metrics = {}, repetition = 1, identity = { workload = {} } }
+    local mine = { engine = { name = "vllm" }, metrics = {}, repetition = 1, identity = { workload = {} },
+      lossy = "fly may accept other tokens" }
     assert.equal("1.90", caveats.marked(plain, "1.90"))
     assert.equal("1.90 (lossy)", caveats.marked(mine, "1.90"))
     local lines = table.concat(caveats.lines({ plain, mine }, { axes = {} }), "\n")
     assert.truthy(lines:find("1 of 2 cells: lossy, ", 1, true), lines)
-    assert.truthy(table.concat(caveats.footer { plain, mine }, "; "):find("~ lossy", 1, true))
-    assert.is_nil(table.concat(caveats.footer { plain }, "; "):find("lossy", 1, true))
+    assert.equal("~", marks.text(marks.of_cells { plain, mine }, "drawn"))
+    assert.same({ "~ lossy: answers may not be the target's" }, marks.legend(marks.of_cells { mine }, "typed"))
+    assert.equal("", marks.text(marks.of_cells { plain }, "drawn"))
   end)
 end)
 

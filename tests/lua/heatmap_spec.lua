@@ -73,6 +73,25 @@ describe("colour.xterm256", function()
 end)
 
 describe("heatmap.terminal", function()
+  it("has marks behind numbers, their meaning below, and paler colours for what is open", function()
+    local spec = map { marks = { { "+", "?*" }, {} }, pale = { { false, true }, {} },
+      legend = { "+ faster", "? undecided" } }
+    assert.equal("7B, polish\n"
+      .. "concurrency\n"
+      .. "4 | 0.90       -\n"
+      .. "1 | 1.52+    1.40?*\n"
+      .. "  +------------------\n"
+      .. "       256      512\n"
+      .. "        context\n"
+      .. "speed-up  0.00 to 2.00   - not measured\n+ faster, ? undecided\n", heatmap.terminal(spec))
+    spec.colour, spec.getenv = true, environment { COLORTERM = "truecolor" }
+    local text = heatmap.terminal(spec)
+    local function background(rgb) return ("48;2;%d;%d;%dm"):format(table.unpack(rgb)) end
+    assert.truthy(text:find(background { colour.coolwarm(1.523 / 2) }, 1, true))
+    assert.truthy(text:find(background { colour.pale(colour.coolwarm(1.4 / 2)) }, 1, true))
+    assert.is_nil(text:find(background { colour.coolwarm(1.4 / 2) }, 1, true))
+  end)
+
   it("marks what was predicted", function()
     local text = heatmap.terminal(map { predicted = { { true }, {} } })
     assert.truthy(text:find("~1.52    1.40", 1, true), text)

@@ -1,3 +1,4 @@
+local colour = require "specbench.report.colour"
 local gnuplot = require "specbench.report.gnuplot"
 local plot = require "specbench.report.plot"
 
@@ -146,6 +147,22 @@ describe("plot.heatmap", function()
     assert.truthy(script:find("\n2 1 1.5 2.5 0.5 1.5 2\n", 1, true))
   end)
 
+  it("draws what is open in a paler colour, and puts marks behind numbers", function()
+    local script = script_of(map { pale = { { false }, { true, false } }, marks = { {}, { "?" } } })
+    assert.truthy(script:find("set label '1.52\u{2009}?' at 1,1 center", 1, true))
+    local r, g, b = colour.pale(colour.of_value(1.523, 0, 2))
+    assert.truthy(script:find(("$pale << END_OF_ROWS\n1 1 0.5 1.5 0.5 1.5 %d\nEND_OF_ROWS"):format(
+      r << 16 | g << 8 | b), 1, true), script)
+  end)
+
+  it("breaks what it says below between phrases, and one that is too long between words", function()
+    local script = script_of(map { width = 300,
+      footer = { "SIMULATED", "a phrase that two lines hold and not a single one", "one run" } })
+    local lines = {}
+    for line in script:gmatch "set label '([^\n]-)' at [^\n]-left" do lines[#lines + 1] = line end
+    assert.same({ "SIMULATED ·", "a phrase that two lines hold and", "not a single one · one run" }, lines)
+  end)
+
   it("writes white on the dark ends and black between", function()
     local script = script_of(map { values = { { 0, 1 }, { 2, 1 } } })
     assert.truthy(script:find("set label '0.00' at 1,2 [^\n]*'#ffffff'"))
@@ -179,7 +196,7 @@ describe("plot.overview", function()
         panels = { { map {}, map {} }, { nil, map { x = { "a", "b", "c" } } } },
         y_title = "concurrency", png = base .. ".png", svg = base .. ".svg", footer = { "simulated", "12 prompts" },
       })
-      assert.truthy(read(base .. ".svg"):find("simulated, 12 prompts", 1, true))
+      assert.truthy(read(base .. ".svg"):find("simulated · 12 prompts", 1, true))
       assert.is_true(png_size(read(base .. ".png")) > 0)
       local _, numbers = read(base .. ".svg"):gsub("1%.52", "")
       assert.equal(3, numbers)
@@ -203,7 +220,7 @@ describe("plot.lines", function()
       })
       local svg = read(base .. ".svg")
       assert.truthy(svg:find("8192", 1, true))
-      assert.truthy(svg:find("simulated, 12 prompts", 1, true))
+      assert.truthy(svg:find("simulated · 12 prompts", 1, true))
       assert.is_nil(svg:find(">none<", 1, true))
     end)
   end)

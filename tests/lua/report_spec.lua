@@ -1,6 +1,5 @@
 -- What a report says beside its numbers, from cells whose figures are set by hand.
 
-local caveats = require "specbench.analysis.caveats"
 local failures = require "specbench.analysis.failures"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
@@ -25,9 +24,10 @@ end
 local function cell_of(at, fields)
   local plain = { model = at.model, method = "none", context = at.context }
   local cell = {
-    id = key_of(at):gsub("\31", "-"), key = key_of(at), baseline = key_of(plain), repetition = 1, started = "2026",
+    id = key_of(at):gsub("\31", "-"), key = key_of(at), baseline = key_of(plain), repetition = 1,
+    started = fields.started or "2026",
     status = "ok", clock_scale = 1, input_tokens = 100, date = "d", coordinates = at,
-    engine = { name = fields.engine or "vllm" },
+    engine = { name = fields.engine or "vllm" }, machine = fields.machine,
     identity = {
       engine = fields.engine or "vllm", server = { model = { name = at.model, path = at.model }, method = at.method },
       workload = { concurrency = 1, prompts = "p" },
@@ -80,6 +80,13 @@ local function has(text, ...)
   for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
 end
 
+-- The text of a picture, its lines joined.
+local function words_of(svg)
+  local list = {}
+  for text in svg:gmatch "<text>(.-)</text>" do list[#list + 1] = text:gsub("&[^;]*;", "'") end
+  return table.concat(list, " ")
+end
+
 describe("a report of simulated cells", function()
   it("says so map by map, where a folder holds cells of several engines", function()
     local s <close> = fill(function(model) return { engine = model == "big" and "vllm" or "sim" } end)
@@ -98,13 +105,21 @@ describe("a report of simulated cells", function()
 
   it("tells what a picture sent on must carry", function()
     local s <close> = fill(function(_, method, context)
-      return { engine = "sim", quick = context == "0.5k", drain = method == "none" and context == "0.5k" }
+      return { engine = "sim", quick = context == "0.5k", drain = method == "none" and context == "0.5k",
+        started = "20250103-120000", machine = { cpu = "Z80", cpus = 1 } }
     end)
     printed_by(s, { pictures = true })
     local svg = assert(fs.read(folder .. "/pictures/big_polish_heatmap.svg"))
-    has(svg, "partly a quick run", "12 prompts a cell", "one run", "2.00*", "* mostly ramp-up and drain")
-    assert.equal(1, select(2, svg:gsub("2%.00%*", "")))
-    has(table.concat(caveats.footer(s:cells()), ", "), "simulated, no GPU")
+    has(words_of(svg), "SIMULATED, no GPU · sim · Z80, 1 CPUs · 2025-01-03 · 12 prompts a cell · one run · "
+      .. "partly a quick run · not `paired`: the requests' records are missing", "2.00\u{2009}*",
+      "* mostly ramp-up and drain", "speed-up (total token throughput)")
+    assert.equal(1, select(2, svg:gsub("2%.00\u{2009}%*", "")))
+  end)
+
+  it("sorts what stands on its axes by value, in whatever order the round has it", function()
+    local s <close> = fill(function() return {} end)
+    s.about.axes[4].values = { "0.5k", "0.25k" }
+    assert.truthy(printed_by(s):find "0%.25k %(0%.5k%)%s+0%.5k %(1k%)")
   end)
 end)
 
@@ -134,7 +149,7 @@ describe("a report", function()
     assert.equal(1, select(2, text:match("Largest speed%-ups.*"):gsub("2%.00 %(lossy%)", "")))
     has(fs.read(folder .. "/speedups.jsonl"), '"lossy": "fly accepts more"')
     local svg = assert(fs.read(folder .. "/pictures/big_polish_heatmap.svg"))
-    has(svg, "2.00~", "~ lossy: answers may not be the target")
+    has(words_of(svg), "2.00\u{2009}~", "~ lossy: answers may not be the target's")
     svg = assert(fs.read(folder .. "/pictures/small_polish_heatmap.svg"))
     assert.is_nil(svg:find("~", 1, true))
   end)
@@ -256,8 +271,8 @@ describe("the table of maxima", function()
   -- ratio: over all repeats; odd, even: over the halves
   local function entry_of(k, ratio, odd, even)
     return {
-      speedups = { total_throughput = { ratio = ratio } }, coordinates = { k = k, task = "qa" },
-      halves = { odd = odd, even = even, of = "starts" },
+      speedups = { paired = { ratio = ratio }, total_throughput = { ratio = 2 } }, coordinates = { k = k, task = "qa" },
+      halves = { paired = { odd = odd, even = even, of = "starts" } },
       cell = {
         engine = { name = "vllm" }, coordinates = { k = k, task = "qa" },
         identity = { workload = { concurrency = 8 } },
@@ -268,7 +283,7 @@ describe("the table of maxima", function()
 
   it("names the places whose held out figures it gives, which may be others than the row's own", function()
     local entries = { entry_of(1, 1.5, 1.8, 1.2), entry_of(2, 1.55, 1.5, 1.6), entry_of(3, 1.45, 1.2, 1.75) }
-    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end)
+    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end, "paired")
     assert.equal(2, rows[1].cell.coordinates.k)
     -- the odd starts choose k = 1, which the even ones measure at 1.2; these choose k = 3, measured at 1.2
     assert.is_true(math.abs(rows[1].held_out_ratio - 1.2) < 1e-12)
@@ -281,7 +296,7 @@ describe("the table of maxima", function()
 
   it("says so where both halves choose the row's own place", function()
     local entries = { entry_of(1, 1.5, 1.4, 1.6), entry_of(2, 1.1, 1.1, 1.1) }
-    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end)
+    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end, "paired")
     assert.is_true(math.abs(rows[1].held_out_ratio - math.sqrt(1.4 * 1.6)) < 1e-12)
     assert.truthy(maxima.text(rows, entries, about):find("1.50%s+1.50%s+here"))
   end)

@@ -374,7 +374,7 @@ describe("verdict", function()
   end)
 
   it("holds out the even repeats for the maximum", function()
-    local halves = judge { [1] = { 0.5, 1.0, 0.5, 1.0 } }[1].halves
+    local halves = judge { [1] = { 0.5, 1.0, 0.5, 1.0 } }[1].halves.paired
     near(2, halves.odd)
     near(1, halves.even)
   end)

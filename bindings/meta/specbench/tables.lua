@@ -53,7 +53,7 @@
 ---@field per string[] axes: one map for each combination of their values. With exactly two of them, all maps also go on one sheet
 ---@field x_title? string what stands at the axis across; default: its name
 ---@field y_title? string what stands at the axis upwards; default: its name
----@field value? string one of the round's `metrics`; default: the speed-up by total throughput
+---@field value? string one of the round's `metrics`; default: the speed-up
 ---@field label_title? string what the values in brackets are that an export's `labels` put beside the round's own; default: `as exported`
 
 ---@class specbench.knob

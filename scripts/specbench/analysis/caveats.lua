@@ -7,10 +7,7 @@ local text_table = require "specbench.base.text_table"
 
 local NAMED = 10 -- late cells
 
-local caveats = {
-  DRAINED = "*", -- behind the number of a drained cell in pictures
-  LOSSY = "~", -- behind the number of one whose answers may not be the target's own
-}
+local caveats = {}
 
 ---A speed-up as it is shown: one that other answers paid for says so.
 ---@param cell table
@@ -84,38 +81,10 @@ local function range(cells, value)
     if number then least, most = math.min(least or number, number), math.max(most or number, number) end
   end
   if not least then return nil end
-  return least == most and ("%d"):format(least) or ("%d-%d"):format(least, most), most
+  return least == most and ("%d"):format(least) or ("%d-%d"):format(least, most)
 end
 
----What a picture must carry that is sent on without its report.
----@param cells table[] those it shows
----@param has_drained boolean? whether a number bears the mark
----@return string[] words
-function caveats.footer(cells, has_drained)
-  local words = {}
-  local function add(is, word)
-    local number = tables.count(cells, is)
-    if number > 0 then words[#words + 1] = (number == #cells and "" or "partly ") .. word end
-  end
-  local simulated = caveats.simulated(cells):match "%((.*)%)"
-  words[1] = simulated and simulated .. ", no GPU" or nil
-  add(caveats.is_quick, "a quick run")
-  local prompts = range(cells, function(cell) return cell.metrics.requests end)
-  if prompts then words[#words + 1] = prompts .. " prompts a cell" end
-  local _, repeats = range(cells, function(cell) return cell.repetition end)
-  words[#words + 1] = repeats == 1 and "one run" or ("up to %d repeats"):format(repeats)
-  add(caveats.is_synthetic, "synthetic prompts")
-  for _, cell in ipairs(cells) do
-    if cell.lossy then
-      words[#words + 1] = caveats.LOSSY .. " lossy: answers may not be the target's"
-      break
-    end
-  end
-  if has_drained then words[#words + 1] = caveats.DRAINED .. " mostly ramp-up and drain" end
-  return words
-end
-
----The same for the console, in sentences.
+---What a reader must know, in sentences.
 ---@param cells table[]
 ---@param about table the store's round.json
 ---@return string[] lines

@@ -47,8 +47,8 @@ local MIN_REPEATS = intervals.MIN_REPEATS
 ---@field problem string? why a repeat has no `paired`
 ---@field reason string? why there is no speed-up, or no verdict
 ---@field prompts { scope: "these only", count: integer, variance: number }? where every repeat sent the same ones
----@field halves { odd: number, even: number, of: "starts"|"repeats" }? total_throughput's ratio by odd and even starts,
----  or repeats where all share one
+---@field halves table<string, { odd: number, even: number, of: "starts"|"repeats" }> the figures' ratios by odd and
+---  even starts, or repeats where all share one; absent where there is but one
 ---@field lossless specbench.lossless?
 ---@field lengths specbench.lengths?
 ---@field decomposition table?
@@ -157,13 +157,13 @@ local function fill_intervals(entries, rule)
   return found, spread
 end
 
--- The odd starts' and the even ones' mean of the figure that maxima are chosen by; those of repeats where all share
+-- The odd starts' and the even ones' mean of a figure, by which maxima are held out; those of repeats where all share
 -- one start.
-local function halves_of(repeats)
+local function halves_of(repeats, name)
   local halves, blocks, starts = { {}, {} }, intervals.blocks(repeats)
   for number, block in ipairs(blocks) do
     for _, i in ipairs(block.repeats) do
-      local ratio = repeats[i].ratios.total_throughput
+      local ratio = repeats[i].ratios[name]
       if ratio then table.insert(halves[2 - number % 2], math.log(ratio)) end
     end
   end
@@ -213,7 +213,8 @@ local function measure_entry(group, store, baselines)
   fill_speedups(entry, group.repeats)
   entry.prompts = same_prompts(group.repeats)
   entry.lengths = lengths.of(group.repeats)
-  entry.halves = halves_of(group.repeats)
+  entry.halves = {}
+  for _, name in ipairs(verdict.names) do entry.halves[name] = halves_of(group.repeats, name) end
   entry.decomposition = factors.of(group.repeats)
   entry.lossless = lossless.of(group.repeats, store, baselines)
   entry.acceptance = acceptance.of(group.cells)

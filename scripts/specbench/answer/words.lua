@@ -18,6 +18,18 @@ function words.figure(figure)
   return FIGURES[figure] or figure
 end
 
+local SPEEDUPS = {
+  paired = "paired", total_throughput = "total token throughput", output_throughput = "output token throughput",
+  decode = "decoding",
+}
+
+---The same beside a scale.
+---@param figure string one of specbench.answer's figures
+---@return string "speed-up (paired)"
+function words.speedup(figure)
+  return ("speed-up (%s)"):format(SPEEDUPS[figure] or figure)
+end
+
 ---@param count integer
 ---@param noun string
 ---@param many string? "s" behind the noun unless told
@@ -203,17 +215,30 @@ function words.measured(m)
   return table.concat(list, ", ")
 end
 
+---When it was measured, without the time of day.
+---@param m specbench.answer.measured
+---@return string? "2026-11-30", "2026-11-29 to 2026-11-30"
+function words.days(m)
+  if not m.first then return nil end
+  local first, last = moment(m.first):match "^%S+", moment(m.last):match "^%S+"
+  return first == last and first or ("%s to %s"):format(first, last)
+end
+
+---@param engine { name: string, version: string? }
+---@return string "vllm 0.26.0"
+function words.engine(engine)
+  local version = engine.version
+  -- a program that names itself in its version
+  if version and not version:find(engine.name, 1, true) then version = engine.name .. " " .. version end
+  return version or engine.name
+end
+
 ---With what: engines, machines, prompts.
 ---@param m specbench.answer.measured
 ---@return string
 function words.with(m)
   local list = {}
-  for i, engine in ipairs(m.engines) do
-    local version = engine.version
-    -- a program that names itself in its version
-    if version and not version:find(engine.name, 1, true) then version = engine.name .. " " .. version end
-    list[i] = version or engine.name
-  end
+  for i, engine in ipairs(m.engines) do list[i] = words.engine(engine) end
   for _, machine in ipairs(m.machines) do list[#list + 1] = machine.name end
   if m.requests then
     list[#list + 1] = ("%s requests a cell%s"):format(words.range(m.requests),

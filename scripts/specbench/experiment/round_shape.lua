@@ -38,7 +38,7 @@ local heatmap = shape.record {
       .. "on one sheet", needed = true },
     { "x_title", text, "what stands at the axis across", otherwise = "its name" },
     { "y_title", text, "what stands at the axis upwards", otherwise = "its name" },
-    { "value", text, "one of the round's `metrics`", otherwise = "the speed-up by total throughput" },
+    { "value", text, "one of the round's `metrics`", otherwise = "the speed-up" },
     { "label_title", text, "what the values in brackets are that an export's `labels` put beside the round's own",
       otherwise = "`as exported`" },
   },

@@ -13,6 +13,7 @@ local formats = { ["spec-bench-vllm"] = "specbench.export.spec_bench_vllm" }
 
 ---@class specbench.export
 ---@field name string
+---@field figure string the speed-up whose maxima it wants
 ---@field check fun(description: any) raises where it is not what the format needs
 ---@field spelling fun(description: table, axis: string): string? how its readers spell the cell's value of an axis,
 ---  where they do not spell it as the round does

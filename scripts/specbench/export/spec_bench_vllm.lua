@@ -9,7 +9,7 @@ local shape = require "specbench.base.shape"
 local speedup = require "specbench.analysis.speedup"
 local tables = require "specbench.base.tables"
 
-local format = { name = "spec-bench-vllm" }
+local format = { name = "spec-bench-vllm", figure = "total_throughput" }
 
 local ROOT = "auto_test_results/online"
 

@@ -14,6 +14,7 @@ canvas.__index = canvas
 local FONT, SMALL_FONT, FOOTER_LINE = canvas.FONT, canvas.SMALL_FONT, canvas.FOOTER_LINE
 local INK, FAINT, ABSENT = canvas.INK, canvas.FAINT, "#eeeeee"
 local PALETTE_STEPS = 32
+local THIN_SPACE = "\u{2009}"
 
 --- Width of text in layout units; DejaVu Sans is 0.62 of its size wide on average.
 function canvas.text_width(text, font)
@@ -62,16 +63,19 @@ function canvas:upright(text, x, y, font)
   end
 end
 
---- What stands below a picture, in lines that fit its width.
-function canvas.footer_lines(words, width)
+--- What stands below a picture, in lines that fit its width: phrases with dots between, broken only where one alone is
+--- too long.
+function canvas.footer_lines(phrases, width)
+  local letters = math.floor((width - 24) / canvas.text_width("x", SMALL_FONT))
   local lines = {}
-  for i, word in ipairs(words or {}) do
-    word = i < #words and word .. "," or word
-    local longer = lines[#lines] and lines[#lines] .. " " .. word
-    if longer and canvas.text_width(longer, SMALL_FONT) <= width - 24 then
+  for i, phrase in ipairs(phrases or {}) do
+    if i < #phrases then phrase = phrase .. " ·" end
+    local longer = lines[#lines] and lines[#lines] .. " " .. phrase
+    if longer and text_table.width(longer) <= letters then
       lines[#lines] = longer
     else
-      lines[#lines + 1] = word
+      local pieces = text_table.wrap(phrase, letters)
+      table.move(pieces, 1, #pieces, #lines + 1, lines)
     end
   end
   return lines
@@ -102,6 +106,31 @@ function canvas:colour_bar(x, y, height, font)
   self:add("set cbtics scale 0 offset -0.6,0 font ',%g' textcolor rgb '%s'", font, INK)
 end
 
+--- What stands in a cell of a map.
+---@param map specbench.heatmap
+---@param yi integer
+---@param xi integer
+---@return string
+function canvas.cell_text(map, yi, xi)
+  local value = heatmap.value(map, yi, xi)
+  if not value then return "–" end
+  local behind = heatmap.mark_behind(map, yi, xi)
+  if behind ~= "" then behind = THIN_SPACE .. behind end
+  return heatmap.mark_before(map, yi, xi) .. (map.format or "%.2f"):format(value) .. behind
+end
+
+--- Width of the widest column that a map needs.
+---@param map specbench.heatmap
+---@param font number
+---@return number layout units
+function canvas.column_width(map, font)
+  local width = canvas.widest(map.x, font)
+  for yi = 1, #map.y do
+    for xi = 1, #map.x do width = math.max(width, canvas.text_width(canvas.cell_text(map, yi, xi), font)) end
+  end
+  return width
+end
+
 local function tics(axis, labels, places, font)
   local marks = {}
   for place, index in ipairs(places) do
@@ -125,19 +154,21 @@ function canvas:map(map, box, font, min, max)
   self:add("%s", tics("x", map.x, columns, font) .. " offset 0,0.3")
   self:add("%s", tics("y", map.y, order, font) .. " offset 0.4,0")
 
-  local data, hatched = {}, {}
+  local data, pale, hatched = {}, {}, {}
   for row, yi in ipairs(order) do
     for xi = 1, #map.x do
       local value = heatmap.value(map, yi, xi)
-      local text, ink = "–", FAINT
+      local text, ink = canvas.cell_text(map, yi, xi), FAINT
       if value then
-        local before = heatmap.mark_before(map, yi, xi)
-        text = before .. (map.format or "%.2f"):format(value) .. (map.marks and map.marks[yi][xi] or "")
-        ink = colour.ink(colour.of_value(value, min, max)) == "black" and "#000000" or "#ffffff"
-        local shade = math.max(min, math.min(max, value))
-        data[#data + 1] = ("%d %d %g %g %g %g %.10g"):format(
-          xi, row, xi - 0.5, xi + 0.5, row - 0.5, row + 0.5, shade)
-        if before ~= "" then hatched[#hatched + 1] = data[#data] end
+        local r, g, b = heatmap.shade(map, yi, xi, min, max)
+        ink = colour.ink(r, g, b) == "black" and "#000000" or "#ffffff"
+        local edges = ("%d %d %g %g %g %g"):format(xi, row, xi - 0.5, xi + 0.5, row - 0.5, row + 0.5)
+        if map.pale and map.pale[yi] and map.pale[yi][xi] then
+          pale[#pale + 1] = ("%s %d"):format(edges, r << 16 | g << 8 | b)
+        else
+          data[#data + 1] = ("%s %.10g"):format(edges, math.max(min, math.min(max, value)))
+        end
+        if heatmap.mark_before(map, yi, xi) ~= "" then hatched[#hatched + 1] = edges end
       else
         self:add("set object rectangle from %g,%g to %g,%g behind fillcolor rgb '%s' "
           .. "fillstyle solid border rgb '#ffffff'",
@@ -148,17 +179,22 @@ function canvas:map(map, box, font, min, max)
     end
   end
   if #data == 0 then
-    data[1] = "-9 -9 -9 -9 -9 -9 0" -- outside the ranges: gnuplot wants at least one point
+    data[1] = "-9 -9 -9 -9 -9 -9 0" -- outside the ranges: the scale of colours wants at least one point
   end
   self:block("$cells", data)
-  local hatching = ""
+  local plots = { "$cells using 1:2:3:4:5:6:7 with boxxyerror fillstyle solid 1.0 border rgb '#ffffff' "
+    .. "linecolor palette notitle" }
+  if #pale > 0 then
+    self:block("$pale", pale)
+    plots[#plots + 1] = "$pale using 1:2:3:4:5:6:7 with boxxyerror fillstyle solid 1.0 border rgb '#ffffff' "
+      .. "linecolor rgb variable notitle"
+  end
   if #hatched > 0 then
     self:block("$hatched", hatched)
-    hatching = ", $hatched using 1:2:3:4:5:6 with boxxyerror fillstyle transparent pattern 4 border rgb '#ffffff' "
-      .. "linecolor rgb '#ffffff' notitle"
+    plots[#plots + 1] = "$hatched using 1:2:3:4:5:6 with boxxyerror fillstyle transparent pattern 4 "
+      .. "border rgb '#ffffff' linecolor rgb '#ffffff' notitle"
   end
-  self:add("%s", "plot $cells using 1:2:3:4:5:6:7 with boxxyerror "
-    .. "fillstyle solid 1.0 border rgb '#ffffff' linecolor palette notitle" .. hatching)
+  self:add("%s", "plot " .. table.concat(plots, ", "))
   self:add("unset label; unset object; unset colorbox")
 end
 

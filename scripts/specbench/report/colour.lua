@@ -97,6 +97,15 @@ function colour.of_value(value, min, max)
   return colour.coolwarm(max > min and (value - min) / (max - min) or 0.5)
 end
 
+local PALE = 0.42 -- of a colour that is left on white
+
+--- The colour of what is to be read with care.
+---@return integer r, integer g, integer b
+function colour.pale(r, g, b)
+  local function mixed(c) return math.floor(255 + PALE * (c - 255) + 0.5) end
+  return mixed(r), mixed(g), mixed(b)
+end
+
 --- Ink that reads best on a background, by WCAG 2 relative luminance: above 0.179 black has the
 --- larger contrast ratio, below it white has.
 ---@return "black"|"white"

@@ -22,7 +22,9 @@ local LINES = {
 ---@field y any[] labels; numbers are sorted, other labels go from the bottom to the top
 ---@field values (number|nil)[][] values[yi][xi], indices into y and x; nil or NaN: not measured
 ---@field notes? string[][] notes[yi][xi], a remark on a cell, listed under the map
----@field marks? (string|nil)[][] marks[yi][xi], behind the number in pictures
+---@field marks? (string|nil)[][] marks[yi][xi], behind the number
+---@field pale? (boolean|nil)[][] pale[yi][xi]: the number is to be read with care, its colour is paler
+---@field legend? string[] what the marks mean, in a line below a map on the terminal
 ---@field predicted? (boolean|nil)[][] predicted[yi][xi]: the number was not measured; "~" stands before it, and
 ---  pictures hatch it
 ---@field footer? string[] what a picture must say below it, in words or short phrases
@@ -76,6 +78,28 @@ end
 ---@return string
 function heatmap.mark_before(map, yi, xi)
   return map.predicted and map.predicted[yi] and map.predicted[yi][xi] and "~" or ""
+end
+
+--- What stands behind the number of a cell.
+---@param map specbench.heatmap
+---@param yi integer
+---@param xi integer
+---@return string
+function heatmap.mark_behind(map, yi, xi)
+  return map.marks and map.marks[yi] and map.marks[yi][xi] or ""
+end
+
+--- The colour of a number's cell.
+---@param map specbench.heatmap
+---@param yi integer
+---@param xi integer
+---@return integer red 0 to 255
+---@return integer green
+---@return integer blue
+function heatmap.shade(map, yi, xi, min, max)
+  local r, g, b = colour.of_value(heatmap.value(map, yi, xi), min, max)
+  if map.pale and map.pale[yi] and map.pale[yi][xi] then return colour.pale(r, g, b) end
+  return r, g, b
 end
 
 local function locale_is_utf8(getenv)
@@ -159,15 +183,21 @@ function heatmap.terminal(map)
   local letters, notes = letter_notes(map, order)
   local x, y = texts(map.x), texts(map.y)
 
+  local marks_width = 0
+  for _, row in ipairs(map.marks or {}) do
+    for _, mark in pairs(row) do marks_width = math.max(marks_width, text_table.width(mark)) end
+  end
   local shown, has_absent, has_predicted, cell_width = {}, false, false, widest(x)
   for yi = 1, #y do
     shown[yi] = {}
     for xi = 1, #x do
       local value = heatmap.value(map, yi, xi)
       local note = map.notes and map.notes[yi] and map.notes[yi][xi]
-      -- The letter is outside the number's field, so that the decimal points stay in line.
+      -- Marks and the letter are outside the number's field, so that the decimal points stay in line.
       local before = value and heatmap.mark_before(map, yi, xi) or ""
-      local text = before .. (value and format:format(value) or " - ") .. (note and letters[note] or " ")
+      local behind = value and heatmap.mark_behind(map, yi, xi) or ""
+      local text = before .. (value and format:format(value) or " - ")
+        .. text_table.pad(behind, marks_width) .. (note and letters[note] or " ")
       has_predicted = has_predicted or before ~= ""
       shown[yi][xi] = text
       has_absent = has_absent or not value
@@ -199,7 +229,7 @@ function heatmap.terminal(map)
         local text = text_table.pad(shown[yi][xi], cell_width - 1, "right") .. " "
         local value = heatmap.value(map, yi, xi)
         if value then
-          text = colour.on_background(text, depth, colour.of_value(value, min, max))
+          text = colour.on_background(text, depth, heatmap.shade(map, yi, xi, min, max))
         end
         row[#row + 1] = text
       end
@@ -216,6 +246,7 @@ function heatmap.terminal(map)
     end
   end
   add(legend(map, depth, min, max, format, has_absent, has_predicted))
+  if map.legend and #map.legend > 0 then add(table.concat(map.legend, ", ")) end
   for i, note in ipairs(notes) do
     add(("%s  %s"):format(letters[note], notes[i]))
   end

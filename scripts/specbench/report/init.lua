@@ -3,6 +3,7 @@
 
 local absolute_table = require "specbench.report.absolute_table"
 local answer = require "specbench.answer"
+local caption = require "specbench.report.caption"
 local caveats = require "specbench.analysis.caveats"
 local drift = require "specbench.analysis.drift"
 local export = require "specbench.export"
@@ -23,6 +24,8 @@ local settings_table = require "specbench.report.settings_table"
 local speedup = require "specbench.analysis.speedup"
 local speedup_table = require "specbench.report.speedup_table"
 local study = require "specbench.analysis.study"
+local tables = require "specbench.base.tables"
+local words = require "specbench.answer.words"
 
 local report = {}
 
@@ -86,7 +89,7 @@ local function write_files(found, list, answered, options)
   local store, about, told = found.store, found.about, { pictures = {}, settings = "" }
   if options.pictures ~= false then
     local lines, why
-    told.pictures, told.complaint = maps.write(store, list, about)
+    told.pictures, told.complaint = maps.write(store, list, about, answered)
     lines, why = load_lines.write(store, answered)
     table.move(lines, 1, #lines, #told.pictures + 1, told.pictures)
     told.complaint = told.complaint or why
@@ -94,17 +97,19 @@ local function write_files(found, list, answered, options)
   if about.report and about.report.settings then
     local pictures, why
     told.settings, pictures, why = settings_table.write(store, found.cells, found.index,
-      { pictures = options.pictures, note = caveats.simulated(found.cells) })
+      { pictures = options.pictures, note = caveats.simulated(found.cells),
+        footer = caption.of { cells = found.cells, entries = found.entries, about = about } })
     table.move(pictures, 1, #pictures, #told.pictures + 1, told.pictures)
     told.complaint = told.complaint or why
   end
   if #found.entries > 0 then
     assert(fs.write(store:path "speedups.jsonl", speedup_table.lines(found.entries, about)))
   end
-  told.best = maxima.of(found.entries, maps.grouper(found.cells, about))
+  local group_of = maps.grouper(found.cells, about)
+  told.best = maxima.of(found.entries, group_of, answered.figure)
   if #told.best > 0 then assert(fs.write(store:path "maxima.jsonl", maxima.lines(told.best, about))) end
   local format = export.used(found.cells)
-  told.exported = format and format.write(store, found.cells, told.best,
+  told.exported = format and format.write(store, found.cells, maxima.of(found.entries, group_of, format.figure),
     function(cell) return export.of(cell, format.name) end)
   assert(fs.write(store:path "flags.jsonl", flags.lines(found.flagged, about)))
   return told
@@ -116,14 +121,16 @@ local function full_text(found, answered, list, told, options)
   local function add(...)
     for _, text in ipairs { ... } do parts[#parts + 1] = text end
   end
+  local how = { is_tty = options.is_tty, width = options.width, colour = options.colour }
   for _, map in ipairs(list) do
-    local picture = { is_tty = options.is_tty, width = options.width, colour = options.colour }
-    for name, value in pairs(map.drawn) do picture[name] = value end
-    add(heatmap.terminal(picture), "\n")
+    add(heatmap.terminal(tables.merged(map.drawn, { marks = map.drawn.typed }, how)), "\n")
+  end
+  if #list > 0 and options.fallback then
+    add(("Maps show the %s, not `paired`: %s\n\n"):format(words.figure(options.figure), options.fallback))
   end
   if told.settings ~= "" then add(told.settings, "\n") end
   if #entries > 0 then
-    add(speedup_table.text(entries, about, { rule = found.rule, has_maps = #list > 0,
+    add(speedup_table.text(entries, about, { rule = found.rule, mapped = #list > 0 and options.figure or nil,
       moderation = found.judged.moderation, spread = found.judged.spread, price = options.price }),
       missing_lines(entries, found.index), drift.text(found.drifted), "\n")
   end
@@ -179,12 +186,12 @@ function report.write(store, options)
   local answered = answer.of(found, options)
   local tty, width = fs.is_terminal(out)
   local shown = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour,
-    price = options.price, absolute = options.absolute }
+    price = options.price, absolute = options.absolute, figure = answered.figure, fallback = answered.fallback }
   local saved = savings.of(store.folder, about, found.cells)
   shown.saved = saved and savings.text(saved, options.price)
   local list, told = {}, { pictures = {} }
   if #found.cells + #found.before > 0 then
-    list = about.report and about.report.heatmap and maps.collect(found.cells, found.index, about) or {}
+    list = about.report and about.report.heatmap and maps.collect(found, answered) or {}
     told = write_files(found, list, answered, options)
   end
   if not options.quiet and options.full then

@@ -1,28 +1,50 @@
 -- Pictures of speed-up against load: one a target and method (a task, where tasks disagree), a line a setting.
 
+local caption = require "specbench.report.caption"
 local caveats = require "specbench.analysis.caveats"
+local keys = require "specbench.results.keys"
+local marks = require "specbench.answer.marks"
 local plot = require "specbench.report.plot"
 local words = require "specbench.answer.words"
 
 local load_lines = {}
 
--- One series a setting, and the cells that its points stand on.
-local function series_of(judgement)
-  local by_name, order, cells = {}, {}, {}
+local function is_open(setting)
+  return setting.ramp_up or setting.verdict == "none" or setting.verdict == "undecided"
+end
+
+-- One series a setting, by its value, and the speed-ups that the points stand on.
+local function series_of(judgement, figure)
+  local by_name, list, entries, has_open = {}, {}, {}, false
   for _, at in ipairs(judgement.loads) do
     for _, setting in ipairs(at.settings) do
       local name = setting.setting ~= "" and setting.setting or judgement.method
       if setting.ratio and not by_name[name] then
         by_name[name] = { name = name, points = {} }
-        order[#order + 1] = by_name[name]
+        list[#list + 1] = by_name[name]
       end
       if setting.ratio then
-        table.insert(by_name[name].points, { x = at.load, y = setting.ratio, low = setting.low, high = setting.high })
-        for _, entry in ipairs(setting.entries) do table.move(entry.cells, 1, #entry.cells, #cells + 1, cells) end
+        local open = figure == "paired" and is_open(setting)
+        table.insert(by_name[name].points, { x = at.load, y = setting.ratio, low = setting.low, high = setting.high,
+          hollow = open })
+        table.move(setting.entries, 1, #setting.entries, #entries + 1, entries)
+        has_open = has_open or open
       end
     end
   end
-  return order, cells
+  return keys.by_number(list, "name"), entries, has_open
+end
+
+local function footer_of(answer, about, entries, has_open)
+  local cells, seen = {}, {}
+  for _, entry in ipairs(entries) do
+    table.move(entry.cells, 1, #entry.cells, #cells + 1, cells)
+    seen.lossy, seen.late = seen.lossy or marks.of(entry).lossy, seen.late or marks.of(entry).late
+  end
+  local list = caption.of { cells = cells, entries = entries, about = about, fallback = answer.fallback }
+  list[#list + 1] = "bands: 95 % intervals"
+  if has_open then list[#list + 1] = "hollow: undecided, not judged or mostly ramp-up" end
+  return list, cells
 end
 
 ---Draws those that have more than one load.
@@ -33,14 +55,15 @@ end
 function load_lines.write(store, answer)
   local written = {}
   for _, judgement in ipairs(answer.judgements) do
-    local series, cells = series_of(judgement)
+    local series, entries, has_open = series_of(judgement, answer.figure)
     if #judgement.loads > 1 and #series > 0 then
       local name = words.name(judgement)
+      local footer, cells = footer_of(answer, store.about, entries, has_open)
       local path = store:path(("pictures/%s_lines"):format((name:gsub("[^%w.-]", "_"))))
       local ok, message = plot.lines {
         title = ("%s, %s%s"):format(store.about.title or store.about.round, name, caveats.simulated(cells)),
         x_title = words.unit(judgement.load), y_title = words.figure(answer.figure), series = series,
-        footer = caveats.footer(cells), png = path .. ".png", svg = path .. ".svg",
+        footer = footer, png = path .. ".png", svg = path .. ".svg",
       }
       if not ok then return written, message end
       table.move({ path .. ".png", path .. ".svg" }, 1, 2, #written + 1, written)

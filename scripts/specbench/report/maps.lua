@@ -1,34 +1,26 @@
--- Heatmaps of total throughput's speed-up, or of one of the round's own metrics, one a combination of the round's `per`
--- axes: what each place says, and its pictures.
+-- Heatmaps of a speed-up, or of one of the round's own metrics, one a combination of the round's `per` axes: what each
+-- place says, and its pictures.
 
+local caption = require "specbench.report.caption"
 local caveats = require "specbench.analysis.caveats"
 local export = require "specbench.export"
 local keys = require "specbench.results.keys"
+local marks = require "specbench.answer.marks"
 local plot = require "specbench.report.plot"
 local speedup = require "specbench.analysis.speedup"
 local tables = require "specbench.base.tables"
+local words = require "specbench.answer.words"
 
 local maps = {}
-
-local VALUE_TITLE = "speed-up (total token throughput)"
 
 ---@class specbench.map
 ---@field name string the `per` coordinates, as the round spells them
 ---@field per string[]
 ---@field cells table[] all it shows
+---@field entries specbench.verdict.entry[] their speed-ups; of a metric none
+---@field seen table<string, boolean> marks that it has
+---@field open_loop boolean loads are request rates
 ---@field drawn specbench.heatmap
-
-local function geometric_mean(values)
-  local sum = 0
-  for _, value in ipairs(values) do sum = sum + math.log(value) end
-  return math.exp(sum / #values)
-end
-
-local function mean(values)
-  local sum = 0
-  for _, value in ipairs(values) do sum = sum + value end
-  return sum / #values
-end
 
 -- One scale of colours for all maps of a metric, from its least value to its largest.
 local function share_scale(list)
@@ -82,120 +74,131 @@ function maps.grouper(cells, about)
   local layout, rest = about.report and about.report.heatmap, rest_of(cells, about)
   return function(cell)
     local per = per_of(cell, layout)
-    local words, differing = { table.concat(per, " ") }, rest[table.concat(per, "\31")] or {}
+    local name, differing = { table.concat(per, " ") }, rest[table.concat(per, "\31")] or {}
     for _, axis in ipairs(about.axes) do
       local value = cell.coordinates[axis.name]
-      if differing[axis.name] and value ~= nil then words[#words + 1] = ("%s=%s"):format(axis.name, value) end
+      if differing[axis.name] and value ~= nil then name[#name + 1] = ("%s=%s"):format(axis.name, value) end
     end
-    return table.concat(words, " "), per
+    return table.concat(name, " "), per
   end
 end
 
-local function new_map(name, per, rate)
-  return {
-    name = rate and name .. " at request rates" or name, per = per, cells = {}, x = {}, y = {}, labels = {},
-    places = {}, open_loop = rate ~= nil,
-  }
+-- A place of the grid on a map: its number, or why it has none.
+local function speedup_place(entry, figure, index)
+  local found, reason = entry.speedups[figure], entry.reason
+  if not found and entry.repeats > 0 then
+    reason = figure == "paired" and entry.problem or speedup.untold_ratio(index, entry.cell) or entry.reason
+  end
+  return { cell = entry.cell, cells = entry.cells, entry = entry, value = found and found.ratio,
+    names = marks.of(entry), is_pale = marks.is_pale(entry), reason = reason }
 end
 
-local function place_of(map, cell, layout, rate)
-  local value = keys.spelled(cell.coordinates[layout.x])
-  local x = tables.place(map.x, value)
-  local spelling = export.spelling(cell, layout.x)
-  if spelling and spelling ~= value then map.labels[x] = spelling end
-  local y = tables.place(map.y, rate or keys.spelled(cell.coordinates[layout.y]))
-  local key = y .. ":" .. x
-  map.places[key] = map.places[key] or { samples = {} }
-  return map.places[key]
+-- Of a metric, which baselines have as well, the mean over repeats.
+local function metric_place(cells, metric)
+  local sum, count = 0, 0
+  for _, cell in ipairs(cells) do
+    local value = cell.own and cell.own[metric]
+    if value then sum, count = sum + value, count + 1 end
+  end
+  return { cell = cells[1], cells = cells, value = count > 0 and sum / count or nil, names = marks.of_cells(cells),
+    reason = ("it has no metric '%s'"):format(metric) }
+end
+
+local function places_of(found, figure, layout)
+  local list = {}
+  if layout.value then
+    for i, group in ipairs(tables.grouped(found.cells, function(cell) return keys.place(cell.key) end)) do
+      list[i] = metric_place(group.items, layout.value)
+    end
+  else
+    for i, entry in ipairs(found.entries) do list[i] = speedup_place(entry, figure, found.index) end
+  end
+  return list
+end
+
+-- What stands on an axis, by value.
+local function sorted(map, coordinate)
+  local values = {}
+  for _, place in ipairs(map.places) do tables.place(values, coordinate(place)) end
+  return keys.by_value(values)
 end
 
 -- Values as the round spells them; an export's own spelling of one, if it differs, beside it in brackets.
-local function x_axis(map, layout)
-  local marks = {}
-  for x, value in ipairs(map.x) do
-    marks[x] = map.labels[x] and ("%s (%s)"):format(value, map.labels[x]) or value
+local function x_axis(values, spellings, layout)
+  local labels = {}
+  for x, value in ipairs(values) do
+    labels[x] = spellings[value] and ("%s (%s)"):format(value, spellings[value]) or value
   end
   local title = layout.x_title or layout.x
-  return marks, next(map.labels) and ("%s (%s)"):format(layout.x, layout.label_title or "as exported") or title
+  return labels, next(spellings) and ("%s (%s)"):format(layout.x, layout.label_title or "as exported") or title
 end
 
-local function drawable(map, layout, about)
-  local note, has_drained = caveats.simulated(map.cells), false
-  local is_mixed = note:find("partly", 1, true)
-  local values, notes, marks = {}, {}, {}
-  for y = 1, #map.y do
-    values[y], notes[y], marks[y] = {}, {}, {}
-    for x = 1, #map.x do
-      local place = map.places[y .. ":" .. x]
-      if place and #place.samples > 0 then
-        values[y][x] = (layout.value and mean or geometric_mean)(place.samples)
-        local mark = (place.drained and caveats.DRAINED or "") .. (place.lossy and caveats.LOSSY or "")
-        marks[y][x] = mark ~= "" and mark or nil
-        has_drained = has_drained or place.drained
-      end
-      local why = place and (place.reason or place.lossy and "lossy: " .. place.lossy)
-      if is_mixed and place and place.simulated then why = why and why .. "; simulated" or "simulated" end
-      notes[y][x] = why
-    end
+-- Why a place has no number, or what keeps it from being believed.
+local function note_of(place, is_mixed)
+  local why = not place.value and place.reason or place.cell.lossy and "lossy: " .. place.cell.lossy or nil
+  if not (is_mixed and caveats.is_simulated(place.cell)) then return why end
+  return why and why .. "; simulated" or "simulated"
+end
+
+local function drawable(map, layout, about, shown)
+  local function x_of(place) return keys.spelled(place.cell.coordinates[layout.x]) end
+  local function y_of(place) return place.rate or keys.spelled(place.cell.coordinates[layout.y]) end
+  local xs, ys, spellings = sorted(map, x_of), sorted(map, y_of), {}
+  local simulated = caveats.simulated(map.cells)
+  local drawn = { values = {}, notes = {}, marks = {}, typed = {}, pale = {} }
+  for y = 1, #ys do
+    for _, field in pairs(drawn) do field[y] = {} end
   end
-  local x, x_title = x_axis(map, layout)
-  return {
-    title = ("%s, %s%s"):format(about.title or about.round, map.name, note), x = x, y = map.y, values = values,
-    notes = notes, marks = marks, footer = caveats.footer(map.cells, has_drained), x_title = x_title,
+  map.seen, map.entries = {}, {}
+  for i, place in ipairs(map.places) do
+    local x, y = tables.place(xs, x_of(place)), tables.place(ys, y_of(place))
+    local spelling = export.spelling(place.cell, layout.x)
+    if spelling and spelling ~= xs[x] then spellings[xs[x]] = spelling end
+    drawn.values[y][x], drawn.notes[y][x] = place.value, note_of(place, simulated:find("partly", 1, true))
+    if place.value then
+      drawn.marks[y][x], drawn.typed[y][x] = marks.text(place.names, "drawn"), marks.text(place.names, "typed")
+      drawn.pale[y][x] = place.is_pale
+      for name in pairs(place.names) do map.seen[name] = true end
+    end
+    map.entries[i] = place.entry
+  end
+  local x, x_title = x_axis(xs, spellings, layout)
+  return tables.merged(drawn, {
+    title = ("%s, %s%s"):format(about.title or about.round, map.name, simulated), x = x, y = ys,
+    footer = caption.of { cells = map.cells, entries = map.entries, about = about, seen = map.seen,
+      fallback = shown.fallback },
+    legend = marks.legend(map.seen, "typed"), x_title = x_title,
     y_title = map.open_loop and "requests a second" or layout.y_title or layout.y,
-    min = 0, max = 2, value_title = layout.value or VALUE_TITLE, format = layout.value and "%.4g" or nil,
-  }
+    min = 0, max = 2, value_title = layout.value or words.speedup(shown.figure),
+    format = layout.value and "%.4g" or nil,
+  })
 end
 
--- What a cell adds to its place: a speed-up, or the value of a metric, which baselines have as well; or why nothing.
-local function sample_of(cell, layout, index)
-  if not layout.value then
-    local ratios, base = speedup.of(index, cell)
-    if ratios and ratios.total_throughput then return ratios.total_throughput, base end
-    return nil, ratios and speedup.untold_ratio(index, cell) or base
-  end
-  local value = cell.own and cell.own[layout.value]
-  return value, value and cell or ("it has no metric '%s'"):format(layout.value)
-end
-
----One map a combination of the `per` axes, and of others on which cells differ and which no map shows; its places are
----the geometric means over repeats. A map without a single speed-up says nothing that the list of reasons does not, and
----is left out.
----@param cells table[] in the grid's order
----@param index specbench.speedup.index
----@param about table the store's round.json
+---One map a combination of the `per` axes, and of others on which cells differ and which no map shows. A map without a
+---single number says nothing that the list of reasons does not, and is left out.
+---@param found specbench.study
+---@param shown { figure: string, fallback: string? } the speed-up, as specbench.answer says
 ---@return specbench.map[]
-function maps.collect(cells, index, about)
-  local layout = about.report.heatmap
-  local by_name, told = {}, {}
-  local order, group_of = {}, maps.grouper(cells, about)
-  for _, cell in ipairs(cells) do
-    if layout.value or cell.baseline ~= cell.key then
-      local sample, base = sample_of(cell, layout, index)
-      local rate = cell.identity.workload.rate
-      local name, per = group_of(cell)
-      local map = new_map(name, per, rate)
-      map = by_name[map.name] or map
-      if not by_name[map.name] then
-        by_name[map.name] = map
-        order[#order + 1] = map
-      end
-      table.insert(map.cells, cell)
-      local place = place_of(map, cell, layout, rate)
-      place.simulated = place.simulated or caveats.is_simulated(cell)
-      if sample then
-        table.insert(place.samples, sample)
-        place.drained = place.drained or caveats.drained(cell, base)
-        place.lossy = place.lossy or cell.lossy
-        map.says_something = true
-      else
-        place.reason = base
-      end
+function maps.collect(found, shown)
+  local about = found.about
+  local layout, by_name, order, told = about.report.heatmap, {}, {}, {}
+  local group_of = maps.grouper(found.cells, about)
+  for _, place in ipairs(places_of(found, shown.figure, layout)) do
+    local name, per = group_of(place.cell)
+    place.rate = place.cell.identity.workload.rate
+    if place.rate then name = name .. " at request rates" end
+    local map = by_name[name]
+    if not map then
+      map = { name = name, per = per, cells = {}, places = {}, open_loop = place.rate ~= nil }
+      by_name[name], order[#order + 1] = map, map
     end
+    table.insert(map.places, place)
+    table.move(place.cells, 1, #place.cells, #map.cells + 1, map.cells)
+    map.says_something = map.says_something or place.value ~= nil
   end
   for _, map in ipairs(order) do
     if map.says_something then
-      map.drawn = drawable(map, layout, about)
+      map.drawn = drawable(map, layout, about, shown)
       told[#told + 1] = map
     end
   end
@@ -217,10 +220,10 @@ local function write_each(store, list)
 end
 
 -- All maps on one sheet: the first `per` axis down, the second across.
-local function write_overview(store, list, about)
+local function write_overview(store, list, about, shown)
   local layout = #list > 1 and about.report.heatmap
   if not layout or #layout.per ~= 2 then return {} end
-  local rows, columns, panels, cells, has_drained = {}, {}, {}, {}, false
+  local rows, columns, panels, cells, entries, seen = {}, {}, {}, {}, {}, {}
   for _, map in ipairs(list) do
     if map.open_loop == list[1].open_loop then
       local r, c = tables.place(rows, map.per[1]), tables.place(columns, map.per[2])
@@ -228,7 +231,8 @@ local function write_overview(store, list, about)
       if panels[r][c] then return {} end -- several maps of one place: a sheet cannot show them all
       panels[r][c] = map.drawn
       table.move(map.cells, 1, #map.cells, #cells + 1, cells)
-      for _, place in pairs(map.places) do has_drained = has_drained or place.drained end
+      table.move(map.entries, 1, #map.entries, #entries + 1, entries)
+      for name in pairs(map.seen) do seen[name] = true end
     end
   end
   for r = 1, #rows do panels[r] = panels[r] or {} end
@@ -237,7 +241,8 @@ local function write_overview(store, list, about)
   local ok, message = plot.overview {
     title = (about.title or about.round) .. caveats.simulated(cells), rows = rows, columns = columns, panels = panels,
     png = png, svg = svg, y_title = layout.y_title or layout.y, min = list[1].drawn.min, max = list[1].drawn.max,
-    value_title = list[1].drawn.value_title, footer = caveats.footer(cells, has_drained),
+    value_title = list[1].drawn.value_title,
+    footer = caption.of { cells = cells, entries = entries, about = about, seen = seen, fallback = shown.fallback },
   }
   if not ok then return {}, message end
   return { png, svg }
@@ -247,13 +252,14 @@ end
 ---@param store specbench.store
 ---@param list specbench.map[]
 ---@param about table
+---@param shown { figure: string, fallback: string? } as for maps.collect
 ---@return string[] files
 ---@return string? complaint why some are missing
-function maps.write(store, list, about)
+function maps.write(store, list, about, shown)
   local written, complaint = write_each(store, list)
   if complaint then return written, complaint end
   local sheet
-  sheet, complaint = write_overview(store, list, about)
+  sheet, complaint = write_overview(store, list, about, shown)
   return table.move(sheet, 1, #sheet, #written + 1, written), complaint
 end
 

@@ -5,11 +5,13 @@ local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local speedup_table = require "specbench.report.speedup_table"
 local text_table = require "specbench.base.text_table"
+local words = require "specbench.answer.words"
 
 local maxima = {}
 
 ---@class specbench.maximum
 ---@field cell table the first repeat's at that place
+---@field figure string the speed-up that it is the largest of
 ---@field speedup_ratio number
 ---@field best { odd: specbench.verdict.entry?, even: specbench.verdict.entry? } what each half chooses
 ---@field held_out_ratio number? the mean of what either half's choice gives on the other half
@@ -21,9 +23,10 @@ local function hold_out(row)
   for _, half in ipairs { { "odd", "even" }, { "even", "odd" } } do
     local entry = row.best[half[1]]
     if entry then
-      local ratio = entry.halves[half[2]]
+      local halves = entry.halves[row.figure]
+      local ratio = halves[half[2]]
       logs = logs + math.log(ratio)
-      places[#places + 1] = { chosen_on = ("%s %s"):format(half[1], entry.halves.of), cell = entry.cell, ratio = ratio }
+      places[#places + 1] = { chosen_on = ("%s %s"):format(half[1], halves.of), cell = entry.cell, ratio = ratio }
     end
   end
   if #places > 0 then row.held_out_ratio, row.held_out = math.exp(logs / #places), places end
@@ -33,26 +36,27 @@ end
 ---would choose, measured on the other half: the mean of both, and both places, which may be others than the row's.
 ---@param entries specbench.verdict.entry[]
 ---@param group_of fun(cell: table): string
+---@param name string of the speed-up
 ---@return specbench.maximum[]
-function maxima.of(entries, group_of)
+function maxima.of(entries, group_of, name)
   local best, rows = {}, {}
   for _, entry in ipairs(entries) do
-    local figure, cell = entry.speedups.total_throughput, entry.cell
+    local figure, cell, halves = entry.speedups[name], entry.cell, entry.halves and entry.halves[name]
     -- at a given request rate both sides send as much
     if figure and not cell.identity.workload.rate then
       local group = group_of(cell)
       local row = best[group]
       if not row then
-        row = { best = {} }
+        row = { figure = name, best = {} }
         best[group] = row
         rows[#rows + 1] = row
       end
       if not row.speedup_ratio or figure.ratio > row.speedup_ratio then
         row.cell, row.speedup_ratio = cell, figure.ratio
       end
-      for _, half in ipairs(entry.halves and { "odd", "even" } or {}) do
+      for _, half in ipairs(halves and { "odd", "even" } or {}) do
         local chosen = row.best[half]
-        if not chosen or entry.halves[half] > chosen.halves[half] then row.best[half] = entry end
+        if not chosen or halves[half] > chosen.halves[name][half] then row.best[half] = entry end
       end
     end
   end
@@ -71,16 +75,16 @@ function maxima.lines(rows, about)
       places[k] = { chosen_on = place.chosen_on, coordinates = place.cell.coordinates, ratio = place.ratio }
     end
     lines[i] = json.encode({
-      round = about.round, coordinates = row.cell.coordinates, speedup_ratio = row.speedup_ratio,
+      round = about.round, coordinates = row.cell.coordinates, figure = row.figure, speedup_ratio = row.speedup_ratio,
       held_out_ratio = row.held_out_ratio, held_out_places = row.held_out and json.array(places) or nil,
-    }, { "round", "coordinates", "speedup_ratio", "held_out_ratio", "held_out_places" }) .. "\n"
+    }, { "round", "coordinates", "figure", "speedup_ratio", "held_out_ratio", "held_out_places" }) .. "\n"
   end
   return table.concat(lines)
 end
 
 -- Where the halves' choices lie, in the axes' words; "here" where that is the row's own place.
 local function places_of(row, axes)
-  local words, seen = {}, {}
+  local list, seen = {}, {}
   for _, half in ipairs { "odd", "even" } do
     local entry = row.best[half]
     if entry then
@@ -90,10 +94,10 @@ local function places_of(row, axes)
         here = here and entry.coordinates[name] == row.cell.coordinates[name]
       end
       local word = here and "here" or table.concat(at, " ")
-      if not seen[word] then words[#words + 1], seen[word] = word, true end
+      if not seen[word] then list[#list + 1], seen[word] = word, true end
     end
   end
-  return table.concat(words, "; ")
+  return table.concat(list, "; ")
 end
 
 ---@param rows specbench.maximum[]
@@ -107,7 +111,7 @@ function maxima.text(rows, entries, about)
   local note = caveats.simulated(cells)
   local is_mixed = note:find("partly", 1, true)
   if is_mixed then columns[#columns + 1] = { title = "engine" } end
-  columns[#columns + 1] = text_table.right "speed-up"
+  columns[#columns + 1] = text_table.right(words.speedup(rows[1].figure))
   local held_out = rows[1].held_out_ratio ~= nil
   if held_out then
     columns[#columns + 1] = text_table.right "held out"

@@ -18,6 +18,7 @@ local plot = {}
 local CELL_WIDTH, CELL_HEIGHT, WIDEST_CELL = 74, 44, 110
 local SMALL_CELL_WIDTH, SMALL_CELL_HEIGHT = 46, 26
 local TITLE_FONT = 14
+local LEAST_WIDTH = 480 -- of a picture that says more below than its cells are wide
 local FONT, SMALL_FONT, FOOTER_LINE = canvas.FONT, canvas.SMALL_FONT, canvas.FOOTER_LINE
 local INK, FAINT = canvas.INK, canvas.FAINT
 -- Colours of lines that stay apart for colour-blind readers (Okabe and Ito, 2008).
@@ -45,9 +46,9 @@ function plot.heatmap(map)
   local min, max = map.min or 0, map.max or 2
   local left = widest(map.y, FONT) + (map.y_title and 46 or 22)
   local top, bottom, right = map.title and 46 or 16, map.x_title and 58 or 34, 96
-  local cell_width = math.max(CELL_WIDTH, widest(map.x, FONT) + 12)
+  local cell_width = math.max(CELL_WIDTH, canvas.column_width(map, FONT) + 12)
   local width = map.width or math.max(math.ceil(left + right + cell_width * #map.x),
-    math.ceil(text_width(map.title or "", TITLE_FONT)) + 24)
+    math.ceil(text_width(map.title or "", TITLE_FONT)) + 24, map.footer and LEAST_WIDTH or 0)
   local footer = footer_lines(map.footer, width)
   bottom = bottom + FOOTER_LINE * #footer
   local height = map.height or top + bottom + CELL_HEIGHT * math.max(#map.y, 3)
@@ -99,7 +100,7 @@ function plot.overview(grid)
     for c = 1, #grid.columns do
       local map = grid.panels[r] and grid.panels[r][c]
       if map then
-        local cell = math.max(SMALL_CELL_WIDTH, widest(map.x, SMALL_FONT) + 8)
+        local cell = math.max(SMALL_CELL_WIDTH, canvas.column_width(map, SMALL_FONT) + 8)
         x_titles[c] = x_titles[c] or map.x_title
         column_width[c] = math.max(column_width[c] or 0, cell * #map.x,
           text_width(x_titles[c] or "", SMALL_FONT) - 10)
@@ -124,7 +125,8 @@ function plot.overview(grid)
     boxes_y[r] = y
     y = y + row_height[r] + gap_y
   end
-  local width = math.ceil(math.max(x + right, text_width(grid.title or "", TITLE_FONT) + 24))
+  local width = math.ceil(math.max(x + right, text_width(grid.title or "", TITLE_FONT) + 24,
+    grid.footer and LEAST_WIDTH or 0))
   local footer = footer_lines(grid.footer, width)
   local height = math.ceil(y - gap_y + 18 + bottom + FOOTER_LINE * #footer)
   local floor = y - gap_y
@@ -168,7 +170,14 @@ end
 
 ---@class specbench.plot.series
 ---@field name string
----@field points {x: number, y: number, low: number?, high: number?}[] low, high: the interval
+---@field points specbench.plot.point[]
+
+---@class specbench.plot.point
+---@field x number
+---@field y number
+---@field low? number of its interval
+---@field high? number
+---@field hollow? boolean it is to be read with care: its mark is a ring
 
 ---@class specbench.plot.lines : specbench.plot.files
 ---@field title? string
@@ -179,6 +188,36 @@ end
 ---@field footer? string[] what the picture must say below, in words or short phrases
 ---@field width? integer
 ---@field height? integer
+
+-- Adds a series' data to the page, and how they are drawn to `plots`: its band below, its line, its points.
+local function add_series(page, plots, series, number)
+  local points, filled, hollow, intervals = {}, {}, {}, {}
+  for j, point in ipairs(series.points) do
+    points[j] = ("%.10g %.10g"):format(point.x, point.y)
+    table.insert(point.hollow and hollow or filled, points[j])
+    if point.low and point.high then
+      intervals[#intervals + 1] = ("%.10g %.10g %.10g %.10g"):format(point.x, point.y, point.low, point.high)
+    end
+  end
+  local line = LINE_COLOURS[(number - 1) % #LINE_COLOURS + 1]
+  local dash = (number - 1) // #LINE_COLOURS % 4 + 1
+  local function add(kind, rows, how, ...)
+    if #rows == 0 then return end
+    local name = ("$%s%d"):format(kind, number)
+    page:block(name, rows)
+    plots[#plots + 1] = name .. " " .. how:format(...)
+  end
+  -- a band has no width at a single load
+  add("intervals", intervals, #intervals > 1
+    and "using 1:3:4 with filledcurves fillstyle transparent solid 0.16 noborder linecolor rgb '%s' notitle"
+    or "using 1:2:3:4 with yerrorbars linewidth 1 pointtype 7 pointsize 0.8 linecolor rgb '%s' notitle", line)
+  add("points", points, "using 1:2 with lines linewidth 2 dashtype %d linecolor rgb '%s' title %s", dash, line,
+    quote(series.name))
+  add("filled", filled, "using 1:2 with points pointtype 7 pointsize 0.9 linecolor rgb '%s' notitle", line)
+  add("ground", hollow, "using 1:2 with points pointtype 7 pointsize 0.9 linecolor rgb '#ffffff' notitle")
+  add("hollow", hollow, "using 1:2 with points pointtype 6 pointsize 0.9 linewidth 1.5 linecolor rgb '%s' notitle",
+    line)
+end
 
 --- Draws one line a series over a logarithmic x (concurrency), with intervals where given.
 ---@param chart specbench.plot.lines
@@ -238,28 +277,7 @@ function plot.lines(chart)
       :format(chart.baseline or 1, FAINT)
   end
   for i, series in ipairs(chart.series) do
-    local points, intervals = {}, {}
-    for j, point in ipairs(series.points) do
-      points[j] = ("%.10g %.10g"):format(point.x, point.y)
-      if point.low and point.high then
-        intervals[#intervals + 1] = ("%.10g %.10g %.10g %.10g"):format(
-          point.x, point.y, point.low, point.high)
-      end
-    end
-    local line = LINE_COLOURS[(i - 1) % #LINE_COLOURS + 1]
-    local dash = (i - 1) // #LINE_COLOURS % 4 + 1
-    local points_name, intervals_name = "$points" .. i, "$intervals" .. i
-    if #intervals > 0 then
-      page:block(intervals_name, intervals)
-      plots[#plots + 1] = ("%s using 1:2:3:4 with yerrorbars linewidth 1 pointtype 7 "
-        .. "pointsize 0.8 linecolor rgb '%s' notitle"):format(intervals_name, line)
-    end
-    if #points > 0 then
-      page:block(points_name, points)
-      plots[#plots + 1] = ("%s using 1:2 with linespoints linewidth 2 dashtype %d pointtype 7 "
-        .. "pointsize 0.8 linecolor rgb '%s' title %s"):format(
-        points_name, dash, line, quote(series.name))
-    end
+    add_series(page, plots, series, i)
   end
   page:add("%s", "plot " .. table.concat(plots, ", "))
   return page:render(chart)

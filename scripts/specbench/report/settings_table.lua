@@ -144,7 +144,7 @@ local function place(list, places, value)
   return places[value]
 end
 
-local function draw(store, rows, about, note)
+local function draw(store, rows, about, options)
   local x, y, at_x, at_y, values = {}, {}, {}, {}, {}
   for _, row in ipairs(rows) do
     local r, c = place(y, at_y, row.setting), place(x, at_x, row.kind)
@@ -153,9 +153,9 @@ local function draw(store, rows, about, note)
   end
   local picture = store:path "pictures/settings"
   local ok, message = plot.heatmap {
-    title = (about.title or about.round) .. ": settings of the server" .. note, x = x, y = y, values = values,
+    title = (about.title or about.round) .. ": settings of the server" .. options.note, x = x, y = y, values = values,
     x_title = about.report.settings.groups_title or "prompts", y_title = "setting", min = 0, max = 2,
-    value_title = "speed-up", png = picture .. ".png", svg = picture .. ".svg",
+    value_title = "speed-up (time a token)", footer = options.footer, png = picture .. ".png", svg = picture .. ".svg",
   }
   if not ok then return {}, message end
   return { picture .. ".png", picture .. ".svg" }
@@ -165,7 +165,8 @@ end
 ---@param store specbench.store
 ---@param cells table[] in the grid's order
 ---@param index specbench.speedup.index
----@param options { pictures: boolean?, note: string } note: behind the table's and the picture's title
+---@param options { pictures: boolean?, note: string, footer: string[] } note: behind the table's and the picture's
+---  title; footer: below the picture
 ---@return string text the table
 ---@return string[] files pictures written
 ---@return string? complaint why there is none
@@ -177,7 +178,7 @@ function settings_table.write(store, cells, index, options)
   for i, row in ipairs(rows) do lines[i] = json.encode(row, keys) .. "\n" end
   assert(fs.write(store:path "settings.jsonl", table.concat(lines)))
   local written, complaint = {}, nil
-  if options.pictures ~= false then written, complaint = draw(store, rows, about, options.note) end
+  if options.pictures ~= false then written, complaint = draw(store, rows, about, options) end
   local title = about.report.settings.groups_title or "prompts"
   return text(rows, title, options.note), written, complaint
 end

@@ -181,7 +181,7 @@ local function legend(entries, extras, options)
   if seen[verdict.WITHIN_RUN] then
     lines[#lines + 1] = "( ): 95 % interval within-run only (too narrow: prompts of one run share its drift)"
   end
-  if seen.verdict and options.has_maps then
+  if seen.verdict and options.mapped == "total_throughput" then
     lines[#lines + 1] = "maps show total throughput, which ramp-up and drain enter; the verdict rests on `paired`, so "
       .. "the two may differ"
   end
@@ -212,9 +212,9 @@ end
 
 ---@param entries specbench.verdict.entry[]
 ---@param about table the store's round.json
----@param options { rule: sb.Stopping?, has_maps: boolean?, moderation: table<string, sb.Moderation>?,
----  spread: specbench.intervals.spread?, price: number? }? rule: what ended the repeats; has_maps: maps are above it;
----  price: of a GPU hour; the rest as verdict.judge returns it
+---@param options { rule: sb.Stopping?, mapped: string?, moderation: table<string, sb.Moderation>?,
+---  spread: specbench.intervals.spread?, price: number? }? rule: what ended the repeats; mapped: the speed-up that maps
+---  above it show; price: of a GPU hour; the rest as verdict.judge returns it
 ---@return string
 function speedup_table.text(entries, about, options)
   options = options or {}

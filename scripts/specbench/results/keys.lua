@@ -55,6 +55,22 @@ function keys.by_value(values)
   return values
 end
 
+---Sorts what has names that differ in their numbers alone, as "k=3" and "k=10" do; else all stays in its order.
+---@generic T
+---@param list T[]
+---@param field string that holds an item's name
+---@return T[] list the same
+function keys.by_number(list, field)
+  local rank, shape = {}, nil
+  for _, item in ipairs(list) do
+    local own = item[field]:gsub("%d+", "0")
+    if shape and shape ~= own then return list end
+    shape, rank[item] = own, item[field]:gsub("%d+", function(digits) return ("%020d"):format(digits) end)
+  end
+  table.sort(list, function(a, b) return rank[a] < rank[b] end)
+  return list
+end
+
 -- What a cell has of an axis; nil where it means nothing to it.
 local function coordinate(cell, axis)
   local value = cell.coordinates[axis.name]
