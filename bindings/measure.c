@@ -17,6 +17,8 @@
 
 typedef struct run_box {
   sb_run *run;
+  sb_latencies latencies; /* once a percentile was asked for */
+  bool gathered;
 } run_box;
 
 sb_run *sbl_check_run(lua_State *L, int index)
@@ -32,14 +34,31 @@ static sb_run *check_run(lua_State *L)
 sb_run **sbl_push_run(lua_State *L)
 {
   run_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->run = NULL;
+  *box = (run_box){ 0 };
   luaL_setmetatable(L, TYPE);
   return &box->run;
+}
+
+static void forget_latencies(run_box *box)
+{
+  sb_latencies_deinit(&box->latencies);
+  box->gathered = false;
+}
+
+/* Those of the run that is the first argument. */
+static sb_latencies *latencies_of(lua_State *L)
+{
+  run_box *box = luaL_checkudata(L, 1, TYPE);
+  if (!box->gathered)
+    sb_latencies_gather(&box->latencies, box->run);
+  box->gathered = true;
+  return &box->latencies;
 }
 
 static int free_run(lua_State *L)
 {
   run_box *box = luaL_checkudata(L, 1, TYPE);
+  forget_latencies(box);
   sb_run_free(box->run);
   box->run = NULL;
   return 0;
@@ -91,7 +110,6 @@ static int metrics(lua_State *L)
 /* percentile(latency, ...) -> milliseconds of each percent, or nils where there are no samples */
 static int percentile(lua_State *L)
 {
-  sb_run *run = check_run(L);
   const char *name = luaL_checkstring(L, 2);
   int last = lua_gettop(L);
   luaL_checknumber(L, 3);
@@ -100,10 +118,8 @@ static int percentile(lua_State *L)
     luaL_argcheck(L, percent >= 0 && percent <= 100, i, "a percentile lies between 0 and 100");
   }
   luaL_checkstack(L, last, "too many percentiles");
-  sb_latencies latencies = { 0 };
-  sb_samples *found = sb_latencies_find(&latencies, name);
+  sb_samples *found = sb_latencies_find(latencies_of(L), name);
   luaL_argcheck(L, found, 2, "no latency of this name");
-  sb_latencies_gather(&latencies, run);
   for (int i = 3; i <= last; i++) {
     double value = sb_samples_percentile(found, lua_tonumber(L, i));
     if (isnan(value))
@@ -111,7 +127,6 @@ static int percentile(lua_State *L)
     else
       lua_pushnumber(L, value);
   }
-  sb_latencies_deinit(&latencies);
   return last - 2;
 }
 
@@ -128,13 +143,11 @@ static void set_tail(lua_State *L, const char *name, sb_samples *samples, const 
 /* run:tail(percent, level?) */
 static int tail(lua_State *L)
 {
-  sb_run *run = check_run(L);
   double percent = luaL_checknumber(L, 2), level = luaL_optnumber(L, 3, 0.95);
   luaL_argcheck(L, percent > 0 && percent < 100, 2, "a percentile lies between 0 and 100");
   luaL_argcheck(L, level > 0 && level < 1, 3, "a level lies between 0 and 1");
-  sb_latencies latencies = { 0 };
-  sb_latencies_gather(&latencies, run);
-  uint64_t requests = latencies.e2el_ms.total, needs = sb_tail_needs(percent);
+  sb_latencies *latencies = latencies_of(L);
+  uint64_t requests = latencies->e2el_ms.total, needs = sb_tail_needs(percent);
   sb_tail bounds = sb_tail_bounds(percent, requests, level);
   lua_createtable(L, 0, 4);
   sbl_set_integer(L, "requests", (lua_Integer)requests);
@@ -142,11 +155,10 @@ static int tail(lua_State *L)
   lua_pushboolean(L, requests >= needs);
   lua_setfield(L, -2, "carried");
   lua_createtable(L, 0, 8);
-#define SB_SET(name) set_tail(L, #name, &latencies.name, &bounds);
+#define SB_SET(name) set_tail(L, #name, &latencies->name, &bounds);
   SB_LATENCIES(SB_SET)
 #undef SB_SET
   lua_setfield(L, -2, "bounds");
-  sb_latencies_deinit(&latencies);
   return 1;
 }
 
@@ -309,6 +321,7 @@ static int set_clock_scale(lua_State *L)
   double scale = luaL_checknumber(L, 2);
   luaL_argcheck(L, scale > 0 && isfinite(scale), 2, "a clock's scale is a positive number");
   check_run(L)->clock_scale = scale;
+  forget_latencies(luaL_checkudata(L, 1, TYPE));
   return 0;
 }
 
@@ -320,7 +333,11 @@ static int decode(lua_State *L)
   sb_err err;
   sb_run **run = sbl_push_run(L);
   *run = sb_records_parse(data, size, &err);
-  return *run ? 1 : sbl_fail(L, &err);
+  if (!*run)
+    return sbl_fail(L, &err);
+  /* Lua sees a pointer: told that as much was allocated as the file has, it collects old runs in time */
+  lua_gc(L, LUA_GCSTEP, (int)(size / 1024) + 1);
+  return 1;
 }
 
 /* check(bytes) -> true, or nil, message, code */

@@ -70,7 +70,7 @@ function measure.tail_needs(percent) end
 ---@return table<string, number|integer|boolean>
 function Run:metrics(slo) end
 
---- The samples are gathered once for all percents of a call.
+--- The samples are gathered once for all percentiles and tails that are asked of a run.
 ---@param latency string "ttft_ms", "itl_token_ms", ...
 ---@param ... number percents, 0..100
 ---@return number? ... milliseconds, one a percent; nil where there is no sample

@@ -45,7 +45,6 @@ function repeats.run(store, cell)
     table.insert(cache.order, key)
     if #cache.order > CACHED_RUNS then
       for _ = 1, CACHED_RUNS // 2 do cache.runs[table.remove(cache.order, 1)] = nil end
-      collectgarbage() -- a run's size is not Lua's to know
     end
   end
   return cache.runs[key] or nil
