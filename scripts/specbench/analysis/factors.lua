@@ -29,13 +29,18 @@ local function chunk_is_step(cell)
   return told and (cell.identity.server.multi_step or 1) == 1
 end
 
+local sides = setmetatable({}, { __mode = "k" }) -- by run: a baseline's is asked for with each of its methods
+
 ---Where a run's time went, as far as its timelines and the engine's counters tell.
 ---@param cell table
 ---@param run specbench.run
 ---@return sb.DecodeSide?
 function factors.side(cell, run)
-  local tokens = tokens_per_step(cell)
-  return tokens and stats.decode_side(run, tokens, chunk_is_step(cell)) or nil
+  if sides[run] == nil then
+    local tokens = tokens_per_step(cell)
+    sides[run] = tokens and stats.decode_side(run, tokens, chunk_is_step(cell)) or false
+  end
+  return sides[run] or nil
 end
 
 ---Output throughput's ratio by its factors, each the geometric mean over repeats.

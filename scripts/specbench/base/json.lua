@@ -3,18 +3,20 @@
 local cjson = require "cjson"
 local core = require "sb.json"
 
+local null, tointeger, type = cjson.null, math.tointeger, type -- a report asks for millions
+
 local json = { encode = core.encode, array = core.array, null = core.null }
 
 -- null in an object is an absent field; in an array it would shift what follows, so it stays null there.
 local function plain(value)
-  if type(value) ~= "table" then return value end
   for key, item in pairs(value) do
-    if item == cjson.null then
-      value[key] = math.type(key) and core.null or nil
-    elseif type(item) == "number" then
-      value[key] = math.tointeger(item) or item
-    else
+    local kind = type(item)
+    if kind == "number" then
+      value[key] = tointeger(item) or item
+    elseif kind == "table" then
       plain(item)
+    elseif item == null then
+      value[key] = math.type(key) and core.null or nil
     end
   end
   return value
@@ -26,8 +28,8 @@ end
 function json.decode(text)
   local ok, value = pcall(cjson.decode, text)
   if not ok then return nil, (value:gsub("^.-:%d+: ", "")) end
-  if type(value) == "number" then return math.tointeger(value) or value end
-  return plain(value)
+  if type(value) == "number" then return tointeger(value) or value end
+  return type(value) == "table" and plain(value) or value
 end
 
 return json

@@ -16,6 +16,14 @@ local RECOUNTED = { "requests", "completed", "failed", "duration", "total_output
 -- Fields of names with separators between them, which nothing prints.
 local SEPARATED = { key = true, baseline = true }
 
+local function separators_of(cell)
+  local count = 0
+  for name in pairs(SEPARATED) do
+    if cell[name] then count = count + select(2, cell[name]:gsub("\31", "")) end
+  end
+  return count
+end
+
 -- The cell that a cell.json holds, with the file's text where a checksum vouches for it; or nil and what is wrong.
 local function read_cell(path, id)
   local cell, message, text = sealed.read(path)
@@ -23,7 +31,8 @@ local function read_cell(path, id)
   if id and cell.id ~= id then return nil, ("%s is not about cell %s"):format(path, id) end
   local flaw = cell_shape.flaw(cell) or cell.files and not text and "its checksum is missing"
   if flaw then return nil, ("%s: %s"):format(path, flaw) end
-  return foreign.tree(cell, SEPARATED), nil, text
+  if not (text and foreign.is_printable_json(text, separators_of(cell))) then foreign.tree(cell, SEPARATED) end
+  return cell, nil, text
 end
 
 ---A cell of any folder.
@@ -66,18 +75,25 @@ local function fault_of_files(place, files)
   end
 end
 
----What makes a measured cell one that is trusted by nothing.
----@param place string its folder
----@param id string
----@return string? reason one line that names the file; nil: it is sound
-function damage.fault(place, id)
-  local cell, message, text = read_cell(place .. "/cell.json", id)
-  if not cell then return message end
+-- What is wrong with a cell beside what its cell.json says of itself.
+local function fault_beside(place, id, cell, text)
   if not text then return fault_of_old(place, cell) end
   if not identity.explains(text, id) then return place .. "/cell.json: its id does not follow from its identity" end
   local files = cell.files or {}
   return cell.records ~= false and not files["records.bin"] and place .. "/cell.json: it names no records"
     or fault_of_files(place, files)
+end
+
+---What makes a measured cell one that is trusted by nothing.
+---@param place string its folder
+---@param id string
+---@return string? reason one line that names the file; nil: it is sound
+---@return table? cell where it is sound
+function damage.fault(place, id)
+  local cell, message, text = read_cell(place .. "/cell.json", id)
+  if not cell then return message end
+  local reason = fault_beside(place, id, cell, text)
+  return reason, not reason and cell or nil
 end
 
 ---@class specbench.damage
@@ -86,12 +102,15 @@ end
 ---@field reason string one line that names the file
 
 ---@param folder string of results
+---@param sound table<string, table>? to which the others are added, by "PART/ID": whoever wants them, too, need not
+---  read them again
 ---@return specbench.damage[] list
-function damage.find(folder)
+function damage.find(folder, sound)
   local list = {}
   for _, part in ipairs { "cells", "reruns" } do
     for _, id in ipairs(fs.list(folder .. "/" .. part) or {}) do
-      local reason = damage.fault(("%s/%s/%s"):format(folder, part, id), id)
+      local reason, cell = damage.fault(("%s/%s/%s"):format(folder, part, id), id)
+      if sound then sound[("%s/%s"):format(part, id)] = cell end
       if reason then list[#list + 1] = { part = part, id = id, reason = reason } end
     end
   end

@@ -34,6 +34,7 @@ local FORMAT = 1
 ---  run
 ---@field is_described_anew boolean? the round says other things of its report than it did when the folder was last used
 ---@field damaged table<string, string> why cells are left out, by id
+---@field sound table<string, table>? what was read when the folder was opened, until :cells() hands it out
 local Store = {}
 Store.__index = Store
 
@@ -47,9 +48,9 @@ local function read_about(folder)
   return foreign.tree(about, { planned = true }) -- by keys, whose parts are held together by control characters
 end
 
--- Leaves damaged cells out as if they were not there.
-local function note_damage(self)
-  for _, found in ipairs(damage.find(self.folder)) do
+-- Leaves damaged cells out as if they were not there; `sound`: see damage.find.
+local function note_damage(self, sound)
+  for _, found in ipairs(damage.find(self.folder, sound)) do
     self.damaged[found.id] = found.reason
     self.warnings[#self.warnings + 1] = ("cell %s is left out, `specbench run` measures it again: %s"):format(found.id,
       found.reason)
@@ -65,8 +66,8 @@ function store.open(folder)
   if not about then
     return nil, ("%s is not a results folder (%s)"):format(folder, message)
   end
-  local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {} }, Store)
-  note_damage(self)
+  local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {}, sound = {} }, Store)
+  note_damage(self, self.sound)
   return self
 end
 
@@ -388,6 +389,8 @@ function Store:write(cell, run, outputs)
 end
 
 local function read_cell(self, kind, id)
+  local known = self.sound and self.sound[("%s/%s"):format(kind, id)]
+  if known then return known end
   local cell, message = damage.cell(("%s/%s/%s"):format(self.folder, kind, id))
   if not cell then error({ exit = 1, message = message }, 0) end
   return cell
@@ -408,6 +411,7 @@ function Store:cells()
       cells[#cells + 1] = cell
     end
   end
+  self.sound = nil -- whoever asks again must find none of the changes that are made to these
   keys.find_baselines(self.about, cells)
   return cells
 end
