@@ -1,3 +1,5 @@
+local aside = require "specbench.results.aside"
+local folder_check = require "specbench.results.folder_check"
 local fs = require "sb.fs"
 local store = require "specbench.results.store"
 
@@ -215,13 +217,13 @@ describe("a finished run", function()
     local before = w:cells "cells"
     local fresh = w:run_grid "--only method=none --fresh"
     assert.equal(0, fresh.status, fresh.err)
-    local aside
-    for _, name in ipairs(fs.list(w.folder .. "/results")) do aside = name:match "^before%-.*" or aside end
+    local moved
+    for _, name in ipairs(fs.list(w.folder .. "/results")) do moved = name:match "^before%-.*" or moved end
     for id, text in pairs(before) do
-      assert.equal(text, w:read(("results/%s/cells/%s/cell.json"):format(aside, id)))
+      assert.equal(text, w:read(("results/%s/cells/%s/cell.json"):format(moved, id)))
       assert.truthy(w:cells("cells")[id])
     end
-    local report = w:run(("report results/%s --no-pictures"):format(aside)) -- a results folder as it was
+    local report = w:run(("report results/%s --no-pictures"):format(moved)) -- a results folder as it was
     assert.equal(0, report.status, report.err)
     assert.truthy(report.out:find("2 cells (2 places x 1 repeat), none failed", 1, true), report.out)
   end)
@@ -229,7 +231,7 @@ describe("a finished run", function()
   it("has a folder for each --fresh, also where three come within two seconds", function()
     assert.equal(0, w:run_grid("--only method=none").status)
     local kept = assert(store.open(w.folder .. "/results"))
-    local function aside()
+    local function moved()
       local names = {}
       for _, name in ipairs(fs.list(w.folder .. "/results")) do
         if name:find "^before%-" then names[#names + 1] = name end
@@ -237,19 +239,19 @@ describe("a finished run", function()
       return names
     end
     for i = 1, 3 do
-      assert(kept:set_aside())
-      assert.equal(i, #aside())
+      assert(aside.all(kept.folder))
+      assert.equal(i, #moved())
       assert(fs.mkdir(w.folder .. "/results/cells"))
       assert(fs.write(w.folder .. "/results/cells/mine", tostring(i)))
     end
     local texts = {}
-    for _, name in ipairs(aside()) do texts[w:read(("results/%s/cells/mine"):format(name)) or "none"] = true end
+    for _, name in ipairs(moved()) do texts[w:read(("results/%s/cells/mine"):format(name)) or "none"] = true end
     assert.same({ none = true, ["1"] = true, ["2"] = true }, texts)
-    for _, name in ipairs(aside()) do -- all that a run leaves that ended right then
+    for _, name in ipairs(moved()) do -- all that a run leaves that ended right then
       assert(fs.mkdir(("%s/cut/%s"):format(w.folder, name)))
     end
     w:write("cut/lock", "")
-    assert(store.check_place(w.folder .. "/cut"))
+    assert(folder_check.may_hold(w.folder .. "/cut"))
   end)
 end)
 

@@ -2,6 +2,7 @@
 
 local command = require "specbench.cli.command"
 local engines = require "specbench.engine"
+local folder_check = require "specbench.results.folder_check"
 local fs = require "sb.fs"
 local gpus = require "specbench.experiment.gpus"
 local plan = require "specbench.experiment.plan"
@@ -124,7 +125,7 @@ function shared_run.run(options, path)
   if flaw then command.fail(flaw) end
   local mine = chosen(list, options.unit)
   local folder, about = command.results_folder(r, options), command.about(the_plan, r, options)
-  local ok, message = store.check_place(folder)
+  local ok, message = folder_check.may_hold(folder)
   if not ok then command.fail(message) end
   local rank, restart = gpus.place_in_job(os.getenv)
   local the_sharing <close>, trouble = sharing.join(folder, { job = gpus.job(os.getenv), rank = rank, restart = restart,

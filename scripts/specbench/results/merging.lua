@@ -2,6 +2,7 @@
 -- written are copied, each under its id; what lies in the target stays, and the sources are only read. What was cut
 -- short goes on where it stopped when it is asked for again.
 
+local aside = require "specbench.results.aside"
 local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
 local identity = require "specbench.results.identity"
@@ -211,7 +212,7 @@ local function take_failed(self, source, outcome)
     if flaw then
       table.insert(outcome.refused, flaw)
     elseif not own[text] then
-      copy(self, from, self.store:next_attempt("failed", cell.id), function() end)
+      copy(self, from, aside.attempt(self.store.folder, "failed", cell.id), function() end)
       own[text] = true
       outcome.failed = outcome.failed + 1
     end

@@ -12,20 +12,17 @@
 --   share/                      where several workers use the folder at once: see results/sharing
 --   replaced/                   cells that such workers measured anew, with their baseline, on another machine
 
-local foreign = require "specbench.base.foreign"
-local fs = require "sb.fs"
-local cell_shape = require "specbench.results.cell_shape"
+local aside = require "specbench.results.aside"
 local damage = require "specbench.results.damage"
+local description = require "specbench.results.description"
+local folder_check = require "specbench.results.folder_check"
+local fs = require "sb.fs"
 local identity = require "specbench.results.identity"
-local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local sealed = require "specbench.results.sealed"
 local sharing = require "specbench.results.sharing"
-local tables = require "specbench.base.tables"
 
 local store = {}
-
-local FORMAT = 1
 
 ---@class specbench.store
 ---@field folder string
@@ -37,16 +34,6 @@ local FORMAT = 1
 ---@field sound table<string, table>? what was read when the folder was opened, until :cells() hands it out
 local Store = {}
 Store.__index = Store
-
--- What round.json says, or nil and what is wrong with it.
-local function read_about(folder)
-  local path = folder .. "/round.json"
-  local about, message = sealed.read(path)
-  if not about then return nil, message end
-  local flaw = cell_shape.round_flaw(about)
-  if flaw then return nil, ("%s: %s"):format(path, flaw) end
-  return foreign.tree(about, { planned = true }) -- by keys, whose parts are held together by control characters
-end
 
 -- Leaves damaged cells out as if they were not there; `sound`: see damage.find.
 local function note_damage(self, sound)
@@ -62,7 +49,7 @@ end
 ---@return specbench.store? store
 ---@return string? message
 function store.open(folder)
-  local about, message = read_about(folder)
+  local about, message = description.read(folder)
   if not about then
     return nil, ("%s is not a results folder (%s)"):format(folder, message)
   end
@@ -71,96 +58,14 @@ function store.open(folder)
   return self
 end
 
--- Axes as both runs know them: a cut-down run must not forget the order of what is in the folder already.
-local function merge_axes(previous, about)
-  local merged = {}
-  for i, axis in ipairs(about.axes) do
-    local old = previous and previous.axes and previous.axes[i]
-    local values, seen = {}, {}
-    for _, list in ipairs { axis.values, old and old.name == axis.name and old.values or {} } do
-      for _, value in ipairs(list) do
-        if not seen[tostring(value)] then
-          seen[tostring(value)] = true
-          values[#values + 1] = value
-        end
-      end
-    end
-    merged[i] = { name = axis.name, values = values, when = axis.when and true or nil }
-  end
-  return merged
-end
-
--- The round of the cells, where round.json cannot tell it; nil where there is none that could.
-local function round_of_cells(folder)
-  for _, id in ipairs(fs.list(folder .. "/cells") or {}) do
-    local cell = damage.cell(("%s/cells/%s"):format(folder, id))
-    if cell and cell.round then return cell.round end
-  end
-end
-
-local PARTS = { "cells", "reruns", "failed", "logs", "unfinished" }
--- What else may lie there before round.json does, or when it is lost.
-local OWN = { "lock", "damaged", "conversations", "profiles", "servers", "round.json", "until.json",
-  "live.json", "live.json.part", "share", "replaced", "try.json" }
-
--- Anything but what a run leaves that ended before it wrote more: the lock is the first thing that one makes.
-local function holds_other_things(folder)
-  if fs.stat(folder .. "/lock") and round_of_cells(folder) then return false end
-  local names = fs.list(folder) or {}
-  for _, name in ipairs(names) do
-    local is_own = tables.contains(PARTS, name) or tables.contains(OWN, name) or name:find "^round%.json%.%d+%.tmp$"
-      or name:find "^before%-%d+%-[%d-]+$"
-    if not is_own then return true end
-  end
-  for _, mark in ipairs { "lock", "share", "try.json" } do
-    if fs.stat(("%s/%s"):format(folder, mark)) then return false end
-  end
-  return #names > 0
-end
-
--- Why results of this round, measured this way, cannot lie beside what the folder holds.
-local function objection(folder, previous, about)
-  local holds = previous and previous.round or round_of_cells(folder)
-  if holds and holds ~= about.round then
-    return ("%s holds results of %s, not of %s: give another folder with --out"):format(folder, holds, about.round)
-  end
-  if not previous or about.fresh then return nil end
-  local mode, earlier = about.match or "deployed", previous.match or "deployed"
-  if earlier ~= mode then
-    return ("%s was measured with --match %s, not %s: give another folder with --out"):format(folder, earlier, mode)
-  end
-  if previous.limits ~= about.limits then
-    return ("%s was measured with %s: give another folder with --out"):format(folder,
-      previous.limits and "--limits " .. previous.limits or "the round's own limits")
-  end
-end
-
--- What a report of the same cells depends on.
-local function shown_by(about)
-  return json.encode { baseline = about.baseline, baselines = about.baselines, report = about.report }
-end
-
----Whether results may lie in a folder.
----@param folder string
----@return true? ok
----@return string? message
-function store.check_place(folder)
-  if fs.stat(folder .. "/round.json") or not holds_other_things(folder) then return true end
-  return nil, ("%s is not empty and holds no results: give another folder with --out"):format(folder)
-end
-
 ---Opens or makes a results folder for a round, and locks it until the process ends or :close().
 ---@param folder string
----@param about { round: string, title: string?, axes: table[], report: table?, baseline: table?, baselines: table?,
----  options: table?, match: string?, engine: string?, planned: table<string, string>?, fresh: boolean? } what
----  round.json says of the round; options: the values of those that it declares; match: what its comparisons hold
----  equal; engine, planned: of the run, the id of each cell's key that it plans; fresh: what is in the folder is moved
----  aside first
+---@param about specbench.description of the round and the run
 ---@param how { unlocked: boolean? }? unlocked: whoever calls this knows that nobody else uses the folder
 ---@return specbench.store? store
 ---@return string? message
 function store.create(folder, about, how)
-  local ok, message = store.check_place(folder)
+  local ok, message = folder_check.may_hold(folder)
   if not ok then return nil, message end
   ok, message = fs.mkdir(folder)
   local lock
@@ -174,27 +79,29 @@ function store.create(folder, about, how)
   end
   local self = setmetatable({ folder = folder, lock = lock, warnings = {}, damaged = {}, packed = {} }, Store)
   local previous, flaw
-  if fs.stat(folder .. "/round.json") then previous, flaw = read_about(folder) end
-  message = objection(folder, previous, about)
+  if fs.stat(folder .. "/round.json") then previous, flaw = description.read(folder) end
+  message = folder_check.objection(folder, previous, about)
   if message then return nil, message end
   if flaw then
-    self.warnings[1], message = self:set_file_aside("round.json", flaw)
+    self.warnings[1], message = aside.file(folder, "round.json", flaw)
     if message then return nil, message end
   end
   if previous and about.fresh then
-    ok, message = self:set_aside()
+    ok, message = aside.all(folder)
     if not ok then return nil, message end
     previous = nil
   end
   self.about = previous
   self:describe(about)
-  self.is_described_anew = previous ~= nil and shown_by(previous) ~= shown_by(self.about)
-  for _, part in ipairs(PARTS) do
+  self.is_described_anew = previous ~= nil and not description.show_alike(previous, self.about)
+  for _, part in ipairs(folder_check.PARTS) do
     ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
   end
-  ok, message = self:set_damaged_aside()
-  if not ok then return nil, message end
+  local moved
+  moved, message = aside.damaged(folder)
+  if not moved then return nil, message end
+  table.move(moved, 1, #moved, #self.warnings + 1, self.warnings)
   fs.remove(folder .. "/unfinished") -- what a killed run left
   ok, message = self:keep_description()
   if not ok then return nil, message end
@@ -204,15 +111,15 @@ end
 ---Opens or makes a results folder that several workers share, of which this process is one: nothing in it is moved,
 ---cleared or locked.
 ---@param folder string
----@param about table see store.create
+---@param about specbench.description
 ---@param alone boolean nobody else is at work: what round.json says may change
 ---@return specbench.store? store
 ---@return string? message
 function store.share(folder, about, alone)
   local self = setmetatable({ folder = folder, warnings = {}, damaged = {} }, Store)
   local previous, flaw
-  if fs.stat(folder .. "/round.json") then previous, flaw = read_about(folder) end
-  flaw = flaw or objection(folder, previous, about)
+  if fs.stat(folder .. "/round.json") then previous, flaw = description.read(folder) end
+  flaw = flaw or folder_check.objection(folder, previous, about)
   if flaw then return nil, flaw end
   self.about = previous
   if alone or not previous then
@@ -220,7 +127,7 @@ function store.share(folder, about, alone)
     local ok, message = self:keep_description()
     if not ok then return nil, message end
   end
-  for _, part in ipairs(PARTS) do
+  for _, part in ipairs(folder_check.PARTS) do
     local ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
   end
@@ -229,82 +136,16 @@ function store.share(folder, about, alone)
 end
 
 ---Takes what a round's file says now: which baseline its cells are compared with, what to draw.
----@param about table see store.create; what only a run knows (match, limits, engine, planned) stays
+---@param about specbench.description what only a run knows (match, limits, engine, planned) stays
 function Store:describe(about)
-  local previous = self.about
-  self.about = {
-    format = FORMAT, round = about.round, title = about.title, axes = merge_axes(previous, about),
-    report = about.report, baseline = about.baseline, baselines = about.baselines,
-    options = about.options or previous and previous.options,
-    match = about.match or previous and previous.match, limits = about.limits or previous and previous.limits,
-    engine = about.engine or previous and previous.engine,
-    planned = about.planned and tables.merged(previous and previous.planned, about.planned)
-      or previous and previous.planned,
-  }
+  self.about = description.renewed(self.about, about)
 end
 
 ---Writes round.json.
 ---@return boolean? ok
 ---@return string? message
 function Store:keep_description()
-  return fs.write(self.folder .. "/round.json", sealed.encode(self.about))
-end
-
--- --fresh deletes nothing: the cells move to a folder named after the moment, a results folder like any other.
-function Store:set_aside()
-  local moment = ("%s/before-%s"):format(self.folder, os.date "%Y%m%d-%H%M%S")
-  local aside, again = moment, 1
-  while fs.stat(aside) do -- two runs within one second
-    again = again + 1
-    aside = ("%s-%d"):format(moment, again)
-  end
-  local ok, message = fs.mkdir(aside)
-  for _, name in ipairs { "round.json", "until.json" } do -- what a report of them needs
-    local text = fs.read(self.folder .. "/" .. name)
-    if ok and text then ok, message = fs.write(("%s/%s"):format(aside, name), text) end
-  end
-  for _, part in ipairs { "cells", "reruns", "failed" } do
-    if ok and fs.stat(self.folder .. "/" .. part) then
-      ok, message = fs.commit(self.folder .. "/" .. part, aside .. "/" .. part)
-    end
-  end
-  return ok, message
-end
-
----The first of PART/ID-1, PART/ID-2, ... that is not there.
----@param part string of the folder: "failed"
----@param id string
----@return string path
-function Store:next_attempt(part, id)
-  local attempt = 1
-  while fs.stat(("%s/%s/%s-%d"):format(self.folder, part, id, attempt)) do attempt = attempt + 1 end
-  return ("%s/%s/%s-%d"):format(self.folder, part, id, attempt)
-end
-
--- What cannot be read makes room for another measurement, and is kept: some of it may be worth having.
-function Store:set_damaged_aside()
-  for _, found in ipairs(damage.find(self.folder)) do
-    local target = self:next_attempt("damaged", found.id)
-    local ok, message = fs.mkdir(self.folder .. "/damaged")
-    if ok then ok, message = os.rename(("%s/%s/%s"):format(self.folder, found.part, found.id), target) end
-    if not ok then return nil, message end
-    self.warnings[#self.warnings + 1] = ("cell %s is damaged, moved to %s and measured again: %s"):format(found.id,
-      target, found.reason)
-  end
-  return true
-end
-
----Moves a file that cannot be trusted to damaged/, where it does no harm and is not lost.
----@param name string in the folder
----@param reason string
----@return string? line what was done, for whoever runs this
----@return string? message
-function Store:set_file_aside(name, reason)
-  local ok, message = fs.mkdir(self.folder .. "/damaged")
-  local target = self:next_attempt("damaged", name:match "[^/]*$")
-  if ok then ok, message = os.rename(("%s/%s"):format(self.folder, name), target) end
-  if not ok then return nil, message end
-  return ("%s is moved to %s and made anew: %s"):format(name, target, reason)
+  return description.write(self.folder, self.about)
 end
 
 function Store:close()
@@ -383,7 +224,7 @@ function Store:write(cell, run, outputs)
   if ok then ok, message = fs.put(work .. "/cell.json", sealed.encode(cell)) end
   if not ok then return nil, message end
   local target = ("%s/%s/%s"):format(self.folder, cell.rerun and "reruns" or "cells", cell.id)
-  if cell.status ~= "ok" then target = self:next_attempt("failed", cell.id) end
+  if cell.status ~= "ok" then target = aside.attempt(self.folder, "failed", cell.id) end
   ok, message = fs.commit(work, target)
   return ok and target or nil, message
 end

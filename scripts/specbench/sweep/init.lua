@@ -1,5 +1,6 @@
 -- Runs a plan: session after session, each with its servers and cells; what is done stays done.
 
+local aside = require "specbench.results.aside"
 local clock = require "sb.clock"
 local cell = require "specbench.sweep.cell"
 local dispatch = require "specbench.sweep.dispatch"
@@ -94,7 +95,7 @@ local function measure_batch(self, servers, batch, order)
       self.side_by_side or self.options.own_thread
     job.replayed, job.replay_trouble = replay.of(job, self.guard.cells, self.store)
     function job.set_aside(path, reason)
-      self.warn(assert(self.store:set_file_aside("conversations/" .. path:match "[^/]*$", reason)))
+      self.warn(assert(aside.file(self.store.folder, "conversations/" .. path:match "[^/]*$", reason)))
     end
     local key = batch.slots[i]
     local s, name = servers.up[key], watched.server_name(job)
