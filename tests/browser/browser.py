@@ -139,14 +139,19 @@ class Page:
     def go(self, url):
         self.loaded, began = False, time.monotonic()
         self.call("Page.navigate", url=url)
+        self.wait()
+        self.seconds = time.monotonic() - began
+
+    def wait(self):
+        """Until it is loaded; after `loaded = False` until it was loaded once more, by itself."""
+        began = time.monotonic()
         while not self.loaded:
             if time.monotonic() - began > PATIENCE:
-                raise RuntimeError("%s was not loaded in %d s" % (url, PATIENCE))
+                raise RuntimeError("nothing was loaded in %d s" % PATIENCE)
             event = self.browser.receive()
             page = self.browser.sessions.get(event.get("sessionId"))
             if page:
                 page.note(event)
-        self.seconds = time.monotonic() - began
 
     def evaluate(self, expression):
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

@@ -144,6 +144,29 @@ class PageTest(unittest.TestCase):
         shown = page.call("Page.getLayoutMetrics")["cssContentSize"]["height"]
         self.assertLess(2000, shown)
 
+    def test_reads_itself_anew_while_its_sweep_runs(self):
+        path = self.folder.name + "/live.html"
+
+        def write(progress):
+            specbench("-e", "local store, study = require 'specbench.results.store', require 'specbench.analysis.study' "
+                      "local page = require 'specbench.page' "
+                      "assert(require('sb.fs').write('%s', page.html(study.of(assert(store.open '%s/results')), "
+                      "{ reload = 1, progress = '%s' })))" % (path, self.folder.name, progress))
+
+        write("1 of 9 cells")
+        page = self.open("file://" + path)
+        self.assertIn("Being measured: 1 of 9 cells", page.evaluate("document.body.innerText"))
+        page.evaluate("(function(){var s=document.getElementById('palette');s.value='blueorange';"
+                      "s.dispatchEvent(new Event('change'))})()")
+        write("2 of 9 cells")
+        for _ in range(2):  # it may have been about to load what there was before
+            page.loaded = False
+            page.wait()
+        self.assertIn("2 of 9 cells", page.evaluate("document.body.innerText"))
+        self.assertEqual("blueorange", page.evaluate("document.getElementById('palette').value"))
+        self.assertEqual("blueorange", page.evaluate("document.documentElement.dataset.palette"))
+        self.assertEqual({"file://" + path}, set(page.requests))
+
     def test_hostile_texts_stay_texts(self):
         url = "file://" + self.folder.name + "/hostile.html"
         page = self.open(url)

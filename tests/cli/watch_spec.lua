@@ -2,6 +2,7 @@
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
+local live_page = require "specbench.live.page"
 local json = require "specbench.base.json"
 
 local RUN = "run grid.lua --models models.lua --no-rerun --no-pictures --out results "
@@ -14,6 +15,13 @@ before_each(function()
     .. 'x = "concurrency", y = "method", per = {} } }, chunk_timeout')))
 end)
 after_each(function() w:remove() end)
+
+-- What the page's writer asks of a folder that is followed.
+local function folder_of(state)
+  return { running = state.running, state = function()
+    return { done = state.done, total = state.total, failed = 0, left_s = 1 }
+  end }
+end
 
 local function watch()
   local result = w:run "watch results"
@@ -28,6 +36,13 @@ local function watch_beside()
   return pipe:read "a"
 end
 
+-- Beside a sweep, to its end, with a page: what that has once it is there.
+local function follow_beside()
+  assert(os.execute(("cd '%s' && SPECBENCH_HOME='%s' '%s' watch results --html --every 0.1 >followed 2>&1 &"):format(
+    w.folder, environment.home, environment.executable)))
+  return w:eventually("a page", function() return fs.read(w.folder .. "/results/report.html") end)
+end
+
 describe("specbench watch", function()
   it("shows a sweep that runs, and one that was killed as not running", function()
     w:faults { "silence" }
@@ -39,12 +54,23 @@ describe("specbench watch", function()
     assert.truthy(shown:find("^grid  sim  results  SIMULATED\n%[%.+%]   0%%  0 of 4 cells  0:%d%d"), shown)
     assert.truthy(shown:find("\nservers qwen2.5%-7b none  none b=1, 0:%d%d  0 of 4 requests\n"), shown)
     assert.truthy(shown:find("\n +draft +· +·\n"), shown)
+    local page = follow_beside()
+    assert.truthy(page:find('<meta content="2" http-equiv="refresh"/>', 1, true), page:sub(1, 2000))
+    assert.truthy(page:find("Being measured: 0 of 4 cells  0:", 1, true), page)
     w:signal "KILL"
     w:finish()
     w:eventually("its end", function()
       return watch_beside():find("0 of 4 cells  not running, 4 to do", 1, true)
     end)
     assert.is_nil(watch_beside():find("servers", 1, true))
+    local followed = w:eventually("the end of the page's writer", function()
+      local text = w:read "followed"
+      return text and text:find("to do\n", 1, true) and text
+    end)
+    assert.truthy(followed:find "^Page: results/report.html\ngrid .- 0 of 4 cells  not running, 4 to do\n$", followed)
+    page = w:read "results/report.html"
+    assert.is_nil(page:find('http-equiv="refresh"', 1, true))
+    assert.is_nil(page:find("Being measured", 1, true))
   end)
 
   it("shows what came of it, failed cells among it, and the sweep leaves no note behind", function()
@@ -53,6 +79,14 @@ describe("specbench watch", function()
     local shown = watch()
     assert.truthy(shown:find("2 of 2 cells  complete\nlast    %d%.%d%dx  draft, acceptance 0%.%d%d\n"), shown)
     assert.truthy(shown:find("\n +draft +%d%.%d%d\n"), shown)
+    local page, seen = live_page.new(w.folder .. "/results", 1), folder_of { running = {}, done = 2, total = 4 }
+    assert.truthy(page:update(seen, false))
+    assert.is_nil(page:update(seen, false))
+    page.not_before = 0 -- it rests otherwise
+    assert.truthy(page:update(seen, true))
+    assert.truthy(w:read "results/report.html":find("Being measured: 2 of 4 cells", 1, true))
+    assert.truthy(page:update(folder_of {}, false))
+    assert.is_nil(w:read "results/report.html":find("Being measured", 1, true))
     w:faults { "http500" }
     assert.equal(3, w:run(RUN .. "--speed 200 --set concurrency=2").status)
     assert.truthy(watch():find("2 of 4 cells, 2 FAILED  not running, 2 to do", 1, true), watch())

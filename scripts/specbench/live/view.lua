@@ -77,16 +77,19 @@ local function head(state)
 end
 
 ---@param state specbench.live.state
+---@return string "12 of 36 cells  0:42, 1:30 left (± 0:12)"
+function view.progress(state)
+  return ("%d of %d cells%s  %s"):format(state.done, state.total,
+    state.failed > 0 and (", %d FAILED"):format(state.failed) or "", state.ended or view.time(state))
+end
+
+---@param state specbench.live.state
 ---@return string
 function view.status(state)
   local fraction = state.fraction or state.total > 0 and state.done / state.total or 0
   local filled = math.floor(BAR_WIDTH * math.min(1, fraction))
-  local words = { ("[%s%s] %3d%%"):format(("#"):rep(filled), ("."):rep(BAR_WIDTH - filled),
-    math.floor(100 * fraction)) }
-  words[2] = ("%d of %d cells"):format(state.done, state.total)
-    .. (state.failed > 0 and (", %d FAILED"):format(state.failed) or "")
-  words[3] = state.ended or view.time(state)
-  return table.concat(words, "  ")
+  return ("[%s%s] %3d%%  %s"):format(("#"):rep(filled), ("."):rep(BAR_WIDTH - filled), math.floor(100 * fraction),
+    view.progress(state))
 end
 
 local function server_line(server)

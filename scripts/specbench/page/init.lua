@@ -116,9 +116,10 @@ function page.whole(head, body)
 end
 
 ---@param self specbench.page.model
----@param options { reload: integer? }?
+---@param options { reload: integer?, progress: string? }?
 ---@return string html
 local function draw(self, options)
+  options = options or {}
   local links, parts = {}, {}
   for _, section in ipairs(SECTIONS) do
     local body = section[3](self)
@@ -132,19 +133,20 @@ local function draw(self, options)
   local simulated = caveats.simulated(self.found.cells):match "%((.*)%)"
   local header = el("header", nil, el("h1", nil, self.title),
     el("p", { class = "faint" }, words.measured(measured), el("br"), words.with(measured)),
+    options.progress and el("p", nil, "Being measured: ", options.progress) or nil,
     simulated and el("div", { class = "banner" }, simulated:upper(), ": what a profile says, not what a GPU did")
     or nil)
   local body = html.join(header,
     el("nav", nil, el("div", nil, links, switches(self))), el("main", nil, parts),
     el("footer", nil, el("p", { class = "faint" }, "specbench ", environment.version)),
     el("aside", { id = "details", hidden = true, ["aria-live"] = "polite" }), details.data(self))
-  return page.whole({ title = self.title, reload = options and options.reload,
+  return page.whole({ title = self.title, reload = options.reload,
     figure = self.figures[1] and self.figures[1].name or "none" }, body)
 end
 
 ---@param found specbench.study
----@param options { reload: integer?, figure: string? }? reload: seconds after which a browser reads the file anew;
----  figure: the speed-up that is shown first
+---@param options { reload: integer?, progress: string?, figure: string? }? reload: seconds after which a browser reads
+---  the file anew; progress: how far its sweep is; figure: the speed-up that is shown first
 ---@return string html
 function page.html(found, options)
   return draw(model.of(found, options and options.figure), options)
@@ -156,8 +158,8 @@ local ORDER = { "html", "markdown", "csv" }
 
 ---Writes the files that are wanted beside the results.
 ---@param found specbench.study
----@param wanted { html: boolean?, markdown: boolean?, csv: boolean?, figure: string? } figure: the speed-up that is
----  shown first
+---@param wanted { html: boolean?, markdown: boolean?, csv: boolean?, figure: string?, reload: integer?,
+---  progress: string? } figure, reload, progress: as page.html takes them
 ---@return string[] paths
 function page.write(found, wanted)
   local self, paths = model.of(found, wanted.figure), {}
@@ -165,7 +167,7 @@ function page.write(found, wanted)
   for _, kind in ipairs(ORDER) do
     if wanted[kind] then
       local path = found.store:path(FILES[kind])
-      assert(fs.write(path, makers[kind](self)))
+      assert(fs.write(path, makers[kind](self, wanted)))
       paths[#paths + 1] = path
     end
   end

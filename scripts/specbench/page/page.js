@@ -130,9 +130,25 @@
   });
   document.addEventListener("keydown", function (event) { if (event.key === "Escape") hideDetails(); });
 
+  // What a reader chose stays chosen where the page reads itself anew. Some browsers refuse to keep anything.
+  function kept(id, value) {
+    try {
+      if (value !== undefined) sessionStorage.setItem(id + location.pathname, value);
+      return sessionStorage.getItem(id + location.pathname);
+    } catch (_) {
+      return null;
+    }
+  }
+
   function wire(id, act) {
     var select = document.getElementById(id);
-    if (select) select.addEventListener("change", function () { act(select.value); });
+    if (!select) return;
+    select.addEventListener("change", function () { act(kept(id, select.value) || select.value); });
+    var before = kept(id);
+    var known = Array.prototype.some.call(select.options, function (option) { return option.value === before; });
+    if (!known || before === select.value) return;
+    select.value = before;
+    act(before);
   }
   wire("figure", showFigure);
   wire("palette", function (name) { root.dataset.palette = name; });
