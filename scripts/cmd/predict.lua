@@ -1,5 +1,6 @@
 -- Predicts the cells of a grid that were not measured, from those that were.
 
+local caption = require "specbench.report.caption"
 local cells = require "specbench.predict.cells"
 local command = require "specbench.cli.command"
 local families = require "specbench.predict.families"
@@ -76,11 +77,12 @@ local function summary(family, price)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local function write_pictures(folder, list)
+local function write_pictures(folder, list, found)
   assert(fs.mkdir(folder))
+  local footer = caption.of { cells = found.cells, entries = found.entries, about = found.about }
   for _, map in ipairs(list) do
     local name = map.name:gsub("[^%w.-]", "_")
-    local files, message = predictions.draw(map, ("%s/%s_predicted"):format(folder, name))
+    local files, message = predictions.draw(map, ("%s/%s_predicted"):format(folder, name), footer)
     if not files then
       command.warn { message }
       return
@@ -132,7 +134,7 @@ function self.run(options, positionals)
     io.stdout:write(("Left out: %d measured cells: %s\n"):format(count, why))
   end
   if said == 0 then command.fail "nothing could be predicted: measure cells of a method and of its baseline" end
-  if not options.no_pictures then write_pictures(folder .. "/pictures", drawn) end
+  if not options.no_pictures then write_pictures(folder .. "/pictures", drawn, input.study) end
   local path = folder .. "/predictions.jsonl"
   assert(fs.write(path, predictions.lines(list)))
   io.stdout:write(("Predictions: %s (measured: false where a number is predicted)\n"):format(path))

@@ -78,11 +78,23 @@ describe("predict and fit", function()
       end
     end
     assert.equal(26, predicted)
-    local saved = run "report part --no-pictures --price 2.5"
+    local saved = run "report part --no-pictures --price 2.5 --html"
     assert.truthy(saved:find("26 cells predicted, not measured, which saved [%d.]+ GPU hours %(%d+ %% of "), saved)
     assert.truthy(saved:find("at 2.5 a GPU hour", 1, true), saved)
+    -- on the page they are hatched, in a section and under a legend of their own, and lead to no cell
+    local page = assert(fs.read(w.folder .. "/part/report.html"))
+    local own = assert(page:match '<section id="predicted">(.-)</section>')
+    assert.truthy(own:find("predicted from the measured cells, not measured", 1, true))
+    local function fields(text) return select(2, text:gsub("k%-predicted", "")) end
+    assert.equal(26, fields(own))
+    assert.equal(26, fields(page))
+    for field in own:gmatch '<g class="c f%d+ pale k%-predicted">.-</text>' do
+      assert.truthy(field:find ">~%d%.%d%d</text>$", field)
+      assert.is_nil(field:find("href", 1, true))
+    end
     run "run grid.lua --virtual --quiet --no-pictures --no-text --out part --only k=2,3 --only concurrency=1"
-    assert.truthy(run("report part --no-pictures"):find("22 cells predicted, not measured", 1, true))
+    assert.truthy(run("report part --no-pictures --html"):find("22 cells predicted, not measured", 1, true))
+    assert.equal(22, fields(assert(fs.read(w.folder .. "/part/report.html"))))
     assert.is_true(error / predicted < 0.025, ("mean error %.4f"):format(error / predicted))
     assert.is_true(within / predicted > 0.8, ("within %d of %d"):format(within, predicted))
 

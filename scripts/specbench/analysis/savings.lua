@@ -2,10 +2,8 @@
 -- budget left out.
 
 local energy = require "specbench.analysis.energy"
-local fs = require "sb.fs"
-local json = require "specbench.base.json"
-local keys = require "specbench.results.keys"
 local money = require "specbench.base.money"
+local predicted = require "specbench.results.predicted"
 
 local savings = {}
 
@@ -32,21 +30,13 @@ end
 ---@param cells table[] that were measured
 ---@return specbench.savings? found nil where the folder holds no predictions
 function savings.of(folder, about, cells)
-  local text = fs.read(folder .. "/predictions.jsonl")
-  if not text then return nil end
-  local found, there = { cells = 0, gpu_seconds = 0, spent = 0 }, {}
+  local list = predicted.of(folder, about, cells)
+  if not list then return nil end
+  local found = { cells = #list, gpu_seconds = 0, spent = 0 }
   for _, cell in ipairs(cells) do
-    there[keys.place(cell.key)] = true
     found.spent = found.spent + (cell.metrics.duration or 0) * energy.gpu_count(cell)
   end
-  for line in text:gmatch "[^\n]+" do
-    local told = json.decode(line)
-    local coordinates = type(told) == "table" and not told.measured and told.coordinates
-    if type(coordinates) == "table" and not there[keys.place(keys.of(about, coordinates))] then
-      found.cells = found.cells + 1
-      found.gpu_seconds = found.gpu_seconds + (tonumber(told.seconds) or 0) * (tonumber(told.gpus) or 1)
-    end
-  end
+  for _, place in ipairs(list) do found.gpu_seconds = found.gpu_seconds + place.seconds * place.gpus end
   return found
 end
 

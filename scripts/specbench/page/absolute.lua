@@ -1,9 +1,9 @@
 -- What was measured in itself: throughput and latencies of every place, each method's below its baseline's. Rows are
 -- what a click on a map leads to where no script runs.
 
-local heatmaps = require "specbench.page.heatmaps"
 local grid = require "specbench.page.grid"
 local html = require "specbench.page.html"
+local marks = require "specbench.answer.marks"
 local measure = require "sb.measure"
 local model = require "specbench.page.model"
 local svg = require "specbench.page.svg"
@@ -103,7 +103,8 @@ local function table_of(self, group, columns, figure)
     if figure then
       fields[#fields + 1] = grid.figure(one.entry and verdict.text(one.entry.speedups[figure]) or "")
     end
-    fields[#fields + 1] = el("td", nil, absolute.verdict(one), " ", one.entry and heatmaps.marks[one.entry.verdict])
+    local mark = one.entry and marks.by_name[one.entry.verdict]
+    fields[#fields + 1] = el("td", nil, absolute.verdict(one), " ", mark and mark.drawn)
     rows[i] = el("tr", { id = "p" .. one.number, ["data-n"] = one.number,
       class = one.row.is_baseline and "baseline" or false }, fields)
   end

@@ -1,9 +1,11 @@
 -- Maps of speed-ups: a coloured field a place, with its interval and its marks, and the line where the ratio crosses 1.
 
 local html = require "specbench.page.html"
+local marks = require "specbench.answer.marks"
 local model = require "specbench.page.model"
 local palette = require "specbench.page.palette"
 local svg = require "specbench.page.svg"
+local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 
@@ -14,24 +16,12 @@ local heatmaps = {}
 local LEAST_WIDTH, HEIGHT, TOP, BOTTOM = 66, 34, 6, 34 -- pixels of a field, and around the fields
 local WIDEST, LETTER = 16, 6.8 -- letters of a label, and a letter's pixels
 
-local MARKS = { faster = "▲", slower = "▼", tie = "=", undecided = "?" }
-
-heatmaps.marks = MARKS
-heatmaps.legend = ("%s faster, %s slower, %s tie within %g %%, %s undecided, * mostly ramp-up and drain, ~ lossy, "
-  .. "! the client was late"):format(MARKS.faster, MARKS.slower, MARKS.tie, 100 * verdict.TIE, MARKS.undecided)
+heatmaps.legend = table.concat(marks.legend(nil, "drawn"), ", ")
 
 -- Behind the number: the verdict (which rests on `paired`, whatever is shown), and what keeps the number from being
 -- believed.
 function heatmaps.mark(one)
-  local entry = one.entry
-  return (entry and MARKS[entry.verdict] or "") .. (one.ramp_up and "*" or "")
-    .. (one.cells[1].lossy and "~" or "") .. (one.row.late and "!" or "")
-end
-
--- Whether a ratio is to be read with care: then its colour is pale.
-local function is_pale(one)
-  local entry = one.entry
-  return one.ramp_up or not (entry and entry.verdict) or entry.verdict == "undecided"
+  return marks.text(one.entry and marks.of(one.entry) or marks.of_cells(one.cells), "drawn")
 end
 
 ---What a reader sees where the pointer rests.
@@ -53,17 +43,50 @@ local function interval(low, high, is_within_run)
   return (is_within_run and "(%.2f–%.2f)" or "%.2f–%.2f"):format(low, high)
 end
 
-local function field(self, one, x, y, width)
-  local figure = self.figures[1] and one.entry.speedups[self.figures[1].name]
-  local middle = x + width / 2
+local function rectangle(box)
+  return el("rect", { x = box.x, y = box.y, width = box.width, height = box.height or HEIGHT })
+end
+
+-- A pale colour lies on white, in the dark too.
+local function ground(box, is_pale)
+  return html.join(is_pale and el("g", { class = "white" }, rectangle(box)) or nil, rectangle(box))
+end
+
+local function hatched(box)
+  return el("g", { class = "hatched" }, rectangle(box))
+end
+
+local function measured_field(self, one, name, box)
+  local figure, x, y = one.entry.speedups[name], box.x, box.y
+  local middle, is_pale = x + box.width / 2, marks.is_pale(one.entry)
   local class = ("c f%s%s k-%s"):format(figure and palette.step(figure.ratio, self.reach) or "x",
-    is_pale(one) and " pale" or "", one.kind)
+    is_pale and " pale" or "", one.kind)
   return el("a", { href = "#p" .. one.number, class = class, ["data-n"] = one.number },
-    el("title", nil, heatmaps.hint(one, self.figures)),
-    el("rect", { x = x, y = y, width = width, height = HEIGHT }),
+    el("title", nil, heatmaps.hint(one, self.figures)), ground(box, is_pale),
     el("text", { x = middle, y = y + 15 }, figure and ("%.2f"):format(figure.ratio) or "–", heatmaps.mark(one)),
     el("text", { x = middle, y = y + 28, class = "i" }, figure and figure.low
       and interval(figure.low, figure.high, figure.kind == verdict.WITHIN_RUN) or ""))
+end
+
+-- A number that nobody measured: pale, hatched, with a mark of its own, and it leads nowhere.
+local function predicted_field(self, one, box)
+  local figure, x, y = one.predicted, box.x, box.y
+  local middle = x + box.width / 2
+  return el("g", { class = ("c f%s pale k-predicted"):format(palette.step(figure.ratio, self.reach)) },
+    el("title", nil, ("predicted, not measured: %.2f"):format(figure.ratio)),
+    ground(box, true), hatched(box),
+    el("text", { x = middle, y = y + 15 }, ("~%.2f"):format(figure.ratio)),
+    el("text", { x = middle, y = y + 28, class = "i" }, figure.low and figure.high
+      and interval(figure.low, figure.high) or ""))
+end
+
+local function field(self, one, name, box)
+  if one.predicted then return predicted_field(self, one, box) end
+  return measured_field(self, one, name, box)
+end
+
+local function figure_of(one, name)
+  return one.predicted or one.entry.speedups[name]
 end
 
 -- The edges between neighbours on either side of 1.
@@ -72,7 +95,7 @@ local function crossing(map, name, left, width)
   local function ratio(r, c)
     local row = map.at[map.y.values[r]]
     local one = row and row[map.x.values[c]]
-    local figure = one and one.entry.speedups[name]
+    local figure = one and figure_of(one, name)
     return figure and figure.ratio
   end
   local rows = #map.y.values
@@ -89,7 +112,7 @@ local function crossing(map, name, left, width)
     end
   end
   if #parts == 0 then return nil end
-  return el("path", { d = table.concat(parts), class = "cross d-" .. name })
+  return el("path", { d = table.concat(parts), class = "cross" })
 end
 
 local function labels_of(values)
@@ -101,7 +124,8 @@ local function labels_of(values)
   return labels, math.ceil(widest * LETTER)
 end
 
-local function draw(self, map)
+-- figures: those that the page's switch chooses between, or but one; the first is drawn.
+local function draw(self, map, figures, is_switched)
   local x_labels, x_widest = labels_of(map.x.values)
   local y_labels, y_widest = labels_of(map.y.values)
   local columns, rows = #x_labels, #y_labels
@@ -113,7 +137,10 @@ local function draw(self, map)
     parts[#parts + 1] = svg.text(left - 5, y + HEIGHT / 2 + 4, y_labels[r], "e")
     for c, x_value in ipairs(map.x.values) do
       local one = (map.at[y_value] or {})[x_value]
-      if one then parts[#parts + 1] = field(self, one, left + (c - 1) * width, y, width) end
+      if one then
+        parts[#parts + 1] = field(self, one, figures[1] and figures[1].name,
+          { x = left + (c - 1) * width, y = y, width = width })
+      end
     end
   end
   for c, label in ipairs(x_labels) do
@@ -121,7 +148,10 @@ local function draw(self, map)
   end
   parts[#parts + 1] = svg.text(left + columns * width / 2, height - 4, map.x.title, "m faint")
   parts[#parts + 1] = svg.upright(10, TOP + rows * HEIGHT / 2, map.y.title, "m faint")
-  for _, figure in ipairs(self.figures) do parts[#parts + 1] = crossing(map, figure.name, left, width) end
+  for _, figure in ipairs(figures) do
+    local line = crossing(map, figure.name, left, width)
+    parts[#parts + 1] = line and is_switched and el("g", { class = "d-" .. figure.name }, line) or line
+  end
   return svg.frame(whole, height, "speed-ups of " .. map.name, parts)
 end
 
@@ -146,7 +176,8 @@ end
 function heatmaps.section(self)
   local list = {}
   for _, map in ipairs(model.maps(self, has_entry)) do
-    list[#list + 1] = el("figure", { class = "map" }, el("figcaption", nil, map.name), draw(self, map))
+    list[#list + 1] = el("figure", { class = "map" }, el("figcaption", nil, map.name),
+      draw(self, map, self.figures, true))
   end
   if #list == 0 then return nil end
   return html.join(
@@ -154,6 +185,43 @@ function heatmaps.section(self)
       "be quoted. The heavy line is where the ratio crosses 1. The verdict rests on `paired`, whichever speed-up is ",
       "shown. Below the number: 95 % interval; in brackets: of one run or two, too narrow.")),
     el("div", { class = "maps" }, list))
+end
+
+local PREDICTED_BY = { name = "total_throughput" } -- what the model that predicts knows
+
+local function is_comparable(one)
+  return one.predicted ~= nil or one.entry ~= nil and one.entry.speedups[PREDICTED_BY.name] ~= nil
+end
+
+local function swatch(kind, is_pale, ...)
+  return svg.frame(22, 14, kind, el("g", { class = "c f22" .. (is_pale and " pale" or "") },
+    ground({ x = 0, y = 0, width = 22, height = 14 }, is_pale), ...))
+end
+
+local function predicted_legend(self)
+  local pattern = el("pattern", { id = "hatch", width = 5, height = 5, patternUnits = "userSpaceOnUse",
+    patternTransform = "rotate(45)" }, svg.line(0, 0, 0, 5))
+  return el("p", { class = "legend" }, scale(self), " ", swatch("measured"), " measured ",
+    swatch("predicted", true, el("defs", nil, pattern), hatched { x = 0, y = 0, width = 22, height = 14 }),
+    " ~ predicted from the measured cells, not measured; below the number the interval that a measured one would lie "
+      .. "in nine times of ten. Both are the ratio of total token throughputs, whichever speed-up is chosen above: the "
+      .. "model knows no other. Marks are of measured cells alone, their verdicts rest on `paired`.")
+end
+
+---Maps on which predictions fill what was not measured.
+---@param self specbench.page.model
+---@return specbench.page.markup?
+function heatmaps.predicted(self)
+  if #self.predicted == 0 then return nil end
+  local list, places = {}, table.move(self.predicted, 1, #self.predicted, #self.places + 1,
+    table.move(self.places, 1, #self.places, 1, {}))
+  for _, map in ipairs(model.maps(self, is_comparable, places)) do
+    if tables.count(map.places, function(one) return one.predicted end) > 0 then
+      list[#list + 1] = el("figure", { class = "map" }, el("figcaption", nil, map.name),
+        draw(self, map, { PREDICTED_BY }))
+    end
+  end
+  return html.join(predicted_legend(self), el("div", { class = "maps" }, list))
 end
 
 return heatmaps

@@ -37,6 +37,7 @@ local page = {}
 local SECTIONS = {
   { "answer", "Does speculation pay?", verdict.section },
   { "maps", "Where", heatmaps.section },
+  { "predicted", "Predicted", heatmaps.predicted },
   { "load", "Speed-up against load", lines.section },
   { "loads", "Figures against load", loads.section },
   { "schedule", "Best k by load", schedule.section },

@@ -3,6 +3,8 @@
 local forest = require "specbench.page.forest"
 local heatmaps = require "specbench.page.heatmaps"
 local html = require "specbench.page.html"
+local keys = require "specbench.results.keys"
+local marks = require "specbench.answer.marks"
 local model = require "specbench.page.model"
 local place = require "specbench.answer.place"
 local palette = require "specbench.page.palette"
@@ -32,7 +34,7 @@ local function series_of(self, places, with_method)
   for _, series in ipairs(list) do
     table.sort(series.items, function(a, b) return a.row.load.value < b.row.load.value end)
   end
-  return list
+  return keys.by_number(list, "name")
 end
 
 local function joined(...)
@@ -101,8 +103,9 @@ local function draw_series(series, class, name, x, y)
         above[#above + 1] = { at, y:at(figure.high) }
         table.insert(below, 1, { at, y:at(figure.low) })
       end
-      parts[#parts + 1] = el("circle", { cx = svg.number(at), cy = svg.number(y:at(figure.ratio)), r = 3.4,
-        class = "dot", ["data-n"] = one.number }, el("title", nil, verdict.text(figure)))
+      local dot = { cx = svg.number(at), cy = svg.number(y:at(figure.ratio)), r = 3.4, ["data-n"] = one.number,
+        class = marks.is_pale(one.entry) and "dot hollow" or "dot" }
+      parts[#parts + 1] = el("circle", dot, el("title", nil, verdict.text(figure)))
     end
   end
   if #points == 0 then return nil end
@@ -143,7 +146,8 @@ function lines.section(self)
   end
   if #list == 0 then return nil end
   return html.join(el("p", { class = "legend" }, "A line a setting; bands are 95 % intervals, the dashed line is the "
-    .. "baseline. A point opens its cell."), el("div", { class = "maps" }, list))
+    .. "baseline; a ring has no verdict that could be quoted. A point opens its cell."),
+    el("div", { class = "maps" }, list))
 end
 
 local CLASSES = { faster = "s3", slower = "s2" }

@@ -6,6 +6,7 @@ local caveats = require "specbench.analysis.caveats"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local place = require "specbench.answer.place"
+local predicted = require "specbench.results.predicted"
 local speedup_table = require "specbench.report.speedup_table"
 local maps = require "specbench.report.maps"
 local tables = require "specbench.base.tables"
@@ -20,6 +21,7 @@ local model = {}
 ---@field name string in the axes that differ: "method=draft k=3 concurrency=8"
 ---@field row specbench.answer.absolute.row
 ---@field entry specbench.verdict.entry? nil: nothing to compare it with
+---@field predicted specbench.predicted? its speed-up, where nobody measured it
 ---@field base specbench.page.place?
 ---@field server integer in the model's `servers`
 ---@field flags specbench.flag[]
@@ -34,6 +36,7 @@ local model = {}
 ---@field servers { cell: table, places: integer }[] each distinct server with a cell of it
 ---@field figures { name: string, title: string }[] speed-ups that places have, the answer's own first
 ---@field reach number of the ratios' scale of colours
+---@field predicted specbench.page.place[] that were not measured: of them coordinates, load and ratio are known
 ---@field is_empty boolean nothing was measured
 ---@field title string
 
@@ -134,6 +137,18 @@ local function reach_of(self)
   return math.max(LEAST_REACH, math.min(MOST_REACH, math.exp(usual)))
 end
 
+-- Places that were predicted, as far as maps need to know them. The model predicts closed loops alone.
+local function predicted_places(self)
+  local list = {}
+  for _, told in ipairs(predicted.of(self.found.store.folder, self.about, self.found.cells) or {}) do
+    if told.ratio then
+      list[#list + 1] = { kind = "predicted", coordinates = told.coordinates, predicted = told,
+        cells = { { coordinates = told.coordinates } }, row = { load = { kind = "concurrency" } } }
+    end
+  end
+  return list
+end
+
 ---@param found specbench.study
 ---@param figure string? the speed-up that is shown first, one of specbench.answer's; `paired` unless told
 ---@return specbench.page.model
@@ -144,6 +159,7 @@ function model.of(found, figure)
   self.axes = varying(self)
   name_places(self)
   self.figures, self.reach = figures_of(self), reach_of(self)
+  self.predicted = predicted_places(self)
   self.title = (self.about.title or self.about.round) .. caveats.simulated(found.cells)
   self.is_empty = #self.places == 0
   return self
@@ -198,12 +214,13 @@ end
 ---The places on maps, as the round draws them.
 ---@param self specbench.page.model
 ---@param wanted (fun(one: specbench.page.place): boolean) which places
+---@param places specbench.page.place[]? the model's own unless told
 ---@return specbench.page.map[]
-function model.maps(self, wanted)
+function model.maps(self, wanted, places)
   local layout = self.about.report and self.about.report.heatmap or guess(self)
   local group_of = maps.grouper(self.found.cells, { axes = self.about.axes, report = { heatmap = layout } })
   local by_name, order = {}, {}
-  for _, one in ipairs(self.places) do
+  for _, one in ipairs(places or self.places) do
     if wanted(one) then
       local name = group_of(one.cells[1])
       local rate = one.row.load.kind == "rate"

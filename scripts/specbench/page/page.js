@@ -27,7 +27,7 @@
   function showFigure(name) {
     var at = data.figures.indexOf(name);
     root.dataset.figure = name;
-    document.querySelectorAll("a.c").forEach(function (cell) {
+    document.querySelectorAll("#maps a.c").forEach(function (cell) {
       var one = data.places[cell.dataset.n - 1].s[at];
       var texts = cell.querySelectorAll("text");
       var step = "x";

@@ -12,6 +12,7 @@ local input = {}
 ---@class specbench.predict.input
 ---@field about table round.json, or what stands for it
 ---@field reference boolean the reference system's tables
+---@field study specbench.study
 ---@field measured specbench.predict.record[]
 ---@field left_out table<string, integer> cells that cannot take part, by reason
 ---@field index specbench.speedup.index
@@ -39,7 +40,7 @@ function input.open(folder, options)
   if not the_store then return nil, message end
   local ok, opened = pcall(study.of, the_store, options)
   if not ok then return nil, type(opened) == "table" and opened.message or tostring(opened) end
-  local self = setmetatable({ about = the_store.about, reference = reference, index = opened.index,
+  local self = setmetatable({ about = the_store.about, reference = reference, index = opened.index, study = opened,
     warnings = the_store.warnings, simulated = false }, Input)
   self.measured, self.left_out = cells.measured(opened.cells)
   for _, record in ipairs(self.measured) do self.simulated = self.simulated or record.simulated or false end

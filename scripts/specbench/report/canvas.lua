@@ -12,7 +12,7 @@ local canvas = { FONT = 12, SMALL_FONT = 9.5, FOOTER_LINE = 17, INK = "#202020",
 canvas.__index = canvas
 
 local FONT, SMALL_FONT, FOOTER_LINE = canvas.FONT, canvas.SMALL_FONT, canvas.FOOTER_LINE
-local INK, FAINT, ABSENT = canvas.INK, canvas.FAINT, "#eeeeee"
+local INK, FAINT, ABSENT, HATCH = canvas.INK, canvas.FAINT, "#eeeeee", "#c4c4c4"
 local PALETTE_STEPS = 32
 local THIN_SPACE = "\u{2009}"
 
@@ -163,7 +163,7 @@ function canvas:map(map, box, font, min, max)
         local r, g, b = heatmap.shade(map, yi, xi, min, max)
         ink = colour.ink(r, g, b) == "black" and "#000000" or "#ffffff"
         local edges = ("%d %d %g %g %g %g"):format(xi, row, xi - 0.5, xi + 0.5, row - 0.5, row + 0.5)
-        if map.pale and map.pale[yi] and map.pale[yi][xi] then
+        if heatmap.is_pale(map, yi, xi) then
           pale[#pale + 1] = ("%s %d"):format(edges, r << 16 | g << 8 | b)
         else
           data[#data + 1] = ("%s %.10g"):format(edges, math.max(min, math.min(max, value)))
@@ -192,7 +192,7 @@ function canvas:map(map, box, font, min, max)
   if #hatched > 0 then
     self:block("$hatched", hatched)
     plots[#plots + 1] = "$hatched using 1:2:3:4:5:6 with boxxyerror fillstyle transparent pattern 4 "
-      .. "border rgb '#ffffff' linecolor rgb '#ffffff' notitle"
+      .. "border rgb '#ffffff' linecolor rgb '" .. HATCH .. "' notitle"
   end
   self:add("%s", "plot " .. table.concat(plots, ", "))
   self:add("unset label; unset object; unset colorbox")

@@ -23,7 +23,8 @@ local LINES = {
 ---@field values (number|nil)[][] values[yi][xi], indices into y and x; nil or NaN: not measured
 ---@field notes? string[][] notes[yi][xi], a remark on a cell, listed under the map
 ---@field marks? (string|nil)[][] marks[yi][xi], behind the number
----@field pale? (boolean|nil)[][] pale[yi][xi]: the number is to be read with care, its colour is paler
+---@field pale? (boolean|nil)[][] pale[yi][xi]: the number is to be read with care, its colour is paler; so is that of
+---  a predicted one
 ---@field legend? string[] what the marks mean, in a line below a map on the terminal
 ---@field predicted? (boolean|nil)[][] predicted[yi][xi]: the number was not measured; "~" stands before it, and
 ---  pictures hatch it
@@ -89,6 +90,15 @@ function heatmap.mark_behind(map, yi, xi)
   return map.marks and map.marks[yi] and map.marks[yi][xi] or ""
 end
 
+--- Whether the colour of a number's cell is pale.
+---@param map specbench.heatmap
+---@param yi integer
+---@param xi integer
+---@return boolean
+function heatmap.is_pale(map, yi, xi)
+  return map.pale ~= nil and map.pale[yi] ~= nil and map.pale[yi][xi] or heatmap.mark_before(map, yi, xi) ~= ""
+end
+
 --- The colour of a number's cell.
 ---@param map specbench.heatmap
 ---@param yi integer
@@ -98,7 +108,7 @@ end
 ---@return integer blue
 function heatmap.shade(map, yi, xi, min, max)
   local r, g, b = colour.of_value(heatmap.value(map, yi, xi), min, max)
-  if map.pale and map.pale[yi] and map.pale[yi][xi] then return colour.pale(r, g, b) end
+  if heatmap.is_pale(map, yi, xi) then return colour.pale(r, g, b) end
   return r, g, b
 end
 

@@ -7,6 +7,7 @@ local keys = require "specbench.results.keys"
 local plot = require "specbench.report.plot"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
+local words = require "specbench.answer.words"
 
 local predictions = {}
 
@@ -17,12 +18,22 @@ local function layout_of(about)
   return { x = "k", y = "concurrency", per = {} }
 end
 
-local function position(list, value)
-  for i, item in ipairs(list) do
-    if item == value then return i end
+-- What stands on an axis, by value.
+local function sorted(rows, axis)
+  local values = {}
+  for _, row in ipairs(rows) do tables.place(values, keys.spelled(row.place.coordinates[axis])) end
+  return keys.by_value(values)
+end
+
+-- The numbers of a map's rows, and which of them were predicted.
+local function fill(map, layout)
+  map.x, map.y, map.values, map.predicted = sorted(map.rows, layout.x), sorted(map.rows, layout.y), {}, {}
+  for y = 1, #map.y do map.values[y], map.predicted[y] = {}, {} end
+  for _, row in ipairs(map.rows) do
+    local at = row.place.coordinates
+    local x, y = tables.place(map.x, keys.spelled(at[layout.x])), tables.place(map.y, keys.spelled(at[layout.y]))
+    map.values[y][x], map.predicted[y][x] = row.ratio, not row.measured or nil
   end
-  list[#list + 1] = value
-  return #list
 end
 
 ---@param family specbench.predict.family
@@ -33,42 +44,40 @@ function predictions.maps(family, about, note)
   local layout, by_name, order = layout_of(about), {}, {}
   local shown = { [layout.x] = true, [layout.y] = true }
   for _, row in ipairs(family.rows) do
-    local at, words = row.place.coordinates, {}
+    local at, rest = row.place.coordinates, {}
     for _, axis in ipairs(about.axes) do
       local value = at[axis.name]
       if not shown[axis.name] and value ~= nil and value ~= "-" and value ~= keys.ABSENT then
-        words[#words + 1] = tostring(value)
+        rest[#rest + 1] = tostring(value)
       end
     end
-    local name = table.concat(words, " ")
+    local name = table.concat(rest, " ")
     local map = by_name[name]
     if not map then
-      map = { title = ("%s, %s%s"):format(about.title or about.round or about.name, name, note), name = name, x = {},
-        y = {}, values = {}, predicted = {}, x_title = layout.x_title or layout.x, y_title = layout.y_title or layout.y,
-        value_title = "speed-up (total token throughput)", min = 0, max = 2 }
+      map = { title = ("%s, %s%s"):format(about.title or about.round or about.name, name, note), name = name,
+        rows = {}, x_title = layout.x_title or layout.x, y_title = layout.y_title or layout.y,
+        value_title = words.speedup "total_throughput", min = 0, max = 2 }
       by_name[name], order[#order + 1] = map, map
     end
-    local x = position(map.x, keys.spelled(at[layout.x]))
-    local y = position(map.y, keys.spelled(at[layout.y]))
-    map.values[y], map.predicted[y] = map.values[y] or {}, map.predicted[y] or {}
-    map.values[y][x], map.predicted[y][x] = row.ratio, not row.measured or nil
+    table.insert(map.rows, row)
   end
-  for _, map in ipairs(order) do
-    for y = 1, #map.y do
-      map.values[y], map.predicted[y] = map.values[y] or {}, map.predicted[y] or {}
-    end
-  end
+  for _, map in ipairs(order) do fill(map, layout) end
   return order
+end
+
+local function is_any_predicted(map)
+  return tables.count(map.rows, function(row) return not row.measured end) > 0
 end
 
 ---@param map specbench.heatmap one of predictions.maps
 ---@param path string without ending
+---@param footer string[] what was measured, with what, when
 ---@return string[]? files
 ---@return string? message
-function predictions.draw(map, path)
-  local picture = { png = path .. ".png", svg = path .. ".svg" }
-  for name, value in pairs(map) do picture[name] = value end
-  picture.footer = { "~ and hatched: predicted from the other cells", "not measured" }
+function predictions.draw(map, path, footer)
+  local below = { is_any_predicted(map) and "PREDICTED where hatched (~), from the cells that were measured" or nil }
+  table.move(footer, 1, #footer, #below + 1, below)
+  local picture = tables.merged(map, { png = path .. ".png", svg = path .. ".svg", footer = below })
   local ok, message = plot.heatmap(picture)
   if not ok then return nil, message end
   return { picture.png, picture.svg }

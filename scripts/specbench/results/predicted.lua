@@ -1,0 +1,42 @@
+-- Predictions that lie beside a folder's cells: of the places that were not measured since.
+
+local fs = require "sb.fs"
+local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
+
+local predicted = {}
+
+---@class specbench.predicted
+---@field coordinates table
+---@field ratio number? speed-up of total token throughput
+---@field low number? of its interval
+---@field high number?
+---@field seconds number that measuring would have taken
+---@field gpus number that it would have taken them on
+
+-- The file may be from elsewhere: what is no number is none.
+local function positive(value)
+  return math.type(value) and value > 0 and value < math.huge and value or nil
+end
+
+---@param folder string
+---@param about table its round.json
+---@param cells table[] that were measured
+---@return specbench.predicted[]? list nil where the folder holds no predictions
+function predicted.of(folder, about, cells)
+  local text = fs.read(folder .. "/predictions.jsonl")
+  if not text then return nil end
+  local list, there = {}, {}
+  for _, cell in ipairs(cells) do there[keys.place(cell.key)] = true end
+  for line in text:gmatch "[^\n]+" do
+    local told = json.decode(line)
+    local coordinates = type(told) == "table" and not told.measured and told.coordinates
+    if type(coordinates) == "table" and not there[keys.place(keys.of(about, coordinates))] then
+      list[#list + 1] = { coordinates = coordinates, ratio = positive(told.speedup), low = positive(told.low),
+        high = positive(told.high), seconds = positive(told.seconds) or 0, gpus = positive(told.gpus) or 1 }
+    end
+  end
+  return list
+end
+
+return predicted
