@@ -67,7 +67,7 @@ describe("specbench watch", function()
       local text = w:read "followed"
       return text and text:find("to do\n", 1, true) and text
     end)
-    assert.truthy(followed:find "^Page: results/report.html\ngrid .- 0 of 4 cells  not running, 4 to do\n$", followed)
+    assert.truthy(followed:find "^Page: results/report.html\ngrid .- 0 of 4 cells  not running, 4 to do\n", followed)
     page = w:read "results/report.html"
     assert.is_nil(page:find('http-equiv="refresh"', 1, true))
     assert.is_nil(page:find("Being measured", 1, true))
