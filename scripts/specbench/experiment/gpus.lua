@@ -1,6 +1,6 @@
 -- Which GPUs servers may use, by the names that CUDA_VISIBLE_DEVICES takes: numbers, UUIDs of GPUs and of slices (MIG).
 
-local program = require "specbench.base.program"
+local nvidia_smi = require "specbench.base.nvidia_smi"
 local tables = require "specbench.base.tables"
 
 local gpus = {}
@@ -65,10 +65,12 @@ function gpus.visible(getenv)
   for _, name in ipairs(OTHERS) do
     if getenv(name) then return nil end
   end
-  if not program.is_there("nvidia-smi", getenv "PATH") then return nil end
-  local pipe <close> = assert(io.popen "exec nvidia-smi --query-gpu=index --format=csv,noheader 2>/dev/null")
+  if not nvidia_smi.is_there(nil, getenv "PATH") then return nil end
+  local pipe <close> = assert(nvidia_smi.ask { "index" })
   local list = {}
-  for number in pipe:read("a"):gmatch "(%d+)%s*\n" do list[#list + 1] = math.tointeger(tonumber(number)) end
+  for _, row in ipairs(nvidia_smi.rows(pipe:read "a", { "index" })) do
+    list[#list + 1] = math.tointeger(tonumber(row.index))
+  end
   return list, #list == 0 and "nvidia-smi lists none" or nil
 end
 

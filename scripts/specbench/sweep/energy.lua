@@ -2,9 +2,9 @@
 -- after the load, else nvidia-smi's power, sampled beside it.
 
 local fs = require "sb.fs"
+local nvidia_smi = require "specbench.base.nvidia_smi"
 local nvml = require "sb.nvml"
 local proc = require "sb.proc"
-local program = require "specbench.base.program"
 
 local energy = {}
 
@@ -66,19 +66,22 @@ function energy.between(before, after, seconds)
   return result
 end
 
+local FIELDS = { "uuid", "power.draw", "clocks.current.sm" }
+
 ---What nvidia-smi wrote: "GPU-..., 312.50, 1980" a line.
 ---@param text string
 ---@param seconds number that it covers
 ---@return specbench.energy? energy nil where no line has a power
 function energy.of_samples(text, seconds)
   local by_uuid, order = {}, {}
-  for uuid, power, clock in text:gmatch "(GPU%-[%w-]+), ([%d.]+), (%d+)" do
-    local gpu = by_uuid[uuid]
-    if not gpu then
-      gpu = { uuid = uuid, sum = 0, count = 0 }
-      by_uuid[uuid], order[#order + 1] = gpu, gpu
+  for _, row in ipairs(nvidia_smi.rows(text, FIELDS)) do
+    local uuid, power, clock = row.uuid, tonumber(row["power.draw"]), math.tointeger(tonumber(row["clocks.current.sm"]))
+    if power and clock and not by_uuid[uuid] then
+      by_uuid[uuid] = { uuid = uuid, sum = 0, count = 0 }
+      order[#order + 1] = by_uuid[uuid]
     end
-    gpu.sum, gpu.count, gpu.clock = gpu.sum + tonumber(power), gpu.count + 1, math.tointeger(tonumber(clock))
+    local gpu = by_uuid[uuid]
+    if power and clock then gpu.sum, gpu.count, gpu.clock = gpu.sum + power, gpu.count + 1, clock end
   end
   if #order == 0 then return nil end
   local result = { joules = 0, seconds = seconds, source = "nvidia-smi", gpus = {} }
@@ -92,12 +95,8 @@ end
 
 -- nvidia-smi, writing samples to a file until it is stopped.
 local function sample(gpus, path)
-  if not program.is_there "nvidia-smi" then return nil end
-  local process = proc.start {
-    argv = { "nvidia-smi", "--format=csv,noheader,nounits", "--query-gpu=uuid,power.draw,clocks.current.sm",
-      "--id=" .. table.concat(gpus, ","), "--loop-ms=" .. SAMPLE_MS },
-    log = path,
-  }
+  if not nvidia_smi.is_there() then return nil end
+  local process = proc.start { argv = nvidia_smi.argv(FIELDS, { gpus = gpus, every_ms = SAMPLE_MS }), log = path }
   return process and { process = process, path = path }
 end
 

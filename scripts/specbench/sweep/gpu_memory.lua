@@ -3,13 +3,14 @@
 -- neighbours.
 
 local fs = require "sb.fs"
+local nvidia_smi = require "specbench.base.nvidia_smi"
 local proc = require "sb.proc"
-local program = require "specbench.base.program"
 local task = require "specbench.task"
 
 local gpu_memory = {}
 
 local PATIENCE, LOOK_EVERY = 60, 0.5 -- seconds
+local FIELDS = { "index", "memory.used", "memory.total" }
 local ANSWER = 20 -- seconds that nvidia-smi may take
 local SLACK = 256 -- MiB that may come and go: a context of somebody's, a display
 local FOREIGN = 0.1 -- of the memory, in use before our first server: worth a word
@@ -23,24 +24,22 @@ Watch.__index = Watch
 local function look(self)
   local log = assert(fs.temporary())
   local _ <close> = setmetatable({}, { __close = function() os.remove(log) end })
-  local asked <close> = proc.start {
-    argv = { self.asked, "--query-gpu=index,memory.used,memory.total", "--format=csv,noheader,nounits" }, log = log,
-  }
+  local asked <close> = proc.start { argv = nvidia_smi.argv(FIELDS, { name = self.asked }), log = log }
   if not asked or not asked:wait(ANSWER) then return nil end
   local found = {}
-  for index, used, total in (fs.read(log) or ""):gmatch "(%d+), (%d+), (%d+)" do
-    found[math.tointeger(index)] = { used = math.tointeger(used), total = math.tointeger(total) }
+  for _, row in ipairs(nvidia_smi.rows(fs.read(log) or "", FIELDS)) do
+    local index, used, total = tonumber(row.index), tonumber(row["memory.used"]), tonumber(row["memory.total"])
+    if index and used and total then found[index] = { used = used, total = total } end
   end
   return next(found) and found
 end
 
 ---@param warn fun(line: string)
 ---@param patience number? seconds to wait for memory at most
----@param asked string? the program that tells, "nvidia-smi"
+---@param asked string? what stands in for nvidia-smi
 ---@return specbench.gpu_memory? watch nil on a machine without it
 function gpu_memory.new(warn, patience, asked)
-  asked = asked or "nvidia-smi"
-  if not program.is_there(asked) then return nil end
+  if not nvidia_smi.is_there(asked) then return nil end
   return setmetatable({ warn = warn, patience = patience or PATIENCE, asked = asked }, Watch)
 end
 

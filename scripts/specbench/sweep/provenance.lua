@@ -3,7 +3,7 @@
 local fs = require "sb.fs"
 local clock = require "sb.clock"
 local environment = require "sb.environment"
-local program = require "specbench.base.program"
+local nvidia_smi = require "specbench.base.nvidia_smi"
 
 local provenance = {}
 
@@ -29,14 +29,16 @@ local function cpu_count()
   return text and select(2, ("\n" .. text):gsub("\nprocessor%s", ""))
 end
 
+local FIELDS = { "index", "uuid", "name", "driver_version", "memory.total", "clocks.current.sm",
+  "clocks.current.memory", "power.limit" }
+
 local asked -- programs that are answering
 
 ---Asks the programs that know, which then answer while the caller goes on. Need not be called.
 function provenance.begin()
   asked = asked or {
     commit = fs.stat(environment.home .. "/.git") and ask(("git -C '%s' rev-parse HEAD"):format(environment.home)),
-    gpus = program.is_there "nvidia-smi" and ask("nvidia-smi --format=csv,noheader,nounits --query-gpu="
-      .. "index,uuid,name,driver_version,memory.total,clocks.current.sm,clocks.current.memory,power.limit"),
+    gpus = nvidia_smi.is_there() and nvidia_smi.ask(FIELDS),
   }
 end
 
@@ -44,13 +46,13 @@ end
 local function gpus(text)
   if not text then return nil end
   local list = {}
-  for line in text:gmatch "[^\n]+" do
-    local index, uuid, name, driver, memory, sm, mem_clock, power =
-      line:match "^(%d+), (.-), (.-), (.-), (.-), (.-), (.-), (.-)$"
-    if index then
+  for _, row in ipairs(nvidia_smi.rows(text, FIELDS)) do
+    local function number(field) return tonumber(row[field]) end
+    if number "index" then
       list[#list + 1] = {
-        index = tonumber(index), uuid = uuid, name = name, driver = driver, memory_mib = tonumber(memory),
-        sm_clock_mhz = tonumber(sm), memory_clock_mhz = tonumber(mem_clock), power_limit_w = tonumber(power),
+        index = number "index", uuid = row.uuid, name = row.name, driver = row.driver_version,
+        memory_mib = number "memory.total", sm_clock_mhz = number "clocks.current.sm",
+        memory_clock_mhz = number "clocks.current.memory", power_limit_w = number "power.limit",
       }
     end
   end
