@@ -2,7 +2,7 @@
 --
 --   specbench scripts/share/api.lua [FOLDER]
 --
--- FOLDER holds the meta files; by default bindings/meta/sb beside this checkout.
+-- FOLDER holds the meta files' folders; by default bindings/meta beside this checkout.
 
 local fs = require "sb.fs"
 
@@ -13,7 +13,7 @@ The modules that are part of the `specbench` program itself: `require "sb.NAME"`
 `specbench` runs. `sb/*.lua` describe them in LuaCATS, for editors ([lua-language-server](https://luals.github.io):
 add this folder to `workspace.library`), and `specbench/*.lua` the tables that rounds and scripts hand over; nothing
 loads them at run time. Scripts about rounds, servers and sweeps
-use the `specbench.*` modules, which are Lua on top of these.
+use the `specbench.*` modules, which are Lua on top of these; [the one for pictures](#specbenchplot) is here too.
 
 What goes wrong in operation (a file, a server) gives `nil, message, code`: one line, and a word such as "io",
 "timeout", "invalid", "parse" or "state". What is wrong in the script raises an error.
@@ -138,10 +138,10 @@ local function print_module(out, text)
   end
 end
 
-local folder = ... or (arg[0]:match("^(.*)/[^/]*$") or ".") .. "/../../bindings/meta/sb"
-local names = assert(fs.list(folder))
+local folder = ... or (arg[0]:match("^(.*)/[^/]*$") or ".") .. "/../../bindings/meta"
 local out = { INTRODUCTION }
-for _, name in ipairs(names) do
-  print_module(out, assert(fs.read(folder .. "/" .. name)))
+for _, name in ipairs(assert(fs.list(folder .. "/sb"))) do
+  print_module(out, assert(fs.read(("%s/sb/%s"):format(folder, name))))
 end
+print_module(out, assert(fs.read(folder .. "/specbench/plot.lua")))
 io.write((table.concat(out, "\n"):gsub("\n\n\n+", "\n\n")))

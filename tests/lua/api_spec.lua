@@ -43,6 +43,23 @@ describe("the meta files", function()
     end
   end)
 
+  it("describe what scripts draw with", function()
+    local text = assert(fs.read(folder .. "/specbench/plot.lua"))
+    assert.same(names(require "specbench.plot"), described(text, "\nfunction plot%.([%w_]+)"))
+    -- and the example in it runs
+    local example = text:match("%-%-%- ```lua\n(.-)%-%-%- ```"):gsub("%f[^\n\0]%-%-%- ?", "")
+    local drawn, gnuplot = {}, require "specbench.report.gnuplot"
+    local render <const> = gnuplot.render
+    gnuplot.render = function(picture)
+      drawn[#drawn + 1] = picture.svg
+      return true
+    end
+    local ok, message = pcall(assert(load(example)))
+    gnuplot.render = render
+    assert.is_true(ok, message)
+    assert.same({ "polish.svg", "map.svg" }, drawn)
+  end)
+
   it("describe every method of every type", function()
     local registry = debug.getregistry()
     for class, type_name in pairs(CLASSES) do

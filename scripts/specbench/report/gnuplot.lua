@@ -6,6 +6,7 @@
 local gnuplot = {}
 
 local PNG_SCALE = 2 -- pixels of a PNG per unit of layout, for sharp text on dense screens
+local POINT_SIZE = 0.8 -- of a mark in an SVG; a PNG's has to be scaled as all else
 
 --- A gnuplot string literal. Single quotes keep backslashes, back quotes and macros as they are; a
 --- line break cannot stand in them.
@@ -56,6 +57,7 @@ local function draw(kind, path, picture, program)
   local lines = {
     set_terminal(kind, picture.width, picture.height),
     "set output " .. gnuplot.quote(unfinished),
+    ("set pointsize %g"):format(kind == "png" and POINT_SIZE * PNG_SCALE or POINT_SIZE),
     picture.script,
     "unset output",
   }

@@ -5,6 +5,8 @@
 --     x = { 256, 512 }, y = { 1, 4 }, values = { { 1.52, 1.44 }, { 1.21, nil } }, is_tty = true,
 --   })
 
+-- What a map has is described in bindings/meta/specbench/plot.lua.
+
 local colour = require "specbench.report.colour"
 local text_table = require "specbench.base.text_table"
 
@@ -15,26 +17,6 @@ local LINES = {
   ascii = { side = "|", corner = "+", floor = "-" },
   unicode = { side = "│", corner = "└", floor = "─" },
 }
-
----@class specbench.heatmap
----@field title? string
----@field x any[] labels, left to right
----@field y any[] labels; numbers are sorted, other labels go from the bottom to the top
----@field values (number|nil)[][] values[yi][xi], indices into y and x; nil or NaN: not measured
----@field notes? string[][] notes[yi][xi], a remark on a cell, listed under the map
----@field marks? (string|nil)[][] marks[yi][xi], behind the number
----@field pale? (boolean|nil)[][] pale[yi][xi]: the number is to be read with care, its colour is paler; so is that of
----  a predicted one
----@field legend? string[] what the marks mean, in a line below a map on the terminal
----@field predicted? (boolean|nil)[][] predicted[yi][xi]: the number was not measured; "~" stands before it, and
----  pictures hatch it
----@field footer? string[] what a picture must say below it, in words or short phrases
----@field min? number value of the coldest colour, 0 unless told
----@field max? number value of the warmest colour, 2 unless told
----@field x_title? string
----@field y_title? string
----@field value_title? string what the numbers are, "speed-up" unless told
----@field format? string of a number, "%.2f" unless told
 
 ---@class specbench.heatmap.terminal : specbench.heatmap
 ---@field colour? boolean|"auto" see colour.depth

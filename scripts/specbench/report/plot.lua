@@ -6,6 +6,8 @@
 --     png = "polish.png", svg = "polish.svg",
 --   }
 --
+-- What it takes is described in bindings/meta/specbench/plot.lua.
+--
 -- All places are computed here in layout units (a pixel of the SVG), so that nothing overlaps
 -- whatever the labels are; gnuplot only draws.
 
@@ -28,15 +30,6 @@ local LINE_COLOURS = {
 
 local quote = gnuplot.quote
 local footer_lines, text_width, widest = canvas.footer_lines, canvas.text_width, canvas.widest
-
----@class specbench.plot.files
----@field png? string path of the PNG to write
----@field svg? string path of the SVG to write
----@field gnuplot? string the program, "gnuplot" unless told
-
----@class specbench.plot.heatmap : specbench.heatmap, specbench.plot.files
----@field width? integer layout units; follows from the cells unless told
----@field height? integer
 
 --- Draws one heatmap.
 ---@param map specbench.plot.heatmap
@@ -77,17 +70,6 @@ function plot.heatmap(map)
   page:add("unset multiplot")
   return page:render(map)
 end
-
----@class specbench.plot.overview : specbench.plot.files
----@field title? string
----@field columns string[] headings above the panels
----@field rows string[] headings left of the panels
----@field panels (specbench.heatmap|nil)[][] panels[row][column]; nil: an empty place; x_title stands under a column
----@field footer? string[] what the picture must say below, in words or short phrases
----@field y_title? string once: rows may be lower than it is long
----@field value_title? string "speed-up" unless told
----@field min? number 0 unless told
----@field max? number 2 unless told
 
 --- Draws many heatmaps as a grid with one colour bar: models down, tasks across.
 ---@param grid specbench.plot.overview
@@ -168,27 +150,6 @@ function plot.overview(grid)
   return page:render(grid)
 end
 
----@class specbench.plot.series
----@field name string
----@field points specbench.plot.point[]
-
----@class specbench.plot.point
----@field x number
----@field y number
----@field low? number of its interval
----@field high? number
----@field hollow? boolean it is to be read with care: its mark is a ring
-
----@class specbench.plot.lines : specbench.plot.files
----@field title? string
----@field x_title? string
----@field y_title? string
----@field series specbench.plot.series[]
----@field baseline? number a dashed line at this y, 1 unless told; false: none
----@field footer? string[] what the picture must say below, in words or short phrases
----@field width? integer
----@field height? integer
-
 -- Adds a series' data to the page, and how they are drawn to `plots`: its band below, its line, its points.
 local function add_series(page, plots, series, number)
   local points, filled, hollow, intervals = {}, {}, {}, {}
@@ -210,12 +171,12 @@ local function add_series(page, plots, series, number)
   -- a band has no width at a single load
   add("intervals", intervals, #intervals > 1
     and "using 1:3:4 with filledcurves fillstyle transparent solid 0.16 noborder linecolor rgb '%s' notitle"
-    or "using 1:2:3:4 with yerrorbars linewidth 1 pointtype 7 pointsize 0.8 linecolor rgb '%s' notitle", line)
+    or "using 1:2:3:4 with yerrorbars linewidth 1 pointtype 7 linecolor rgb '%s' notitle", line)
   add("points", points, "using 1:2 with lines linewidth 2 dashtype %d linecolor rgb '%s' title %s", dash, line,
     quote(series.name))
-  add("filled", filled, "using 1:2 with points pointtype 7 pointsize 0.9 linecolor rgb '%s' notitle", line)
-  add("ground", hollow, "using 1:2 with points pointtype 7 pointsize 0.9 linecolor rgb '#ffffff' notitle")
-  add("hollow", hollow, "using 1:2 with points pointtype 6 pointsize 0.9 linewidth 1.5 linecolor rgb '%s' notitle",
+  add("filled", filled, "using 1:2 with points pointtype 7 linecolor rgb '%s' notitle", line)
+  add("ground", hollow, "using 1:2 with points pointtype 7 linecolor rgb '#ffffff' notitle")
+  add("hollow", hollow, "using 1:2 with points pointtype 6 linewidth 1.5 linecolor rgb '%s' notitle",
     line)
 end
 
