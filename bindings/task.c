@@ -1,6 +1,7 @@
 #include "task.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "interrupt.h"
@@ -77,13 +78,24 @@ static void end_task(sbl_task *task, sbl_task_state how, const char *trouble)
   lua_pop(L, 1);
 }
 
+/* What a message says of a module whose file could not be read: no fault of the code, so the line is enough. NULL: it is
+ * about something else. */
+static const char *unreadable_module(const char *message)
+{
+  static const char begin[] = "error loading module '";
+  const char *reason = strncmp(message, begin, sizeof begin - 1) ? NULL : strstr(message, "\n\tcannot ");
+  return reason ? reason + 2 : NULL;
+}
+
 /* (error, thread) -> the error; a message gets the traceback of the thread in which it was raised */
 static int add_traceback(lua_State *L)
 {
   lua_State *co = lua_touserdata(L, 2);
   lua_settop(L, 1);
-  const char *message = lua_tostring(L, 1);
-  if (message)
+  const char *message = lua_tostring(L, 1), *unreadable = message ? unreadable_module(message) : NULL;
+  if (unreadable)
+    lua_pushstring(L, unreadable);
+  else if (message)
     luaL_traceback(L, co, message, 0);
   return 1;
 }

@@ -30,7 +30,7 @@ part() {
   name=$1
   shift
   if "$@" >"$out/$name.log" 2>&1; then
-    echo "$(date +%H:%M) passed: $name: $(grep -aE 'executed_units|executions|tests passed|lost [0-9]' "$out/$name.log" |
+    echo "$(date +%H:%M) passed: $name: $(grep -aE 'executed_units|executions|tests passed|lost [0-9]|sweeps, ' "$out/$name.log" |
       tail -1)"
   else
     echo "$(date +%H:%M) FAILED: $name: see $out/$name.log"

@@ -1,7 +1,7 @@
 /* LD_PRELOAD: fails the FAIL_AT-th call of the kind FAIL_KIND (open, write, fsync, rename, socket, fork) as a machine in
- * trouble does, and writes into the file FAIL_REPORT how many there were of each, a line "KIND COUNT" a kind. Of writes
- * those to files alone count: an event descriptor does not fail. Only of the program that it is loaded into: what that
- * starts is spared. */
+ * trouble does, with FAIL_ON=1 all later ones of that kind too, and writes into the file FAIL_REPORT how many there were
+ * of each, a line "KIND COUNT" a kind. Of writes those to files alone count: an event descriptor does not fail. Only of
+ * the program that it is loaded into: what that starts is spared. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,25 +27,28 @@ static const struct {
 
 static atomic_ulong calls[KINDS];
 static unsigned long fail_at;
-static int fail_kind = -1;
+static int fail_kind = -1, fail_on;
 static char report[256];
 static pid_t owner;
 
 __attribute__((constructor)) static void begin(void)
 {
-  const char *path = getenv("FAIL_REPORT"), *at = getenv("FAIL_AT"), *kind = getenv("FAIL_KIND");
+  const char *path = getenv("FAIL_REPORT"), *at = getenv("FAIL_AT"), *kind = getenv("FAIL_KIND"),
+             *on = getenv("FAIL_ON");
   snprintf(report, sizeof report, "%s", path ? path : "");
   for (int i = 0; kind && i < KINDS; i++)
     if (!strcmp(kind, kinds[i].name))
       fail_kind = i;
   owner = getpid();
   unsetenv("LD_PRELOAD");
+  fail_on = on && *on == '1';
   fail_at = at ? strtoul(at, NULL, 10) : 0;
 }
 
 static int fails(enum kind kind)
 {
-  if (getpid() != owner || atomic_fetch_add(&calls[kind], 1) + 1 != fail_at || (int)kind != fail_kind)
+  unsigned long n = getpid() == owner ? atomic_fetch_add(&calls[kind], 1) + 1 : 0;
+  if (!n || !fail_at || (int)kind != fail_kind || !(n == fail_at || (fail_on && n > fail_at)))
     return 0;
   errno = kinds[kind].error;
   return 1;

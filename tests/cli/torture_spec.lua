@@ -61,7 +61,8 @@ local function fail_one(kind, at)
   local result = run(kind, at)
   local place = ("%s %d of %d: status %d: %s"):format(kind, at, counts[kind], result.status, result.err)
   assert.is_true(result.status == 0 or result.status == 1 or result.status == 3, place)
-  assert.is_nil(result.err:find "PANIC" or result.err:find "Assertion" or result.err:find "AddressSanitizer", place)
+  assert.is_nil(result.err:find "PANIC" or result.err:find "Assertion" or result.err:find "AddressSanitizer"
+    or result.err:find "stack traceback", place)
   if result.status == 1 then assert.truthy(("\n" .. result.err):find "\nspecbench: [^\n]+", place) end
   w:wait_gone(w:servers())
   local before = w:cells "cells"

@@ -173,7 +173,7 @@ round("syntax", "a round that is no Lua", "return bench", "return return bench",
 round("raises", "a round whose function raises", "server = function%(c%)", "server = function(c) error 'boom'",
   "boom")
 round("raises-a-table", "a round whose function raises a table", "server = function%(c%)",
-  "server = function(c) error { 1 }", "server(method=none, concurrency=1)")
+  "server = function(c) error { 1 }", "server(method=none, concurrency=1): an error was raised that is a table")
 round("recursion", "a round whose function calls itself for ever", "server = function%(c%)",
   "server = function(c) local function f() return 1 + f() end f()", "stack overflow")
 round("exits", "a round that calls os.exit(0)", "return bench", "os.exit(0) return bench", "os.exit")

@@ -165,3 +165,16 @@ describe("the time that is left", function()
     assert.is_nil(test.progress:eta_error())
   end)
 end)
+
+describe("progress as events", function()
+  it("tells the end of a server once, however often it is ended", function()
+    local states = {}
+    local test = setup { quiet = true, total = 1, events = {
+      server = function(_, server, state) states[#states + 1] = server.name .. " " .. state end,
+    } }
+    test.progress:server("key", { name = "draft", state = "up" })
+    test.progress:server("key", nil)
+    test.progress:server("key", nil)
+    assert.same({ "draft up", "draft ended" }, states)
+  end)
+end)

@@ -19,6 +19,15 @@ function blame.explain(text)
   return own and message or text
 end
 
+---An error as text: where it was raised as something else, only what it is can be told.
+---@param e any
+---@return string
+function blame.text(e)
+  local kind, meta = type(e), getmetatable(e)
+  if kind == "string" or kind == "number" or type(meta) == "table" and meta.__tostring then return tostring(e) end
+  return ("an error was raised that is a %s, not a message"):format(kind)
+end
+
 local function failure(message)
   return { exit = 1, message = message }
 end
@@ -30,7 +39,7 @@ end
 function blame.call(label, f, ...)
   local results = table.pack(xpcall(f, function(e)
     if type(e) == "table" and e.message then return e end
-    local text = blame.explain(tostring(e))
+    local text = blame.explain(blame.text(e))
     local place, message = text:match "^([^\n]-%.lua:%d+: )(.*)$"
     return failure(("%s%s: %s"):format(place or "", label(), message or text))
   end, ...))
@@ -45,7 +54,7 @@ end
 function blame.check(file, f, ...)
   local results = table.pack(xpcall(f, function(e)
     if type(e) == "table" and e.message then return e end
-    local text = blame.explain(tostring(e))
+    local text = blame.explain(blame.text(e))
     return failure(text:find "^[^\n]-%.lua:%d+: " and text or ("%s: %s"):format(file, text))
   end, ...))
   if not results[1] then error(results[2], 0) end

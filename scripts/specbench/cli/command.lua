@@ -188,7 +188,7 @@ local function handler(e)
     local message = refusal.message_of(e)
     if message then return { exit = 1, message = message } end
   end
-  return { exit = 1, message = blame.explain(tostring(e)) }
+  return { exit = 1, message = blame.explain(blame.text(e)) }
 end
 
 ---Runs a command's function; a failure becomes its line and its exit status.

@@ -33,7 +33,7 @@ local function read_file(path)
       error(("name = '%s' is that of an engine of specbench's: choose another"):format(made.name), 0)
     end
     return made
-  end, function(e) return blame.explain(tostring(e)) end)
+  end, function(e) return blame.explain(blame.text(e)) end)
   if not ok then error(result:find "^[^\n]-%.lua:%d+: " and result or ("%s: %s"):format(path, result), 0) end
   result.file = { path = path, sha256 = fs.sha256(text) }
   return result

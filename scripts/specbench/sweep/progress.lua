@@ -204,6 +204,7 @@ end
 ---  clock_scale: number? }? key: of the cell
 function progress:server(key, server)
   local known = self.by_key[key]
+  if not (known or server) then return end
   if known and not server then
     self.by_key[key] = nil
     for i, one in ipairs(self.servers) do
