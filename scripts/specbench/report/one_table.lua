@@ -24,6 +24,15 @@ local function statistics(m, name)
   return known and list or nil
 end
 
+-- What the client's I/O threads spent on the load: microseconds of CPU a chunk; nil where they did not tell.
+local function client_cost(cell)
+  local told, m = cell.certificate, cell.metrics
+  if not (told and told.lag and m and m.run_duration and (told.chunks or 0) > 0) then return nil end
+  local share = 0
+  for _, thread in ipairs(told.lag.threads or { told.lag }) do share = share + thread.cpu_share end
+  return 1e6 * share * m.run_duration / (cell.clock_scale or 1) / told.chunks
+end
+
 ---The figures of a cell, by the names that cell.json has; what is not known is absent.
 ---@param cell table
 ---@return table
@@ -37,7 +46,8 @@ function one_table.figures(cell)
     total_token_throughput = m.total_token_throughput, total_input_tokens = m.total_input_tokens,
     total_output_tokens = m.total_output_tokens, steady_share = m.steady_share, drain = m.drain,
     goodput = m.request_goodput, slo = cell.slo, acceptance = cell.acceptance,
-    acceptance_unknown = cell.acceptance_unknown, certificate = cell.certificate, clock_scale = cell.clock_scale,
+    acceptance_unknown = cell.acceptance_unknown, certificate = cell.certificate,
+    client_cpu_us_per_chunk = client_cost(cell), clock_scale = cell.clock_scale,
     prefix_cache = cell.prefix_cache, note = cell.note, prompts = cell.dataset,
   }
   for _, latency in ipairs(LATENCIES) do result[latency[2]] = statistics(m, latency[2]) end
@@ -60,7 +70,8 @@ local function notes_of(cell)
   if late then
     add("the client was late: %s", late)
   elseif cell.certificate and cell.certificate.client_ok then
-    add("the client was on time")
+    local cost = client_cost(cell)
+    add("the client was on time%s", cost and (", at %.1f us of CPU a chunk"):format(cost) or "")
   else
     add("too short a load to tell whether the client was on time")
   end
