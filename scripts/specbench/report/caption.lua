@@ -41,8 +41,8 @@ local function prompts(m)
 end
 
 ---@param of { cells: table[], entries: specbench.verdict.entry[]?, about: table, seen: table<string, boolean>?,
----  fallback: string? } cells: all that the picture shows; entries: their speed-ups; seen: marks that it has;
----  fallback: why it does not show the speed-up that was wanted
+---  fallback: string? } cells: all that the picture shows; entries: their speed-ups; seen: marks that it has, and
+---  whether it has pale places; fallback: why it does not show the speed-up that was wanted
 ---@return string[] phrases
 function caption.of(of)
   local entries = of.entries or {}
@@ -57,6 +57,7 @@ function caption.of(of)
   if m.quick > 0 then add(m.quick == m.cells and "a quick run" or "partly a quick run") end
   if of.fallback then add("not `paired`: " .. of.fallback) end
   for _, meaning in ipairs(marks.legend(of.seen or {}, "drawn")) do add(meaning) end
+  if (of.seen or {}).pale then add "pale: no verdict that could be quoted" end
   return list
 end
 

@@ -13,9 +13,9 @@ local function is_open(setting)
   return setting.ramp_up or setting.verdict == "none" or setting.verdict == "undecided"
 end
 
--- One series a setting, by its value, and the speed-ups that the points stand on.
+-- One series a setting, by its value, the speed-ups that the points stand on, and what the picture has: bands, rings.
 local function series_of(judgement, figure)
-  local by_name, list, entries, has_open = {}, {}, {}, false
+  local by_name, list, entries, has = {}, {}, {}, {}
   for _, at in ipairs(judgement.loads) do
     for _, setting in ipairs(at.settings) do
       local name = setting.setting ~= "" and setting.setting or judgement.method
@@ -28,22 +28,23 @@ local function series_of(judgement, figure)
         table.insert(by_name[name].points, { x = at.load, y = setting.ratio, low = setting.low, high = setting.high,
           hollow = open })
         table.move(setting.entries, 1, #setting.entries, #entries + 1, entries)
-        has_open = has_open or open
+        has.rings, has.bands = has.rings or open, has.bands or setting.low ~= nil
       end
     end
   end
-  return keys.by_number(list, "name"), entries, has_open
+  return keys.by_number(list, "name"), entries, has
 end
 
-local function footer_of(answer, about, entries, has_open)
+local function footer_of(answer, about, entries, has)
   local cells, seen = {}, {}
   for _, entry in ipairs(entries) do
     table.move(entry.cells, 1, #entry.cells, #cells + 1, cells)
-    seen.lossy, seen.late = seen.lossy or marks.of(entry).lossy, seen.late or marks.of(entry).late
+    local names = marks.of(entry)
+    seen.lossy, seen.late = seen.lossy or names.lossy, seen.late or names.late
   end
-  local list = caption.of { cells = cells, entries = entries, about = about, fallback = answer.fallback }
-  list[#list + 1] = "bands: 95 % intervals"
-  if has_open then list[#list + 1] = "hollow: undecided, not judged or mostly ramp-up" end
+  local list = caption.of { cells = cells, entries = entries, about = about, seen = seen, fallback = answer.fallback }
+  if has.bands then list[#list + 1] = "bands: 95 % intervals" end
+  if has.rings then list[#list + 1] = "rings: undecided, not judged or mostly ramp-up" end
   return list, cells
 end
 
@@ -55,10 +56,10 @@ end
 function load_lines.write(store, answer)
   local written = {}
   for _, judgement in ipairs(answer.judgements) do
-    local series, entries, has_open = series_of(judgement, answer.figure)
+    local series, entries, has = series_of(judgement, answer.figure)
     if #judgement.loads > 1 and #series > 0 then
       local name = words.name(judgement)
-      local footer, cells = footer_of(answer, store.about, entries, has_open)
+      local footer, cells = footer_of(answer, store.about, entries, has)
       local path = store:path(("pictures/%s_lines"):format((name:gsub("[^%w.-]", "_"))))
       local ok, message = plot.lines {
         title = ("%s, %s%s"):format(store.about.title or store.about.round, name, caveats.simulated(cells)),

@@ -18,7 +18,7 @@ local maps = {}
 ---@field per string[]
 ---@field cells table[] all it shows
 ---@field entries specbench.verdict.entry[] their speed-ups; of a metric none
----@field seen table<string, boolean> marks that it has
+---@field seen table<string, boolean> marks that it has, and whether it has pale places
 ---@field open_loop boolean loads are request rates
 ---@field drawn specbench.heatmap
 
@@ -159,6 +159,7 @@ local function drawable(map, layout, about, shown)
       drawn.marks[y][x], drawn.typed[y][x] = marks.text(place.names, "drawn"), marks.text(place.names, "typed")
       drawn.pale[y][x] = place.is_pale
       for name in pairs(place.names) do map.seen[name] = true end
+      map.seen.pale = map.seen.pale or place.is_pale and not place.names.ramp_up -- whose mark says it
     end
     map.entries[i] = place.entry
   end
@@ -232,7 +233,7 @@ local function write_overview(store, list, about, shown)
       panels[r][c] = map.drawn
       table.move(map.cells, 1, #map.cells, #cells + 1, cells)
       table.move(map.entries, 1, #map.entries, #entries + 1, entries)
-      for name in pairs(map.seen) do seen[name] = true end
+      for name, is in pairs(map.seen) do seen[name] = seen[name] or is end
     end
   end
   for r = 1, #rows do panels[r] = panels[r] or {} end

@@ -3,17 +3,20 @@
 
 local absolute_table = require "specbench.report.absolute_table"
 local colour = require "specbench.report.colour"
+local marks = require "specbench.answer.marks"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 local words = require "specbench.answer.words"
 
 local screen = {}
 
-local MARKS = { faster = "+", slower = "-", tie = "=", undecided = "?", none = "." }
-local RAMP_UP, ABOVE, BELOW = "*", "^", "v"
+local MARKS = { none = "." }
+for name, mark in pairs(marks.by_name) do MARKS[name] = mark.typed end
+local ABOVE, BELOW = "^", "v"
 local LEGEND = { -- in the order that they are explained
-  { "+", "faster" }, { "-", "slower" }, { "=", "tie" }, { "?", "undecided" }, { "*", "ramp-up" },
-  { "^", "above 1 (not judged)" }, { "v", "below 1 (not judged)" }, { ".", "no ratio" },
+  { MARKS.faster, "faster" }, { MARKS.slower, "slower" }, { MARKS.tie, "tie" }, { MARKS.undecided, "undecided" },
+  { MARKS.ramp_up, "ramp-up" }, { ABOVE, "above 1 (not judged)" }, { BELOW, "below 1 (not judged)" },
+  { MARKS.none, "no ratio" },
 }
 local LABEL = 10    -- columns before a section's text
 local LINES = 6     -- judgements shown
@@ -55,7 +58,7 @@ local function texts_of(points)
 end
 
 local function mark_of(mark)
-  if mark.ramp_up then return RAMP_UP end
+  if mark.ramp_up then return MARKS.ramp_up end
   if mark.mark ~= "none" then return MARKS[mark.mark] end
   if not mark.ratio then return MARKS.none end
   return mark.ratio >= 1 and ABOVE or BELOW
