@@ -155,7 +155,8 @@ static int list(lua_State *L)
   return 1;
 }
 
-/* stat(path) -> { type = "file" | "folder" | "other", size, mtime, mode, inode }, or nil where there is nothing */
+/* stat(path) -> { type = "file" | "folder" | "other", size, mtime, changed_ns, mode, inode }, or nil where there is
+ * nothing */
 static int stat_path(lua_State *L)
 {
   struct stat st;
@@ -163,13 +164,14 @@ static int stat_path(lua_State *L)
     lua_pushnil(L);
     return 1;
   }
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   sbl_set_integer(L, "inode", (lua_Integer)st.st_ino);
   sbl_set_integer(L, "mode", st.st_mode & 07777);
   lua_pushstring(L, S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "folder" : "other");
   lua_setfield(L, -2, "type");
   sbl_set_integer(L, "size", st.st_size);
   sbl_set_integer(L, "mtime", st.st_mtime);
+  sbl_set_integer(L, "changed_ns", (lua_Integer)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
   return 1;
 }
 

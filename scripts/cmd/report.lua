@@ -94,7 +94,7 @@ end
 
 function self.run(options, positionals)
   local folder = positionals[1]
-  local the_store, message = store.open(folder)
+  local the_store, message = store.open(folder, not options.out)
   if not the_store and fs.stat(folder) and not fs.stat(folder .. "/round.json") then
     local why
     the_store, why = published_folder.open(folder)

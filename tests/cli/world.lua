@@ -314,4 +314,4 @@ function World:count(kind)
   return count
 end
 
-return { new = new }
+return { new = new, round = World.round }

@@ -11,6 +11,7 @@ local Lock = {}
 ---@field type "file"|"folder"|"other"
 ---@field size integer bytes
 ---@field mtime integer seconds since 1970
+---@field changed_ns integer nanoseconds since 1970: when its bytes, name or permissions changed last, which nobody sets
 ---@field inode integer the same for two names of one file
 ---@field mode integer permissions: 420 is 0644
 

@@ -53,7 +53,7 @@ end
 ---@return string? message
 function aside.damaged(folder)
   local lines = {}
-  for i, found in ipairs(damage.find(folder)) do
+  for i, found in ipairs(damage.find(folder, { keeps_index = true })) do
     local target, message = set_damaged(folder, ("%s/%s"):format(found.part, found.id), found.id)
     if not target then return nil, message end
     lines[i] = ("cell %s is damaged, moved to %s and measured again: %s"):format(found.id, target, found.reason)

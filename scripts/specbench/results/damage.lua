@@ -5,6 +5,7 @@ local cell_shape = require "specbench.results.cell_shape"
 local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local identity = require "specbench.results.identity"
+local index = require "specbench.results.index"
 local measure = require "sb.measure"
 local sealed = require "specbench.results.sealed"
 
@@ -101,19 +102,35 @@ end
 ---@field id string
 ---@field reason string one line that names the file
 
+---Cells that are not as they were written. Those that the folder's index knows, and that have not changed since, are
+---not read again.
 ---@param folder string of results
----@param sound table<string, table>? to which the others are added, by "PART/ID": whoever wants them, too, need not
----  read them again
+---@param how { sound: table<string, table>?, keeps_index: boolean? }? sound: to which those are added, by "PART/ID",
+---  that were read and found sound: whoever wants them, too, need not read them again; keeps_index: what was found out
+---  is kept for the next look, where many were read
 ---@return specbench.damage[] list
-function damage.find(folder, sound)
-  local list = {}
+function damage.find(folder, how)
+  local sound = how and how.sound
+  local known, marks, list, read = index.read(folder), {}, {}, 0
   for _, part in ipairs { "cells", "reruns" } do
     for _, id in ipairs(fs.list(folder .. "/" .. part) or {}) do
-      local reason, cell = damage.fault(("%s/%s/%s"):format(folder, part, id), id)
-      if sound then sound[("%s/%s"):format(part, id)] = cell end
-      if reason then list[#list + 1] = { part = part, id = id, reason = reason } end
+      local name = ("%s/%s"):format(part, id)
+      local place = ("%s/%s"):format(folder, name)
+      local mark, reason = index.mark(place), nil
+      if not mark or known[name] ~= mark then
+        local cell
+        reason, cell = damage.fault(place, id)
+        read = read + 1
+        if sound then sound[name] = cell end
+      end
+      if reason then
+        list[#list + 1] = { part = part, id = id, reason = reason }
+      else
+        marks[name] = mark
+      end
     end
   end
+  if how and how.keeps_index then index.keep(folder, marks, read) end
   return list
 end
 

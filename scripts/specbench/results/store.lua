@@ -35,9 +35,9 @@ local store = {}
 local Store = {}
 Store.__index = Store
 
--- Leaves damaged cells out as if they were not there; `sound`: see damage.find.
-local function note_damage(self, sound)
-  for _, found in ipairs(damage.find(self.folder, sound)) do
+-- Leaves damaged cells out as if they were not there; `how`: see damage.find.
+local function note_damage(self, how)
+  for _, found in ipairs(damage.find(self.folder, how)) do
     self.damaged[found.id] = found.reason
     self.warnings[#self.warnings + 1] = ("cell %s is left out, `specbench run` measures it again: %s"):format(found.id,
       found.reason)
@@ -46,15 +46,16 @@ end
 
 ---Opens a results folder for reading. Damaged cells are left out as if they were not there.
 ---@param folder string
+---@param keeps_index boolean? whether what was found out of many cells may be written down in the folder
 ---@return specbench.store? store
 ---@return string? message
-function store.open(folder)
+function store.open(folder, keeps_index)
   local about, message = description.read(folder)
   if not about then
     return nil, ("%s is not a results folder (%s)"):format(folder, message)
   end
   local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {}, sound = {} }, Store)
-  note_damage(self, self.sound)
+  note_damage(self, { sound = self.sound, keeps_index = keeps_index })
   return self
 end
 
@@ -131,7 +132,7 @@ function store.share(folder, about, alone)
     local ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
   end
-  note_damage(self)
+  note_damage(self, { keeps_index = true })
   return self
 end
 
