@@ -165,6 +165,26 @@ describe("report --html", function()
     assert.truthy(w:read "broken/report.md":find("Failed: 4 cells", 1, true), w:read "broken/report.md")
   end)
 
+  it("has what a token costs in energy and, where a GPU hour has a price, in money", function()
+    local result = w:run(("report '%s/rounds/results/shapes-vllm' --no-pictures --absolute --html --markdown --csv "
+      .. "--price 3 --out priced"):format(environment.home))
+    assert.equal(0, result.status, result.err)
+    -- 195.9 tokens/s of one GPU at 3 an hour
+    assert.truthy(result.out:find("\n1 +none +%- +%- +195%.9 [^\n]+ 2%.45 +4%.25\n"), result.out)
+    local text = w:read "priced/report.html"
+    assert.truthy(text:find("<th class=\"n\">J a token</th><th class=\"n\">price of 1M tokens</th>", 1, true))
+    assert.truthy(text:find("<th class=\"n\">energy a token, ratio</th>", 1, true))
+    assert.truthy(text:find("Price: 3 a GPU hour.", 1, true))
+    local row = "| 8 % | 1.24 | 2.63 | 4.56 | 0.93 (0.92, 0.95) | 1.08 | no verdict, lossy |"
+    assert.truthy(w:read "priced/report.md":find(row, 1, true))
+    local names, fields = {}, {}
+    local head, line = w:read "priced/cells.csv":match "^([^\r]+)\r\n[^\r]+\r\n[^\r]+\r\n[^\r]+\r\n([^\r]+)"
+    for name in (head .. ","):gmatch "([^,]*)," do names[#names + 1] = name end
+    for field in (line .. ","):gmatch "([^,]*)," do fields[names[#fields + 1]], fields[#fields + 1] = field, field end
+    assert.same({ "2.632870361", "4.555115278", "1.076670216", "", "" }, { fields.joules_per_token,
+      fields.price_per_million, fields.energy_ratio, fields.energy_ratio_low, fields.energy_limited })
+  end)
+
   it("shows another speed-up first where it is asked for", function()
     assert.equal(0, w:run("report results --no-pictures --html --figure decode --out decode").status)
     assert.truthy(w:read "decode/report.html":find('data-figure="decode"', 1, true))

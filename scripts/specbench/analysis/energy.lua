@@ -51,14 +51,20 @@ function energy.of(repeats)
   }
 end
 
+---"1.12 [1.08, 1.16]"
+---@param figure specbench.token_energy
+---@return string
+function energy.ratio_text(figure)
+  return ("%.2f%s"):format(figure.ratio, figure.low and (" [%.2f, %.2f]"):format(figure.low, figure.high) or "")
+end
+
 ---"1.12 [1.08, 1.16] (0.41 -> 0.46 J)"
 ---@param figure specbench.token_energy?
 ---@return string
 function energy.text(figure)
   if not figure then return "-" end
-  local reach = figure.low and (" [%.2f, %.2f]"):format(figure.low, figure.high) or ""
   local held = figure.limited and (", clocks held back by %s"):format(figure.limited) or ""
-  return ("%.2f%s (%.3g -> %.3g J%s)"):format(figure.ratio, reach, figure.baseline, figure.value, held)
+  return ("%s (%.3g -> %.3g J%s)"):format(energy.ratio_text(figure), figure.baseline, figure.value, held)
 end
 
 ---How many GPUs a cell's server stood on.
@@ -70,7 +76,9 @@ function energy.gpu_count(cell)
   return math.tointeger(cell.identity.server.tensor_parallel) or 1
 end
 
-local function gpu_seconds(cell)
+---@param cell table
+---@return number? seconds of a GPU that an output token takes; nil where the throughput is not known
+function energy.gpu_seconds(cell)
   local throughput = cell.metrics.output_throughput
   return throughput and throughput > 0 and energy.gpu_count(cell) / throughput or nil
 end
@@ -81,11 +89,18 @@ end
 function energy.gpu_time(repeats)
   local value, baseline = 0, 0
   for _, one in ipairs(repeats) do
-    local mine, other = gpu_seconds(one.cell), gpu_seconds(one.base)
+    local mine, other = energy.gpu_seconds(one.cell), energy.gpu_seconds(one.base)
     if not (mine and other) then return nil end
     value, baseline = value + mine / #repeats, baseline + other / #repeats
   end
   return #repeats > 0 and { value = value, baseline = baseline } or nil
+end
+
+---@param seconds number of a GPU, an output token
+---@param price number of a GPU hour
+---@return number of a million output tokens
+function energy.price(seconds, price)
+  return seconds * 1e6 / 3600 * price
 end
 
 ---"0.84 (0.97)": a million output tokens, with the baseline's in brackets
@@ -94,8 +109,7 @@ end
 ---@return string
 function energy.price_text(figure, price)
   if not figure then return "-" end
-  local scale = price / 3600 * 1e6
-  return ("%.3g (%.3g)"):format(figure.value * scale, figure.baseline * scale)
+  return ("%.3g (%.3g)"):format(energy.price(figure.value, price), energy.price(figure.baseline, price))
 end
 
 return energy

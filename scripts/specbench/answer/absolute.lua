@@ -2,6 +2,7 @@
 -- beside its baseline's. For a round without a baseline this is the report.
 
 local caveats = require "specbench.analysis.caveats"
+local energy = require "specbench.analysis.energy"
 local keys = require "specbench.results.keys"
 local measure = require "sb.measure"
 local place = require "specbench.answer.place"
@@ -22,6 +23,11 @@ local FIGURES = {
     local told = cell.acceptance or cell.acceptance_seen
     return told and told.mean_length
   end },
+  { "joules_per_token", energy.per_token },
+  { "price_per_million", function(cell, price)
+    local seconds = price and energy.gpu_seconds(cell)
+    return seconds and energy.price(seconds, price)
+  end },
 }
 
 ---@class specbench.answer.figures
@@ -41,6 +47,8 @@ local FIGURES = {
 ---@field goodput number? requests/s within --slo
 ---@field acceptance number? share of drafted tokens
 ---@field mean_length number? tokens a step that had a draft
+---@field joules_per_token number? of the GPUs, an output token
+---@field price_per_million number? of a million output tokens, where a GPU hour has a price
 
 ---@class specbench.answer.absolute.row
 ---@field coordinates table
@@ -59,11 +67,11 @@ local FIGURES = {
 ---@field thin boolean a repeat has too few requests for a 99th percentile at 99 % confidence
 ---@field lossy string?
 
-local function mean_of(cells, figure)
+local function mean_of(cells, figure, price)
   local sum = 0
   for _, cell in ipairs(cells) do
     local from = figure[2] or figure[1]
-    local value = type(from) == "function" and from(cell) or type(from) == "string" and cell.metrics[from] or nil
+    local value = type(from) == "function" and from(cell, price) or type(from) == "string" and cell.metrics[from] or nil
     if not value then return nil end
     sum = sum + value
   end
@@ -81,9 +89,9 @@ local function is_late(cell)
   return caveats.late(cell) ~= nil
 end
 
-local function row_of(cells)
+local function row_of(cells, price)
   local first, figures = cells[1], {}
-  for _, figure in ipairs(FIGURES) do figures[figure[1]] = mean_of(cells, figure) end
+  for _, figure in ipairs(FIGURES) do figures[figure[1]] = mean_of(cells, figure, price) end
   local needed = measure.tail_needs(99)
   return {
     coordinates = first.coordinates, target = place.target(first), method = place.method(first),
@@ -95,8 +103,9 @@ local function row_of(cells)
 end
 
 ---@param cells table[] one a place and repeat, in the grid's order
+---@param price number? of a GPU hour
 ---@return specbench.answer.absolute.row[]
-function absolute.rows(cells)
+function absolute.rows(cells, price)
   local by_place, order, rows, row_at = {}, {}, {}, {}
   for _, cell in ipairs(cells) do
     local at = keys.place(cell.key)
@@ -107,7 +116,7 @@ function absolute.rows(cells)
     table.insert(by_place[at], cell)
   end
   for i, at in ipairs(order) do
-    rows[i] = row_of(by_place[at])
+    rows[i] = row_of(by_place[at], price)
     row_at[at] = rows[i]
   end
   for i, at in ipairs(order) do

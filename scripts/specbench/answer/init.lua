@@ -19,6 +19,7 @@ local answer = {}
 ---@class specbench.answer
 ---@field figure "paired"|"total_throughput"|"output_throughput"|"decode" the speed-up that it rests on
 ---@field fallback string? why it is not the one that was wanted
+---@field price number? of a GPU hour
 ---@field measured specbench.answer.measured
 ---@field judgements specbench.answer.judgement[] one a target and method, and a task where tasks disagree
 ---@field map specbench.answer.map
@@ -61,15 +62,16 @@ function answer.figure(found, wanted)
 end
 
 ---@param found specbench.study
----@param options { figure: string? }? figure: one of answer.figures
+---@param options { figure: string?, price: number? }? figure: one of answer.figures; price: of a GPU hour
 ---@return specbench.answer
 function answer.of(found, options)
-  local figure, fallback = answer.figure(found, options and options.figure)
+  options = options or {}
+  local figure, fallback = answer.figure(found, options.figure)
   local speculating = {}
   for _, entry in ipairs(found.entries) do
     if entry.repeats > 0 then speculating[#speculating + 1] = entry.cell end
   end
-  local self = { figure = figure, fallback = fallback, measured = measured.of(found) }
+  local self = { figure = figure, fallback = fallback, price = options.price, measured = measured.of(found) }
   local context = {
     figure = figure, rule = found.rule, axes = place.axes(speculating, found.about),
     engines = #self.measured.engines > 1,
@@ -77,7 +79,7 @@ function answer.of(found, options)
   self.judgements = pays.of(found.entries, context)
   self.map = grid.of(found.entries, context)
   self.sure = measured.sure(found, figure)
-  self.absolute = absolute.rows(found.cells)
+  self.absolute = absolute.rows(found.cells, options.price)
   self.try = advice.tries(found, self)
   self.is_not = advice.is_not(found, self)
   return self

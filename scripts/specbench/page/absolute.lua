@@ -1,6 +1,7 @@
 -- What was measured in itself: throughput and latencies of every place, each method's below its baseline's. Rows are
 -- what a click on a map leads to where no script runs.
 
+local energy = require "specbench.analysis.energy"
 local grid = require "specbench.page.grid"
 local html = require "specbench.page.html"
 local marks = require "specbench.answer.marks"
@@ -22,6 +23,7 @@ absolute.columns = {
   { "itl_token_p50_ms", "ITL p50 ms (a token)" }, { "itl_token_p99_ms", "p99" },
   { "e2el_p50_ms", "E2EL p50 ms" }, { "e2el_p99_ms", "p99" },
   { "acceptance", "accepted", percent = true }, { "mean_length", "tokens a step" }, { "goodput", "goodput requests/s" },
+  { "joules_per_token", "J a token" }, { "price_per_million", "price of 1M tokens" },
 }
 
 ---A figure as the tables have it.
@@ -89,6 +91,7 @@ local function table_of(self, group, columns, figure)
   local head = table.move(axes, 1, #axes, 1, {})
   for _, column in ipairs(columns) do head[#head + 1] = grid.right(column[2]) end
   if figure then head[#head + 1] = grid.right("speed-up, " .. figure) end
+  if self.has_energy then head[#head + 1] = grid.right "energy a token, ratio" end
   head[#head + 1] = figure and "verdict" or ""
   for i, one in ipairs(group.items) do
     local fields = {}
@@ -104,6 +107,7 @@ local function table_of(self, group, columns, figure)
       fields[#fields + 1] = grid.figure(one.entry and verdict.text(one.entry.speedups[figure]) or "")
     end
     local mark = one.entry and marks.by_name[one.entry.verdict]
+    if self.has_energy then fields[#fields + 1] = grid.figure(one.energy and energy.ratio_text(one.energy) or "") end
     fields[#fields + 1] = el("td", nil, absolute.verdict(one), " ", mark and mark.drawn)
     rows[i] = el("tr", { id = "p" .. one.number, ["data-n"] = one.number,
       class = one.row.is_baseline and "baseline" or false }, fields)
@@ -126,7 +130,10 @@ function absolute.section(self)
   local needed = measure.tail_needs(99)
   return html.join(el("p", { class = "faint" }, "Means over repeats; percentiles are the mean of the repeats' own. ",
     "Times run from the moment a request was sent. ITL (a token): the gap between chunks / the chunk's tokens. A p99 ",
-    ("in grey comes from fewer than the %d requests that carry one at 99 %% confidence."):format(needed)), list)
+    ("in grey comes from fewer than the %d requests that carry one at 99 %% confidence."):format(needed),
+    self.answer.price and (" Price: %g a GPU hour."):format(self.answer.price) or "", self.has_energy
+    and " Energy: of the server's GPUs while the load ran; a ratio above 1: the method burns more." or ""),
+    list)
 end
 
 return absolute

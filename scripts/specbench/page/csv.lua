@@ -36,6 +36,7 @@ function csv.text(self)
   for _, name in ipairs(answers.figures) do
     for _, part in ipairs { "", "_low", "_high" } do title("speedup_" .. name .. part) end
   end
+  for _, name in ipairs { "energy_ratio", "energy_ratio_low", "energy_ratio_high", "energy_limited" } do title(name) end
   for _, name in ipairs { "verdict", "reason", "ramp_up", "lossy", "late", "flags" } do title(name) end
   lines[1] = line(head, #head)
   for _, one in ipairs(self.places) do
@@ -58,6 +59,11 @@ function csv.text(self)
       add(figure.low)
       add(figure.high)
     end
+    local energy = one.energy or {}
+    add(energy.ratio)
+    add(energy.low)
+    add(energy.high)
+    add(energy.limited)
     for i, flag in ipairs(one.flags) do flags[i] = flag.flag end
     add(entry and entry.verdict)
     add(entry and entry.reason)

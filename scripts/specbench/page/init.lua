@@ -146,11 +146,12 @@ local function draw(self, options)
 end
 
 ---@param found specbench.study
----@param options { reload: integer?, progress: string?, figure: string? }? reload: seconds after which a browser reads
----  the file anew; progress: how far its sweep is; figure: the speed-up that is shown first
+---@param options { reload: integer?, progress: string?, figure: string?, price: number? }? reload: seconds after
+---  which a browser reads the file anew; progress: how far its sweep is; figure: the speed-up that is shown first;
+---  price: of a GPU hour
 ---@return string html
 function page.html(found, options)
-  return draw(model.of(found, options and options.figure), options)
+  return draw(model.of(found, options), options)
 end
 
 -- Which files there are, by what asks for them.
@@ -160,10 +161,10 @@ local ORDER = { "html", "markdown", "csv" }
 ---Writes the files that are wanted beside the results.
 ---@param found specbench.study
 ---@param wanted { html: boolean?, markdown: boolean?, csv: boolean?, figure: string?, reload: integer?,
----  progress: string? } figure, reload, progress: as page.html takes them
+---  progress: string?, price: number? } figure, reload, progress, price: as page.html takes them
 ---@return string[] paths
 function page.write(found, wanted)
-  local self, paths = model.of(found, wanted.figure), {}
+  local self, paths = model.of(found, wanted), {}
   local makers = { html = draw, markdown = markdown.text, csv = csv.text }
   for _, kind in ipairs(ORDER) do
     if wanted[kind] then

@@ -3,6 +3,7 @@
 
 local absolute = require "specbench.page.absolute"
 local caveats = require "specbench.analysis.caveats"
+local energy = require "specbench.analysis.energy"
 local foreign = require "specbench.base.foreign"
 local heatmaps = require "specbench.page.heatmaps"
 local model = require "specbench.page.model"
@@ -116,6 +117,7 @@ local function figures(self, add)
     for i, name in ipairs(axes) do columns[i] = { name } end
     for _, column in ipairs(used) do columns[#columns + 1] = { column[2], true } end
     if self.figures[1] then columns[#columns + 1] = { "speed-up" } end
+    if self.has_energy then columns[#columns + 1] = { "energy a token, ratio" } end
     columns[#columns + 1] = { "verdict" }
     for i, one in ipairs(group.items) do
       local row = {}
@@ -124,6 +126,7 @@ local function figures(self, add)
       if self.figures[1] then
         row[#row + 1] = one.entry and verdict.text(one.entry.speedups[self.figures[1].name]) or ""
       end
+      if self.has_energy then row[#row + 1] = one.energy and energy.ratio_text(one.energy) or "" end
       row[#row + 1] = absolute.verdict(one)
       rows[i] = row
     end

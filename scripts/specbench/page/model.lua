@@ -22,6 +22,7 @@ local model = {}
 ---@field row specbench.answer.absolute.row
 ---@field entry specbench.verdict.entry? nil: nothing to compare it with
 ---@field predicted specbench.predicted? its speed-up, where nobody measured it
+---@field energy specbench.token_energy? beside the baseline's
 ---@field base specbench.page.place?
 ---@field server integer in the model's `servers`
 ---@field flags specbench.flag[]
@@ -37,6 +38,7 @@ local model = {}
 ---@field figures { name: string, title: string }[] speed-ups that places have, the answer's own first
 ---@field reach number of the ratios' scale of colours
 ---@field predicted specbench.page.place[] that were not measured: of them coordinates, load and ratio are known
+---@field has_energy boolean? a place tells its energy beside the baseline's
 ---@field is_empty boolean nothing was measured
 ---@field title string
 
@@ -88,7 +90,8 @@ local function collect_places(self)
   end
   for _, entry in ipairs(found.entries) do
     local one = by_place[keys.place(entry.cell.key)]
-    one.entry = entry
+    one.entry, one.energy = entry, entry.energy
+    self.has_energy = self.has_energy or one.energy ~= nil
     one.base = by_place[keys.place(entry.cell.baseline)]
   end
   for _, flag in ipairs(found.flagged) do
@@ -150,10 +153,11 @@ local function predicted_places(self)
 end
 
 ---@param found specbench.study
----@param figure string? the speed-up that is shown first, one of specbench.answer's; `paired` unless told
+---@param options { figure: string?, price: number? }? figure: the speed-up that is shown first, one of
+---  specbench.answer's; `paired` unless told; price: of a GPU hour
 ---@return specbench.page.model
-function model.of(found, figure)
-  local self = { found = found, about = found.about, answer = answers.of(found, { figure = figure }) }
+function model.of(found, options)
+  local self = { found = found, about = found.about, answer = answers.of(found, options) }
   collect_places(self)
   number_servers(self)
   self.axes = varying(self)

@@ -17,6 +17,7 @@ local COLUMNS = {
   { "ttft", "TTFT ms", "%.0f" }, { "tpot", "TPOT ms", "%.2f" }, { "itl", "ITL ms", "%.2f" },
   { "e2el", "E2EL ms", "%.0f" },
   { "acceptance", "accepted", "%.2f" }, { "goodput", "goodput req/s", "%.3g" },
+  { "joules_per_token", "J/token", "%.3g" }, { "price_per_million", "price/1M", "%.3g" },
 }
 local PERCENTILES = { ttft = true, tpot = true, itl = true, e2el = true }
 
