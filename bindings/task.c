@@ -78,13 +78,23 @@ static void end_task(sbl_task *task, sbl_task_state how, const char *trouble)
   lua_pop(L, 1);
 }
 
-/* What a message says of a module whose file could not be read: no fault of the code, so the line is enough. NULL: it is
- * about something else. */
-static const char *unreadable_module(const char *message)
+/* Pushes what is to be said of a module of ours whose file could not be read, as where descriptors are short: no fault
+ * of the code, so a line is enough. False: the message is about something else. */
+static bool push_unreadable_module(lua_State *L, const char *message)
 {
-  static const char begin[] = "error loading module '";
-  const char *reason = strncmp(message, begin, sizeof begin - 1) ? NULL : strstr(message, "\n\tcannot ");
-  return reason ? reason + 2 : NULL;
+  static const char loading[] = "error loading module '", ours[] = "module 'specbench.";
+  const char *reason = strncmp(message, loading, sizeof loading - 1) ? NULL : strstr(message, "\n\tcannot ");
+  const char *name = strstr(message, ours), *end = name ? strstr(name, "' not found:\n") : NULL;
+  if (reason) {
+    lua_pushstring(L, reason + 2);
+    return true;
+  }
+  if (!end || strchr(message, '\n') < end)
+    return false;
+  lua_pushlstring(L, name, (size_t)(end - name));
+  lua_pushliteral(L, "' cannot be read: its file is missing or cannot be opened");
+  lua_concat(L, 2);
+  return true;
 }
 
 /* (error, thread) -> the error; a message gets the traceback of the thread in which it was raised */
@@ -92,10 +102,8 @@ static int add_traceback(lua_State *L)
 {
   lua_State *co = lua_touserdata(L, 2);
   lua_settop(L, 1);
-  const char *message = lua_tostring(L, 1), *unreadable = message ? unreadable_module(message) : NULL;
-  if (unreadable)
-    lua_pushstring(L, unreadable);
-  else if (message)
+  const char *message = lua_tostring(L, 1);
+  if (message && !push_unreadable_module(L, message))
     luaL_traceback(L, co, message, 0);
   return 1;
 }

@@ -35,6 +35,7 @@ static module modules[MODULES];
 static int module_count;
 static entry table[TABLE];
 static unsigned long fail_nth, fail_count, failing;
+static int spent; /* it has failed: nothing is counted any more */
 static uint64_t fail_stack;
 static char report[256];
 static pid_t owner;
@@ -104,13 +105,13 @@ static uint64_t stack_here(int *frail)
 
 static int fails(void)
 {
-  if (!ready || inside || getpid() != owner)
+  if (!ready || inside || spent || getpid() != owner)
     return 0;
   inside = 1;
   pthread_mutex_lock(&lock);
   int result = 0;
   if (failing) {
-    failing--;
+    spent = --failing == 0;
     result = 1;
   } else {
     int frail = 0;
@@ -124,6 +125,7 @@ static int fails(void)
       if (++e->count == fail_nth && stack == fail_stack) {
         result = 1;
         failing = fail_count > 0 ? fail_count - 1 : 0;
+        spent = !failing;
       }
     }
   }

@@ -19,10 +19,10 @@ local RUN = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictur
 
 local w, whole, counts
 
-local function run(kind, at)
+local function run(kind, at, on)
   return w:run(RUN, { env = {
-    LD_PRELOAD = PRELOAD, FAIL_KIND = kind, FAIL_AT = at and tostring(at), FAIL_REPORT = w.folder .. "/counts",
-    ASAN_OPTIONS = "verify_asan_link_order=0:detect_leaks=0",
+    LD_PRELOAD = PRELOAD, FAIL_KIND = kind, FAIL_AT = at and tostring(at), FAIL_ON = on and "1" or nil,
+    FAIL_REPORT = w.folder .. "/counts", ASAN_OPTIONS = "verify_asan_link_order=0:detect_leaks=0",
   } })
 end
 
@@ -74,6 +74,15 @@ local function fail_one(kind, at)
 end
 
 describe("a run of which one call fails ends well and goes on:", function()
+  it("open, of a file of its own", function()
+    if not PRELOAD then pending "no interposer in this build" return end
+    for _, on in ipairs { true, false } do -- a module is looked for, then read
+      local result = run("open", on and 20 or 21, on)
+      assert.equal(1, result.status)
+      assert.truthy(result.err:find "^specbench: [^\n]*can[^\n]* open[^\n]*\n$", result.err)
+    end
+  end)
+
   for _, kind in ipairs(KINDS) do
     it(kind, function()
       if not PRELOAD then pending "no interposer in this build" return end
