@@ -36,6 +36,7 @@ end
 function acceptance.disagreement(cell)
   local counted, seen, k = cell.acceptance, cell.acceptance_seen, cell.identity.server and cell.identity.server.k
   if not (counted and counted.accepted_tokens and k and cell.metrics.completed) then return nil end
+  seen = seen and seen.steps and seen.accepted_tokens and seen or nil
   if counted.source == "log" then return nil end -- written every few seconds: it begins and ends at other moments
   local room = hidden(cell, k)
   local few = too_few(cell, counted, seen, room)
