@@ -51,11 +51,16 @@ local function pictures_of(self)
   end)
   local list = {}
   for _, group in ipairs(together) do
-    group.series = series_of(self, group.items, true)
-    if #group.series <= palette.LINES then
+    local methods, series = tables.grouped(group.items, function(one) return one.row.method end), {}
+    for _, part in ipairs(methods) do
+      local own = series_of(self, part.items, true)
+      table.move(own, 1, #own, #series + 1, series)
+    end
+    if #methods > 1 and #series <= palette.LINES then
+      group.series = series
       list[#list + 1] = group
     else
-      for _, part in ipairs(tables.grouped(group.items, function(one) return one.row.method end)) do
+      for _, part in ipairs(methods) do
         part.name, part.series = joined(group.name, part.name), series_of(self, part.items)
         list[#list + 1] = part
       end
@@ -129,7 +134,7 @@ local function chart(self, group)
     for i, series in ipairs(all) do list[i] = draw_series(series, palette.line(i), figure.name, x, y) end
     drawn[#drawn + 1] = el("g", { class = "d-" .. figure.name }, list)
   end
-  return el("figure", { class = "map" }, el("figcaption", nil, group.name),
+  return el("figure", { class = "map fits" }, el("figcaption", nil, group.name),
     svg.frame(WIDTH, HEIGHT, "speed-up against load: " .. group.name, svg.y_axis(y, LEFT, WIDTH - RIGHT),
       svg.x_axis(x, HEIGHT - BOTTOM, nil, loads), svg.line(LEFT, y:at(1), WIDTH - RIGHT, y:at(1), "one"), drawn,
       svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.items[1].row.load.kind == "rate" and "requests a second"

@@ -60,10 +60,11 @@ local function chart(self, group, figure)
     key[i] = el("span", { class = palette.line(i) }, line.name)
   end
   local name = ("%s, %s"):format(group.name, figure[2])
-  return el("figure", { class = "map" }, el("figcaption", nil, name), svg.frame(WIDTH, HEIGHT, name .. " against load",
-    svg.y_axis(y, LEFT, WIDTH - RIGHT), svg.x_axis(x, HEIGHT - BOTTOM, nil, marks), drawn,
-    svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.items[1].row.load.kind == "rate" and "requests a second"
-      or "requests at once", "m faint")), el("div", { class = "key" }, key))
+  return el("figure", { class = "map fits" }, el("figcaption", nil, name),
+    svg.frame(WIDTH, HEIGHT, name .. " against load", svg.y_axis(y, LEFT, WIDTH - RIGHT),
+      svg.x_axis(x, HEIGHT - BOTTOM, nil, marks), drawn,
+      svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, group.items[1].row.load.kind == "rate" and "requests a second"
+        or "requests at once", "m faint")), el("div", { class = "key" }, key))
 end
 
 ---@param self specbench.page.model
