@@ -5,6 +5,7 @@
 local bench = require "specbench"
 local data = require "specbench.dataset"
 local fs = require "sb.fs"
+local request_list = require "specbench.experiment.request_list"
 local workload = require "specbench.experiment.workload"
 
 local real = {}
@@ -45,7 +46,7 @@ function real.requests(engine, server, options)
     limits = function() return { max_tokens = options.tokens, ignore_eos = true } end,
     concurrency = options.concurrency, body = options.body,
   }, {})
-  return workload.requests(work, engine, engine.served_name(server), 12345)
+  return request_list.of(work, engine, engine.served_name(server), 12345)
 end
 
 ---@param run specbench.run

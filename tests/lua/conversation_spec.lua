@@ -10,6 +10,7 @@ local round = require "specbench.experiment.round"
 local speedup = require "specbench.analysis.speedup"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
+local request_list = require "specbench.experiment.request_list"
 local workload = require "specbench.experiment.workload"
 
 local FILE = "spec-bench/spec-bench-conversation.jsonl"
@@ -63,8 +64,8 @@ describe("requests of the second turn", function()
   it("hold the conversation so far", function()
     fixture.with_folder({ [FILE] = ROWS }, function(path)
       local work = workload_of(fixture.prompts(options(path)))
-      assert.same({ "user: Write." }, messages(workload.requests(work, sim, "m", 1, nil, 1)[1]))
-      local list = workload.requests(work, sim, "m", 1, { { "A text." }, { "So." } })
+      assert.same({ "user: Write." }, messages(request_list.of(work, sim, "m", 1, nil, 1)[1]))
+      local list = request_list.of(work, sim, "m", 1, { { "A text." }, { "So." } })
       assert.same({ "user: Write.", "assistant: A text.", "user: Shorten." }, messages(list[1]))
       assert.same({ "user: Explain.", "assistant: So.", "user: Why?" }, messages(list[2]))
     end)
@@ -73,7 +74,7 @@ describe("requests of the second turn", function()
   it("have their salt where the conversation begins", function()
     fixture.with_folder({ [FILE] = ROWS }, function(path)
       local work = workload_of(fixture.prompts(options(path)), nil, { salt = true })
-      local found = messages(workload.requests(work, sim, "m", 1, { { "A" }, { "B" } })[1])
+      local found = messages(request_list.of(work, sim, "m", 1, { { "A" }, { "B" } })[1])
       assert.truthy(found[1]:find("^user: Request %d+%.\nWrite%."))
       assert.equal("user: Shorten.", found[3])
     end)

@@ -13,7 +13,7 @@ local report = require "specbench.report"
 local round = require "specbench.experiment.round"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
-local workload = require "specbench.experiment.workload"
+local request_list = require "specbench.experiment.request_list"
 
 local function load_round(change)
   local r = assert(round_file.load(home .. "/rounds/round1.lua"))
@@ -225,7 +225,7 @@ describe("seeds", function()
     end)
     local function seeds(wanted)
       local job, list = job_at(the_plan, wanted), {}
-      for i, request in ipairs(workload.requests(job.workload, engines.load "sim", "m", job.seed)) do
+      for i, request in ipairs(request_list.of(job.workload, engines.load "sim", "m", job.seed)) do
         list[i] = math.tointeger(json.decode(request.body).seed)
       end
       return list
@@ -248,7 +248,7 @@ describe("salt", function()
     end)
     return function(wanted)
       local job = job_at(the_plan, wanted)
-      return workload.requests(job.workload, engines.load "sim", "m", job.seed), job
+      return request_list.of(job.workload, engines.load "sim", "m", job.seed), job
     end
   end
 

@@ -4,6 +4,7 @@ local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local grid = require "specbench.experiment.grid"
 local round = require "specbench.experiment.round"
+local request_list = require "specbench.experiment.request_list"
 local workload = require "specbench.experiment.workload"
 
 local sim = engines.load "sim"
@@ -55,7 +56,7 @@ describe("cells of a grid", function()
     local list = works(function(_, c) return { max_tokens = c.size } end)
     local by_size, first = {}, nil
     for _, it in ipairs(list) do
-      local requests = workload.requests(it.work, sim, "m", 7)
+      local requests = request_list.of(it.work, sim, "m", 7)
       by_size[it.cell.size] = by_size[it.cell.size] or requests
       assert.equal(by_size[it.cell.size], requests)
       first = first or requests
@@ -63,15 +64,15 @@ describe("cells of a grid", function()
     assert.not_equal(by_size[8], by_size[16])
     local work = list[1].work
     for name, other in pairs {
-      model = workload.requests(work, sim, "another", 7), seed = workload.requests(work, sim, "m", 8),
-      lengths = workload.requests(work, sim, "m", 7, nil, nil, { 1, 2, 3, 4, 5 }),
-      usage = workload.requests(setmetatable({ running_usage = true }, { __index = work }), sim, "m", 7),
-      own_engine = workload.requests(work, setmetatable({ file = {} }, { __index = sim }), "m", 7),
+      model = request_list.of(work, sim, "another", 7), seed = request_list.of(work, sim, "m", 8),
+      lengths = request_list.of(work, sim, "m", 7, nil, nil, { 1, 2, 3, 4, 5 }),
+      usage = request_list.of(setmetatable({ running_usage = true }, { __index = work }), sim, "m", 7),
+      own_engine = request_list.of(work, setmetatable({ file = {} }, { __index = sim }), "m", 7),
     } do
       assert.is_false(first == other, name)
     end
     local warm = works(function(_, c) return { max_tokens = c.size } end, { temperature = 0.5 })[1].work
-    assert.not_equal(first[1].body, workload.requests(warm, sim, "m", 7)[1].body)
+    assert.not_equal(first[1].body, request_list.of(warm, sim, "m", 7)[1].body)
   end)
 
   it("know what all their prompts and answers have of tokens", function()

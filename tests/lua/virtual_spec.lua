@@ -8,6 +8,7 @@ local http = require "specbench.http"
 local prom = require "sb.prom"
 local server = require "specbench.server"
 local virtual = require "specbench.virtual"
+local request_list = require "specbench.experiment.request_list"
 local workload = require "specbench.experiment.workload"
 
 local sim = engines.load "sim"
@@ -23,7 +24,7 @@ local function load_of(s, options)
     concurrency = options.concurrency, rate = options.rate,
   }, { seed = 7 })
   return (client.load {
-    server = s, requests = workload.requests(work, sim, "m", 7), concurrency = work.concurrency, rate = work.rate,
+    server = s, requests = request_list.of(work, sim, "m", 7), concurrency = work.concurrency, rate = work.rate,
     seed = 7, path = workload.path(work), keep_text = true, chunk_timeout = options.chunk_timeout or 300,
   })
 end

@@ -7,6 +7,8 @@
 -- nearest neighbours puts it out of their bands by more than FACTOR. A bad neighbour is one of three: it cannot
 -- get a good cell accused.
 
+local tables = require "specbench.base.tables"
+
 local anomaly = {
   -- Of the 696 published cells of round 1 only one is out of its bands at all (75 times), so noise and mild
   -- overload need little room. Slowed down one by one, the others are all found at a third of their throughput,
@@ -26,27 +28,26 @@ local AXIS = "concurrency"
 ---@field factor number throughput / the nearest throughput that the neighbours allow
 ---@field reason string
 
+local function place_but_for_load(cell)
+  local words = {}
+  for name, at in pairs(cell.coordinates) do
+    if name ~= AXIS then words[#words + 1] = ("%s=%s"):format(name, at) end
+  end
+  table.sort(words)
+  return table.concat(words, "\31") .. "\31" .. tostring(cell.repetition)
+end
+
 -- Cells at the same place but for the concurrency.
 local function series_of(cells, throughput)
-  local by_place, order = {}, {}
+  local points = {}
   for _, cell in ipairs(cells) do
     local concurrency, value = tonumber(cell.coordinates[AXIS]), throughput(cell)
     if concurrency and concurrency > 0 and value and value > 0 then
-      local words = {}
-      for name, at in pairs(cell.coordinates) do
-        if name ~= AXIS then words[#words + 1] = ("%s=%s"):format(name, at) end
-      end
-      table.sort(words)
-      local place = table.concat(words, "\31") .. "\31" .. tostring(cell.repetition)
-      if not by_place[place] then
-        by_place[place] = {}
-        order[#order + 1] = by_place[place]
-      end
-      table.insert(by_place[place],
-        { cell = cell, concurrency = concurrency, value = value, x = math.log(concurrency), y = math.log(value) })
+      points[#points + 1] =
+        { cell = cell, concurrency = concurrency, value = value, x = math.log(concurrency), y = math.log(value) }
     end
   end
-  return order
+  return tables.grouped(points, function(point) return place_but_for_load(point.cell) end)
 end
 
 -- The nearest others along the axis, the nearest first.
@@ -101,7 +102,7 @@ end
 function anomaly.find(cells, throughput)
   local found = {}
   for _, series in ipairs(series_of(cells, throughput)) do
-    for _, point in ipairs(series) do found[#found + 1] = judge(series, point) end
+    for _, point in ipairs(series.items) do found[#found + 1] = judge(series.items, point) end
   end
   return found
 end

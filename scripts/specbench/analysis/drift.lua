@@ -5,6 +5,7 @@
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local speedup = require "specbench.analysis.speedup"
+local tables = require "specbench.base.tables"
 
 local drift = {}
 
@@ -52,22 +53,12 @@ end
 ---@return table<string, specbench.drift> places by place of a baseline (its key without the repeat)
 ---@return specbench.drift.server[] servers those of baselines, in the cells' order
 function drift.of(cells)
-  local by_place, order = {}, {}
-  for _, cell in ipairs(cells) do
-    if cell.baseline == cell.key then
-      local place = keys.place(cell.key)
-      if not by_place[place] then
-        by_place[place] = {}
-        order[#order + 1] = place
-      end
-      table.insert(by_place[place], cell)
-    end
-  end
   local places, by_server, servers = {}, {}, {}
-  for _, place in ipairs(order) do
-    local repeats = by_place[place]
+  local function place_of(cell) return cell.baseline == cell.key and keys.place(cell.key) or nil end
+  for _, group in ipairs(tables.grouped(cells, place_of)) do
+    local repeats = group.items
     local found = #repeats > 1 and drift_of(repeats) or nil
-    places[place] = found
+    places[group.name] = found
     if found then
       local key = json.encode(repeats[1].identity.server)
       local server = by_server[key]

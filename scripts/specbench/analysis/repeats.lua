@@ -7,6 +7,7 @@ local keys = require "specbench.results.keys"
 local sealed = require "specbench.results.sealed"
 local speedup = require "specbench.analysis.speedup"
 local stats = require "sb.stats"
+local tables = require "specbench.base.tables"
 
 local repeats = {
   FALSE_DISCOVERY_RATE = 0.05, -- over a grid's verdicts
@@ -18,18 +19,11 @@ local CACHED_RUNS = 48 -- decoded runs held at once; a grid's neighbours share t
 ---@param cells table[]
 ---@return { place: string, cells: table[] }[]
 function repeats.groups(cells)
-  local by_place, order = {}, {}
-  for _, cell in ipairs(cells) do
-    if cell.baseline and cell.baseline ~= cell.key then
-      local place = keys.place(cell.key)
-      if not by_place[place] then
-        by_place[place] = { place = place, cells = {} }
-        order[#order + 1] = by_place[place]
-      end
-      table.insert(by_place[place].cells, cell)
-    end
-  end
-  return order
+  local groups = tables.grouped(cells, function(cell)
+    return cell.baseline and cell.baseline ~= cell.key and keys.place(cell.key) or nil
+  end)
+  for i, group in ipairs(groups) do groups[i] = { place = group.name, cells = group.items } end
+  return groups
 end
 
 local cache = { runs = {}, order = {} }

@@ -14,6 +14,7 @@ local groups = require "specbench.sweep.groups"
 local http = require "specbench.http"
 local profiler = require "specbench.engine.profiler"
 local provenance = require "specbench.sweep.provenance"
+local request_list = require "specbench.experiment.request_list"
 local replay = require "specbench.sweep.replay"
 local secrets = require "specbench.base.secrets"
 local tables = require "specbench.base.tables"
@@ -110,7 +111,7 @@ local function warm_streams(job, server, begun)
   server.warmed = server.warmed or {}
   if job.warmup == 0 or not job.engine.warms_up or server.warmed[streams] then return end
   server.warmed[streams] = true
-  run_load(job, server, begun, "-streams", workload.warm_streams(job.workload, job.engine, server.model, job.id))
+  run_load(job, server, begun, "-streams", request_list.warm_streams(job.workload, job.engine, server.model, job.id))
 end
 
 -- A figure that cannot be made does not cost the cell: what was measured is kept, with what is missing and why.
@@ -145,19 +146,19 @@ function cell.measure(job, server, on_progress, at_load)
   local model = server.model
   job.workload.running_usage = server.tells_usage
   if job.warmup > 0 then
-    run_load(job, server, begun, "-warmup", workload.warm_up(job.workload, job.engine, model, job.warmup, job.id))
+    run_load(job, server, begun, "-warmup", request_list.warm_up(job.workload, job.engine, model, job.warmup, job.id))
   end
   warm_streams(job, server, begun)
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local answers, trouble = conversation.answers(job, function(turn, answered)
-    local asked = workload.requests(job.workload, job.engine, model, job.seed, answered, turn)
+    local asked = request_list.of(job.workload, job.engine, model, job.seed, answered, turn)
     return (run_load(job, server, begun, "-turn" .. turn, asked, nil, true))
   end)
   local warm = clock.now()
   trouble = trouble or job.replay_trouble
   if trouble then return abandon(result, server, trouble, (warm - begun) / 1e9, at_load) end
   local requests
-  requests, result.note = workload.requests(job.workload, job.engine, model, job.seed, answers, nil,
+  requests, result.note = request_list.of(job.workload, job.engine, model, job.seed, answers, nil,
     job.replayed and job.replayed.list)
   result.answers_sha256 = answers and fs.sha256(json.encode(answers))
   local before = acceptance.read(job.engine, server)
