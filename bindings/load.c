@@ -245,7 +245,7 @@ static int take_run(lua_State *L)
   sb_run **run = sbl_push_run(L);
   *run = sb_load_take_run(box->load);
   box->taken = true;
-  return 1;
+  return sbl_give_run(L, *run);
 }
 
 static int close_load(lua_State *L)

@@ -1,9 +1,11 @@
 #include "measure.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_write.h"
 #include "base/strbuf.h"
 #include "measure/acceptance.h"
 #include "measure/metrics.h"
@@ -53,6 +55,24 @@ static sb_latencies *latencies_of(lua_State *L)
     sb_latencies_gather(&box->latencies, box->run);
   box->gathered = true;
   return &box->latencies;
+}
+
+/* What a run takes, roughly. */
+static size_t bytes_of(const sb_run *run)
+{
+  size_t bytes = run->count * sizeof *run->records;
+  for (uint32_t i = 0; i < run->count; i++) {
+    const sb_record *record = &run->records[i];
+    bytes += record->timeline.capacity + record->others.capacity + record->text_size;
+  }
+  return bytes;
+}
+
+int sbl_give_run(lua_State *L, const sb_run *run)
+{
+  /* to the collector a run is a pointer: without its weight thousands of them would wait for their end */
+  lua_gc(L, LUA_GCSTEP, (int)(bytes_of(run) / 1024) + 1);
+  return 1;
 }
 
 static int free_run(lua_State *L)
@@ -130,16 +150,6 @@ static int percentile(lua_State *L)
   return last - 2;
 }
 
-static void set_tail(lua_State *L, const char *name, sb_samples *samples, const sb_tail *bounds)
-{
-  lua_createtable(L, 0, 2);
-  if (!isnan(bounds->low))
-    sbl_set_number(L, "low", sb_samples_one_percentile(samples, bounds->low));
-  if (!isnan(bounds->high))
-    sbl_set_number(L, "high", sb_samples_one_percentile(samples, bounds->high));
-  lua_setfield(L, -2, name);
-}
-
 /* run:tail(percent, level?) */
 static int tail(lua_State *L)
 {
@@ -149,13 +159,25 @@ static int tail(lua_State *L)
   sb_latencies *latencies = latencies_of(L);
   uint64_t requests = latencies->e2el_ms.total, needs = sb_tail_needs(percent);
   sb_tail bounds = sb_tail_bounds(percent, requests, level);
+  const char *names[2];
+  double percents[2], values[SB_LATENCY_COUNT][SB_PERCENTILES];
+  size_t known = 0;
+  if (!isnan(bounds.low))
+    names[known] = "low", percents[known++] = bounds.low;
+  if (!isnan(bounds.high))
+    names[known] = "high", percents[known++] = bounds.high;
+  sb_latencies_percentiles(latencies, percents, known, values);
   lua_createtable(L, 0, 4);
   sbl_set_integer(L, "requests", (lua_Integer)requests);
   sbl_set_integer(L, "needs", (lua_Integer)needs);
   lua_pushboolean(L, requests >= needs);
   lua_setfield(L, -2, "carried");
-  lua_createtable(L, 0, 8);
-#define SB_SET(name) set_tail(L, #name, &latencies->name, &bounds);
+  lua_createtable(L, 0, SB_LATENCY_COUNT);
+#define SB_SET(name)                                           \
+  lua_createtable(L, 0, 2);                                    \
+  for (size_t i = 0; i < known; i++)                           \
+    sbl_set_number(L, names[i], values[SB_LATENCY_##name][i]); \
+  lua_setfield(L, -2, #name);
   SB_LATENCIES(SB_SET)
 #undef SB_SET
   lua_setfield(L, -2, "bounds");
@@ -197,6 +219,25 @@ static int text(lua_State *L)
     lua_pushnil(L);
   lua_pushinteger(L, record->prompt_id);
   return 2;
+}
+
+/* outputs() -> the kept texts as JSON lines, as outputs.jsonl has them; one that was too long has its hash alone */
+static int outputs(lua_State *L)
+{
+  const sb_run *run = check_run(L);
+  sb_strbuf *out = sbl_push_buffer(L);
+  for (uint32_t i = 0; i < run->count; i++) {
+    const sb_record *record = &run->records[i];
+    if (!record->text)
+      continue;
+    sb_strbuf_printf(out, "{\"id\": %" PRIu32 ", \"prompt_id\": %" PRIu32 ", \"text\": ", i,
+                     record->prompt_id);
+    sb_json_put_string(out, record->text, record->text_size);
+    sb_strbuf_puts(out, "}\n");
+  }
+  if (!out->size)
+    sb_strbuf_putc(out, '\n');
+  return sbl_push_text(L, out);
 }
 
 /* #run: how many requests it has */
@@ -333,11 +374,7 @@ static int decode(lua_State *L)
   sb_err err;
   sb_run **run = sbl_push_run(L);
   *run = sb_records_parse(data, size, &err);
-  if (!*run)
-    return sbl_fail(L, &err);
-  /* Lua sees a pointer: told that as much was allocated as the file has, it collects old runs in time */
-  lua_gc(L, LUA_GCSTEP, (int)(size / 1024) + 1);
-  return 1;
+  return *run ? sbl_give_run(L, *run) : sbl_fail(L, &err);
 }
 
 /* check(bytes) -> true, or nil, message, code */
@@ -359,6 +396,7 @@ int sbl_open_measure(lua_State *L)
                                       { "tail", tail },
                                       { "request", request },
                                       { "text", text },
+                                      { "outputs", outputs },
                                       { "failures", failures },
                                       { "resent", resent },
                                       { "chunks", chunks },

@@ -80,7 +80,7 @@ static int run_load(lua_State *L)
   sb_run **run = sbl_push_run(L);
   *run = sb_sim_virtual_load(box->server, &options, &err);
   forget_load(box);
-  return *run ? 1 : sbl_fail(L, &err);
+  return *run ? sbl_give_run(L, *run) : sbl_fail(L, &err);
 }
 
 /* server:metrics() -> the text of GET /metrics */

@@ -79,6 +79,27 @@ void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
   }
 }
 
+/* Where a chunk is a token the conventions of a gap have the same samples, a hundred times as many as there are
+ * requests. */
+void sb_latencies_percentiles(sb_latencies *latencies, const double *percents, size_t count,
+                              double (*out)[SB_PERCENTILES])
+{
+#define SB_SAME(name) bool same_##name = sb_samples_equal(&latencies->name, &latencies->itl_chunk_ms);
+  SB_GAPS(SB_SAME)
+#undef SB_SAME
+#define SB_READ(name) sb_samples_percentiles(&latencies->name, percents, count, out[SB_LATENCY_##name]);
+  SB_REQUEST_METRICS(SB_READ)
+  SB_READ(itl_chunk_ms)
+#define SB_READ_UNLESS_SAME(name)                                                       \
+  if (same_##name)                                                                      \
+    memcpy(out[SB_LATENCY_##name], out[SB_LATENCY_itl_chunk_ms], count * sizeof **out); \
+  else                                                                                  \
+    SB_READ(name)
+  SB_GAPS(SB_READ_UNLESS_SAME)
+#undef SB_READ_UNLESS_SAME
+#undef SB_READ
+}
+
 sb_samples *sb_latencies_find(sb_latencies *latencies, const char *name)
 {
 #define SB_FIND(field)           \

@@ -39,6 +39,18 @@ void sb_latencies_add(sb_latencies *latencies, const sb_request_metrics *metrics
 /* All completed requests of a run. */
 void sb_latencies_gather(sb_latencies *latencies, const sb_run *run);
 
+enum {
+#define SB_INDEX(name) SB_LATENCY_##name,
+  SB_LATENCIES(SB_INDEX)
+#undef SB_INDEX
+      SB_LATENCY_COUNT
+};
+
+/* sb_samples_percentiles of every latency: out[SB_LATENCY_name][i] is percents[i] of it. May leave samples in another
+ * order. */
+void sb_latencies_percentiles(sb_latencies *latencies, const double *percents, size_t count,
+                              double (*out)[SB_PERCENTILES]);
+
 /* "itl_token_ms" -> its samples; NULL where no latency has that name. */
 sb_samples *sb_latencies_find(sb_latencies *latencies, const char *name);
 

@@ -104,16 +104,15 @@ static double std_of(const sb_samples *samples)
   return samples->total ? sqrt(sum / (double)samples->total) : NAN;
 }
 
-#define SB_COUNT(context, name, percent) +1
-enum { PERCENTILES = SB_SUMMARY_PERCENTILES(SB_COUNT, ) };
-#undef SB_COUNT
-
-/* Where the samples are not sorted, only the ranks asked for are. At most PERCENTILES of them, ascending. */
-static void percentiles(sb_samples *samples, const double *percents, size_t count, double *out)
+void sb_samples_percentiles(sb_samples *samples, const double *percents, size_t count, double *out)
 {
-  uint64_t ranks[2 * PERCENTILES];
-  place places[PERCENTILES];
-  size_t n = 0, low[PERCENTILES], high[PERCENTILES];
+  uint64_t ranks[2 * SB_PERCENTILES];
+  place places[SB_PERCENTILES];
+  size_t n = 0, low[SB_PERCENTILES], high[SB_PERCENTILES];
+  for (size_t i = 0; i < count; i++)
+    out[i] = NAN;
+  if (samples->count == 0)
+    return;
   for (size_t i = 0; i < count; i++) {
     places[i] = place_of(samples, percents[i]);
     /* of ascending places, a rank that is not new is the last one or the one before it */
@@ -124,7 +123,7 @@ static void percentiles(sb_samples *samples, const double *percents, size_t coun
       ranks[n++] = places[i].high;
     high[i] = places[i].high == ranks[n - 1] ? n - 1 : n - 2;
   }
-  double values[2 * PERCENTILES];
+  double values[2 * SB_PERCENTILES];
   if (samples->sorted)
     sb_select_read(samples->values, samples->weights, ranks, n, values);
   else
@@ -133,27 +132,16 @@ static void percentiles(sb_samples *samples, const double *percents, size_t coun
     out[i] = between(values[low[i]], values[high[i]], places[i].part);
 }
 
-double sb_samples_one_percentile(sb_samples *samples, double percent)
-{
-  double value = NAN;
-  if (samples->count)
-    percentiles(samples, &percent, 1, &value);
-  return value;
-}
-
 void sb_samples_summary(sb_samples *samples, sb_summary *summary)
 {
 #define SB_PERCENT(context, name, percent) percent,
   const double percents[] = { SB_SUMMARY_PERCENTILES(SB_PERCENT, ) };
 #undef SB_PERCENT
-  double values[PERCENTILES], *value = values;
+  double values[SB_PERCENTILES], *value = values;
   summary->count = (double)samples->total;
   summary->mean = mean_of(samples);
   summary->std = std_of(samples);
-  for (size_t i = 0; i < PERCENTILES; i++)
-    values[i] = NAN;
-  if (samples->count)
-    percentiles(samples, percents, PERCENTILES, values);
+  sb_samples_percentiles(samples, percents, SB_PERCENTILES, values);
 #define SB_PUT(to, name, percent) (to)->name = *value++;
   SB_SUMMARY_PERCENTILES(SB_PUT, summary)
 #undef SB_PUT

@@ -56,9 +56,6 @@ void sb_samples_sort(sb_samples *samples);
 
 double sb_samples_percentile(sb_samples *samples, double percent); /* 0 .. 100 */
 
-/* The same without sorting them: for one or two figures of many samples. May leave them in another order. */
-double sb_samples_one_percentile(sb_samples *samples, double percent);
-
 /* What every latency is reported with besides count, mean and std: X(context, field, percent),
  * percentages ascending. */
 /* clang-format off */
@@ -67,6 +64,14 @@ double sb_samples_one_percentile(sb_samples *samples, double percent);
   X(context, p90, 90.0) X(context, p95, 95.0) X(context, p99, 99.0)                   \
   X(context, p999, 99.9) X(context, max, 100.0)
 /* clang-format on */
+
+#define SB_COUNT(context, name, percent) +1
+enum { SB_PERCENTILES = SB_SUMMARY_PERCENTILES(SB_COUNT, ) };
+#undef SB_COUNT
+
+/* At most SB_PERCENTILES of them, ascending, without sorting the samples: for a few figures of many. May leave the
+ * samples in another order. */
+void sb_samples_percentiles(sb_samples *samples, const double *percents, size_t count, double *out);
 
 typedef struct sb_summary {
   double count, mean, std;

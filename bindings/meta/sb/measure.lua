@@ -99,6 +99,10 @@ function Run:request(i) end
 ---@return integer prompt_id
 function Run:text(i) end
 
+--- All answers that were kept, as outputs.jsonl has them.
+---@return string lines JSON, one an answer: id (from 0), prompt_id, text
+function Run:outputs() end
+
 --- Why requests failed.
 ---@return table<string, integer> count by "outcome: error"
 function Run:failures() end

@@ -33,6 +33,7 @@ local cache = { runs = {}, order = {} }
 ---@param cell table
 ---@return specbench.run?
 function repeats.run(store, cell)
+  if cell.records == false then return nil end
   local key = ("%s\31%s\31%s"):format(store.folder, cell.id, cell.rerun and "again" or "")
   if cache.runs[key] == nil then
     cache.runs[key] = store:run(cell.id) or false

@@ -39,17 +39,6 @@ local function summarise(failures)
   return table.concat(words, "; ")
 end
 
-local function output_lines(run)
-  local lines = {}
-  for i = 1, #run do
-    local text, prompt_id = run:text(i)
-    if text then -- one that was too long has its hash alone
-      lines[#lines + 1] = json.encode({ id = i - 1, prompt_id = prompt_id, text = text }, { "id", "prompt_id", "text" })
-    end
-  end
-  return table.concat(lines, "\n") .. "\n"
-end
-
 -- Everything about the cell that is known before it runs.
 local function describe(job, server)
   return {
@@ -218,7 +207,7 @@ function cell.measure(job, server, on_progress, at_load)
     breakdown = breakdown or itself.given_up -- it may be well by its own word, and yet answers nothing
   end
   return result, {
-    run = job.keep_records and run or nil, outputs = job.keep_text and output_lines(run) or nil,
+    run = job.keep_records and run or nil, outputs = job.keep_text and run:outputs() or nil,
     load_seconds = load_seconds, breakdown = breakdown,
   }
 end
