@@ -111,6 +111,7 @@ needs_to_test() {
   need procps command -v ps
   need openssl command -v openssl
   need groff-base command -v groff
+  need sqlite3 command -v sqlite3
   # A system of its own for the release's test, and a browser for the page's: only where all tests must run.
   [ -z "${CI:-}" ] || need debootstrap command -v debootstrap
   [ -z "${CI:-}" ] || need chromium has_browser

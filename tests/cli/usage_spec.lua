@@ -29,9 +29,8 @@ describe("a command line", function()
     local names = {}
     local help = w:run("help").out
     for name in help:match("Commands:\n(.-)\n\n"):gmatch "\n?  (%l+)  " do names[#names + 1] = name end
-    assert.equal("run watch new plan check report compare predict fit show measure dataset slurm merge cleanup sim "
-      .. "selfcheck help",
-      table.concat(names, " "))
+    assert.equal("run watch new plan check report compare predict fit show measure dataset export slurm merge cleanup "
+      .. "sim selfcheck help", table.concat(names, " "))
     assert.truthy(help:find("Seldom needed: convert", 1, true), help)
     local headings = {}
     for heading in w:run("run --help").out:gmatch "\n(%u[%l ]+):\n" do headings[#headings + 1] = heading end

@@ -5,8 +5,10 @@ local tables = require "specbench.base.tables"
 
 local hosts = {}
 
--- Rows of nvidia-smi of the GPUs that a cell's server could use; nil where they are not known or none of its business.
-local function gpus_of(cell)
+---The GPUs that a cell's server could use.
+---@param cell table
+---@return table[]? rows of nvidia-smi; nil where they are not known or none of its business
+function hosts.gpus(cell)
   local machine, engine = cell.machine or {}, cell.engine
   if not machine.gpus or engine.name:find "sim$" or engine.name:find "^external" then return nil end
   local wanted = {}
@@ -18,8 +20,10 @@ local function gpus_of(cell)
   return #list > 0 and list or machine.gpus -- a slice of one (MIG) has a name of its own
 end
 
--- The values of a field, each once, in order; nil where one is not known.
-local function values_of(rows, field)
+---@param rows table[] of hosts.gpus
+---@param field string
+---@return string? values each once, in order; nil where one is not known
+function hosts.values(rows, field)
   local seen = {}
   for _, row in ipairs(rows) do
     if row[field] == nil then return nil end
@@ -59,7 +63,7 @@ end
 
 -- What two machines with GPUs must have in common, or two without.
 local function unlike(cell, base)
-  local mine, other = gpus_of(cell), gpus_of(base)
+  local mine, other = hosts.gpus(cell), hosts.gpus(base)
   if not mine or not other then
     if cell.machine.gpus or base.machine.gpus or hosts.same(cell, base) then return nil end
     local left, right = cell.machine.cpu, base.machine.cpu
@@ -67,7 +71,7 @@ local function unlike(cell, base)
       :format(right, left) or nil
   end
   for _, field in ipairs { { "name", "on another GPU" }, { "driver", "with another GPU driver" } } do
-    local left, right = values_of(mine, field[1]), values_of(other, field[1])
+    local left, right = hosts.values(mine, field[1]), hosts.values(other, field[1])
     if left and right and left ~= right then
       return ("the baseline ran %s (%s, this cell %s)"):format(field[2], right, left)
     end
@@ -96,8 +100,8 @@ function hosts.key(cell)
 end
 
 local function uses_same_gpus(cell, base)
-  local mine, other = gpus_of(cell), gpus_of(base)
-  local left, right = mine and values_of(mine, "uuid"), other and values_of(other, "uuid")
+  local mine, other = hosts.gpus(cell), hosts.gpus(base)
+  local left, right = mine and hosts.values(mine, "uuid"), other and hosts.values(other, "uuid")
   return not left or not right or left == right
 end
 

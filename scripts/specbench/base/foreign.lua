@@ -35,6 +35,13 @@ function foreign.clean(text)
   return foreign.printable(secrets.scrub(text))
 end
 
+---The same in one line.
+---@param text string
+---@return string
+function foreign.line(text)
+  return (foreign.clean(text):gsub("[\n\t]", " "))
+end
+
 ---A value that was read from a file: all its strings are printable from now on.
 ---@param value any
 ---@param left table<string, boolean>? fields that stay as they are

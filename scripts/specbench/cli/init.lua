@@ -29,7 +29,7 @@ local cli = {
 -- Commands in the order in which one needs them; others follow by their names.
 local BY_USE = {
   "run", "watch", "new", "plan", "check", "report", "compare", "predict", "fit", "show", "measure", "dataset",
-  "slurm", "merge", "cleanup", "sim", "selfcheck", "help",
+  "export", "slurm", "merge", "cleanup", "sim", "selfcheck", "help",
 }
 
 local HELP_WIDTH = 80

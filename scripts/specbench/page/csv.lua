@@ -2,20 +2,16 @@
 
 local absolute = require "specbench.page.absolute"
 local answers = require "specbench.answer"
-local foreign = require "specbench.base.foreign"
+local separated = require "specbench.base.csv"
 
 local csv = {}
 
--- RFC 4180. A text that a spreadsheet would take for a formula begins with an apostrophe instead.
 local function field(value)
   if value == nil then return "" end
   if type(value) == "number" then
     return math.type(value) == "integer" and tostring(value) or ("%.10g"):format(value)
   end
-  local text = foreign.printable(tostring(value))
-  if text:find "^[=+%-@\t]" and not tonumber(text) then text = "'" .. text end
-  if text:find '[",\n]' then text = '"' .. text:gsub('"', '""') .. '"' end
-  return text
+  return separated.text(tostring(value))
 end
 
 local function line(values, count)

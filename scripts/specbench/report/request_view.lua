@@ -1,6 +1,7 @@
 -- A cell's requests as a reader sees them: a line each, or one with its timeline as a small picture.
 
 local foreign = require "specbench.base.foreign"
+local request_times = require "specbench.analysis.request_times"
 local text_table = require "specbench.base.text_table"
 
 local request_view = {}
@@ -9,24 +10,6 @@ local SHADES = " .:-=+*#" -- from no token in a column to the most
 local LINE_PICTURE, PICTURE = 32, 72 -- columns
 local GAPS = 3          -- the longest ones that are named
 local TEXT = 1200       -- bytes of an answer
-
--- What a request's chunks say, in milliseconds of the server's clock from its send.
-local function times_of(request, scale)
-  local function ms(t) return (t - request.t_send) / 1e6 * scale end
-  local points = {}
-  for _, chunk in ipairs(request.chunks) do
-    if chunk.tokens > 0 or chunk.has_text then
-      points[#points + 1] = { at = ms(chunk.t), tokens = math.max(chunk.tokens, 1) }
-    end
-  end
-  local first, last = points[1], points[#points]
-  local of_answer = request.tokens
-  return points, {
-    ttft = first and first.at, e2el = last and last.at,
-    tpot = first and of_answer and of_answer > 1 and (last.at - first.at) / (of_answer - 1) or nil,
-    done = request.t_done > 0 and ms(request.t_done) or last and last.at,
-  }
-end
 
 -- Tokens by time: a column is a share of `span`.
 local function picture(points, span, columns)
@@ -57,7 +40,7 @@ function request_view.list(run, scale)
   local requests, span = {}, 0
   for i = 1, #run do
     local request = run:request(i)
-    local points, times = times_of(request, scale)
+    local points, times = request_times.of(request, scale)
     requests[i] = { request = request, points = points, times = times }
     span = math.max(span, times.done or 0)
   end
@@ -106,7 +89,7 @@ end
 ---@return string
 function request_view.one(run, i, options)
   local request = run:request(i)
-  local points, times = times_of(request, options.scale)
+  local points, times = request_times.of(request, options.scale)
   local lines = {}
   local function add(format, ...) lines[#lines + 1] = format:format(...) end
   add("Request %d of %d, prompt %d: %s", i, #run, request.prompt_id,

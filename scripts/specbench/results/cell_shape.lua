@@ -156,6 +156,14 @@ function check(value, rules, place)
   end
 end
 
+---@param name string of one of a cell's metrics
+---@return "integer"|"real"|"boolean" type
+function cell_shape.type_of_metric(name)
+  local rule = cell.metrics[name]
+  if rule == "boolean" then return rule end
+  return (rule == "count" or name:find "%.count$") and "integer" or "real"
+end
+
 ---@param value table what a cell.json holds
 ---@return string? flaw "metrics.duration must be a number, not x"; nil where there is none
 function cell_shape.flaw(value)
