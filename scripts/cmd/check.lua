@@ -4,6 +4,7 @@ local command = require "specbench.cli.command"
 local engines = require "specbench.engine"
 local examine = require "specbench.engine.examine"
 local models = require "specbench.experiment.models"
+local option_groups = require "specbench.cli.option_groups"
 local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
 local round_file = require "specbench.experiment.round_file"
@@ -16,7 +17,7 @@ local self = {
     .. "of specbench plan; of a script only the syntax is checked; an engine's functions are called with every method "
     .. "and key that a round may give. What is wrong is told with its place and ends with status 1; warnings do not.",
   positionals = { { name = "FILE", declares = true, help = "round, script, models file or engine's file" } },
-  options = command.options { "grid", "engine", "data" },
+  options = option_groups.of { "grid", "engine", "data" },
   examples = {
     "specbench check my_round.lua --engine vllm --models my_models.lua", "specbench check ./my_engine.lua",
   },

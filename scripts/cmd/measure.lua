@@ -8,6 +8,7 @@ local http = require "specbench.http"
 local json = require "specbench.base.json"
 local one = require "specbench.sweep.one"
 local one_table = require "specbench.report.one_table"
+local option_groups = require "specbench.cli.option_groups"
 
 local self = {
   name = "measure",
@@ -36,7 +37,7 @@ local self = {
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its own, so that no prefix cache serves it" },
     { long = "seed", arg = "N", type = "int", default = 12345, help = "of the choice of prompts, and of sampling" },
-    command.io_threads,
+    option_groups.io_threads,
     { long = "json", type = "flag", help = "the figures as JSON, not as a table" },
     { long = "out", short = "o", arg = "DIR", help = "keep the results folder, every request's timeline in it" },
     { long = "quiet", short = "q", type = "flag", help = "no progress" },

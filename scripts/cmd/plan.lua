@@ -2,6 +2,7 @@
 
 local command = require "specbench.cli.command"
 local match = require "specbench.experiment.match"
+local option_groups = require "specbench.cli.option_groups"
 local plan = require "specbench.experiment.plan"
 local plan_json = require "specbench.cli.plan_json"
 local plan_text = require "specbench.experiment.plan_text"
@@ -19,11 +20,11 @@ local self = {
   summary = "Show what a run would do: cells, servers, estimated time",
   description = "Takes the options of specbench run, so that a command line can be tried before it runs.",
   positionals = { { name = "ROUND", declares = true, help = "round file" } },
-  options = command.options {
+  options = option_groups.of {
     "grid", "engine", "data", "measure", "share", "deadlines", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },
     { long = "cells", type = "flag", help = "list every cell" },
-    command.price,
+    option_groups.price,
   },
   examples = {
     "specbench plan rounds/round2.lua --engine vllm --show-argv",

@@ -5,6 +5,7 @@ local cells = require "specbench.predict.cells"
 local command = require "specbench.cli.command"
 local families = require "specbench.predict.families"
 local fs = require "sb.fs"
+local option_groups = require "specbench.cli.option_groups"
 local predict_input = require "specbench.predict.input"
 local predictions = require "specbench.report.predictions"
 local progress = require "specbench.sweep.progress"
@@ -19,7 +20,7 @@ local self = {
     .. "DIR changes. Measure a corner of the grid: smallest and largest k at three concurrencies, the middle k at "
     .. "another, the baseline at all four. Closed loops only.",
   positionals = { { name = "DIR", help = "results folder, or one of the reference system's" } },
-  options = command.options {
+  options = option_groups.of {
     { long = "grid", arg = "ROUND", help = "round file whose cells are wanted; --set adds values to its axes" },
     { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
     { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
@@ -29,7 +30,7 @@ local self = {
     { long = "limits", arg = "NAME", help = "answers as long as the round's limits of that name say" },
     { long = "seed", arg = "N", type = "int", default = 12345, help = "seed of the prompts" },
     "data",
-    command.price,
+    option_groups.price,
     { long = "out", short = "o", arg = "DIR", help = "write there, not into DIR" },
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },

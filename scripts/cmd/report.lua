@@ -5,6 +5,7 @@ local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local grid = require "specbench.experiment.grid"
 local json = require "specbench.base.json"
+local option_groups = require "specbench.cli.option_groups"
 local page = require "specbench.page"
 local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local report = require "specbench.report"
@@ -18,7 +19,7 @@ local self = {
   positionals = {
     { name = "DIR", help = "results folder, or one of the reference system's (METHOD/Task_TASK/Table_*.jsonl)" },
   },
-  options = command.options {
+  options = option_groups.of {
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "html", type = "flag", help = "also report.html: all of it on one page that opens offline" },
     { long = "markdown", type = "flag", help = "also report.md, to paste into an issue" },
@@ -29,12 +30,12 @@ local self = {
     { long = "figure", arg = "NAME", type = "choice", choices = answer.figures, help = "the speed-up that maps and the "
       .. "answer show (paired; total_throughput is the reference system's)" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
-    command.across_hosts,
+    option_groups.across_hosts,
     { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" },
       help = "refuse a folder that was measured otherwise" },
     { long = "round", arg = "FILE", help = "the round's file as it is now: its baseline, what it draws. The results "
       .. "folder keeps them, unless --out is given" },
-    command.price,
+    option_groups.price,
     { long = "out", short = "o", arg = "DIR", help = "write there, not into the results folder" },
     { long = "no-colour", type = "flag", help = "plain text, also on a terminal" },
   },

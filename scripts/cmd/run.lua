@@ -7,6 +7,7 @@ local find_rate = require "specbench.sweep.find_rate"
 local fs = require "sb.fs"
 local gpus = require "specbench.experiment.gpus"
 local http = require "specbench.http"
+local option_groups = require "specbench.cli.option_groups"
 local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
@@ -30,7 +31,7 @@ local self = {
   positionals = {
     { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
   },
-  options = command.options {
+  options = option_groups.of {
     "grid", "engine", "data", "measure", "share",
     { group = "Measuring", long = "find", arg = "WHAT", type = "choice", choices = { "rate" },
       help = "rate: look for the highest request rate at which --slo is met, instead of measuring the grid's loads "

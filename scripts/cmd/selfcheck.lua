@@ -6,6 +6,7 @@ local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local drive = require "specbench.selfcheck.drive"
 local figure = require("specbench.base.text_table").figure
+local option_groups = require "specbench.cli.option_groups"
 
 local parts = { -- in the order of `all`
   { name = "client", module = "specbench.selfcheck.streams" },
@@ -29,11 +30,11 @@ local self = {
     .. "or all of it. A server of yours, and what the client cost on it: `specbench measure --url URL`.",
   positionals = { { name = "WHAT", optional = true, choices = words,
     help = "client, threads, loop, memory, start, analysis or all (default)" } },
-  options = command.options {
+  options = option_groups.of {
     { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1, help = "requests in flight" },
     { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (4 a stream)" },
     { long = "tokens", arg = "T", type = "int", min = 1, default = 256, help = "tokens of an answer" },
-    command.io_threads,
+    option_groups.io_threads,
     { long = "out", short = "o", arg = "FILE", help = "write the figures as JSON" },
     -- how the parts run themselves as a process, and how a rig that compares load generators runs this one: equal
     -- bodies for all of them, nothing sent but the load

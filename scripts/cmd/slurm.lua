@@ -3,6 +3,7 @@
 local command = require "specbench.cli.command"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
+local option_groups = require "specbench.cli.option_groups"
 local plan_json = require "specbench.cli.plan_json"
 local program = require "specbench.base.program"
 local progress = require "specbench.sweep.progress"
@@ -30,7 +31,7 @@ local self = {
     { name = "SBATCH", optional = true, many = true,
       help = "behind --: options of sbatch (--partition=..., --account=...)" },
   },
-  options = command.options {
+  options = option_groups.of {
     "grid", "engine", "data", "measure", "share", "deadlines", "results", table.unpack(own),
   },
   examples = {
