@@ -30,7 +30,9 @@ bench.main(function(folder, csv_path, svg_path)
         line = { name = name, points = {} }
         by_name[name], lines[#lines + 1] = line, line
       end
-      table.insert(line.points, { x = concurrency, y = paired.ratio, low = paired.low, high = paired.high })
+      local is_open = row.verdict == nil or row.verdict == "undecided"
+      table.insert(line.points, { x = concurrency, y = paired.ratio, low = paired.low, high = paired.high,
+        hollow = is_open })
     end
   end
   local file <close> = assert(io.open(csv_path, "w"))

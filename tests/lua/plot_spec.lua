@@ -155,12 +155,26 @@ describe("plot.heatmap", function()
       r << 16 | g << 8 | b), 1, true), script)
   end)
 
-  it("breaks what it says below between phrases, and one that is too long between words", function()
+  it("breaks what it says below between phrases, and one that is longer than a line between words", function()
     local script = script_of(map { width = 300,
-      footer = { "SIMULATED", "a phrase that two lines hold and not a single one", "one run" } })
+      footer = { "SIMULATED, no GPU", "a quick run of many", "a phrase that two lines hold and not a single one" } })
     local lines = {}
     for line in script:gmatch "set label '([^\n]-)' at [^\n]-left" do lines[#lines + 1] = line end
-    assert.same({ "SIMULATED ·", "a phrase that two lines hold and", "not a single one · one run" }, lines)
+    assert.same({ "SIMULATED, no GPU ·", "a quick run of many · a phrase that", "two lines hold and not a single one" },
+      lines)
+  end)
+
+  it("keeps the title of the colours clear of their numbers", function()
+    local function title_at(spec)
+      return tonumber(script_of(map(spec)):match "set label 'pause' at screen ([%d.]+)")
+    end
+    local function bar_at(spec)
+      return tonumber(script_of(map(spec)):match "set colorbox [^\n]-origin screen ([%d.]+)")
+    end
+    local short, long = { width = 600, value_title = "pause" },
+      { width = 600, value_title = "pause", format = "%.0f", min = 0, max = 123000 }
+    assert.is_true(title_at(long) - bar_at(long) > title_at(short) - bar_at(short))
+    assert.truthy(script_of(map(long)):find("set format cb '%.3g'", 1, true))
   end)
 
   it("writes white on the dark ends and black between", function()

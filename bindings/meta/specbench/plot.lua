@@ -72,6 +72,7 @@ function plot.heatmap(map) end
 ---@field value_title? string "speed-up" unless told
 ---@field min? number 0 unless told
 ---@field max? number 2 unless told
+---@field format? string of the numbers beside the colour bar: as its maps have it
 
 --- Draws many heatmaps as a grid with one colour bar: models down, tasks across.
 ---@param grid specbench.plot.overview

@@ -215,6 +215,15 @@ function words.measured(m)
   return table.concat(list, ", ")
 end
 
+---Whether a simulator was measured, said large.
+---@param m specbench.answer.measured
+---@return string? "SIMULATED", "SIMULATED IN VIRTUAL TIME", "3 of 9 cells SIMULATED"
+function words.simulated(m)
+  if m.simulated == 0 then return nil end
+  local kind = m.virtual > 0 and "SIMULATED IN VIRTUAL TIME" or "SIMULATED"
+  return m.simulated == m.cells and kind or ("%d of %d cells %s"):format(m.simulated, m.cells, kind)
+end
+
 ---When it was measured, without the time of day.
 ---@param m specbench.answer.measured
 ---@return string? "2026-11-30", "2026-11-29 to 2026-11-30"

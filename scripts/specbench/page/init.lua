@@ -7,7 +7,6 @@
 -- It may be made again as cells land; `reload` has a browser read the file anew.
 
 local absolute = require "specbench.page.absolute"
-local caveats = require "specbench.analysis.caveats"
 local csv = require "specbench.page.csv"
 local details = require "specbench.page.details"
 local environment = require "sb.environment"
@@ -131,11 +130,11 @@ local function draw(self, options)
     end
   end
   local measured = self.answer.measured
-  local simulated = caveats.simulated(self.found.cells):match "%((.*)%)"
+  local simulated = words.simulated(measured)
   local header = el("header", nil, el("h1", nil, self.title),
     el("p", { class = "faint" }, words.measured(measured), el("br"), words.with(measured)),
     options.progress and el("p", nil, "Being measured: ", options.progress) or nil,
-    simulated and el("div", { class = "banner" }, simulated:upper(), ": what a profile says, not what a GPU did")
+    simulated and el("div", { class = "banner" }, simulated, ": what a profile says, not what a GPU did")
     or nil)
   local body = html.join(header,
     el("nav", nil, el("div", nil, links, switches(self))), el("main", nil, parts),

@@ -2,7 +2,6 @@
 -- figures where they are few, and where numbers come from.
 
 local absolute = require "specbench.page.absolute"
-local caveats = require "specbench.analysis.caveats"
 local energy = require "specbench.analysis.energy"
 local foreign = require "specbench.base.foreign"
 local heatmaps = require "specbench.page.heatmaps"
@@ -155,8 +154,8 @@ function markdown.text(self)
   local function add(line) lines[#lines + 1] = line end
   local measured = self.answer.measured
   add(("# %s\n"):format(escape(self.title)))
-  local simulated = caveats.simulated(self.found.cells):match "%((.*)%)"
-  if simulated then add(("**%s: what a profile says, not what a GPU did.**\n"):format(escape(simulated:upper()))) end
+  local simulated = words.simulated(measured)
+  if simulated then add(("**%s: what a profile says, not what a GPU did.**\n"):format(escape(simulated))) end
   add(escape(words.measured(measured)) .. "; " .. escape(words.with(measured)) .. "\n")
   answers(self, add)
   maps(self, add)

@@ -63,20 +63,19 @@ function canvas:upright(text, x, y, font)
   end
 end
 
---- What stands below a picture, in lines that fit its width: phrases with dots between, broken only where one alone is
---- too long.
+--- What stands below a picture, in lines that fit its width: phrases with dots between, broken only where one is longer
+--- than a line.
 function canvas.footer_lines(phrases, width)
   local letters = math.floor((width - 24) / canvas.text_width("x", SMALL_FONT))
   local lines = {}
   for i, phrase in ipairs(phrases or {}) do
     if i < #phrases then phrase = phrase .. " ·" end
     local longer = lines[#lines] and lines[#lines] .. " " .. phrase
-    if longer and text_table.width(longer) <= letters then
-      lines[#lines] = longer
-    else
-      local pieces = text_table.wrap(phrase, letters)
-      table.move(pieces, 1, #pieces, #lines + 1, lines)
+    if longer and (text_table.width(longer) <= letters or text_table.width(phrase) > letters) then
+      lines[#lines], phrase = nil, longer
     end
+    local pieces = text_table.wrap(phrase, letters)
+    table.move(pieces, 1, #pieces, #lines + 1, lines)
   end
   return lines
 end
@@ -97,12 +96,27 @@ function canvas:palette(min, max)
   self:add("set cbrange [%.10g:%.10g]", min, max)
 end
 
+-- Numbers beside the colour bar: of speed-ups with one decimal, of what has a format of its own as short as may be.
+local function bar_format(format)
+  return format and "%.3g" or "%.1f"
+end
+
+--- Width of the colour bar with its numbers.
+---@param map { min: number?, max: number?, format: string? }
+---@param font number
+---@return number layout units
+function canvas.bar_width(map, font)
+  local min, max, format = map.min or 0, map.max or 2, bar_format(map.format)
+  -- gnuplot chooses where the numbers stand
+  return 20 + canvas.widest({ format:format(min), format:format((min + max) / 2), format:format(max) }, font)
+end
+
 --- The colour bar, drawn by the panel that comes next.
-function canvas:colour_bar(x, y, height, font)
+function canvas:colour_bar(x, y, height, font, format)
   self:add("set colorbox vertical user origin screen %.5f, screen %.5f "
     .. "size screen %.5f, screen %.5f noborder",
     x / self.width, 1 - (y + height) / self.height, 14 / self.width, height / self.height)
-  self:add("set format cb '%%.1f'")
+  self:add("set format cb '%s'", bar_format(format))
   self:add("set cbtics scale 0 offset -0.6,0 font ',%g' textcolor rgb '%s'", font, INK)
 end
 

@@ -7,13 +7,6 @@ local words = require "specbench.answer.words"
 
 local caption = {}
 
--- "SIMULATED, no GPU", of some cells alone "3 of 9 cells SIMULATED"
-local function simulated(m)
-  if m.simulated == 0 then return nil end
-  local kind = m.virtual > 0 and "SIMULATED IN VIRTUAL TIME" or "SIMULATED"
-  return m.simulated == m.cells and kind .. ", no GPU" or ("%d of %d cells %s"):format(m.simulated, m.cells, kind)
-end
-
 local function repeats_of(places, entries)
   local paired = {}
   for _, entry in ipairs(entries) do
@@ -47,8 +40,10 @@ end
 function caption.of(of)
   local entries = of.entries or {}
   local m = measured.of { cells = of.cells, entries = entries, about = of.about, failed = {}, before = {} }
-  local list = { simulated(m) }
+  local list = {}
   local function add(text) list[#list + 1] = text end
+  local simulated = words.simulated(m)
+  if simulated then add(m.simulated == m.cells and simulated .. ", no GPU" or simulated) end
   for _, engine in ipairs(m.engines) do add(words.engine(engine)) end
   for _, machine in ipairs(m.machines) do add(machine.name) end
   add(words.days(m))

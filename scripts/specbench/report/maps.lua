@@ -242,7 +242,7 @@ local function write_overview(store, list, about, shown)
   local ok, message = plot.overview {
     title = (about.title or about.round) .. caveats.simulated(cells), rows = rows, columns = columns, panels = panels,
     png = png, svg = svg, y_title = layout.y_title or layout.y, min = list[1].drawn.min, max = list[1].drawn.max,
-    value_title = list[1].drawn.value_title,
+    value_title = list[1].drawn.value_title, format = list[1].drawn.format,
     footer = caption.of { cells = cells, entries = entries, about = about, seen = seen, fallback = shown.fallback },
   }
   if not ok then return {}, message end

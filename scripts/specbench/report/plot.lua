@@ -38,7 +38,8 @@ local footer_lines, text_width, widest = canvas.footer_lines, canvas.text_width,
 function plot.heatmap(map)
   local min, max = map.min or 0, map.max or 2
   local left = widest(map.y, FONT) + (map.y_title and 46 or 22)
-  local top, bottom, right = map.title and 46 or 16, map.x_title and 58 or 34, 96
+  local bar = canvas.bar_width(map, FONT - 2)
+  local top, bottom, right = map.title and 46 or 16, map.x_title and 58 or 34, bar + 52
   local cell_width = math.max(CELL_WIDTH, canvas.column_width(map, FONT) + 12)
   local width = map.width or math.max(math.ceil(left + right + cell_width * #map.x),
     math.ceil(text_width(map.title or "", TITLE_FONT)) + 24, map.footer and LEAST_WIDTH or 0)
@@ -63,8 +64,8 @@ function plot.heatmap(map)
   if map.y_title then
     page:text(map.y_title, box.x - left + 18, box.y + box.height / 2, { upright = true })
   end
-  page:colour_bar(box.x + box.width + 18, box.y, box.height, FONT - 2)
-  page:upright(map.value_title or "speed-up", box.x + box.width + 68, box.y + box.height / 2, FONT - 2)
+  page:colour_bar(box.x + box.width + 18, box.y, box.height, FONT - 2, map.format)
+  page:upright(map.value_title or "speed-up", box.x + box.width + bar + 24, box.y + box.height / 2, FONT - 2)
   page:footer(footer)
   page:map(map, box, FONT, min, max)
   page:add("unset multiplot")
@@ -91,7 +92,8 @@ function plot.overview(grid)
       end
     end
   end
-  local gap_x, gap_y, right = y_label + 32, 34, 112
+  local bar_width = canvas.bar_width(grid, SMALL_FONT)
+  local gap_x, gap_y, right = y_label + 32, 34, bar_width + 69
   local left = widest(grid.rows, FONT) + (grid.y_title and 44 or 22)
   local top = (grid.title and 48 or 8) + 30
   local bottom = 42
@@ -132,7 +134,7 @@ function plot.overview(grid)
     page:text(grid.y_title, left, (top + floor) / 2, { upright = true, font = SMALL_FONT, colour = FAINT })
   end
   local bar = math.min(floor - top, 320)
-  page:colour_bar(width - right + 20, top, bar, SMALL_FONT)
+  page:colour_bar(width - right + 20, top, bar, SMALL_FONT, grid.format)
   page:upright(grid.value_title or "speed-up", width - 36, top + bar / 2, FONT - 2)
   page:footer(footer)
   for r = 1, #grid.rows do

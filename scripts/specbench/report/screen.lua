@@ -208,10 +208,9 @@ end
 local function head(a, options)
   local m = a.measured
   local title = m.title or m.round
-  local kind
-  if m.simulated > 0 then
-    local part = m.simulated == m.cells and "" or ("%d of %d cells "):format(m.simulated, m.cells)
-    kind = part .. "SIMULATED" .. (m.virtual > 0 and " IN VIRTUAL TIME" or "") .. ": no GPU was measured"
+  local kind, simulated = nil, words.simulated(m)
+  if simulated then
+    kind = simulated .. ": no GPU was measured"
   elseif m.published > 0 then
     kind = "PUBLISHED ROWS: nothing was measured here"
   end
