@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEPTH = 8, SKIPPED = 2, MODULES = 64, TABLE = 1 << 16, ARENA = 1 << 16 };
+enum { DEPTH = 8, SKIPPED = 2, MODULES = 64, TABLE = 1 << 16, ARENA = 1 << 22 };
 
 typedef struct module {
   uintptr_t from, to;
@@ -39,11 +39,12 @@ static int spent; /* it has failed: nothing is counted any more */
 static uint64_t fail_stack;
 static char report[256];
 static pid_t owner;
-static int ready;
+static int begun, ready;
 static __thread int inside; /* of the unwinder, of dlsym: they allocate too */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static char arena[ARENA] __attribute__((aligned(16))); /* until the next malloc is known */
+/* Until the program begins: the next malloc is not known yet, or a sanitizer's own is not ready for use. */
+static char arena[ARENA] __attribute__((aligned(16)));
 static size_t arena_used;
 
 static void *(*next_malloc)(size_t);
@@ -138,12 +139,10 @@ static int fails(void)
 
 static void find_next(void)
 {
-  inside++;
   next_calloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
   next_realloc = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc");
   next_free = (void (*)(void *))dlsym(RTLD_NEXT, "free");
   next_malloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
-  inside--;
 }
 
 static void *take(size_t size)
@@ -160,28 +159,22 @@ static int in_arena(const void *block)
 
 void *malloc(size_t size)
 {
-  if (!next_malloc && !inside)
-    find_next();
-  if (!next_malloc)
+  if (!begun)
     return take(size);
   return fails() ? NULL : next_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-  if (!next_malloc && !inside)
-    find_next();
-  if (!next_malloc)
+  if (!begun)
     return take(count * size);
   return fails() ? NULL : next_calloc(count, size);
 }
 
 void *realloc(void *block, size_t size)
 {
-  if (!next_malloc && !inside)
-    find_next();
-  if (!next_malloc || in_arena(block)) {
-    void *other = next_malloc ? next_malloc(size) : take(size);
+  if (!begun || in_arena(block)) {
+    void *other = begun ? next_malloc(size) : take(size);
     if (other && block)
       memmove(other, block, size); /* the arena is longer than any of its blocks */
     return other;
@@ -191,7 +184,7 @@ void *realloc(void *block, size_t size)
 
 void free(void *block)
 {
-  if (block && !in_arena(block) && next_free)
+  if (block && !in_arena(block))
     next_free(block);
 }
 
@@ -200,9 +193,9 @@ __attribute__((constructor)) static void begin(void)
   const char *path = getenv("FAIL_STACKS"), *stack = getenv("FAIL_STACK"), *nth = getenv("FAIL_NTH"),
              *count = getenv("FAIL_COUNT");
   void *frames[4];
-  inside++;
+  find_next();
+  begun = 1;
   backtrace(frames, 4); /* loads the unwinder */
-  inside--;
   snprintf(report, sizeof report, "%s", path ? path : "");
   fail_stack = stack ? strtoull(stack, NULL, 16) : 0;
   fail_nth = nth ? strtoul(nth, NULL, 10) : 0;

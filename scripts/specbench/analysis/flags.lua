@@ -90,7 +90,8 @@ end
 local function told_twice(cell)
   local figure, throughput = text_table.figure, speedup.total_token_throughput
   return ("%s tokens/s, then %s, which counts, for the first looked wrong: %s"):format(
-    figure(throughput(cell.first), "%.4g"), figure(throughput(cell), "%.4g"), cell.rerun.reason)
+    figure(throughput(cell.first), "%.4g"), figure(throughput(cell), "%.4g"),
+    cell.rerun and cell.rerun.reason or "why is not told")
 end
 
 ---Cells whose result may be a mishap of the measurement: what a sweep measures once more.
