@@ -7,6 +7,7 @@ local client = require "specbench.client"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local measure = require "sb.measure"
 local proc = require "sb.proc"
 local task = require "sb.task"
 
@@ -119,6 +120,28 @@ local function counts(w, expected, shown)
   w:wait_gone(w:servers())
 end
 
+-- Times of every request in their order, and none of them as far off as a clock that was set. At least that share of
+-- the kernel's stamps is void.
+local function check_times(w, void, shown)
+  local longest = 600 -- simulated seconds
+  local unstamped, chunks = 0, 0
+  for id, text in pairs(w:cells "cells") do
+    local reads = json.decode(text).certificate.reads
+    unstamped, chunks = unstamped + reads.unstamped, chunks + reads.chunks
+    local run = assert(measure.decode(assert(fs.read(("%s/results/cells/%s/records.bin"):format(w.folder, id)))))
+    for i = 1, #run do
+      local request = run:request(i)
+      local before = request.t_send
+      for _, chunk in ipairs(request.chunks) do
+        assert.is_true(chunk.t >= before, shown)
+        before = chunk.t
+      end
+      assert.is_true(request.t_done >= before and request.t_done - request.t_send < longest * 1e9, shown)
+    end
+  end
+  assert.is_true(unstamped >= void * chunks, ("%d of %d chunks have no stamp: %s"):format(unstamped, chunks, shown))
+end
+
 local function run_with_signal(w, row, options)
   w:start(row.command, options)
   w:eventually("a server", function() return w:servers()[1] end)
@@ -146,6 +169,8 @@ end
 describe("a run:", function()
   for number, row in ipairs(dofile(here .. "runs.lua")) do
     if is_played(row, number) then it(row.what, function()
+      local needs = row.options.needs
+      if needs and not os.getenv(needs) then pending("needs " .. needs) return end
       local w = world.new()
       local _ <close> = setmetatable({}, { __close = function() w:remove() end })
       assert(fs.mkdir(w.folder .. "/bin"))
@@ -154,7 +179,9 @@ describe("a run:", function()
       if row.prepare then row.prepare(w) end
       local options, expected = options_of(w, row), row.expected
       local result = expected.signal and run_with_signal(w, row, options) or w:run(row.command, options)
-      counts(w, expected, has(result, expected, row.name))
+      local shown = has(result, expected, row.name)
+      counts(w, expected, shown)
+      if expected.times then check_times(w, expected.void or 0, shown) end
       if expected.mend then
         expected.mend(w)
         result = w:run(row.command, options)

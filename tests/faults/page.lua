@@ -40,6 +40,8 @@ local function of_run(expected)
   if expected.cells then words[#words + 1] = ("%d cells kept"):format(expected.cells) end
   if (expected.failed or 0) > 0 then words[#words + 1] = ("%d failed"):format(expected.failed) end
   table.move(says(expected), 1, #says(expected), #words + 1, words)
+  if expected.times then words[#words + 1] = "every time in its order" end
+  if expected.void then words[#words + 1] = "stamps from across a step void" end
   if expected.mend then words[#words + 1] = "the same command then measures the rest" end
   return table.concat(words, ", ")
 end

@@ -82,6 +82,13 @@ add("server-log-for-a-terminal", "a server that fails says so with escape sequen
 add("server-without-output", "the server closes its output", before_server "exec >&- 2>&-", "", ALL)
 add("server-killed-at-start", "the server is killed as it starts", before_server "kill -KILL $$", "", { status = 3,
   cells = 0, failed = 2, says = { "killed by signal 9" } })
+add("server-killed-as-it-loads", "the server is killed while it loads", before_server
+  '(sleep 0.2; kill -KILL $$) & set -- "$@" --load-time 60', "", { status = 3, cells = 0, failed = 2,
+    says = { "killed by signal 9" } })
+add("server-killed-in-the-warm-up", "the server ends in the request that warms it up", faults "die@1:9", "",
+  { status = 3, cells = 0, failed = 2, says = { "ended (exit code 9)" }, mend = mended })
+add("server-killed-as-it-stops", "the server is killed as it is asked to end", before_server(
+  [[[ "$INNER" ] || { INNER=1 "$0" "$@" & pid=$!; trap 'kill -KILL $pid $$' TERM; wait; }]]), "", ALL)
 add("server-stops-itself", "the server is stopped by SIGSTOP as it starts", before_server "kill -STOP $$",
   "--ready-timeout 0.5 --stop-timeout 0.2", { status = 3, cells = 0, failed = 2, says = { "was not ready" } })
 add("no-program", "the server's program is not there", function(w)
@@ -103,7 +110,7 @@ command("nobody-serves", "nobody serves at --url", nil, "run grid.lua --engine e
 ---- the machine
 for fd, name in pairs { [0] = "input", "output", "error" } do
   local prepare, options = through(('exec specbench "$@" %d>&-'):format(fd))
-  if fd < 2 then add("no-standard-" .. name, ("standard %s is closed"):format(name), prepare, "", ALL, options) end
+  add("no-standard-" .. name, ("standard %s is closed"):format(name), prepare, "", ALL, options)
 end
 do
   local prepare, options = through 'ulimit -n 20; exec specbench "$@"'
@@ -112,20 +119,33 @@ do
     options)
   prepare, options = through "trap '' XFSZ; ulimit -f 2; exec specbench \"$@\""
   add("disk-full", "no file may grow beyond a kilobyte or two, as on a full disk", prepare, "", { status = 1,
-    cells = 0, says = { "File too large" }, mend = function(w)
-      w:write("through", '#!/bin/sh\nexec specbench "$@"\n')
-      assert(os.execute("chmod +x '" .. w.folder .. "/through'"))
-    end }, options)
+    cells = 0, says = { "File too large" }, mend = (through 'exec specbench "$@"') }, options)
   prepare, options = through "ulimit -f 2; exec specbench \"$@\""
   add("disk-full-by-signal", "the same where the kernel sends SIGXFSZ", prepare, "", { status = 1, cells = 0,
-    says = { "File too large" }, mend = function(w)
-      w:write("through", '#!/bin/sh\nexec specbench "$@"\n')
-      assert(os.execute("chmod +x '" .. w.folder .. "/through'"))
-    end }, options)
+    says = { "File too large" }, mend = (through 'exec specbench "$@"') }, options)
   prepare, options = through('exec env -i HOME=/nonexistent SPECBENCH_HOME="$SPECBENCH_HOME" '
     .. '"$(command -v specbench)" "$@"')
   add("bare-environment", "an environment without PATH, HOME and TERM", prepare, "", ALL, options)
 end
+-- Calls that fail from the n-th on, by tests/cli/failing_call.c; and a clock that is set, by set_clock.c.
+local function interposed(name, what, library, variables, expected)
+  local prepare, options = through(('exec env LD_PRELOAD="$%s" %s specbench "$@"'):format(library, variables))
+  options.needs = library
+  if expected.status ~= 0 then
+    expected.mend = through 'exec specbench "$@"'
+  end
+  add(name, what, prepare, "", expected, options)
+end
+interposed("no-space", "the disk is full from a moment in the first cell on", "SPECBENCH_TEST_FAILING_CALL",
+  "FAIL_KIND=write FAIL_AT=6 FAIL_ON=1", { status = 1, says = { "No space left on device" } })
+interposed("sync-fails", "the disk fails as it is synced", "SPECBENCH_TEST_FAILING_CALL",
+  "FAIL_KIND=fsync FAIL_AT=4 FAIL_ON=1", { status = 1, says = { "Input/output error" } })
+interposed("rename-fails", "the disk fails as a file gets its name", "SPECBENCH_TEST_FAILING_CALL",
+  "FAIL_KIND=rename FAIL_AT=2 FAIL_ON=1", { status = 1, says = { "Input/output error" } })
+interposed("clock-set-again-and-again", "the machine's clock is set an hour ahead, back and ahead again, thousands of times a second",
+  "SPECBENCH_TEST_SET_CLOCK", "SET_BY=3600 SET_EVERY_US=40", { status = 0, cells = 2, failed = 0, times = true, void = 0.2 })
+interposed("clock-set-back", "the machine's clock is set back by a day in the middle of the run",
+  "SPECBENCH_TEST_SET_CLOCK", "SET_BY=-86400 SET_AFTER_MS=250", { status = 0, cells = 2, failed = 0, times = true })
 local function environment(name, what, env, expected, arguments)
   add(name, what, nil, arguments or "", expected or ALL, { env = env })
 end

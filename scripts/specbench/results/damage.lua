@@ -56,7 +56,7 @@ local function fault_of_old(place, cell)
   if #run == 0 then return nil end
   local figures = run:metrics()
   for _, name in ipairs(RECOUNTED) do
-    local told, counted = cell.metrics[name], figures[name]
+    local told, counted = cell.metrics and cell.metrics[name], figures[name]
     if told and counted and math.abs(told - counted) > 1e-9 * math.abs(counted) then
       return ("%s/cell.json: its %s is %s, its records give %s"):format(place, name, told, counted)
     end
