@@ -142,8 +142,10 @@ interposed("sync-fails", "the disk fails as it is synced", "SPECBENCH_TEST_FAILI
   "FAIL_KIND=fsync FAIL_AT=4 FAIL_ON=1", { status = 1, says = { "Input/output error" } })
 interposed("rename-fails", "the disk fails as a file gets its name", "SPECBENCH_TEST_FAILING_CALL",
   "FAIL_KIND=rename FAIL_AT=2 FAIL_ON=1", { status = 1, says = { "Input/output error" } })
-interposed("clock-set-again-and-again", "the machine's clock is set an hour ahead, back and ahead again, thousands of times a second",
-  "SPECBENCH_TEST_SET_CLOCK", "SET_BY=3600 SET_EVERY_US=40", { status = 0, cells = 2, failed = 0, times = true, void = 0.2 })
+interposed("clock-set-again-and-again",
+  "the machine's clock is set an hour ahead, back and ahead again, thousands of times a second",
+  "SPECBENCH_TEST_SET_CLOCK", "SET_BY=3600 SET_EVERY_US=40",
+  { status = 0, cells = 2, failed = 0, times = true, void = 0.2 })
 interposed("clock-set-back", "the machine's clock is set back by a day in the middle of the run",
   "SPECBENCH_TEST_SET_CLOCK", "SET_BY=-86400 SET_AFTER_MS=250", { status = 0, cells = 2, failed = 0, times = true })
 local function environment(name, what, env, expected, arguments)
