@@ -179,9 +179,10 @@ describe("what an engine cannot do", function()
   it("knows which of vLLM's methods are never scheduled asynchronously", function()
     for _, method in ipairs { "ngram", "suffix", "medusa" } do
       assert.equal("vllm: async_scheduling = true does not go with " .. method,
-        reason("vllm", { method = method, k = 3, async_scheduling = true }))
+        reason("vllm", { method = method, k = 3, async_scheduling = true, engine_version = "0.32.0" }))
       assert.is_nil(reason("vllm", { method = method, k = 3, async_scheduling = false }))
     end
+    assert.is_nil(reason("vllm", { method = "ngram", k = 3, async_scheduling = true, engine_version = "0.33.0" }))
     for _, method in ipairs { "none", "draft", "ngram_gpu", "eagle", "eagle3", "mtp", "dflash", "dspark" } do
       assert.is_nil(reason("vllm", { method = method, k = 3, async_scheduling = true }))
     end

@@ -86,14 +86,28 @@ describe("speculation in the engine's own words", function()
   end)
 
   it("decides with vLLM's runner and scheduling", function()
-    local function twin(method, speculative)
-      return engine.load("vllm").twin { engine_version = "0.26.0", model = TARGET, method = method, k = 3,
+    local function twin(method, speculative, release)
+      return engine.load("vllm").twin { engine_version = release or "0.26.0", model = TARGET, method = method, k = 3,
         speculative = speculative }
     end
     assert.is_nil(twin "eagle3")
     assert.same({ runner = "V1" }, twin("eagle3", { parallel_drafting = true }))
     assert.is_nil(twin("dflash", { parallel_drafting = true }))
     assert.same({ async_scheduling = false }, twin("eagle", { disable_padded_drafter_batch = true }))
+    -- config/vllm.py of these releases, whichever way a default went
+    local both = { runner = "V1", async_scheduling = false }
+    assert.same({ async_scheduling = false }, twin("draft", nil, "0.24.0"))
+    assert.same(both, twin("draft", nil, "0.27.0"))
+    assert.same({ runner = "V1" }, twin("draft", nil, "0.28.0"))
+    assert.is_nil(twin("draft", nil, "0.31.0"))
+    assert.same({ runner = "V1" }, twin("draft", { use_heterogeneous_vocab = true }, "0.33.0"))
+    assert.same({ runner = "V1" }, twin("ngram_gpu", nil, "0.31.0"))
+    assert.is_nil(twin("ngram_gpu", nil, "0.32.0"))
+    assert.same(both, twin("ngram", nil, "0.31.0"))
+    assert.same({ async_scheduling = false }, twin("ngram", nil, "0.32.0"))
+    assert.is_nil(twin("ngram", nil, "0.33.0"))
+    assert.same(both, twin("medusa", nil, "0.32.0"))
+    assert.same(both, twin("suffix", nil, "0.33.0"))
   end)
 end)
 

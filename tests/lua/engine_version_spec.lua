@@ -131,6 +131,13 @@ describe("what a version lacks", function()
     assert.is_nil(reason("llamacpp", "b7000", { method = "draft", k = 3 }))
   end)
 
+  it("is refused from the version on that dropped it", function()
+    assert.equal("vllm: method 'medusa' is gone since version 0.33.0, this is 0.33.0",
+      reason("vllm", "0.33.0", { method = "medusa", k = 3 }))
+    assert.is_nil(reason("vllm", "0.32.0", { method = "medusa", k = 3 }))
+    assert.is_nil(reason("vllm", nil, { method = "medusa", k = 3 }))
+  end)
+
   it("sends vLLM's two engines to each other", function()
     assert.equal("vllm: version 0.6.6 is older than 0.8.2: use --engine vllm_v0", reason("vllm", "0.6.6"))
     assert.equal("vllm_v0: version 0.8.5 is not older than 0.8.0: use --engine vllm", reason("vllm_v0", "0.8.5"))

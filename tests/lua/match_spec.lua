@@ -118,6 +118,8 @@ describe("a pinned round", function()
     assert.same({ ["none/sync"] = 2, ["draft/sync"] = 2 }, old)
     local newer = servers_of(plan.new(r, options { engine_version = "0.28.0" }))
     assert.same({ ["none/V1"] = 2, ["draft/V1"] = 2 }, newer)
+    local newest = servers_of(plan.new(r, options { engine_version = "0.31.0" }))
+    assert.same({ ["none/nothing"] = 2, ["draft/nothing"] = 2 }, newest)
     r = new_round { env = { VLLM_USE_V2_MODEL_RUNNER = "0" } }
     grid.only(r, { "method=none,ngram_gpu" })
     assert.same({ ["none/nothing"] = 2, ["ngram_gpu/nothing"] = 2 }, servers_of(plan.new(r, options())))

@@ -167,6 +167,10 @@
 ---@field methods? table<string, string> by method
 ---@field keys? table<string, string> by key of the description
 
+---The first version that no longer has a method.
+---@class specbench.engine.gone
+---@field methods? table<string, string> by method
+
 ---The versions whose command lines this file writes.
 ---@class specbench.engine.served
 ---@field from? string the first one
@@ -222,6 +226,7 @@
 ---@field running_usage? boolean a server is asked, before its first cell, whether it tells usage as it goes; where it does, `limits.running_usage` says so to `request`; default: no
 ---@field learns? table<string, boolean> methods that keep what answers said for later requests, until they are told to forget at `prefix_cache_reset.path`; default: none
 ---@field since? specbench.engine.since `methods`, `keys`: the first version that has them
+---@field gone? specbench.engine.gone `methods`: the first version that no longer has them
 ---@field served? specbench.engine.served `from`, `before`: versions whose command lines it writes; `instead`: the engine for others
 ---@field tokenize? specbench.engine.tokenize `path`, `body(text, model)`, `count(answer)`: how its server counts tokens
 ---@field prefix_cache_reset? specbench.engine.prefix_cache_reset `path` to POST to

@@ -152,6 +152,10 @@ local function outdated(engine, server)
   if first and version.before(have, first) then
     return ("%s: method '%s' needs version %s, this is %s"):format(engine.name, server.method, first, have)
   end
+  local gone = engine.gone and engine.gone.methods and engine.gone.methods[server.method]
+  if gone and version.numbers(have) and not version.before(have, gone) then
+    return ("%s: method '%s' is gone since version %s, this is %s"):format(engine.name, server.method, gone, have)
+  end
   local keys = {}
   for key, needed in pairs(since.keys or {}) do
     if server[key] and version.before(have, needed) then keys[#keys + 1] = key end

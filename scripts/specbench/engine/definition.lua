@@ -91,6 +91,13 @@ local since = shape.record {
   },
 }
 
+local gone = shape.record {
+  "gone", class = "specbench.engine.gone", doc = "The first version that no longer has a method.",
+  fields = {
+    { "methods", shape.map(release), "by method", flaw = foreign_method },
+  },
+}
+
 local served = shape.record {
   "served", class = "specbench.engine.served", doc = "The versions whose command lines this file writes.",
   fields = {
@@ -203,6 +210,7 @@ return shape.record {
     { "learns", shape.map(boolean), "methods that keep what answers said for later requests, until they are told to "
       .. "forget at `prefix_cache_reset.path`", otherwise = "none" },
     { "since", since, "`methods`, `keys`: the first version that has them" },
+    { "gone", gone, "`methods`: the first version that no longer has them" },
     { "served", served, "`from`, `before`: versions whose command lines it writes; `instead`: the engine for others" },
     { "tokenize", tokenize, "`path`, `body(text, model)`, `count(answer)`: how its server counts tokens" },
     { "prefix_cache_reset", reset, "`path` to POST to" },

@@ -183,7 +183,7 @@ return base.engine {
     scheduler_delay_factor = "no counterpart",
   },
   -- dflash and dspark may be older: 0.5.17 is what was read
-  since = { methods = { draft = "0.5.2", ngram = "0.5.3", dflash = "0.5.17", dspark = "0.5.17" } },
+  since = { methods = { draft = "0.5.2", ngram = "0.5.3", dflash = "0.5.11", dspark = "0.5.16" } },
   ignores = { draft_tensor_parallel = "the draft model follows --tp-size" },
   own_unsupported = own_unsupported,
   command = command,

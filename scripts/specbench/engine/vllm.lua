@@ -14,9 +14,13 @@ local PREFIX = "vllm:spec_decode_num_"
 -- Neutral name -> vLLM's, where they differ.
 local METHOD_NAMES = { draft = "draft_model" }
 
--- 0.26.0, config/vllm.py: methods that vLLM refuses to schedule asynchronously, and those that model runner V2 serves.
+-- config/vllm.py of the releases 0.13.0 to 0.33.0: methods that vLLM refuses to schedule asynchronously on runner V1,
+-- and the first release that serves a method on model runner V2.
 local SYNCHRONOUS = base.set { "ngram", "suffix", "medusa" }
-local RUNNER_V2 = base.set { "eagle", "eagle3", "mtp", "dflash", "dspark" }
+local RUNNER_V2 = {
+  eagle = "0.25.0", eagle3 = "0.25.0", mtp = "0.25.0", dflash = "0.25.0", dspark = "0.25.0",
+  draft = "0.31.0", ngram = "0.32.0", ngram_gpu = "0.32.0",
+}
 
 -- What the counters say of methods that sometimes propose nothing. ngram_gpu fills k places on the GPU whether it
 -- found a match or not.
@@ -137,20 +141,31 @@ local function command(server)
   return { argv = argv, env = env }
 end
 
--- What vLLM gives this method and would give a plain server otherwise: V2 is the default for dense models since 0.25
--- (#44443), asynchronous scheduling since 0.14 (#31998), for draft models since #48341, which 0.26.0 has not.
+-- Whether model runner V2 serves the method: P-EAGLE and drafts of another vocabulary stay on V1.
+local function on_v2(server)
+  local first, own, method = RUNNER_V2[server.method], server.speculative or {}, server.method
+  if not first or version.before(server.engine_version, first) then return false end
+  if own.parallel_drafting then return method == "dflash" or method == "dspark" end
+  return not own.use_heterogeneous_vocab
+end
+
+-- Whether vLLM schedules the method synchronously by default. Until 0.32 it asks for the method alone, then for V1 too.
+local function synchronous(server)
+  local release, own = server.engine_version, server.speculative or {}
+  if not version.before(release, "0.33.0") and on_v2(server) then return false end
+  return SYNCHRONOUS[server.method] or server.method == "draft" and version.before(release, "0.28.0")
+    or own.disable_padded_drafter_batch
+end
+
+-- What vLLM gives this method and would give a plain server otherwise: V2 is the default for dense models since 0.25,
+-- for all since 0.29, asynchronous scheduling since 0.14.
 local function twin(server)
-  local release, method, pinned = server.engine_version, server.method, {}
+  local release, pinned = server.engine_version, {}
   local env = base.environment(server)
-  local own = server.speculative or {}
-  local parallel = own.parallel_drafting and method ~= "dflash" and method ~= "dspark"
-  local sees_v1 = not RUNNER_V2[method] or parallel
-  if sees_v1 and env.VLLM_USE_V2_MODEL_RUNNER == nil and not version.before(release, "0.25.0") then
+  if not on_v2(server) and env.VLLM_USE_V2_MODEL_RUNNER == nil and not version.before(release, "0.25.0") then
     pinned.runner = "V1"
   end
-  local sync = SYNCHRONOUS[method] or method == "draft" and version.before(release, "0.27.0")
-    or own.disable_padded_drafter_batch
-  if sync and server.async_scheduling == nil and not version.before(release, "0.14.0") then
+  if synchronous(server) and server.async_scheduling == nil and not version.before(release, "0.14.0") then
     pinned.async_scheduling = false
   end
   return next(pinned) and pinned or nil
@@ -188,6 +203,7 @@ return base.engine {
     },
     keys = { acceptance = "0.20.0", k_by_batch_size = "0.24.0", async_scheduling = "0.10.0" },
   },
+  gone = { methods = { medusa = "0.33.0" } },
   ignores = {},
   own_unsupported = function(server)
     local flag = base.speculates(server) and dotted(server)
@@ -195,7 +211,7 @@ return base.engine {
       return ("vllm: %s would replace the speculation that the description asks for: say it as speculative = { ... }")
         :format(flag)
     end
-    if server.async_scheduling and base.speculates(server) and SYNCHRONOUS[server.method] then
+    if server.async_scheduling and base.speculates(server) and SYNCHRONOUS[server.method] and synchronous(server) then
       return ("vllm: async_scheduling = true does not go with %s"):format(server.method)
     end
   end,
