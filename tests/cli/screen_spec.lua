@@ -35,7 +35,7 @@ describe("a run", function()
     for _, line in ipairs { "report results --no-pictures --absolute", "report results --no-pictures --full" } do
       local shown = w:run(line)
       assert.equal(0, shown.status, shown.err)
-      assert.truthy(shown.out:find("\nconcurrency  method  tok/s  req/s  TTFT ms +TPOT ms +ITL ms +E2EL ms  accepted"
+      assert.truthy(shown.out:find("\nconcurrency  method +tok/s +req/s +TTFT ms +TPOT ms +ITL ms +E2EL ms  accepted"
         .. "[^\n]*\n[- ]+\n1 +none [^\n]+\n1 +draft [^\n]+\n2 +none [^\n]+\n2 +draft "), shown.out)
     end
   end)
@@ -44,7 +44,8 @@ describe("a run", function()
     w:faults { "nonsense" }
     local result = w:run(RUN)
     assert.equal(3, result.status)
-    has(result.out, "0 cells", "4 FAILED", "--fault 'nonsense': unknown kind", "the same command tries them again")
+    has(result.out, "\nmeasured  nothing: 4 cells FAILED\nfailed    4 cells: ", "--fault 'nonsense': unknown kind",
+      "the same command tries them again", "\nnext      ls results/failed results/logs ")
     has(result.err, "FAILED method=none concurrency=1 and 1 more cells of its server")
   end)
 end)

@@ -165,6 +165,14 @@ describe("the answer to whether speculation pays", function()
     assert.same({ "yes", "no" }, { apart.judgements[1].answer, apart.judgements[2].answer })
   end)
 
+  it("names the task that is decided where all together are not", function()
+    local a = answer_of { { load = 1, task = "qa", ratios = { 0.8, 0.81, 0.8 }, verdict = "slower" },
+      { load = 1, task = "code", ratios = { 1.2, 0.9, 1.3 }, verdict = "undecided" } }
+    local list = {}
+    for i, judgement in ipairs(a.judgements) do list[i] = { judgement.task, judgement.answer } end
+    assert.same({ { "qa", "no" }, { "code", "undecided" } }, list)
+  end)
+
   it("keeps request rates and requests at once apart", function()
     local a = answer_of {
       { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
@@ -224,7 +232,8 @@ describe("an answer", function()
       "4 cells (method=draft concurrency=4; method=draft concurrency=4 repeat 2; method=draft concurrency=4 repeat 3; "
         .. "1 more): the server compiled 2 kernels during it, by its log: its first answers came late: measure again "
         .. "now that they are compiled (--fresh), or raise the round's warmup",
-    }, words.flagged(a.sure))
+    }, words.flagged(a.sure, a.measured.cells))
+    assert.truthy(words.flagged(a.sure, 4)[1]:find("^all 4 cells: the engine counted"))
     local text = screen.text(a, { about = found.about, next = {} })
     assert.truthy(text:find("\nlook at   4 cells (method=draft concurrency=4; ", 1, true), text)
   end)
@@ -269,8 +278,40 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
     assert.truthy(a.is_not[1].text:find "^3 of 6 cells: ")
   end)
 
+  it("says what is missing where nothing can be compared yet", function()
+    local at = { load = 4, ratios = { 1.1 } }
+    local whole = study_of { at }
+    local function tries(more)
+      local found = study_of({ at }, more)
+      local list = {}
+      for i, point in ipairs(answer.of(found).try) do list[i] = point.what end
+      return list
+    end
+    assert.same({ "methods" }, tries { entries = {}, cells = { whole.cells[1] } })
+    local about = {}
+    for name, value in pairs(whole.about) do about[name] = value end
+    about.baseline = false
+    assert.same({ "baseline" }, tries { entries = {}, about = about })
+    about.baseline, about.baselines = whole.about.baseline, { ["as-published"] = {} }
+    local entry = study_of({ { load = 4, ratios = {}, reason = "the baseline is another model" } }).entries[1]
+    assert.equal("baseline", tries({ about = about, entries = { entry } })[1])
+  end)
+
+  it("explains what stands side by side only where something does", function()
+    local function screen_of(list)
+      local found = study_of(list)
+      return screen.text(answer.of(found), { about = found.about, next = { "a command    # what for" } })
+    end
+    local one, two = { load = 4, k = 1, ratios = { 1.1 } }, { load = 4, k = 3, ratios = { 1.1 } }
+    assert.is_nil(screen_of({ one, { load = 8, k = 3, ratios = { 1.1 } } }):find("side by side", 1, true))
+    local text = screen_of { one, two }
+    assert.truthy(text:find("side by side: k 1 3\n", 1, true), text)
+    assert.truthy(text:find "\nnext      a command    # what for\n$", text)
+  end)
+
   it("of a folder in which everything failed has causes and nothing else", function()
     local a = answer_of({}, { failed = { { cause = "no such model", count = 4 } } })
+    assert.equal("nothing: 4 cells FAILED", words.measured(a.measured))
     assert.same({ 0, 4, 0 }, { a.measured.cells, a.measured.failed, #a.judgements })
     assert.equal("failed", a.try[1].what)
   end)

@@ -78,10 +78,18 @@ function advice.tries(found, answer)
   end
   if m.cells == 0 then return list end
   if sure.places == 0 then
-    if not found.about.baseline and m.published == 0 then
+    if m.published > 0 then return list end
+    if not found.about.baseline then
       add("baseline", 'the round names no baseline: baseline = { method = "none" } in its file, then --round FILE')
+    elseif m.baselines > 0 then
+      add("methods", "only the baseline was measured: now the methods, into the same folder")
     end
     return list
+  end
+  local unpaired = tables.count(found.entries, function(entry) return entry.repeats == 0 end)
+  if unpaired > 0 and (found.about.baselines or {})["as-published"] and not found.baseline then
+    add("baseline", "%d places have no speed-up: --baseline as-published compares as the published figures do",
+      unpaired)
   end
   if sure.ramp_up > 0 and m.published == 0 then
     add("prompts", "%d place%s mostly measured ramp-up and drain: more prompts (--prompts-per-stream 4)", sure.ramp_up,

@@ -21,7 +21,8 @@ local answer = {}
 ---@field fallback string? why it is not the one that was wanted
 ---@field price number? of a GPU hour
 ---@field measured specbench.answer.measured
----@field judgements specbench.answer.judgement[] one a target and method, and a task where tasks disagree
+---@field judgements specbench.answer.judgement[] one a target and method, and a task where tasks disagree or only some
+---  are decided
 ---@field map specbench.answer.map
 ---@field sure specbench.answer.sure
 ---@field try specbench.answer.point[]

@@ -35,7 +35,7 @@ local pays = {}
 ---@class specbench.answer.judgement
 ---@field target string
 ---@field method string
----@field task string? where tasks disagree
+---@field task string? where tasks disagree, or only some of them are decided
 ---@field load "concurrency"|"rate"
 ---@field engine string? where the folder holds cells of several
 ---@field loads specbench.answer.at_load[] the least first
@@ -324,6 +324,17 @@ local function disagree(judgements)
   return false
 end
 
+local DECIDED = { yes = true, ["up to"] = true, ["in part"] = true, no = true }
+
+-- Whether some task knows what all of them together leave open.
+local function some_decide(judgement, of_tasks)
+  if judgement.answer ~= "undecided" then return false end
+  for _, one in ipairs(of_tasks) do
+    if DECIDED[one.answer] then return true end
+  end
+  return false
+end
+
 ---@param entries specbench.verdict.entry[] in the grid's order
 ---@param context { figure: string, axes: specbench.answer.axes, engines: boolean, rule: sb.Stopping? } engines: there
 ---  are several
@@ -345,7 +356,7 @@ function pays.of(entries, context)
       return words, head
     end)
     local of_tasks = #by_task > 1 and finish(by_task, context) or {}
-    if disagree(of_tasks) then
+    if disagree(of_tasks) or some_decide(judgement, of_tasks) then
       table.move(of_tasks, 1, #of_tasks, #judgements + 1, judgements)
     else
       judgements[#judgements + 1] = judgement

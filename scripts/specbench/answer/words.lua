@@ -206,6 +206,9 @@ end
 ---@param m specbench.answer.measured
 ---@return string
 function words.measured(m)
+  if m.cells == 0 then
+    return m.failed > 0 and ("nothing: %s FAILED"):format(words.count(m.failed, "cell")) or "nothing yet"
+  end
   local list = { ("%s (%s x %s)"):format(words.count(m.cells, "cell"), words.count(m.places, "place"),
     m.repeats.most == 1 and "1 repeat" or words.range(m.repeats) .. " repeats") }
   list[#list + 1] = m.failed == 0 and "none failed" or ("%d FAILED"):format(m.failed)
@@ -252,7 +255,7 @@ function words.with(m)
   if m.requests then
     list[#list + 1] = ("%s requests a cell%s"):format(words.range(m.requests),
       m.synthetic == 0 and #m.prompts > 0 and " of " .. m.prompts[1]
-        .. (#m.prompts > 1 and (" and %d other files"):format(#m.prompts - 1) or "") or "")
+        .. (#m.prompts > 1 and " and " .. words.count(#m.prompts - 1, "other file") or "") or "")
   end
   return table.concat(list, ", ")
 end
@@ -302,20 +305,22 @@ local REMEDIES = {
   requests = "measure again on a server that nobody else uses (--fresh)",
   graphs = "let the engine capture graphs up to that size (engine_args in the models file); the ratio is the setting's",
   compilation = "measure again now that they are compiled (--fresh), or raise the round's warmup",
-  tokens = "quote neither their tokens nor what is divided by them",
-  stall = "do not quote them before they were measured again (--fresh)",
-  anomaly = "do not quote them before they were measured again (--fresh)",
-  acceptance = "do not quote their acceptance",
+  tokens = "quote neither tokens nor what is divided by them",
+  stall = "not to be quoted unless measured again (--fresh)",
+  anomaly = "not to be quoted unless measured again (--fresh)",
+  acceptance = "not to be quoted",
 }
 
 ---Which cells must not be quoted as they are, why, and what to do about it: a sentence a kind.
 ---@param sure specbench.answer.sure
+---@param cells integer
 ---@return string[]
-function words.flagged(sure)
+function words.flagged(sure, cells)
   local list = {}
   for i, item in ipairs(sure.flagged) do
-    list[i] = ("%s (%s): %s: %s"):format(words.count(#item.cells, "cell"), text_table.listed(item.cells, NAMED),
-      item.reason, REMEDIES[item.flag])
+    local which = cells > 1 and #item.cells == cells and ("all %d cells"):format(cells)
+      or ("%s (%s)"):format(words.count(#item.cells, "cell"), text_table.listed(item.cells, NAMED))
+    list[i] = ("%s: %s: %s"):format(which, item.reason, REMEDIES[item.flag])
   end
   return list
 end

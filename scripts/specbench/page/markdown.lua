@@ -64,7 +64,7 @@ local function answers(self, add)
   if sure.places > 0 then add("\nHow sure: " .. escape(words.counts(sure)) .. ".") end
   local client = words.client(sure, self.answer.measured.cells)
   if client then add("The client: " .. escape(client) .. ".") end
-  for _, line in ipairs(words.flagged(sure)) do add("- look at " .. escape(line)) end
+  for _, line in ipairs(words.flagged(sure, self.answer.measured.cells)) do add("- look at " .. escape(line)) end
   for _, point in ipairs(self.answer.is_not) do add("- not: " .. escape(point.text)) end
 end
 

@@ -38,7 +38,7 @@ local function sure_of(self)
     add(words.drift(sure.drift))
   end
   add(words.client(sure, self.answer.measured.cells))
-  for _, line in ipairs(words.flagged(sure)) do add(line) end
+  for _, line in ipairs(words.flagged(sure, self.answer.measured.cells)) do add(line) end
   return #list > 0 and html.join(el("h3", nil, "How sure"), el("ul", nil, list)) or nil
 end
 

@@ -156,13 +156,19 @@ local function full_text(found, answered, list, told, options)
   return table.concat(parts)
 end
 
--- Commands that show more of what the screen sums up.
+-- Commands that show more of what the screen sums up; where nothing was measured, where to look for the cause.
 local function next_lines(found, told)
-  local folder, list = found.store.out or found.store.folder, {}
-  list[1] = ("specbench report %s%s --full (every table), or --html (a page)"):format(found.store.folder,
-    found.store.out and " --out " .. found.store.out or "")
-  if #told.pictures > 0 then list[2] = ("pictures in %s/pictures"):format(folder) end
-  return { table.concat(list, "; ") }
+  local source = found.store.folder
+  if #found.cells + #found.before == 0 then
+    return #found.failed > 0 and { ("ls %s/failed %s/logs    # what failed, and what its servers wrote"):format(source,
+      source) } or {}
+  end
+  local command, folder = ("specbench report %s%s"):format(source, found.store.out and " --out " .. found.store.out
+    or ""), found.store.out or source
+  local list = { command .. " --full    # every map, table and note",
+    command .. " --html    # a page to look around in" }
+  if #told.pictures > 0 then list[3] = ("pictures in %s/pictures"):format(folder) end
+  return list
 end
 
 ---Writes files and pictures, and prints what they say: the answer on one screen, or all of it.

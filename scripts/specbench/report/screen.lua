@@ -31,13 +31,13 @@ local WHYS, TRIES, NOTS, CAUSES, FLAGS, FIGURES = 2, 3, 3, 3, 2, 12
 ---@field about table the store's round.json
 ---@field saved string? what predictions saved
 ---@field absolute boolean? throughput and latencies of every place, too
----@field next string[] commands that show more
+---@field next string[] commands that show more, each on a line of its own to be copied
 
 -- A section's lines behind its name; each text is wrapped.
 local function section(out, name, texts, width)
   local first = true
   for _, text in ipairs(texts) do
-    for i, line in ipairs(text_table.wrap(text, math.max(width - LABEL, 30))) do
+    for i, line in ipairs(text ~= "" and text_table.wrap(text, math.max(width - LABEL, 30)) or {}) do
       local indent = i > 1 and "  " or ""
       out[#out + 1] = text_table.pad(first and name or "", LABEL) .. indent .. line
       first = false
@@ -45,9 +45,11 @@ local function section(out, name, texts, width)
   end
 end
 
-local function cut(list, most, what)
+local function cut(list, most, what, many)
   local shown = { table.unpack(list, 1, most) }
-  if #list > most then shown[#shown + 1] = ("%d more %s: --full"):format(#list - most, what) end
+  if #list > most then
+    shown[#shown + 1] = ("%s: --full"):format(words.count(#list - most, "more " .. what, many and "more " .. many))
+  end
   return shown
 end
 
@@ -67,6 +69,7 @@ end
 local function field_of(field, seen)
   if #field == 0 then return "" end
   local counts, text = {}, {}
+  seen.several = seen.several or #field > 1
   for i, mark in ipairs(field) do
     text[i] = mark_of(mark)
     counts[text[i]] = (counts[text[i]] or 0) + 1
@@ -87,7 +90,7 @@ local function legend(map, seen)
     if seen[item[1]] then list[#list + 1] = ("%s %s"):format(item[1], item[2]) end
   end
   local beside = {}
-  for i, axis in ipairs(map.beside) do
+  for i, axis in ipairs(seen.several and map.beside or {}) do
     local values = {}
     for k, value in ipairs(axis.values) do values[k] = text_table.text(value) end
     beside[i] = seen.counted and axis.name or ("%s %s"):format(axis.name, table.concat(values, " "))
@@ -227,7 +230,7 @@ function screen.text(a, options)
   if m.failed > 0 then
     local causes = {}
     for i, item in ipairs(m.causes) do causes[i] = ("%s: %s"):format(words.count(item.count, "cell"), item.cause) end
-    section(out, "failed", cut(causes, CAUSES, "causes"), width)
+    section(out, "failed", cut(causes, CAUSES, "cause"), width)
   end
   if #a.judgements > 0 then
     if a.fallback then
@@ -236,7 +239,7 @@ function screen.text(a, options)
       section(out, "", { ("by %s; verdicts rest on `paired`"):format(words.figure(a.figure)) }, width)
     end
     out[#out + 1] = ""
-    section(out, "it pays?", cut(judged_lines(a), LINES, "judgements"), width)
+    section(out, "it pays?", cut(judged_lines(a), LINES, "judgement"), width)
     out[#out + 1] = ""
     local lines, explained = where(a)
     for i, line in ipairs(lines) do
@@ -249,11 +252,13 @@ function screen.text(a, options)
     out[#out + 1] = ""
   end
   section(out, "how sure", sure_lines(a), width)
-  section(out, "look at", cut(words.flagged(a.sure), FLAGS, "kinds of flags"), width)
-  section(out, "why", cut(why_lines(a), WHYS, "methods"), width)
+  section(out, "look at", cut(words.flagged(a.sure, m.cells), FLAGS, "kind of flag", "kinds of flags"), width)
+  section(out, "why", cut(why_lines(a), WHYS, "method"), width)
   section(out, "try", { table.unpack(texts_of(a.try), 1, TRIES) }, width)
   section(out, "it is not", { table.unpack(texts_of(a.is_not), 1, NOTS) }, width)
-  section(out, "next", options.next, width)
+  for i, command in ipairs(options.next) do
+    out[#out + 1] = text_table.pad(i == 1 and "next" or "", LABEL) .. command
+  end
   return table.concat(out, "\n") .. "\n"
 end
 
