@@ -1,5 +1,6 @@
 -- Families of servers side by side on the GPUs of one machine.
 
+local dispatch = require "specbench.sweep.dispatch"
 local json = require "specbench.base.json"
 
 local w
@@ -92,6 +93,29 @@ describe("a pool of GPUs", function()
       rows = rows + (json.decode(line).speedups.paired and 1 or 0)
     end
     assert.equal(4, rows)
+    w:wait_gone(w:servers())
+  end)
+
+  it("is used less where clients get in each other's way", function()
+    if dispatch.cores() < 2 then return pending "one core: nothing runs side by side" end
+    w:write("gpu.lua", [[
+      local certificate = require "specbench.sweep.certificate"
+      function certificate.judge() return { client_ok = false, reasons = { "as told" } } end
+    ]] .. ENGINE)
+    local result = w:run("run" .. COMMAND .. "--gpus 4-7 --only size=1,2,3 --start-pause 0.05")
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("the client was late while %d units were measured side by side: no more than %d "
+      .. "from now on"), result.err)
+    local spans = {}
+    for _, cell in ipairs(cells()) do
+      local span = spans[cell.coordinates.size] or { from = math.huge, to = 0 }
+      span.from = math.min(span.from, cell.started_unix)
+      span.to = math.max(span.to, cell.started_unix + cell.load_seconds)
+      spans[cell.coordinates.size] = span
+    end
+    local last = 1
+    for size, span in ipairs(spans) do last = span.from > spans[last].from and size or last end
+    for size, span in ipairs(spans) do assert.truthy(size == last or span.to <= spans[last].from) end
     w:wait_gone(w:servers())
   end)
 

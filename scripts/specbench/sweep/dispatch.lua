@@ -24,13 +24,29 @@ local function take(free, count)
   return lot
 end
 
+---@class specbench.dispatch what is measured side by side
+---@field gpus (integer|string)[] that there are
+---@field most integer units at once; dispatch.ease makes it less
+---@field running integer? units that are being measured
+---@field take fun(free: integer): specbench.unit?, number? the next unit that so many GPUs hold, or nil and, where
+---  others may leave something to do, the seconds after which to ask again
+---@field run fun(unit: specbench.unit, lot: (integer|string)[]) measures it on this lot
+
+---A client was late while others ran: one unit less at once than there are now, from the end of one of these on.
+---@param about specbench.dispatch
+---@return integer? most nil where there is no less
+function dispatch.ease(about)
+  local running = about.running or 0
+  if running < 2 or about.most < running then return nil end
+  about.most = running - 1
+  return about.most
+end
+
 ---Runs units until there is none left and all have ended; the first error ends the others and is raised here.
----@param about { gpus: (integer|string)[], most: integer, take: (fun(free: integer): specbench.unit?, number?),
----  run: fun(unit: specbench.unit, lot: (integer|string)[]) } gpus: that there are; most: units at once; take: the next
----  unit that so many GPUs hold, or nil and, where others may leave something to do, the seconds after which to ask
----  again; run: measures it on this lot
+---@param about specbench.dispatch
 function dispatch.run(about)
-  local free, running, failure, changed = table.move(about.gpus, 1, #about.gpus, 1, {}), 0, nil, signal.new()
+  local free, failure, changed = table.move(about.gpus, 1, #about.gpus, 1, {}), nil, signal.new()
+  about.running = 0
   local workers <close> = setmetatable({}, { __close = function(self)
     for _, worker in ipairs(self) do worker:cancel() end
   end })
@@ -38,13 +54,13 @@ function dispatch.run(about)
   for i, gpu in ipairs(about.gpus) do rank[gpu] = i end
   local function start(unit)
     local lot = take(free, unit.gpus)
-    running = running + 1
+    about.running = about.running + 1
     workers[#workers + 1] = task.spawn(function()
       local ok, message = xpcall(about.run, function(e)
         return type(e) == "string" and debug.traceback(e, 2) or e
       end, unit, lot)
       if not ok and failure == nil then failure = message end
-      running = running - 1
+      about.running = about.running - 1
       table.move(lot, 1, #lot, #free + 1, free)
       table.sort(free, function(a, b) return rank[a] < rank[b] end)
       changed:notify()
@@ -52,7 +68,7 @@ function dispatch.run(about)
   end
   while failure == nil do
     local unit, pause
-    if running < about.most then unit, pause = about.take(#free) end
+    if about.running < about.most then unit, pause = about.take(#free) end
     if unit then
       start(unit)
     elseif pause then
@@ -62,7 +78,7 @@ function dispatch.run(about)
       end)
       changed:wait()
       alarm:cancel()
-    elseif running > 0 then
+    elseif about.running > 0 then
       changed:wait()
     else
       return

@@ -36,6 +36,13 @@ local function finish_cell(self, result, run, outputs)
   self[count] = self[count] + 1
   if not result.rerun then self.done = self.done + 1 end
   if result.status == "ok" then self.guard:add(result) end
+  -- two clients that get in each other's way would be late in every cell to come
+  local is_late = result.certificate and result.certificate.client_ok == false
+  local most = is_late and self.beside and dispatch.ease(self.beside)
+  if most then
+    self.warn(("the client was late while %d units were measured side by side: no more than %d from now on"):format(
+      most + 1, most))
+  end
   self.bar:landed(setmetatable({ baseline = self.baseline_of[result.key] }, { __index = result }))
 end
 
@@ -261,9 +268,9 @@ function sweep.units(the_plan, is_done, cores)
 end
 
 -- Each unit on GPUs of its own, as soon as there is room for it.
-local function run_units(list, most, gpus, run)
+local function run_units(self, list, most, gpus, run)
   local waiting = table.move(list, 1, #list, 1, {})
-  dispatch.run {
+  self.beside = {
     gpus = gpus, most = most,
     take = function(free)
       local place = units.first_that_fits(waiting, free)
@@ -273,6 +280,7 @@ local function run_units(list, most, gpus, run)
       for _, session in ipairs(unit.sessions) do run(units.on(session, gpus, lot)) end
     end,
   }
+  dispatch.run(self.beside)
 end
 
 ---@class specbench.sweep.outcome
@@ -291,14 +299,14 @@ end
 ---@param the_store specbench.store
 ---@param options { quiet: boolean?, full: boolean?, host: string?, port: integer?, no_rerun: boolean?,
 ---  quarantine: integer?, start_tries: integer?, start_pause: number?, events: specbench.live.events?,
----  progress_out: table?, own_thread: boolean?, between: fun()? } events: instead of lines for people; progress_out:
----  where lines go instead of to standard error; own_thread: other loads run beside this sweep's; between: called
----  before each batch
+---  progress_out: table?, own_thread: boolean?, beside: specbench.dispatch?, between: fun()? } events: instead of lines
+---  for people; progress_out: where lines go instead of to standard error; own_thread: other loads run beside this
+---  sweep's; beside: where these are its caller's; between: called before each batch
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
   local self = {
-    plan = the_plan, store = the_store, options = options, done = 0, measured = 0, failed = 0, reruns = 0,
-    position = 0, server_seconds = 0, untried = 0, down = {}, baseline_of = {},
+    plan = the_plan, store = the_store, options = options, beside = options.beside, done = 0, measured = 0,
+    failed = 0, reruns = 0, position = 0, server_seconds = 0, untried = 0, down = {}, baseline_of = {},
     guard = guard.new(the_store, the_plan.engine.name),
     quarantine = quarantine.new(the_store, the_plan.jobs, options.quarantine or sweep.QUARANTINE),
   }
@@ -338,7 +346,7 @@ function sweep.run(the_plan, the_store, options)
   local list, most = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
   self.side_by_side = list ~= nil
   if list then
-    run_units(list, most, the_plan.pool.gpus, run_missing)
+    run_units(self, list, most, the_plan.pool.gpus, run_missing)
     self.side_by_side = false
   else
     for _, session in ipairs(the_plan.sessions) do run_missing(session) end

@@ -77,7 +77,7 @@ local function measure(self, unit, lot)
     self.knows_gpus and " on GPU " .. table.concat(lot, ",") or "",
     continued and ", where an earlier worker of this machine left it" or "")
   local options = setmetatable({
-    progress_out = prefixed(unit), own_thread = self.most > 1,
+    progress_out = prefixed(unit), own_thread = self.most > 1, beside = self.beside,
     between = function() task.sleep(0) end, -- in virtual time nothing else would give way
   }, { __index = self.options })
   return sweep.run(plan_of(self, unit, lot), the_store, options)
@@ -216,11 +216,12 @@ function worker.run(the_plan, the_store, the_sharing, about)
   end
   self.most = about.gpus and not the_plan.virtual and math.min(#gpus, dispatch.cores()) or 1
   local _beat <close> = task.spawn(beat, self)
-  dispatch.run {
+  self.beside = {
     gpus = gpus, most = self.most,
     take = function(free) return take(self, free) end,
     run = function(unit, lot) run(self, unit, lot) end,
   }
+  dispatch.run(self.beside)
   for _, unit in ipairs(self.units) do
     if not is_done(self, unit) then self.outcome.left = self.outcome.left + 1 end
   end
