@@ -206,6 +206,37 @@ describe("workers of one folder", function()
     assert.equal(4, w:count "cells")
   end)
 
+  it("are followed by watch, plan and report while they work", function()
+    local pid, servers = held_worker()
+    local usual = "grid.lua --models models.lua --speed 200 --out results"
+    local function run(arguments)
+      local result = w:run(arguments)
+      assert.equal(0, result.status, result.err)
+      assert.equal("", result.err)
+      return result.out
+    end
+    local shown = w:eventually("a server that measures", function()
+      local text = run "watch results --once"
+      return text:find("requests", 1, true) and text
+    end)
+    assert.truthy(shown:find("0 of 4 cells  0:%d%d"), shown)
+    assert.truthy(shown:find(("servers %s: qwen2.5-7b none"):format(fs.hostname()), 1, true), shown)
+    local unit = json.decode(run("plan " .. usual .. " --json")).units[1]
+    assert.equal("running", unit.state)
+    assert.equal(fs.hostname(), unit.host)
+    assert.truthy(run("plan " .. usual):find("4 cells on 2 servers (engine sim), 4 to do", 1, true))
+    run "report results --no-pictures"
+    signal(pid, "TERM")
+    assert.equal(130, status_of "held")
+    assert.truthy(run "watch results":find("0 of 4 cells  not running, 4 to do", 1, true))
+    start("next", "grid.lua --models models.lua --speed 200")
+    assert.equal(0, status_of "next", w:read "next.err")
+    assert.truthy(run "watch results":find("4 of 4 cells  complete", 1, true))
+    assert.equal("done", json.decode(run("plan " .. usual .. " --json")).units[1].state)
+    assert.same(w.places(undisturbed "grid.lua --models models.lua --speed 200"), w.places(report()))
+    w:wait_gone(servers)
+  end)
+
   it("refuse what would disturb them", function()
     local pid, servers = held_worker()
     local function refused(arguments, status, message)

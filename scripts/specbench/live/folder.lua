@@ -10,6 +10,7 @@ local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
 local keys = require "specbench.results.keys"
 local note = require "specbench.live.note"
+local sharing = require "specbench.results.sharing"
 local store = require "specbench.results.store"
 local tables = require "specbench.base.tables"
 local tally = require "specbench.live.tally"
@@ -63,11 +64,29 @@ local function plan_what_is_there(self)
   self.sums = tally.new(self.store, self.store.about, planned)
 end
 
+-- What workers say that share the folder: each has a note in the folder of its try, whose claim tells whether it lives.
+local function note_of_workers(path)
+  if sharing.count(path) == 0 then return nil end
+  local now, looks = clock.wall() / 1e9, sharing.look(path)
+  local all = { begun = now, written = now, servers = {} }
+  for _, try in ipairs(looks:tries()) do
+    local owner = looks:owner(try.unit)
+    local found = owner and owner.host == try.host and note.read(try.folder)
+    if found then
+      all.begun, all.key = math.min(all.begun, found.begun), all.key or found.key
+      for _, server in ipairs(found.servers) do
+        table.insert(all.servers, tables.merged(server, { name = ("%s: %s"):format(try.host, server.name) }))
+      end
+    end
+  end
+  return all
+end
+
 ---Reads what has landed since the last look.
 ---@return boolean is_new whether there was something
 function Folder:look()
   if fs.read(self.path .. "/round.json") ~= self.description then begin(self) end
-  self.running = note.read(self.path)
+  self.running = note.read(self.path) or note_of_workers(self.path)
   local news, failed = {}, {}
   each_new(self, "cells", function(cell) news[#news + 1] = cell end)
   each_new(self, "reruns", function(cell) news[#news + 1] = cell end)

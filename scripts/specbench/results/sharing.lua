@@ -225,6 +225,20 @@ function Sharing:release(unit)
   self.held[unit] = nil
 end
 
+---Tries that are not handed in, those of dead workers among them.
+---@return { unit: string, host: string, folder: string }[]
+function Sharing:tries()
+  local list = {}
+  for _, name in ipairs(fs.list(path_of(self, "tries")) or {}) do
+    local told = read_json(path_of(self, "tries", name, "try.json"))
+    local unit, host = told and told.unit, told and told.host
+    if type(unit) == "string" and not unit:find "/" and type(host) == "string" then
+      list[#list + 1] = { unit = unit, host = host, folder = path_of(self, "tries", name) }
+    end
+  end
+  return list
+end
+
 ---Who is at a unit.
 ---@param unit string
 ---@return { host: string, pid: integer, job: string? }? owner nil: nobody, or one that gave no sign for long
