@@ -24,6 +24,7 @@ typedef struct held {
 struct sb_lag {
   int schedstat;     /* the thread's; -1: the kernel has none */
   held last, before; /* at the last two times */
+  int64_t t_stopped; /* when it was last seen that the thread had stood still; 0: never */
   sb_http *http;
   sb_timer timer;
   uv_check_t after_batch;
@@ -31,8 +32,6 @@ struct sb_lag {
   int64_t due;
   int64_t batch_start, batch_end; /* the batch before the one in hand */
   int64_t wall_start, cpu_start;
-  int64_t t_last; /* when the timer fired last, with how many batches behind it */
-  uint64_t batches;
   int64_t cpu_last; /* the thread's CPU time when the timer fired last */
   double cpu_share, busy_max_ms;
   bool real_time;
@@ -47,18 +46,25 @@ static int64_t overlap(int64_t from, int64_t to, int64_t start, int64_t end)
   return last > first ? last - first : 0;
 }
 
-/* Both numbers count from the thread's start. */
+/* Both count from the thread's start. The wait is schedstat's second number; its first, the work, leaves out the turn that
+ * the thread is at, and the thread's clock does not. */
 static held held_now(const sb_lag *lag)
 {
   char text[96];
-  long long work, wait;
+  long long wait;
   ssize_t n = lag->schedstat < 0 ? -1 : pread(lag->schedstat, text, sizeof text - 1, 0);
   if (n <= 0)
     return (held){ 0 };
   text[n] = '\0';
-  if (sscanf(text, "%lld %lld", &work, &wait) != 2)
+  if (sscanf(text, "%*s %lld", &wait) != 1)
     return (held){ 0 };
-  return (held){ sb_clock_now(), work + wait };
+  return (held){ sb_clock_now(), sb_clock_thread_cpu() + wait };
+}
+
+/* Whether the timer is overdue for longer than the thread was at work or waited for its turn. */
+static bool was_stopped(const sb_lag *lag, held from, held now)
+{
+  return now.t - lag->due > now.ns - from.ns + UNEXPLAINED_NS;
 }
 
 int64_t sb_lag_held(const sb_lag *lag, int64_t since)
@@ -67,28 +73,15 @@ int64_t sb_lag_held(const sb_lag *lag, int64_t since)
     return INT64_MAX;
   held from = lag->last.t && lag->last.t <= since ? lag->last : lag->before;
   held now = held_now(lag);
-  if (!from.t || from.t > since || !now.t)
+  if (!from.t || from.t > since || !now.t || since <= lag->t_stopped || was_stopped(lag, from, now))
     return INT64_MAX;
-  int64_t ns = now.ns - from.ns;
-  return now.t - lag->due > ns + UNEXPLAINED_NS ? INT64_MAX : ns;
-}
-
-/* Turns that the timer makes are for sockets that are looked at too rarely: where answers keep the loop turning as often
- * by themselves, they would tell nothing, and cost a wake-up each. */
-static int64_t next_period(sb_lag *lag, const sb_stamps *stamps, int64_t now)
-{
-  int64_t turns = (int64_t)(stamps->batches - lag->batches), elapsed = now - lag->t_last;
-  lag->batches = stamps->batches;
-  lag->t_last = now;
-  bool too_few = turns * SB_LAG_SHORT_PERIOD_NS < elapsed;
-  return too_few && sb_stamps_turns_wanted(stamps, now) ? SB_LAG_SHORT_PERIOD_NS : SB_LAG_PERIOD_NS;
+  return now.ns - from.ns;
 }
 
 static void on_time(sb_timer *timer)
 {
   sb_lag *lag = timer->data;
-  const sb_stamps *stamps = sb_http_stamps(lag->http);
-  int64_t now = sb_clock_now(), in_hand = stamps->batch_start;
+  int64_t now = sb_clock_now(), in_hand = sb_http_stamps(lag->http)->batch_start;
   int64_t busy = overlap(lag->due, now, lag->batch_start, lag->batch_end);
   if (in_hand)
     busy += overlap(lag->due, now, in_hand, now);
@@ -99,10 +92,11 @@ static void on_time(sb_timer *timer)
   sb_samples_add(&lag->samples, late_ms);
   lag->before = lag->last;
   lag->last = held_now(lag);
+  if (was_stopped(lag, lag->before, lag->last))
+    lag->t_stopped = now;
   lag->busy_max_ms = fmax(lag->busy_max_ms, fmin(late_ms, at_work_ms));
   /* a grid: lateness must not move the next time, and times gone by are not made up for */
-  int64_t period = next_period(lag, stamps, now);
-  lag->due += ((now - lag->due) / period + 1) * period;
+  lag->due += ((now - lag->due) / SB_LAG_PERIOD_NS + 1) * SB_LAG_PERIOD_NS;
   sb_timer_at(&lag->timer, lag->due);
 }
 
@@ -138,7 +132,7 @@ sb_lag *sb_lag_start(uv_loop_t *loop, sb_http *http, sb_err *err)
   lag->real_time = sb_realtime_is_on();
   lag->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
   lag->last = held_now(lag);
-  lag->wall_start = lag->t_last = sb_clock_now();
+  lag->wall_start = sb_clock_now();
   lag->cpu_start = lag->cpu_last = sb_clock_thread_cpu();
   lag->due = lag->wall_start + SB_LAG_PERIOD_NS;
   sb_timer_at(&lag->timer, lag->due);

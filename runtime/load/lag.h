@@ -16,10 +16,6 @@
 
 #define SB_LAG_PERIOD_NS (INT64_C(5) * 1000 * 1000)
 
-/* ... and this, which turns the loop, while chunks come several a read: sockets are then seen empty so often that it
- * is known when they came. */
-#define SB_LAG_SHORT_PERIOD_NS (INT64_C(250) * 1000)
-
 typedef struct sb_lag sb_lag;
 
 typedef struct sb_lag_summary {

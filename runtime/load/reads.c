@@ -2,10 +2,20 @@
 
 #include <math.h>
 
-/* Chunks that may have come so much earlier ask for more turns of the loop, where they are more than one in so many:
- * the certificate goes by 99 %. */
+/* Chunks that may have come so much earlier ask for more care, where they are more than one in so many: the certificate
+ * goes by 99 %. */
 static const double VAGUE_MS = 0.4;
 enum { VAGUE_ONE_IN = 200 };
+
+/* Whether the chunks in hand, which the kernel stamped, came at their time. */
+static bool is_sure(sb_stamps *stamps, bool alone)
+{
+  switch (stamps->arrival.kind) {
+  case SB_ARRIVAL_APART: return true;
+  case SB_ARRIVAL_JOINED: return false;
+  default: return alone || sb_stamps_one_segment(stamps);
+  }
+}
 
 void sb_reads_add(sb_reads *reads, sb_http *http, uint32_t chunks, bool alone)
 {
@@ -14,7 +24,7 @@ void sb_reads_add(sb_reads *reads, sb_http *http, uint32_t chunks, bool alone)
   reads->chunks += chunks;
   reads->merged += alone ? 0 : chunks;
   reads->unstamped += arrival->by_kernel ? 0 : chunks;
-  if (arrival->by_kernel && (alone || sb_stamps_one_segment(stamps)))
+  if (arrival->by_kernel && is_sure(stamps, alone))
     return;
   double ms = (double)(arrival->t_ns - arrival->t_empty) / 1e6;
   if (ms > VAGUE_MS)
@@ -24,7 +34,7 @@ void sb_reads_add(sb_reads *reads, sb_http *http, uint32_t chunks, bool alone)
     return;
   reads->vague += chunks;
   if (reads->vague * VAGUE_ONE_IN > reads->chunks)
-    sb_stamps_want_turns(stamps);
+    sb_stamps_want_care(stamps);
 }
 
 void sb_reads_summarise(sb_reads *reads, sb_reads_summary *summary)

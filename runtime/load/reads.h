@@ -9,15 +9,16 @@
 #include "net/http.h"
 
 /* How far the times of a load's chunks may be off. A read of one event that the kernel stamped has its time, however
- * late it was read, and so has one of several that came in one segment. Any other read of several has the last one's
- * time: the first may have come at any moment since the socket was last seen empty, but not longer before the read than
- * the thread has worked or waited for its turn; and so may a read without a stamp, whose time is the loop's. */
+ * late it was read, and so have several that came in one segment, or in segments that the kernel did not join (stamps.h).
+ * Any other read of several has the last one's time: the first may have come at any moment since the socket was last seen
+ * empty, or since the stamp before, but not longer before the read than the thread has worked or waited for its turn; and
+ * so may a read without a stamp, whose time is the loop's. */
 
 typedef struct sb_reads {
   const sb_lag *lag; /* the loop's; NULL: there is none */
   uint64_t chunks, merged,
       unstamped;     /* all; in reads of several events; in reads that the kernel did not stamp */
-  uint64_t vague;    /* may have come so much earlier that more turns of the loop would tell more */
+  uint64_t vague;    /* may have come so much earlier that more care would tell more */
   sb_samples unsure; /* ms a chunk may have come earlier than its time; those that are sure left out */
 } sb_reads;
 

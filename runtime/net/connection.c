@@ -57,6 +57,7 @@ struct sb_connection {
   int socket; /* -1 while connecting */
   sb_stamped stamped;
   bool plain, reused, wants_write;
+  bool has_more; /* was read beyond the bytes in hand */
 };
 
 static void free_all(void *owner)
@@ -141,10 +142,18 @@ static void read_idle(sb_connection *c, bool broken)
 static void read_plain(sb_connection *c, bool broken)
 {
   sb_connections *all = c->owner;
+  sb_stamps *stamps = &all->stamps;
   ssize_t n;
-  while ((n = sb_stamps_receive(&all->stamps, &c->stamped, c->socket, all->buffer, sizeof all->buffer)) > 0)
-    if (!all->events->on_read(c->user, all->buffer, (size_t)n, all->stamps.arrival.t_ns) || !broken)
+  while ((n = sb_stamps_receive(stamps, &c->stamped, c->socket, all->buffer, sizeof all->buffer)) > 0) {
+    size_t size, at = 0;
+    for (; (size = sb_stamps_next(stamps)); at += size) {
+      c->has_more = sb_stamps_has_next(stamps);
+      if (!all->events->on_read(c->user, all->buffer + at, size, stamps->arrival.t_ns))
+        return;
+    }
+    if (!broken)
       return;
+  }
   if (n == 0 || broken || (errno != EAGAIN && errno != EINTR))
     all->events->on_lost(c->user, n ? strerror(errno) : NULL, all->stamps.now);
 }
@@ -316,6 +325,7 @@ sb_connection *sb_connections_get(sb_connections *all, const char *name, bool fr
   if (c) {
     c->user = user;
     c->reused = true;
+    c->stamped.acknowledges = false; /* sending changes the kernel's ways */
     sb_log(SB_LOG_DEBUG, "reuse %s (socket %d)", name, c->socket);
     await(c, true);
     return c;
@@ -382,6 +392,10 @@ ssize_t sb_connection_send(sb_connection *c, const struct iovec *parts, int coun
 void sb_connection_release(sb_connection *c)
 {
   origin *o = c->origin;
+  if (c->has_more) { /* nobody asked for it */
+    sb_connection_close(c);
+    return;
+  }
   if (c->wants_write)
     watch(c, false);
   c->user = NULL;

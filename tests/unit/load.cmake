@@ -1,4 +1,6 @@
-sb_unit_test(realtime sb_load Threads::Threads)
+foreach(name realtime lag)
+  sb_unit_test(${name} sb_load Threads::Threads)
+endforeach()
 foreach(name stream watch load shards)
   sb_unit_test(${name} sb_load Threads::Threads)
   target_sources(test_${name} PRIVATE http_fixture.c load_fixture.c)

@@ -1,0 +1,232 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/stamps.h"
+
+/* What is known of the arrival of bytes that waited in a socket. */
+
+#define EVENT(text) "data: " text "\n\n"
+
+typedef struct pair {
+  int server, client;
+  sb_stamps stamps;
+  sb_stamped stamped;
+  char data[64 * 1024];
+} pair;
+
+static void open_pair(pair *p)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t size = sizeof address;
+  int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+  assert_int_equal(listen(listener, 1), 0);
+  assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+  p->client = socket(AF_INET, SOCK_STREAM, 0);
+  sb_stamps_ask(p->client);
+  assert_int_equal(connect(p->client, (struct sockaddr *)&address, size), 0);
+  p->server = accept(listener, NULL, NULL);
+  assert_int_equal(setsockopt(p->server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
+  close(listener);
+  p->stamped = (sb_stamped){ .counted = true };
+  sb_stamps_init(&p->stamps);
+}
+
+static void close_pair(pair *p)
+{
+  close(p->server);
+  close(p->client);
+}
+
+static void send_text(pair *p, const char *text)
+{
+  assert_int_equal(send(p->server, text, strlen(text), 0), strlen(text));
+}
+
+static void pause_ms(int ms)
+{
+  nanosleep(&(struct timespec){ .tv_nsec = ms * 1000L * 1000 }, NULL);
+}
+
+/* As a turn of the loop that waited since before anything was sent. */
+static size_t receive(pair *p)
+{
+  sb_stamps_begin(&p->stamps);
+  ssize_t n = sb_stamps_receive(&p->stamps, &p->stamped, p->client, p->data, sizeof p->data);
+  assert_true(n > 0);
+  return (size_t)n;
+}
+
+static sb_arrival next(pair *p, const char *want, size_t *at)
+{
+  size_t size = sb_stamps_next(&p->stamps);
+  assert_int_equal(size, strlen(want));
+  assert_memory_equal(p->data + *at, want, size);
+  *at += size;
+  return p->stamps.arrival;
+}
+
+/* A new connection's first segments are acknowledged as they come, so that the kernel joins those that wait. */
+static void warm_up(pair *p)
+{
+  for (int i = 0; i < 32; i++) {
+    send_text(p, EVENT("warm"));
+    receive(p);
+  }
+}
+
+/* Unless the kernel joined the two: it may where this test was put aside for tens of milliseconds between them. */
+static void segments_that_waited_keep_their_times(void **state)
+{
+  (void)state;
+  for (int attempt = 0; attempt < 20; attempt++) {
+    pair p;
+    open_pair(&p);
+    warm_up(&p);
+    p.stamped.gap = p.stamps.t_empty = 0; /* the silence before is a long one */
+    int64_t t = sb_clock_now();
+    send_text(&p, EVENT("a"));
+    pause_ms(2);
+    send_text(&p, EVENT("b") "\r\n");
+    size_t at = 0, n = receive(&p);
+    sb_arrival first = next(&p, EVENT("a"), &at), second = next(&p, EVENT("b") "\r\n", &at);
+    assert_int_equal(at, n);
+    assert_int_equal(sb_stamps_next(&p.stamps), 0);
+    close_pair(&p);
+    if (first.kind == SB_ARRIVAL_JOINED)
+      continue;
+    assert_int_equal(first.kind, SB_ARRIVAL_APART);
+    assert_true(first.by_kernel && second.by_kernel);
+    assert_true(first.t_ns >= t && second.t_ns - first.t_ns >= 2 * SB_NS_PER_MS);
+    return;
+  }
+  fail_msg("the kernel joined two segments twenty times");
+}
+
+static void events_of_one_segment_came_together(void **state)
+{
+  (void)state;
+  pair p;
+  open_pair(&p);
+  send_text(&p, EVENT("a") EVENT("b"));
+  pause_ms(1);
+  size_t at = 0, n = receive(&p);
+  sb_arrival first = next(&p, EVENT("a"), &at), second = next(&p, EVENT("b"), &at);
+  assert_int_equal(at, n);
+  assert_int_equal(first.kind, SB_ARRIVAL_APART);
+  assert_int_equal(second.kind, SB_ARRIVAL_APART);
+  assert_true(first.t_ns == second.t_ns);
+  close_pair(&p);
+}
+
+/* Half of the second event came with the first: then nobody knows whose the first stamp is. */
+static void events_across_segments_are_no_one_s(void **state)
+{
+  (void)state;
+  pair p;
+  open_pair(&p);
+  int64_t empty = p.stamps.t_empty;
+  send_text(&p, EVENT("a"));
+  send_text(&p, "data: ");
+  pause_ms(1);
+  send_text(&p, "b\n\n");
+  size_t at = 0, n = receive(&p);
+  sb_arrival first = next(&p, EVENT("a"), &at), second = next(&p, EVENT("b"), &at);
+  assert_int_equal(at, n);
+  assert_int_equal(first.kind, SB_ARRIVAL_JOINED);
+  assert_int_equal(second.kind, SB_ARRIVAL_JOINED);
+  assert_int_equal(first.t_empty, empty);
+  assert_true(second.t_empty >= empty && second.t_empty <= second.t_ns);
+  close_pair(&p);
+}
+
+/* A server that is not acknowledged stops sending: what comes once it is may have been written long before. */
+static void what_follows_a_crowd_may_have_been_held_back(void **state)
+{
+  (void)state;
+  pair p;
+  open_pair(&p);
+  for (int i = 0; i < 9; i++)
+    send_text(&p, EVENT("a"));
+  pause_ms(1);
+  size_t at = 0;
+  receive(&p);
+  for (int i = 0; i < 9; i++)
+    next(&p, EVENT("a"), &at);
+  assert_int_equal(sb_stamps_next(&p.stamps), 0);
+  int64_t crowd = p.stamps.arrival.t_ns;
+  assert_true(p.stamped.t_crowded >= crowd);
+  send_text(&p, EVENT("b"));
+  p.stamped.t_crowded = sb_clock_now(); /* however long this test was put aside */
+  receive(&p);
+  at = 0;
+  sb_arrival later = next(&p, EVENT("b"), &at);
+  assert_int_equal(later.kind, SB_ARRIVAL_JOINED);
+  assert_int_equal(later.t_empty, crowd);
+  send_text(&p, EVENT("c"));
+  receive(&p);
+  at = 0;
+  assert_int_equal(next(&p, EVENT("c"), &at).kind, SB_ARRIVAL_READ);
+  close_pair(&p);
+}
+
+/* A call more, and as many as there are events: only where they can have come so far apart that it matters. */
+static void a_socket_just_seen_empty_is_read_whole(void **state)
+{
+  (void)state;
+  pair p;
+  open_pair(&p);
+  send_text(&p, EVENT("a"));
+  send_text(&p, EVENT("b"));
+  sb_stamps_begin(&p.stamps);
+  p.stamps.t_empty = p.stamps.now;
+  ssize_t n = sb_stamps_receive(&p.stamps, &p.stamped, p.client, p.data, sizeof p.data);
+  assert_int_equal(sb_stamps_next(&p.stamps), n);
+  assert_int_equal(p.stamps.arrival.kind, SB_ARRIVAL_READ);
+  assert_false(sb_stamps_one_segment(&p.stamps));
+  close_pair(&p);
+}
+
+static void more_events_than_parts_end_in_one_part(void **state)
+{
+  (void)state;
+  pair p;
+  open_pair(&p);
+  char text[(SB_STAMPS_PARTS + 9) * sizeof EVENT("a")] = "";
+  for (int i = 0; i < SB_STAMPS_PARTS + 9; i++)
+    strcat(text, EVENT("a"));
+  send_text(&p, text);
+  pause_ms(1);
+  size_t n = receive(&p), parts = 0, all = 0;
+  for (size_t size; (size = sb_stamps_next(&p.stamps)); parts++)
+    all += size;
+  assert_int_equal(parts, SB_STAMPS_PARTS);
+  assert_int_equal(all, n);
+  assert_int_equal(n, strlen(text));
+  close_pair(&p);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(segments_that_waited_keep_their_times),
+    cmocka_unit_test(events_of_one_segment_came_together),
+    cmocka_unit_test(events_across_segments_are_no_one_s),
+    cmocka_unit_test(what_follows_a_crowd_may_have_been_held_back),
+    cmocka_unit_test(a_socket_just_seen_empty_is_read_whole),
+    cmocka_unit_test(more_events_than_parts_end_in_one_part),
+  };
+  return cmocka_run_group_tests_name("stamps", tests, NULL, NULL);
+}
