@@ -80,7 +80,7 @@ local targets = {
     written("cell/cell.json", bytes)
     local cell, message = damage.cell(at "cell")
     if not cell then return nil, message end
-    local id = type(cell.id) == "string" and cell.id:find "^%w+$" and cell.id or "x"
+    local id = type(cell.id) == "string" and cell.id:find "^%w+$" and cell.id:sub(1, 100) or "x"
     fs.remove(at "results/cells")
     assert(fs.mkdir(at("results/cells/" .. id)))
     written(("results/cells/%s/cell.json"):format(id), bytes)

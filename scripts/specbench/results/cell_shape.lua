@@ -108,7 +108,8 @@ for _, name in ipairs(tables.keys(kinds)) do
 end
 
 local function within(place, name)
-  return place == "" and name or ("%s.%s"):format(place, name)
+  local shown = tostring(name):sub(1, 60):gsub("%c", "?") -- a foreign file's names may be anything
+  return place == "" and shown or ("%s.%s"):format(place, shown)
 end
 
 local check
