@@ -3,8 +3,9 @@
 #
 # What is too long for every day, for a machine that has a night: all parts, or those that are named.
 #   fuzz      every target of tests/fuzz for an hour each, in C (libFuzzer: needs clang) and in Lua
-#   torture   every call of a small run failed in turn, optimised and under AddressSanitizer; memory running out at
-#             1,000 places, and at 500 call stacks of the thousands that allocate
+#   torture   every call of a small run failed in turn, and every call stack that allocates at its first and at a random
+#             occurrence, both optimised and under AddressSanitizer; memory running out at 1,000 places
+#   crossing  cells of each outcome with each field absent and of each wrong type, through all that prints
 #   faults    the whole table of faults
 #   kills     210 kills
 #   sweeps    1,000 seeded sweeps with random faults in virtual time
@@ -73,10 +74,11 @@ fuzz() {
 
 torture() {
   build build/nightly-asan -DCMAKE_BUILD_TYPE=Debug -DSPECBENCH_SANITIZE=address,undefined
-  export SPECBENCH_TEST_TORTURE=all SPECBENCH_TEST_PLACES=500 SPECBENCH_TEST_STACKS=500 SPECBENCH_TEST_SECONDS=30000
+  export SPECBENCH_TEST_TORTURE=all SPECBENCH_TEST_PLACES=500 SPECBENCH_TEST_STACKS=all SPECBENCH_TEST_SECONDS=30000
   part torture tests build/nightly-release '^cli\.torture$'
   part torture-asan tests build/nightly-asan '^cli\.torture$'
   part no-memory tests build/nightly-release '^cli\.no_memory$'
+  part no-memory-asan tests build/nightly-asan '^cli\.no_memory$'
 }
 
 faults() { SPECBENCH_TEST_FAULTS=all part faults tests build/nightly-release '^faults\.table$'; }
@@ -86,12 +88,15 @@ sweeps() {
     part sweeps build/nightly-release/specbench tests/proof/sweeps.lua 1000
   fi
 }
+crossing() {
+  SPECBENCH_TEST_CROSSING=all SPECBENCH_TEST_SECONDS=7000 part crossing tests build/nightly-release '^lua\.crossing'
+}
 soak() { part soak build/nightly-release/specbench tests/soak/soak.lua; }
 
-[ $# -gt 0 ] || set -- faults kills torture sweeps soak fuzz
+[ $# -gt 0 ] || set -- faults kills crossing torture sweeps soak fuzz
 for name; do
   case $name in
-    fuzz | torture | faults | kills | sweeps | soak) ;;
+    fuzz | torture | crossing | faults | kills | sweeps | soak) ;;
     *)
       echo "no part '$name': sh scripts/nightly.sh --help" >&2
       exit 2
