@@ -5,6 +5,7 @@
 #include "measure/interval.h"
 #include "measure/moderate.h"
 #include "measure/stopping.h"
+#include "measure/student.h"
 #include "measure/withinrun.h"
 
 /* sb.stats: what repeats of a cell and of its baseline say. Absent figures (NaN in C) are absent fields. */
@@ -331,6 +332,13 @@ static int decompose(lua_State *L)
   return 1;
 }
 
+/* normal_cdf(z) */
+static int normal_cdf(lua_State *L)
+{
+  lua_pushnumber(L, sb_normal_cdf(luaL_checknumber(L, 1)));
+  return 1;
+}
+
 int sbl_open_stats(lua_State *L)
 {
   static const luaL_Reg functions[] = { { "interval", interval },
@@ -344,6 +352,7 @@ int sbl_open_stats(lua_State *L)
                                         { "between_prompts", between_prompts },
                                         { "decode_side", decode_side },
                                         { "decompose", decompose },
+                                        { "normal_cdf", normal_cdf },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
   return 1;

@@ -3,6 +3,7 @@
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local dispatch = require "specbench.sweep.dispatch"
+local find_k = require "specbench.sweep.find_k"
 local find_rate = require "specbench.sweep.find_rate"
 local fs = require "sb.fs"
 local gpus = require "specbench.experiment.gpus"
@@ -10,11 +11,13 @@ local http = require "specbench.http"
 local option_groups = require "specbench.cli.option_groups"
 local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
+local predictions = require "specbench.report.predictions"
 local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
+local searched = require "specbench.analysis.searched"
 local server = require "specbench.server"
 local shared_run = require "specbench.cli.shared_run"
 local store = require "specbench.results.store"
@@ -33,9 +36,11 @@ local self = {
   },
   options = option_groups.of {
     "grid", "engine", "data", "measure", "share",
-    { group = "Measuring", long = "find", arg = "WHAT", type = "choice", choices = { "rate" },
-      help = "rate: look for the highest request rate at which --slo is met, instead of measuring the grid's loads "
-        .. "(results/ROUND...-rate, rates.jsonl)" },
+    { group = "Measuring", long = "find", arg = "WHAT", help = "k=2%: measure only the cells that it takes to know the "
+      .. "best k of each method, task and load within 2 %, and predict the rest; rate: look for the highest request "
+      .. "rate at which --slo is met, instead of measuring the grid's loads (results/ROUND...-rate, rates.jsonl)" },
+    { group = "Measuring", long = "budget", arg = "TIME", help = "stop --find k (which this implies) after so long, of "
+      .. "all its runs in the folder: 3h, 45m; the cells that tell most come first" },
     { group = "Measuring", long = "slo-share", arg = "N", type = "number", min = 0.5, max = 1, default = 0.99,
       help = "with --find rate: the share of the requests that must meet --slo" },
     "deadlines", "results",
@@ -45,10 +50,29 @@ local self = {
     { "specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets data", "on GPUs" },
     { "specbench run rounds/round2.lua --out /shared/round2 --share", "on as many machines as there are, at once" },
     { "specbench run rounds/round2.lua --set concurrency=1,4 --only task=polish", "a part of the grid" },
+    { "specbench run rounds/round1.lua --engine vllm --budget 3h", "what three hours of GPU can tell of the best k" },
     { "specbench run rounds/round1.lua --find rate --slo ttft=200,tpot=30", "how many requests a second each method "
       .. "holds" },
   },
 }
+
+-- What --find and --budget ask for: options.find becomes "rate" or "k", options.tolerance and options.budget numbers.
+local function read_search(options)
+  if options.budget then
+    options.budget = command.read_time("--budget", options.budget)
+    options.find = options.find or "k"
+  end
+  if not options.find or options.find == "rate" then
+    if options.budget then command.fail("--budget goes with --find k, not with --find rate", 2) end
+    return
+  end
+  options.tolerance = find_k.tolerance(options.find)
+  if not options.tolerance then
+    command.fail(("--find %s: must be rate, k, or k=P%% with P above 0 and below 50, such as k=2%%")
+      :format(options.find), 2)
+  end
+  options.find = "k"
+end
 
 local function summarise(outcome, the_store, options)
   local out = io.stderr
@@ -81,8 +105,17 @@ local function summarise(outcome, the_store, options)
   end
 end
 
+local function announce_order(the_plan, the_store)
+  for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stderr:write(line, "\n") end
+  local starts = plan_text.starts_line(the_plan, progress.duration)
+  if starts then io.stderr:write(starts, "\n") end
+  local list, most, makespan = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
+  local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
+  if together then io.stderr:write(together, "\n") end
+end
+
 -- What is ahead, before the first server starts: a full grid may take days.
-local function announce(the_plan, the_store)
+local function announce(the_plan, the_store, options)
   local pending, seconds = 0, 0
   for _, job in ipairs(the_plan.jobs) do
     if not the_store:has(job.id) then pending, seconds = pending + 1, seconds + job.cost end
@@ -96,12 +129,13 @@ local function announce(the_plan, the_store)
   end
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
     the_plan.engine.name, progress.duration(seconds), the_store.folder))
-  for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stderr:write(line, "\n") end
-  local starts = plan_text.starts_line(the_plan, progress.duration)
-  if starts then io.stderr:write(starts, "\n") end
-  local list, most, makespan = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
-  local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
-  if together then io.stderr:write(together, "\n") end
+  if options.find == "k" then
+    io.stderr:write(("of these only those that it takes to know the best k within %g %%%s, one server after another\n")
+      :format(100 * options.tolerance, options.budget and (", and no more than fit into %s"):format(
+        progress.duration(options.budget)) or ""))
+  else
+    announce_order(the_plan, the_store)
+  end
   local guess = plan_text.guess(the_plan)
   if guess then io.stderr:write("Note: ", guess, "\n") end
   for _, note in ipairs(preflight.notes(the_plan)) do io.stderr:write("Note: ", note, "\n") end
@@ -134,11 +168,20 @@ function self.run(options, positionals)
   if flaw_of_key then command.fail(flaw_of_key) end
   command.warn { http.key_warning() }
   provenance.begin()
-  if options.share then return shared_run.run(options, positionals[1]) end
+  read_search(options)
+  if options.share then
+    if options.find then
+      command.fail("--share and --find do not go together: a search asks for one cell at a time", 2)
+    end
+    return shared_run.run(options, positionals[1])
+  end
   local r = command.load_round(positionals[1], options)
-  local flaw_of_search = options.find and find_rate.flaw(options)
+  local find = options.find and (options.find == "k" and find_k or find_rate)
+  local flaw_of_search = find and find.flaw(options)
   if flaw_of_search then command.fail(flaw_of_search, 2) end
-  local the_plan = plan.new(options.find and find_rate.begin(r) or r, options)
+  local the_plan = plan.new(find == find_rate and find_rate.begin(r) or r, options)
+  flaw_of_search = find == find_k and find_k.refusal(the_plan)
+  if flaw_of_search then command.fail(flaw_of_search, 2) end
   local hidden = the_plan.engine.uses_gpus and gpus.flaw(os.getenv)
   if hidden then command.fail(hidden) end
   local folder = command.results_folder(r, options)
@@ -154,27 +197,32 @@ function self.run(options, positionals)
   end_left(the_store)
   warn_of_engines(the_store, the_plan.engine.name)
   if options.json then options.events, options.quiet = watched.events(io.stdout), true end
-  if not options.quiet then announce(the_plan, the_store) end
+  if not options.quiet then announce(the_plan, the_store, options) end
   if options.virtual then -- what takes seconds to make again is synced once, and nothing disturbs its figures
     fs.durable(false)
     options.no_rerun = true
   end
+  if find ~= find_k then searched.forget(the_store) end
+  if not options.rule then repeats.forget_rule(the_store) end
   local outcome
-  if options.find then
+  if find == find_rate then
     options.no_rerun = true -- a server that falls behind is what is looked for
     outcome = find_rate.run(r, the_store, options)
+  elseif find == find_k then
+    local schedule
+    outcome, schedule = find_k.run(the_plan, the_store, options)
+    assert(fs.write(the_store:path "predictions.jsonl", predictions.lines(schedule.search:predictions())))
   elseif options.rule then
     outcome = adaptive.run(r, the_store, options.rule, options)
   else
-    repeats.forget_rule(the_store)
     outcome = sweep.run(the_plan, the_store, options)
   end
   local flawed = outcome.failed + outcome.quarantined > 0
   if flawed or not options.quiet then summarise(outcome, the_store, options) end
   local says_something = outcome.measured + outcome.reruns > 0 or flawed and not options.full
-  if options.find then
+  if find == find_rate then
     if not options.quiet then io.stdout:write(find_rate.report(r, the_store, options)) end
-  elseif says_something or the_store.is_described_anew then
+  elseif says_something or find or the_store.is_described_anew then
     report.write(the_store, { quiet = options.quiet, full = options.full, pictures = not options.no_pictures,
       baseline = options.baseline, across_hosts = options.across_hosts })
   end

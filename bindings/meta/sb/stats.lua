@@ -115,4 +115,9 @@ function stats.decode_side(run, tokens_per_step, chunk_is_step) end
 ---@return { tokens: number, step: number, rest: number, product: number, measured: number, unexplained: number }
 function stats.decompose(baseline, method, measured) end
 
+--- The standard normal distribution.
+---@param z number
+---@return number p probability of less than z
+function stats.normal_cdf(z) end
+
 return stats

@@ -9,6 +9,7 @@ local likeness = require "specbench.analysis.likeness"
 local keys = require "specbench.results.keys"
 local older = require "specbench.analysis.older"
 local repeats = require "specbench.analysis.repeats"
+local searched = require "specbench.analysis.searched"
 local speedup = require "specbench.analysis.speedup"
 local verdict = require "specbench.analysis.verdict"
 
@@ -29,6 +30,8 @@ local study = {}
 ---@field flagged specbench.flag[]
 ---@field unlike { method: string, difference: string, cells: integer }[] methods that ran otherwise than their baseline
 ---@field failed { cause: string, count: integer }[]
+---@field searched specbench.searched? what a search of the grid found, where one chose the cells
+---@field searched_unknown string? why that cannot be read
 
 -- Cells compared with what the round calls `name`, not with their own baseline; baselines stay baselines.
 local function rebase(cells, about, name)
@@ -77,6 +80,7 @@ function study.of(store, options)
   places, self.drifted = drift.of(self.cells)
   for _, entry in ipairs(self.entries) do entry.drift = places[keys.place(entry.cell.baseline)] end
   self.flagged, self.unlike = flags.of(self.cells, index), likeness.of(self.cells, index)
+  self.searched, self.searched_unknown = searched.kept(store)
   return self
 end
 

@@ -163,6 +163,19 @@ local function read_body(settings, temperature)
   return body
 end
 
+---Times as a command line has them: "1h", "45m", "600s", "600".
+---@param option string that has it
+---@param text string
+---@return number seconds
+function command.read_time(option, text)
+  local number, unit = text:match "^([%d.]+)([hms]?)$"
+  number = tonumber(number)
+  if not number or number <= 0 then
+    command.fail(("%s %s: must be a time such as 1h, 45m or 600s"):format(option, text), 2)
+  end
+  return number * ({ h = 3600, m = 60, s = 1, [""] = 1 })[unit]
+end
+
 ---Objectives as a command line has them: "ttft=200,tpot=30" is { ttft = 200, tpot = 30 }.
 ---@param text string?
 ---@return table<string, number>? slo in ms; nil where none are given
@@ -283,7 +296,7 @@ function command.results_folder(r, options)
   if options.virtual then words[#words + 1] = "virtual" end
   if options.match == "pinned" then words[#words + 1] = options.match end
   words[#words + 1] = options.limits
-  words[#words + 1] = options.find
+  if options.find == "rate" then words[#words + 1] = options.find end -- other cells than the round's
   return "results/" .. table.concat(words, "-")
 end
 

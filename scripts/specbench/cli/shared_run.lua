@@ -37,16 +37,6 @@ local function refuse(options, the_plan)
   end
 end
 
--- "1h", "45m", "600s", "600"
-local function read_time(text)
-  local number, unit = text:match "^([%d.]+)([hms]?)$"
-  number = tonumber(number)
-  if not number or number <= 0 then
-    command.fail(("--unit-time %s: must be a time such as 1h, 45m or 600s"):format(text), 2)
-  end
-  return number * ({ h = 3600, m = 60, s = 1, [""] = 1 })[unit]
-end
-
 ---A plan as every worker makes it, and whoever asks what they will do, whatever GPUs there are; and its units.
 ---@param options table of the command line; changed
 ---@param path string of the round
@@ -56,7 +46,7 @@ end
 ---@return (integer|string)[]? gpus of this process, each once
 function shared_run.plan(options, path)
   refuse(options)
-  local r, seconds = command.load_round(path, options), read_time(options.unit_time)
+  local r, seconds = command.load_round(path, options), command.read_time("--unit-time", options.unit_time)
   local own, room = nil, 1
   if options.gpus then own, room = pool.distinct(options.gpus) end
   if own or engines.load(options.engine).uses_gpus then

@@ -27,6 +27,7 @@ local families = {}
 ---@field unknown table<string, integer> places that cannot be predicted, by reason
 ---@field measured specbench.predict.record[] the method's
 ---@field plain specbench.predict.record[] the baseline's
+---@field pairs { place: specbench.predict.record, baseline: specbench.predict.record }[] in the grid's order
 ---@field gpus integer that its server stands on
 ---@field simulated boolean? some of it was measured on a simulator
 
@@ -46,7 +47,8 @@ local function refused(record, baseline, index)
 end
 
 local function family_of(name)
-  return { name = name, rows = {}, unknown = {}, measured = {}, plain = {}, places = {}, gpus = 1 }
+  return { name = name, rows = {}, unknown = {}, measured = {}, plain = {}, places = {}, pairs = {},
+    gpus = 1 }
 end
 
 local function collect(measured, places, index)
@@ -92,30 +94,6 @@ local function baseline_of(family, place, known, all)
   if baseline then return baseline end
   for _, record in ipairs(family.plain) do
     if record.work == place.work and record.concurrency == place.concurrency then return record end
-  end
-end
-
--- How long the answers of work that was never measured would be: as near to their limits as those that were.
-local function guess_lengths(family)
-  local told, limits, works = 0, 0, {}
-  local function sum_of(record)
-    if type(record.limits) ~= "table" then return nil end
-    local sum = 0
-    for _, limit in ipairs(record.limits) do sum = sum + limit end
-    return sum / #record.limits * record.requests
-  end
-  for _, list in ipairs { family.measured, family.plain } do
-    for _, record in ipairs(list) do
-      works[record.work] = true
-      local most = sum_of(record)
-      if most then told, limits = told + record.output_tokens, limits + most end
-    end
-  end
-  for _, place in ipairs(family.places) do
-    if not works[place.work] and not place.output_tokens and limits > 0 then
-      local most = sum_of(place)
-      place.output_tokens = most and most * told / limits
-    end
   end
 end
 
@@ -169,51 +147,74 @@ local function has_lengths(place, told)
   return place.seconds ~= nil or place.output_tokens ~= nil or told[place.work] ~= nil
 end
 
-local function fill(family, known, all)
+-- What of the grid has a baseline to be compared with: each the measured record, or the place where there is none.
+local function pair(family, known, all)
   local places = #family.places > 0 and family.places or family.measured
-  local works, told = {}, {}
-  for _, list in ipairs { family.measured, family.plain, places } do
-    for _, record in ipairs(list) do
-      works[#works + 1] = record.work
-      told[record.work] = told[record.work] or record.seconds
-    end
-  end
   for _, place in ipairs(places) do
     local baseline = baseline_of(family, place, known, all)
-    local own = known[place.key] or place
     if place.rate then
       count(family.unknown, "a request rate: the model knows closed loops")
     elseif not baseline then
       count(family.unknown, "the grid has no baseline there")
-    elseif not (has_lengths(own, told) and has_lengths(baseline, told)) then
-      count(family.unknown, "how long the answers of this work are is not known: measure one of its cells")
     else
-      table.insert(family.rows, row_of(family, own, baseline, works))
+      table.insert(family.pairs, { place = known[place.key] or place, baseline = baseline })
+    end
+  end
+  family.places = nil
+end
+
+local function fill(family)
+  local works, told = {}, {}
+  local function note(record)
+    works[#works + 1] = record.work
+    told[record.work] = told[record.work] or record.seconds
+  end
+  for _, list in ipairs { family.measured, family.plain } do
+    for _, record in ipairs(list) do note(record) end
+  end
+  for _, one in ipairs(family.pairs) do note(one.place) end
+  for _, one in ipairs(family.pairs) do
+    if has_lengths(one.place, told) and has_lengths(one.baseline, told) then
+      table.insert(family.rows, row_of(family, one.place, one.baseline, works))
+    else
+      count(family.unknown, "how long the answers of this work are is not known: measure one of its cells")
     end
   end
 end
 
----Fits every method of a grid, and says what its places show.
+---The methods of a grid: what of each was measured, and what it is compared with. Nothing is fitted yet.
 ---@param measured specbench.predict.record[]
 ---@param places specbench.predict.record[] of the grid; empty: what was measured
 ---@param about table the round, or round.json
 ---@param index specbench.speedup.index? by which rules a baseline counts; nil: all that cells name
----@return specbench.predict.family[]
-function families.of(measured, places, about, index)
+---@return specbench.predict.family[] without rows
+function families.gather(measured, places, about, index)
   cells.name(measured, places, about)
   share_limits(measured, places)
   local list, known, all = collect(measured, places, index)
-  for _, family in ipairs(list) do
-    if not family.why and #family.measured < families.LEAST then
-      family.why = ("%d of its cells %s measured, a fit takes %d"):format(#family.measured,
-        #family.measured == 1 and "was" or "were", families.LEAST)
-    end
-    if not family.why then
-      guess_lengths(family)
-      fill(family, known, all)
-    end
-    family.places = nil
+  for _, family in ipairs(list) do pair(family, known, all) end
+  return list
+end
+
+---Says what a family's places show, or would show.
+---@param family specbench.predict.family
+function families.fill(family)
+  if not family.why and #family.measured < families.LEAST then
+    family.why = ("%d of its cells %s measured, a fit takes %d"):format(#family.measured,
+      #family.measured == 1 and "was" or "were", families.LEAST)
   end
+  if not family.why then fill(family) end
+end
+
+---Fits every method of a grid, and says what its places show.
+---@param measured specbench.predict.record[]
+---@param places specbench.predict.record[] as for gather
+---@param about table
+---@param index specbench.speedup.index?
+---@return specbench.predict.family[]
+function families.of(measured, places, about, index)
+  local list = families.gather(measured, places, about, index)
+  for _, family in ipairs(list) do families.fill(family) end
   return list
 end
 

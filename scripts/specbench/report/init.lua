@@ -20,6 +20,7 @@ local match = require "specbench.experiment.match"
 local older = require "specbench.analysis.older"
 local savings = require "specbench.analysis.savings"
 local screen = require "specbench.report.screen"
+local search_table = require "specbench.report.search_table"
 local settings_table = require "specbench.report.settings_table"
 local speedup = require "specbench.analysis.speedup"
 local speedup_table = require "specbench.report.speedup_table"
@@ -134,6 +135,7 @@ local function full_text(found, answered, list, told, options)
       moderation = found.judged.moderation, spread = found.judged.spread, price = options.price }),
       missing_lines(entries, found.index), drift.text(found.drifted), "\n")
   end
+  if found.searched then add(search_table.text(found.searched), "\n") end
   if #answered.absolute > 0 then
     add(("Figures%s:\n"):format(caveats.simulated(cells)), absolute_table.text(answered.absolute, about,
       absolute_table.MOST, "--csv"), "\n")
@@ -203,10 +205,11 @@ function report.write(store, options)
   if not options.quiet and options.full then
     out:write(full_text(found, answered, list, told, shown))
   elseif not options.quiet then
-    shown.about, shown.next = about, next_lines(found, told)
+    shown.about, shown.next, shown.searched = about, next_lines(found, told), found.searched
     if not tty then shown.width = nil end
     out:write(screen.text(answered, shown))
   end
+  told.complaint = told.complaint or found.searched_unknown
   if told.complaint then io.stderr:write("specbench: ", told.complaint, "\n") end
   return #found.cells + #found.before > 0 or #found.failed == 0
 end

@@ -4,6 +4,7 @@
 local absolute_table = require "specbench.report.absolute_table"
 local colour = require "specbench.report.colour"
 local marks = require "specbench.answer.marks"
+local search_table = require "specbench.report.search_table"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 local words = require "specbench.answer.words"
@@ -30,6 +31,7 @@ local WHYS, TRIES, NOTS, CAUSES, FLAGS, FIGURES = 2, 3, 3, 3, 2, 12
 ---@field colour boolean|"auto"|nil see colour.depth
 ---@field about table the store's round.json
 ---@field saved string? what predictions saved
+---@field searched specbench.searched? what a search found
 ---@field absolute boolean? throughput and latencies of every place, too
 ---@field next string[] commands that show more, each on a line of its own to be copied
 
@@ -220,6 +222,15 @@ local function head(a, options)
   return kind and ("%s   %s"):format(title, shout(kind, options)) or title
 end
 
+-- Which k is the best, where a search chose the cells.
+local function searched(out, found, width)
+  out[#out + 1] = ""
+  section(out, "searched", search_table.summary(found), width)
+  local lines, explained = search_table.map(found, ROWS)
+  for i, line in ipairs(lines) do out[#out + 1] = text_table.pad(i == 1 and "best k" or "", LABEL) .. line end
+  section(out, "", { explained ~= "" and explained or nil }, width)
+end
+
 ---@param a specbench.answer
 ---@param options specbench.screen.options
 ---@return string text
@@ -247,6 +258,7 @@ function screen.text(a, options)
     end
     section(out, "", { explained }, width)
   end
+  if options.searched then searched(out, options.searched, width) end
   if #a.absolute > 0 then
     if options.absolute or #a.judgements == 0 then figures(out, a, options) end
     out[#out + 1] = ""

@@ -28,7 +28,7 @@ function aside.all(folder)
     target = ("%s-%d"):format(moment, again)
   end
   local ok, message = fs.mkdir(target)
-  for _, name in ipairs { "round.json", "until.json" } do -- what a report of them needs
+  for _, name in ipairs { "round.json", "until.json", "search.json" } do -- what a report of them needs
     local text = fs.read(("%s/%s"):format(folder, name))
     if ok and text then ok, message = fs.write(("%s/%s"):format(target, name), text) end
   end

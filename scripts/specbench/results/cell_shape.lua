@@ -102,6 +102,14 @@ local about = {
 
 local stopping = { cap = "count!", width = "number", tie = "number" }
 
+local search = {
+  tolerance = "number!", sure = "number!", budget = "number", spent = "number!", ended = "string", cells = "count!",
+  measured = "number!", refused = { map_of = "string", ["!"] = true },
+  answers = { ["!"] = true, list_of = { method = "string!", work = "string!", concurrency = "number!", k = "number!",
+    best = { map_of = "scalar", ["!"] = true }, pays = "boolean!", ratio = "number!", low = "number", high = "number",
+    measured = "boolean!", sure = "number!", answered = "boolean!" } },
+}
+
 local is_needed = {}
 for _, name in ipairs(tables.keys(kinds)) do
   kinds[name .. "!"], is_needed[name .. "!"] = kinds[name], true
@@ -182,6 +190,12 @@ end
 ---@return string? flaw
 function cell_shape.rule_flaw(value)
   return check(value, stopping, "") or not value.width == not value.tie and "it needs width or tie, one of them" or nil
+end
+
+---@param value table what a search.json holds
+---@return string? flaw
+function cell_shape.search_flaw(value)
+  return check(value, search, "")
 end
 
 return cell_shape

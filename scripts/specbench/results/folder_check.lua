@@ -9,7 +9,7 @@ local folder_check = {
 }
 
 -- What else may lie there before round.json does, or when it is lost.
-local OWN = { "lock", "damaged", "conversations", "profiles", "servers", "round.json", "until.json",
+local OWN = { "lock", "damaged", "conversations", "profiles", "servers", "round.json", "until.json", "search.json",
   "live.json", "live.json.part", "share", "replaced", "try.json", "cells.index" }
 
 -- The round of the cells, where round.json cannot tell it; nil where there is none that could.

@@ -149,9 +149,17 @@ local function bury(servers, batch, results)
   end
 end
 
--- Measures what is missing of a session; returns results that wait for their servers' end.
-local function measure_missing(self, servers, batches, order)
-  local held, keys = {}, {}
+local function is_profiled(batch)
+  for _, job in ipairs(batch) do
+    if job.server.profile then return true end
+  end
+  return false
+end
+
+-- Measures what is missing of a session, and what a schedule asks of its servers besides; returns results that wait for
+-- their servers' end.
+local function measure_missing(self, servers, batches, session)
+  local held, keys, schedule = {}, {}, self.options.schedule
   for _, batch in ipairs(batches) do
     for _, key in ipairs(batch.slots) do
       if not tables.contains(keys, key) then keys[#keys + 1] = key end
@@ -168,12 +176,14 @@ local function measure_missing(self, servers, batches, order)
       if lost then
         fail_rest(self, batches, i, lost, message)
       else
-        self.bar:update { done = self.done, current = batch[1].description, key = batch[1].key, cell_fraction = 0 }
-        local results = measure_batch(self, servers, batch, order)
-        if batch.profiled then held[#held + 1] = results else keep(self, results) end
+        self.bar:update { done = self.done, current = batch[1].description, key = batch[1].key, cell_fraction = 0,
+          eta_s = schedule and schedule:left() }
+        local results = measure_batch(self, servers, batch, session.order)
+        if is_profiled(batch) then held[#held + 1] = results else keep(self, results) end
         bury(servers, batch, results)
       end
     end
+    if schedule then batches[i + 1] = schedule:more(session, self.guard.cells) end
   end
   return held
 end
@@ -216,15 +226,12 @@ local function run_session(self, session, number, only_again)
   local batches = {}
   for _, batch in ipairs(only_again and {} or session) do
     local missing = false
-    for _, job in ipairs(batch) do
-      missing = missing or is_missing(self, job)
-      batch.profiled = batch.profiled or job.server.profile ~= nil
-    end
+    for _, job in ipairs(batch) do missing = missing or is_missing(self, job) end
     if missing then batches[#batches + 1] = batch end
   end
   local measured, failed, begun = self.measured, self.failed, clock.now()
   local servers <close> = fleet.new(session, number, self)
-  local held = measure_missing(self, servers, batches, session.order)
+  local held = measure_missing(self, servers, batches, session)
   measure_again(self, servers, session)
   servers:stop()
   self.server_seconds = self.server_seconds + servers.seconds
@@ -267,6 +274,16 @@ function sweep.units(the_plan, is_done, cores)
   return list, most, makespan
 end
 
+-- The plan's sessions in its order, or those that a schedule asks for one by one.
+local function sessions_of(self)
+  local schedule, sessions, i = self.options.schedule, self.plan.sessions, 0
+  return function()
+    i = i + 1
+    if schedule then return schedule:session(self.guard.cells) end
+    return sessions[i]
+  end
+end
+
 -- Each unit on GPUs of its own, as soon as there is room for it.
 local function run_units(self, list, most, gpus, run)
   local waiting = table.move(list, 1, #list, 1, {})
@@ -282,6 +299,14 @@ local function run_units(self, list, most, gpus, run)
   }
   dispatch.run(self.beside)
 end
+
+---What decides as it goes which cells of a plan are measured. `cells` are those that count by now, by their ids.
+---@class specbench.sweep.schedule
+---@field session fun(self: table, cells: table<string, table>): specbench.session? the next servers with what they
+---  begin with; nil: no more
+---@field more fun(self: table, session: specbench.session, cells: table<string, table>): specbench.batch? what else
+---  these servers measure
+---@field left fun(self: table): number? seconds left, where that is known
 
 ---@class specbench.sweep.outcome
 ---@field total integer cells of the plan
@@ -299,9 +324,10 @@ end
 ---@param the_store specbench.store
 ---@param options { quiet: boolean?, full: boolean?, host: string?, port: integer?, no_rerun: boolean?,
 ---  quarantine: integer?, start_tries: integer?, start_pause: number?, events: specbench.live.events?,
----  progress_out: table?, own_thread: boolean?, beside: specbench.dispatch?, between: fun()? } events: instead of lines
----  for people; progress_out: where lines go instead of to standard error; own_thread: other loads run beside this
----  sweep's; beside: where these are its caller's; between: called before each batch
+---  progress_out: table?, own_thread: boolean?, beside: specbench.dispatch?, between: fun()?,
+---  schedule: specbench.sweep.schedule? } events: instead of lines for people; progress_out: where lines go instead of
+---  to standard error; own_thread: other loads run beside this sweep's; beside: where these are its caller's; between:
+---  called before each batch; schedule: instead of the plan's order, one server after another
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
   local self = {
@@ -343,13 +369,16 @@ function sweep.run(the_plan, the_store, options)
       run(session)
     end
   end
-  local list, most = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
+  local list, most
+  if not options.schedule then
+    list, most = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
+  end
   self.side_by_side = list ~= nil
   if list then
     run_units(self, list, most, the_plan.pool.gpus, run_missing)
     self.side_by_side = false
   else
-    for _, session in ipairs(the_plan.sessions) do run_missing(session) end
+    for session in sessions_of(self) do run_missing(session) end
   end
   -- what looks wrong beside cells of another session, or did so before a kill
   for _, session in ipairs(options.no_rerun and {} or the_plan.sessions) do

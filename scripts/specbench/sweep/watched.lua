@@ -75,7 +75,7 @@ function watched.new(the_plan, the_store, options, costs, cells)
   end
   return progress.new {
     now = seconds_now, out = options.progress_out or io.stderr, screen = shown, events = to,
-    quiet = options.quiet and not to, costs = costs,
+    quiet = options.quiet and not to, costs = not options.schedule and costs or nil, total = #costs,
     brief = not shown and not options.full,
     tally = sums,
     about = {

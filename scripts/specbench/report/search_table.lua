@@ -1,0 +1,112 @@
+-- What a search for the best k found: which it is at each load, what of that is predicted, and how sure it is.
+
+local tables = require "specbench.base.tables"
+local text_table = require "specbench.base.text_table"
+local view = require "specbench.live.view"
+
+local search_table = {}
+
+local LEGEND = { -- in the order that they are explained
+  { "~", "its speed-up is predicted, not measured" }, { "?", "not sure" }, { "-", "no k pays" },
+}
+
+local ENDED = {
+  answered = "all is known that was asked",
+  budget = "the budget is spent: a larger one goes on from here",
+  ["nothing tells more"] = "no cell of the grid would tell more: repeats would",
+}
+
+-- "task=polish context=0.25k" as a reader knows it.
+local function spelled(text)
+  return (text:gsub("[%w_]+=", ""))
+end
+
+---@param found specbench.searched
+---@return string[] lines what was asked, known, measured and not measured
+function search_table.summary(found)
+  local known, predicted = 0, 0
+  for _, answer in ipairs(found.answers) do
+    if answer.answered then known = known + 1 end
+    if not answer.measured then predicted = predicted + 1 end
+  end
+  local asked = #found.answers
+  local lines = { ("the best k within %g %%, %g %% sure: known in %d of %d places (a method, a task, a load)%s"):format(
+    100 * found.tolerance, 100 * found.sure, known, asked,
+    predicted > 0 and (", in %d of them from predicted cells"):format(predicted) or "") }
+  lines[2] = ("%d of the grid's %d cells are measured, %d are not; %s%s"):format(found.measured, found.cells,
+    found.cells - found.measured, view.duration(found.spent),
+    found.budget and (" of %s"):format(view.duration(found.budget)) or "")
+  for _, method in ipairs(tables.keys(found.refused)) do
+    lines[#lines + 1] = ("%s: nothing can be said: %s"):format(spelled(method), found.refused[method])
+  end
+  lines[2] = lines[2] .. "; " .. (ENDED[found.ended] or "it was interrupted: the same command goes on")
+  return lines
+end
+
+local function mark_of(answer)
+  local before = (answer.answered and "" or "?") .. (answer.measured and "" or "~")
+  return before .. (answer.pays and ("%d"):format(answer.k) or "-"), before
+end
+
+---A map of the best k: a row a method and piece of work, a column a load.
+---@param found specbench.searched
+---@param limit integer? rows at most; the rest is counted
+---@return string[] lines none where nothing is known
+---@return string legend
+function search_table.map(found, limit)
+  local loads, at, seen = {}, {}, {}
+  for _, answer in ipairs(found.answers) do
+    if not at[answer.concurrency] then
+      at[answer.concurrency] = true
+      loads[#loads + 1] = answer.concurrency
+    end
+  end
+  table.sort(loads)
+  local head, columns, rows = { "" }, { {} }, {}
+  for i, load in ipairs(loads) do
+    at[load], head[i + 1], columns[i + 1] = i + 1, ("%d"):format(load), {}
+  end
+  head[#head] = head[#head] .. " requests at once"
+  for _, group in ipairs(tables.grouped(found.answers, function(answer)
+    return ("%s %s"):format(spelled(answer.method), spelled(answer.work))
+  end)) do
+    local row = { group.name }
+    for i = 1, #loads do row[i + 1] = "" end
+    for _, answer in ipairs(group.items) do
+      local text = mark_of(answer)
+      for _, item in ipairs(LEGEND) do seen[item[1]] = seen[item[1]] or text:find(item[1], 1, true) ~= nil end
+      row[at[answer.concurrency]] = text
+    end
+    rows[#rows + 1] = row
+  end
+  if #rows == 0 then return {}, "" end
+  local more = limit and #rows - limit or 0
+  local lines, words = {}, {}
+  for line in text_table.render({ columns = columns,
+    rows = { head, table.unpack(rows, 1, math.min(#rows, limit or #rows)) } }):gmatch "[^\n]+" do
+    lines[#lines + 1] = line
+  end
+  if more > 0 then lines[#lines + 1] = ("%d more rows: --full"):format(more) end
+  for _, item in ipairs(LEGEND) do
+    if seen[item[1]] then words[#words + 1] = ("%s %s"):format(item[1], item[2]) end
+  end
+  return lines, table.concat(words, ", ")
+end
+
+---Every answer with its speed-up.
+---@param found specbench.searched
+---@return string
+function search_table.text(found)
+  local rows = {}
+  for i, answer in ipairs(found.answers) do
+    rows[i] = { spelled(answer.method), spelled(answer.work), answer.concurrency, answer.pays and answer.k or "none",
+      answer.k, ("%.2f"):format(answer.ratio),
+      answer.measured and "measured" or ("predicted, 90 %%: %.2f to %.2f"):format(answer.low, answer.high),
+      ("%.1f %%"):format(100 * answer.sure) .. (answer.answered and "" or ", not enough") }
+  end
+  return table.concat(search_table.summary(found), "\n") .. "\n" .. text_table.render { columns = {
+    { title = "method" }, { title = "work" }, text_table.right "concurrency", text_table.right "best k",
+    text_table.right "k", text_table.right "speed-up", { title = "" }, { title = "sure" } }, rows = rows }
+end
+
+return search_table

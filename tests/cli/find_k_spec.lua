@@ -1,0 +1,172 @@
+-- specbench run --find k, --budget: the best k from a part of the grid, which the whole grid confirms.
+
+local environment = require "sb.environment"
+local world = dofile(environment.home .. "/tests/cli/world.lua")
+local fs = require "sb.fs"
+local json = require "specbench.base.json"
+local sealed = require "specbench.results.sealed"
+local speedup = require "specbench.analysis.speedup"
+local store = require "specbench.results.store"
+
+local ROUND = [[
+local bench = require "specbench"
+return bench.round {
+  name = "part",
+  axes = { { "method", { "none", "draft" } },
+    { "k", { 1, 2, 3, 4, 5 }, when = function(c) return c.method ~= "none" end },
+    { "task", { "qa", "summarization" } }, { "%s", { 1, 4, 8, 16, 32 } } },
+  %s
+  server = function(c)
+    return { model = "qwen2.5-7b", method = c.method, k = c.k, draft = c.k and "qwen2.5-0.5b" }
+  end,
+  workload = function(c)
+    return { prompts = { dataset = "spec_bench", subset = c.task, count = 80 }, limits = { max_tokens = 128 } }
+  end,
+}]]
+
+local VIRTUAL = " --virtual --no-text --no-pictures --no-records"
+local PART = VIRTUAL .. " --only task=qa"
+
+describe("run --find k", function()
+  local w
+  before_each(function()
+    w = world.new()
+    w:write("part.lua", ROUND:format("concurrency", 'baseline = { method = "none" },'))
+  end)
+  after_each(function() w:remove() end)
+
+  local function found(out)
+    return assert(sealed.read(("%s/%s/search.json"):format(w.folder, out)))
+  end
+
+  -- Cells by method, k, task and concurrency.
+  local function cells_of(out)
+    local by_place, count = {}, 0
+    for _, cell in ipairs(assert(store.open(w.folder .. "/" .. out)):cells()) do
+      local at = cell.coordinates
+      by_place[("%s %s %s %d"):format(at.method, at.k or "", at.task, at.concurrency)] = cell
+      count = count + 1
+    end
+    return by_place, count
+  end
+
+  it("chooses as the whole grid does, from ordinary cells, and says what it left out", function()
+    local result = w:run("run part.lua --find k=2% --out searched" .. VIRTUAL)
+    assert.equal(0, result.status, result.out .. result.err)
+    assert.equal(0, w:run("run part.lua --quiet --out whole" .. VIRTUAL).status)
+    local some, count = cells_of "searched"
+    local all, total = cells_of "whole"
+    assert.equal(60, total)
+    local spent, whole = 0, 0
+    for place, cell in pairs(all) do
+      whole = whole + cell.metrics.duration
+      if some[place] then
+        spent = spent + cell.metrics.duration
+        assert.equal(cell.id, some[place].id)
+        assert.same(cell.metrics, some[place].metrics)
+      end
+    end
+    assert.truthy(spent < 0.3 * whole, ("%g of %g s"):format(spent, whole)) -- a small grid: each task is told apart
+
+    local kept = found "searched"
+    assert.equal("answered", kept.ended)
+    assert.equal(count, kept.measured)
+    assert.equal(10, #kept.answers)
+    for _, answer in ipairs(kept.answers) do
+      local task = answer.work:match "task=(%w+)"
+      local function speed(method, k)
+        return speedup.total_token_throughput(all[("%s %s %s %d"):format(method, k, task, answer.concurrency)])
+      end
+      local plain, best = speed("none", ""), speed("none", "")
+      for k = 1, 5 do best = math.max(best, speed("draft", k)) end
+      local chosen = answer.pays and speed("draft", answer.k) or plain
+      assert.truthy(chosen >= 0.98 * best, ("%s %d: k = %d"):format(task, answer.concurrency, answer.k))
+      assert.equal(answer.answered, answer.sure >= 0.95)
+      assert.truthy(answer.measured or answer.low < answer.ratio and answer.ratio < answer.high)
+    end
+    assert.truthy(result.out:find("the best k within 2 %, 95 % sure: known in ", 1, true), result.out)
+    assert.truthy(result.out:find(("%d of the grid's 60 cells are measured, %d are not"):format(count, 60 - count), 1,
+      true), result.out)
+    assert.truthy(result.out:find("~ its speed-up is predicted, not measured", 1, true), result.out)
+    assert.truthy(result.out:find("predicted, not measured, which saved", 1, true), result.out)
+    local lines = 0
+    for line in assert(fs.read(w.folder .. "/searched/predictions.jsonl")):gmatch "[^\n]+" do
+      lines = lines + 1
+      assert.not_nil(json.decode(line).measured)
+    end
+    assert.equal(50, lines)
+    result = w:run "report searched --full --no-pictures"
+    assert.truthy(result.out:find("predicted, 90 %%: %d"), result.out)
+
+    -- what is measured already answers again, and another run is no search
+    result = w:run("run part.lua --find k --out searched" .. VIRTUAL)
+    assert.truthy(result.err:find("nothing to do", 1, true), result.err)
+    assert.same(kept.answers, found("searched").answers)
+    assert.equal(0, w:run("run part.lua --quiet --only k=1 --only concurrency=32 --out searched" .. VIRTUAL).status)
+    assert.is_nil(fs.stat(w.folder .. "/searched/search.json"))
+  end)
+
+  it("ends at the budget with the best answer so far, and goes on with a larger one", function()
+    local result = w:run("run part.lua --budget 60s --quiet --out cut" .. PART)
+    assert.equal(0, result.status, result.out .. result.err)
+    local kept = found "cut"
+    local cells, count = cells_of "cut"
+    local longest = 0
+    for _, cell in pairs(cells) do longest = math.max(longest, cell.metrics.duration) end
+    assert.equal("budget", kept.ended)
+    assert.truthy(count > 1 and kept.spent <= 60 + longest, kept.spent)
+    local known = 0
+    for _, answer in ipairs(kept.answers) do known = known + (answer.answered and 1 or 0) end
+    assert.truthy(known < 5)
+    assert.truthy(w:run("report cut --no-pictures").out:find("the budget is spent", 1, true))
+
+    result = w:run("run part.lua --budget 3h --quiet --out cut" .. PART)
+    assert.equal(0, result.status, result.out .. result.err)
+    local more, after = cells_of "cut"
+    for place in pairs(cells) do assert.not_nil(more[place]) end
+    assert.truthy(after > count)
+    assert.equal("answered", found("cut").ended)
+    assert.truthy(found("cut").spent > kept.spent)
+
+    w:write("cut/search.json", '{"spent": "much"}')
+    result = w:run("report cut --no-pictures")
+    assert.equal(0, result.status)
+    assert.truthy(result.err:find("search.json: spent must be a number", 1, true)
+      or result.err:find("search.json: ", 1, true), result.err)
+    result = w:run("run part.lua --find k --quiet --out cut" .. PART)
+    assert.equal(0, result.status)
+    assert.truthy(result.err:find("search.json is moved to", 1, true), result.err)
+    assert.equal(0, found("cut").spent)
+  end)
+
+  it("leaves a server that does not come up, and says so", function()
+    w:write("part.lua", (ROUND:format("concurrency", 'baseline = { method = "none" },'):gsub("method = c%.method,",
+      'method = c.k == 5 and "eagle" or c.method,'))) -- which the profile does not have
+    local result = w:run("run part.lua --find k --quiet --out broken" .. PART)
+    assert.equal(3, result.status, result.out .. result.err)
+    assert.truthy(#fs.list(w.folder .. "/broken/failed") <= 2)
+    assert.truthy(#fs.list(w.folder .. "/broken/cells") > 5)
+  end)
+
+  it("refuses what does not go with it in one line", function()
+    local function refused(options, word)
+      local result = w:run("run part.lua --virtual " .. options)
+      assert.equal(2, result.status, options .. result.out .. result.err)
+      assert.truthy(result.err:find(word, 1, true), result.err)
+      assert.equal(1, select(2, result.err:gsub("\n", "")), result.err)
+    end
+    refused("--find speed", "--find speed: must be rate, k, or k=P%")
+    refused("--find k=0%", "--find k=0%: must be")
+    refused("--find k=70", "--find k=70: must be")
+    refused("--budget soon", "--budget soon: must be a time such as 1h")
+    refused("--budget 3h --find rate --slo ttft=9", "--budget goes with --find k")
+    refused("--find k --repeats 3", "leave out --repeats")
+    refused("--find k --until decided", "leave out --repeats and --until")
+    refused("--find k --share", "--share and --find do not go together")
+    w:write("part.lua", ROUND:format("concurrency", ""))
+    refused("--find k", "nothing to look for in part: it names no baseline")
+    w:write("part.lua", ROUND:format("rate", 'baseline = { method = "none" },'))
+    refused("--budget 1h", "every cell is an open loop")
+    refused("--find k --only method=none", "no cell speculates")
+  end)
+end)
