@@ -95,6 +95,13 @@ describe("predict and fit", function()
     run "run grid.lua --virtual --quiet --no-pictures --no-text --out part --only k=2,3 --only concurrency=1"
     assert.truthy(run("report part --no-pictures --html"):find("22 cells predicted, not measured", 1, true))
     assert.equal(22, fields(assert(fs.read(w.folder .. "/part/report.html"))))
+    -- of a file from elsewhere what is no prediction is none, and text stays text
+    w:write("part/predictions.jsonl", '{"speedup": 2}\nno JSON\n[1]\n{"coordinates": {"k": [1], "task": "<blink>", '
+      .. '"concurrency": 1e999}, "speedup": 1.5}\n{"coordinates": {"k": 2}, "speedup": "<i>"}\n')
+    run "report part --no-pictures --html"
+    page = assert(fs.read(w.folder .. "/part/report.html"))
+    assert.equal(1, fields(page))
+    assert.is_nil(page:find("<blink>", 1, true))
     assert.is_true(error / predicted < 0.025, ("mean error %.4f"):format(error / predicted))
     assert.is_true(within / predicted > 0.8, ("within %d of %d"):format(within, predicted))
 
