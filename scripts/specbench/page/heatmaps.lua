@@ -8,6 +8,7 @@ local svg = require "specbench.page.svg"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
+local words = require "specbench.answer.words"
 
 local el = html.el
 
@@ -16,7 +17,47 @@ local heatmaps = {}
 local LEAST_WIDTH, HEIGHT, TOP, BOTTOM = 66, 34, 6, 34 -- pixels of a field, and around the fields
 local WIDEST, LETTER = 16, 6.8 -- letters of a label, and a letter's pixels
 
-heatmaps.legend = table.concat(marks.legend(nil, "drawn"), ", ")
+-- What a page's maps have that a reader may not know: marks by name; verdicts, pale places, intervals, narrow ones.
+local function seen_in(self)
+  local names, has = {}, {}
+  for _, one in ipairs(self.places) do
+    local entry = one.entry
+    if entry then
+      for name in pairs(marks.of(entry)) do names[name] = true end
+      has.verdict, has.pale = has.verdict or entry.verdict, has.pale or marks.is_pale(entry)
+      for _, figure in pairs(entry.speedups) do
+        has.interval = has.interval or figure.low
+        has.narrow = has.narrow or figure.kind == verdict.WITHIN_RUN
+      end
+    end
+  end
+  return names, has
+end
+
+---What the maps' marks mean, and why they do not show `paired` where they do not.
+---@param self specbench.page.model
+---@return string sentences
+function heatmaps.legend(self)
+  local list, meanings = {}, marks.legend(seen_in(self), "drawn")
+  if self.answer.fallback then
+    list[1] = ("The %s, not `paired`: %s."):format(words.figure(self.answer.figure), self.answer.fallback)
+  end
+  if #meanings > 0 then list[#list + 1] = table.concat(meanings, ", ") .. "." end
+  return table.concat(list, " ")
+end
+
+-- How a drawn map is read.
+local function reading(self)
+  local _, has = seen_in(self)
+  local list = { has.pale and "Pale: no verdict that could be quoted." or nil }
+  list[#list + 1] = "The heavy line is where the ratio crosses 1."
+  if has.verdict then list[#list + 1] = "The verdict rests on `paired`, whichever speed-up is shown." end
+  if has.interval then
+    list[#list + 1] = "Below the number: 95 % interval"
+      .. (has.narrow and "; in brackets: of one run or two, too narrow." or ".")
+  end
+  return table.concat(list, " ")
+end
 
 -- Behind the number: the verdict (which rests on `paired`, whatever is shown), and what keeps the number from being
 -- believed.
@@ -29,13 +70,13 @@ end
 ---@param figures { name: string, title: string }[]
 ---@return string
 function heatmaps.hint(one, figures)
-  local words, entry = { one.name }, one.entry
+  local lines, entry = { one.name }, one.entry
   for _, figure in ipairs(figures) do
-    words[#words + 1] = ("%s %s"):format(figure.name, verdict.text(entry.speedups[figure.name]))
+    lines[#lines + 1] = ("%s %s"):format(figure.name, verdict.text(entry.speedups[figure.name]))
   end
-  words[#words + 1] = entry.verdict or "no verdict"
-  words[#words + 1] = entry.reason
-  return table.concat(words, "\n")
+  lines[#lines + 1] = entry.verdict or "no verdict"
+  lines[#lines + 1] = entry.reason
+  return table.concat(lines, "\n")
 end
 
 -- One that stands on a single run or two, and is too narrow, in brackets.
@@ -181,9 +222,7 @@ function heatmaps.section(self)
   end
   if #list == 0 then return nil end
   return html.join(
-    el("p", { class = "legend" }, scale(self), " ", el("span", nil, heatmaps.legend, ". Pale: no verdict that could ",
-      "be quoted. The heavy line is where the ratio crosses 1. The verdict rests on `paired`, whichever speed-up is ",
-      "shown. Below the number: 95 % interval; in brackets: of one run or two, too narrow.")),
+    el("p", { class = "legend" }, scale(self), " ", el("span", nil, heatmaps.legend(self), " ", reading(self))),
     el("div", { class = "maps" }, list))
 end
 

@@ -74,7 +74,8 @@ local function maps(self, add)
   local list = model.maps(self, function(one) return one.entry ~= nil and one.entry.speedups[figure.name] ~= nil end)
   if #list == 0 then return end
   add(("\n## Where (%s)\n"):format(escape(words.figure(figure.name))))
-  add(escape(heatmaps.legend))
+  local legend = heatmaps.legend(self)
+  if legend ~= "" then add(escape(legend)) end
   for _, map in ipairs(list) do
     local columns, rows = { { ("%s \\ %s"):format(map.y.title, map.x.title) } }, {}
     for _, x in ipairs(map.x.values) do columns[#columns + 1] = { text_table.text(x), true } end
