@@ -148,7 +148,7 @@ describe("rounds/examples/cpu.lua, which scripts/real.sh runs with a trained mod
         :gsub("qwen2.5%-0.5b", "smollm2-135m-draft")
       assert(fs.write(folder .. "/models.lua", models))
       run_round(folder, environment.home .. "/rounds/examples/cpu.lua", {
-        "--quick", "--draft", "--tokens", "24", "--only", "task=qa",
+        "--quick", "--draft", "--tokens", "24", "--only", "task=translation",
       })
       assert.equal(3, #cells_of(folder))
       local rows = 0
