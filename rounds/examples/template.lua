@@ -1,7 +1,7 @@
 -- My round: does guessing ahead by prompt lookup pay here, and up to how many requests at once?
 --
---   specbench check my_round.lua               what is wrong with it; starts nothing
---   specbench run my_round.lua --quick         a small version on the simulator: seconds, and no GPU
+--   specbench check my_round.lua                       what is wrong with it; starts nothing
+--   specbench run my_round.lua --quick --repeats 3     a small version on the simulator: seconds, and no GPU
 --   specbench run my_round.lua --engine vllm --models my_models.lua --datasets cache     on real servers
 --   specbench run my_round.lua --help          its own options stand last
 --

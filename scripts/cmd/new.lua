@@ -26,8 +26,8 @@ function self.run(_, positionals)
   if not ok then command.fail(message) end
   print(([[
 %s is written. It says what each part of it is for.
-  specbench run %s --quick     measures it on the simulator, in seconds
-  specbench check %s           says what is wrong with it, after you have changed it]]):format(path, path, path))
+  specbench run %s --quick --repeats 3     measures it on the simulator, in seconds
+  specbench check %s                       says what is wrong with it, after you have changed it]]):format(path, path, path))
   return 0
 end
 

@@ -21,7 +21,7 @@ describe("a run", function()
     local result = w:run(RUN .. "--repeats 3 --starts 1 --at-once 1")
     assert.equal(0, result.status, result.err)
     has(result.out, "grid   SIMULATED: no GPU was measured", "measured  12 cells (4 places x 3 repeats), none failed",
-      "it pays?  qwen2.5-7b draft: ", "requests at once", "how sure  ", "it is not simulated",
+      "it pays?  qwen2.5-7b draft: ", "requests at once", "how sure  ", "\nnote      simulated: ",
       "next      specbench report results --full")
     assert.truthy(select(2, result.out:gsub("\n", "")) <= 30, result.out)
     local lines = {}

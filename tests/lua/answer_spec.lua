@@ -266,16 +266,16 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
     assert.truthy(absolute_table.text(rows, found.about, 3, "--csv"):find("\n2 more rows: --csv\n", 1, true))
   end)
 
-  it("says what was measured, and what it is not", function()
+  it("says what was measured, and what to note", function()
     local a = answer_of({ { load = 4, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster",
       cell = { engine = { name = "sim" }, quick = true, dataset = { kind = "synthetic" } } } },
       { failed = { { cause = "no", count = 2 } } })
     assert.equal("6 cells (2 places x 3 repeats), 2 FAILED, 12 s of load, 2026-11-30 00:00 UTC",
       words.measured(a.measured))
     local what = {}
-    for i, point in ipairs(a.is_not) do what[i] = point.what end
+    for i, point in ipairs(a.notes) do what[i] = point.what end
     assert.same({ "simulated", "synthetic", "quick" }, what)
-    assert.truthy(a.is_not[1].text:find "^3 of 6 cells: ")
+    assert.truthy(a.notes[1].text:find "^3 of 6 cells: ")
   end)
 
   it("says what is missing where nothing can be compared yet", function()

@@ -1,4 +1,4 @@
--- What to try next, and what a result is not: each point with a word for programs and a sentence for readers.
+-- What to try next, and what to note about a result: each point with a word for programs and a sentence for readers.
 
 local tables = require "specbench.base.tables"
 
@@ -126,7 +126,7 @@ end
 ---@param found specbench.study
 ---@param answer specbench.answer
 ---@return specbench.answer.point[]
-function advice.is_not(found, answer)
+function advice.notes(found, answer)
   local list, add = list_of()
   local m = answer.measured
   local function part(number) return number == m.cells and "" or ("%d of %d cells: "):format(number, m.cells) end

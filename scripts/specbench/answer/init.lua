@@ -1,5 +1,5 @@
 -- What a results folder answers, as one plain table: what was measured, whether speculation pays and up to which load,
--- where, how sure that is, why, what to try, what it is not, and the figures themselves. Pure data: terminals, pages
+-- where, how sure that is, why, what to try, what to note, and the figures themselves. Pure data: terminals, pages
 -- and programs draw it. `words` (beside it) has its sentences.
 --
 --   local found = study.of(store)
@@ -26,7 +26,7 @@ local answer = {}
 ---@field map specbench.answer.map
 ---@field sure specbench.answer.sure
 ---@field try specbench.answer.point[]
----@field is_not specbench.answer.point[]
+---@field notes specbench.answer.point[]
 ---@field absolute specbench.answer.absolute.row[]
 
 ---The figures that a speed-up may be shown by.
@@ -82,7 +82,7 @@ function answer.of(found, options)
   self.sure = measured.sure(found, figure)
   self.absolute = absolute.rows(found.cells, options.price)
   self.try = advice.tries(found, self)
-  self.is_not = advice.is_not(found, self)
+  self.notes = advice.notes(found, self)
   return self
 end
 

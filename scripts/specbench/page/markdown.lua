@@ -63,9 +63,9 @@ local function answers(self, add)
   local sure = self.answer.sure
   if sure.places > 0 then add("\nHow sure: " .. escape(words.counts(sure)) .. ".") end
   local client = words.client(sure, self.answer.measured.cells)
-  if client then add("The client: " .. escape(client) .. ".") end
+  if client then add(escape((client:gsub("^%l", string.upper))) .. ".") end
   for _, line in ipairs(words.flagged(sure, self.answer.measured.cells)) do add("- look at " .. escape(line)) end
-  for _, point in ipairs(self.answer.is_not) do add("- not: " .. escape(point.text)) end
+  for _, point in ipairs(self.answer.notes) do add("- note: " .. escape(point.text)) end
 end
 
 local function maps(self, add)

@@ -1,4 +1,4 @@
--- The answer first: whether speculation pays, how sure that is, what to try and what it is not.
+-- The answer first: whether speculation pays, how sure that is, what to try and what to note.
 
 local html = require "specbench.page.html"
 local words = require "specbench.answer.words"
@@ -50,7 +50,7 @@ function section.section(self)
   return html.join(#cards > 0 and el("ul", { class = "answers" }, cards) or nil,
     answer.fallback and el("p", { class = "faint" }, "Shown by the ", words.figure(answer.figure), ": ",
       answer.fallback) or nil,
-    sure_of(self), points("What to try", answer.try), points("What this is not", answer.is_not))
+    sure_of(self), points("What to try", answer.try), points("To note", answer.notes))
 end
 
 return section

@@ -1,4 +1,4 @@
--- The answer on one screen: what was measured, does speculation pay, where, how sure, why, what to try, what it is not,
+-- The answer on one screen: what was measured, does speculation pay, where, how sure, why, what to try, what to note,
 -- and the next command.
 
 local absolute_table = require "specbench.report.absolute_table"
@@ -267,7 +267,7 @@ function screen.text(a, options)
   section(out, "look at", cut(words.flagged(a.sure, m.cells), FLAGS, "kind of flag", "kinds of flags"), width)
   section(out, "why", cut(why_lines(a), WHYS, "method"), width)
   section(out, "try", { table.unpack(texts_of(a.try), 1, TRIES) }, width)
-  section(out, "it is not", { table.unpack(texts_of(a.is_not), 1, NOTS) }, width)
+  section(out, "note", { table.unpack(texts_of(a.notes), 1, NOTS) }, width)
   for i, command in ipairs(options.next) do
     out[#out + 1] = text_table.pad(i == 1 and "next" or "", LABEL) .. command
   end
