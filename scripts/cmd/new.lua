@@ -27,7 +27,8 @@ function self.run(_, positionals)
   print(([[
 %s is written. It says what each part of it is for.
   specbench run %s --quick --repeats 3     measures it on the simulator, in seconds
-  specbench check %s                       says what is wrong with it, after you have changed it]]):format(path, path, path))
+  specbench check %s                       says what is wrong with it, after you have changed it]]):format(path,
+    path, path))
   return 0
 end
 
