@@ -95,8 +95,12 @@ describe("run --find k", function()
       assert.not_nil(json.decode(line).measured)
     end
     assert.equal(50, lines)
-    result = w:run "report searched --full --no-pictures"
+    result = w:run "report searched --full --no-pictures --html --markdown"
     assert.truthy(result.out:find("predicted, 90 %%: %d"), result.out)
+    for _, file in ipairs { "report.html", "report.md" } do
+      local text = assert(fs.read(w.folder .. "/searched/" .. file))
+      assert.truthy(text:find("Best k, searched", 1, true) and text:find("predicted, 90 %%: %d"), file)
+    end
 
     -- what is measured already answers again, and another run is no search
     result = w:run("run part.lua --find k --out searched" .. VIRTUAL)

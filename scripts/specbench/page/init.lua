@@ -23,6 +23,7 @@ local pareto = require "specbench.page.pareto"
 local provenance = require "specbench.page.provenance"
 local samples = require "specbench.page.samples"
 local schedule = require "specbench.page.schedule"
+local search = require "specbench.page.search"
 local trouble = require "specbench.page.trouble"
 local verdict = require "specbench.page.verdict"
 local why = require "specbench.page.why"
@@ -37,6 +38,7 @@ local SECTIONS = {
   { "answer", "Does speculation pay?", verdict.section },
   { "maps", "Where", heatmaps.section },
   { "predicted", "Predicted", heatmaps.predicted },
+  { "searched", "Best k, searched", search.section },
   { "load", "Speed-up against load", lines.section },
   { "loads", "Figures against load", loads.section },
   { "schedule", "Best k by load", schedule.section },

@@ -7,6 +7,7 @@ local foreign = require "specbench.base.foreign"
 local heatmaps = require "specbench.page.heatmaps"
 local model = require "specbench.page.model"
 local schedule = require "specbench.page.schedule"
+local search_table = require "specbench.report.search_table"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 local words = require "specbench.answer.words"
@@ -92,6 +93,14 @@ local function maps(self, add)
   end
 end
 
+local function searched(self, add)
+  local found = self.found.searched
+  if not found then return end
+  add "\n## Best k, searched\n"
+  for _, line in ipairs(search_table.summary(found)) do add(("- %s"):format(escape(line))) end
+  add("\n" .. grid(search_table.answers(found)))
+end
+
 local function schedules(self, add)
   local has_title = false
   for _, judgement in ipairs(self.answer.judgements) do
@@ -160,6 +169,7 @@ function markdown.text(self)
   add(escape(words.measured(measured)) .. "; " .. escape(words.with(measured)) .. "\n")
   answers(self, add)
   maps(self, add)
+  searched(self, add)
   schedules(self, add)
   figures(self, add)
   provenance(self, add)

@@ -30,9 +30,9 @@ function search_table.summary(found)
     if not answer.measured then predicted = predicted + 1 end
   end
   local asked = #found.answers
-  local lines = { ("the best k within %g %%, %g %% sure: known in %d of %d places (a method, a task, a load)%s"):format(
-    100 * found.tolerance, 100 * found.sure, known, asked,
-    predicted > 0 and (", in %d of them from predicted cells"):format(predicted) or "") }
+  local lines = { ("the best k within %g %%, %g %% sure: known in %d of %d places (a method, a task, a load); its "
+    .. "speed-up is measured in %d, predicted in %d"):format(100 * found.tolerance, 100 * found.sure, known, asked,
+    asked - predicted, predicted) }
   lines[2] = ("%d of the grid's %d cells are measured, %d are not; %s%s"):format(found.measured, found.cells,
     found.cells - found.measured, view.duration(found.spent),
     found.budget and (" of %s"):format(view.duration(found.budget)) or "")
@@ -45,7 +45,7 @@ end
 
 local function mark_of(answer)
   local before = (answer.answered and "" or "?") .. (answer.measured and "" or "~")
-  return before .. (answer.pays and ("%d"):format(answer.k) or "-"), before
+  return before .. (answer.pays and ("%g"):format(answer.k) or "-")
 end
 
 ---A map of the best k: a row a method and piece of work, a column a load.
@@ -64,7 +64,7 @@ function search_table.map(found, limit)
   table.sort(loads)
   local head, columns, rows = { "" }, { {} }, {}
   for i, load in ipairs(loads) do
-    at[load], head[i + 1], columns[i + 1] = i + 1, ("%d"):format(load), {}
+    at[load], head[i + 1], columns[i + 1] = i + 1, ("%g"):format(load), {}
   end
   head[#head] = head[#head] .. " requests at once"
   for _, group in ipairs(tables.grouped(found.answers, function(answer)
@@ -93,20 +93,31 @@ function search_table.map(found, limit)
   return lines, table.concat(words, ", ")
 end
 
----Every answer with its speed-up.
+---Every answer with its speed-up, as a table.
 ---@param found specbench.searched
----@return string
-function search_table.text(found)
+---@return { [1]: string, [2]: boolean? }[] columns title, whether it stands to the right
+---@return (string|number)[][] rows
+function search_table.answers(found)
   local rows = {}
   for i, answer in ipairs(found.answers) do
     rows[i] = { spelled(answer.method), spelled(answer.work), answer.concurrency, answer.pays and answer.k or "none",
       answer.k, ("%.2f"):format(answer.ratio),
-      answer.measured and "measured" or ("predicted, 90 %%: %.2f to %.2f"):format(answer.low, answer.high),
+      answer.measured and "measured" or answer.low and answer.high
+        and ("predicted, 90 %%: %.2f to %.2f"):format(answer.low, answer.high) or "predicted",
       ("%.1f %%"):format(100 * answer.sure) .. (answer.answered and "" or ", not enough") }
   end
-  return table.concat(search_table.summary(found), "\n") .. "\n" .. text_table.render { columns = {
-    { title = "method" }, { title = "work" }, text_table.right "concurrency", text_table.right "best k",
-    text_table.right "k", text_table.right "speed-up", { title = "" }, { title = "sure" } }, rows = rows }
+  return { { "method" }, { "work" }, { "concurrency", true }, { "best k", true }, { "k", true }, { "speed-up", true },
+    { "" }, { "sure" } }, rows
+end
+
+---@param found specbench.searched
+---@return string text what was asked, and every answer
+function search_table.text(found)
+  local columns, rows = search_table.answers(found)
+  for i, column in ipairs(columns) do
+    columns[i] = column[2] and text_table.right(column[1]) or { title = column[1] }
+  end
+  return table.concat(search_table.summary(found), "\n") .. "\n" .. text_table.render { columns = columns, rows = rows }
 end
 
 return search_table

@@ -11,6 +11,9 @@ local kinds = {
   number = { "a number", function(value)
     return type(value) == "number" and value == value and math.abs(value) < math.huge
   end },
+  seconds = { "seconds from 0 to 1e9", function(value)
+    return type(value) == "number" and value >= 0 and value <= 1e9
+  end },
   integer = { "a whole number", math.tointeger },
   count = { "a whole number from 0 on", function(value) return math.type(value) == "integer" and value >= 0 end },
   boolean = { "true or false", function(value) return type(value) == "boolean" end },
@@ -103,8 +106,8 @@ local about = {
 local stopping = { cap = "count!", width = "number", tie = "number" }
 
 local search = {
-  tolerance = "number!", sure = "number!", budget = "number", spent = "number!", ended = "string", cells = "count!",
-  measured = "number!", refused = { map_of = "string", ["!"] = true },
+  tolerance = "number!", sure = "number!", budget = "seconds", spent = "seconds!", ended = "string", cells = "count!",
+  measured = "count!", refused = { map_of = "string", ["!"] = true },
   answers = { ["!"] = true, list_of = { method = "string!", work = "string!", concurrency = "number!", k = "number!",
     best = { map_of = "scalar", ["!"] = true }, pays = "boolean!", ratio = "number!", low = "number", high = "number",
     measured = "boolean!", sure = "number!", answered = "boolean!" } },
