@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,14 +102,23 @@ static bool is_special(const char *path)
   return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
+/* A name that no other writer of this path has: processes on several machines have the same numbers, and in a
+ * container each is number 1. */
+static int name_temporary(char *name, size_t room, const char *path)
+{
+  uint64_t any;
+  if (getrandom(&any, sizeof any, GRND_NONBLOCK) != sizeof any)
+    any = (uint64_t)getpid();
+  return snprintf(name, room, "%s.%016" PRIx64 ".tmp", path, any) < (int)room;
+}
+
 int sb_file_write(const char *path, const void *data, size_t size, sb_err *err)
 {
   if (is_special(path))
     return write_special(path, data, size, err);
   char temporary[PATH_MAX];
-  if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
+  if (!name_temporary(temporary, sizeof temporary, path))
     return sb_err_set(err, SB_EINVAL, "path too long: %.200s", path);
-  unlink(temporary); /* what a killed process of this number left; a link there would lead elsewhere */
   int rc = write_and_sync(temporary, path, O_EXCL, data, size, err);
   if (rc == SB_OK && rename(temporary, path))
     rc = sb_err_sys(err, errno, "cannot write %s", path);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -164,16 +165,41 @@ static void a_pipe_is_written_to_and_never_replaced(void **state)
   assert_true(S_ISFIFO(st.st_mode));
 }
 
-static void a_link_in_the_place_of_the_temporary_file_is_not_followed(void **state)
+enum { WRITERS = 4, TIMES = 200 };
+
+static char contested[PATH_MAX];
+
+static void *write_again_and_again(void *text)
+{
+  for (int i = 0; i < TIMES; i++)
+    if (sb_file_write(contested, text, strlen(text), NULL))
+      return text;
+  return NULL;
+}
+
+static void writers_with_one_process_number_do_not_meet(void **state)
 {
   (void)state;
-  char temporary[1100];
-  assert_int_equal(sb_file_write(in("outside"), "mine", 4, NULL), 0);
-  snprintf(temporary, sizeof temporary, "%s.%ld.tmp", in("file"), (long)getpid());
-  assert_int_equal(symlink("outside", temporary), 0);
-  assert_int_equal(sb_file_write(in("file"), "new", 3, NULL), 0);
-  assert_content(in("file"), "new", 3);
-  assert_content(in("outside"), "mine", 4);
+  char texts[WRITERS][8192];
+  pthread_t threads[WRITERS];
+  snprintf(contested, sizeof contested, "%s", in("one"));
+  sb_file_set_durable(false);
+  for (int i = 0; i < WRITERS; i++) {
+    memset(texts[i], 'a' + i, sizeof texts[i] - 1);
+    texts[i][sizeof texts[i] - 1] = '\0';
+    assert_int_equal(pthread_create(&threads[i], NULL, write_again_and_again, texts[i]), 0);
+  }
+  for (int i = 0; i < WRITERS; i++) {
+    void *failed;
+    pthread_join(threads[i], &failed);
+    assert_null(failed);
+  }
+  sb_file_set_durable(true);
+  sb_strbuf whole = { 0 };
+  assert_int_equal(sb_file_read(contested, &whole, NULL), 0);
+  assert_int_equal(whole.size, sizeof texts[0] - 1);
+  assert_int_equal(strspn(whole.data, (char[]){ whole.data[0], '\0' }), whole.size);
+  sb_strbuf_deinit(&whole);
 }
 
 static void a_temporary_file_is_made_where_there_is_a_folder_for_it(void **state)
@@ -462,7 +488,7 @@ int main(void)
     TEST(a_failure_names_the_path_and_the_reason),
     TEST(a_write_that_fails_leaves_the_old_file_and_no_temporary),
     TEST(a_pipe_is_written_to_and_never_replaced),
-    TEST(a_link_in_the_place_of_the_temporary_file_is_not_followed),
+    TEST(writers_with_one_process_number_do_not_meet),
     TEST(a_temporary_file_is_made_where_there_is_a_folder_for_it),
     TEST(a_path_too_long_is_refused),
     TEST(folders_are_made_with_their_parents),

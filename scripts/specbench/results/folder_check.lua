@@ -26,7 +26,7 @@ local function holds_other_things(folder)
   local names = fs.list(folder) or {}
   for _, name in ipairs(names) do
     local is_own = tables.contains(folder_check.PARTS, name) or tables.contains(OWN, name)
-      or name:find "^round%.json%.%d+%.tmp$" or name:find "^before%-%d+%-[%d-]+$"
+      or name:find "^round%.json%.%x+%.tmp$" or name:find "^before%-%d+%-[%d-]+$"
     if not is_own then return true end
   end
   for _, mark in ipairs { "lock", "share", "try.json" } do
