@@ -181,6 +181,7 @@ describe("report --html", function()
     local head, line = w:read "priced/cells.csv":match "^([^\r]+)\r\n[^\r]+\r\n[^\r]+\r\n[^\r]+\r\n([^\r]+)"
     for name in (head .. ","):gmatch "([^,]*)," do names[#names + 1] = name end
     for field in (line .. ","):gmatch "([^,]*)," do fields[names[#fields + 1]], fields[#fields + 1] = field, field end
+    assert.same({ "0.2", "0.07856592516" }, { fields.axis_acceptance, fields.acceptance })
     assert.same({ "2.632870361", "4.555115278", "1.076670216", "", "" }, { fields.joules_per_token,
       fields.price_per_million, fields.energy_ratio, fields.energy_ratio_low, fields.energy_limited })
   end)

@@ -50,6 +50,38 @@ describe("a run", function()
   end)
 end)
 
+describe("a first screen", function()
+  -- What it has, in 30 lines at most, with a command to copy at its end.
+  local function shows(line, next_command, ...)
+    local result = w:run(line)
+    assert.equal(0, result.status, result.err)
+    has(result.out, ...)
+    assert.truthy(select(2, result.out:gsub("\n", "")) <= 30, result.out)
+    has(result.out, ("\nnext      specbench report %s --full    # every map, table and note\n"):format(next_command))
+  end
+
+  it("of virtual time says so, judges, and names what is missing", function()
+    shows("run grid.lua --virtual --repeats 3 --out virtual", "virtual",
+      "grid   SIMULATED IN VIRTUAL TIME: no GPU was measured", "it pays?  qwen2.5-7b draft: ",
+      "\nnote      simulated in virtual time: what a profile says, not what a GPU did\n")
+    shows("run grid.lua --virtual --repeats 1 --out one", "one", "4 cells (4 places x 1 repeat)",
+      "2 without a verdict (1 repeat: no verdict below 3 (--repeats))", "no verdict below 3 repeats: --repeats 3")
+    shows("run grid.lua --virtual --only method=none --out half", "half", "tok/s",
+      "\ntry       only the baseline was measured: now the methods, into the same folder\n")
+    w:write("alone.lua", w.round())
+    shows("run alone.lua --virtual --out alone", "alone", "tok/s", "try       the round names no baseline: ")
+  end)
+
+  it("of published rows says that they are, and rests on what they have", function()
+    local stored = environment.home .. "/tests/cli/stored/round2"
+    assert.equal(0, w:run(("report '%s' --no-pictures --out exported"):format(stored)).status)
+    shows("report exported/auto_test_results/online --no-pictures --out published",
+      "exported/auto_test_results/online --out published", "   PUBLISHED ROWS: nothing was measured here\n",
+      "by ratio of total token throughputs, for the requests' records are missing", "not judged: 1.33x alone",
+      "\nnote      published rows: no requests, so no paired speed-up, no verdict, no certificate\n")
+  end)
+end)
+
 describe("standard output and standard error", function()
   it("in one file never cut each other's lines", function()
     assert.equal(0, w:run(RUN).status)

@@ -3,6 +3,7 @@
 local absolute = require "specbench.page.absolute"
 local answers = require "specbench.answer"
 local separated = require "specbench.base.csv"
+local tables = require "specbench.base.tables"
 
 local csv = {}
 
@@ -34,6 +35,9 @@ function csv.text(self)
   end
   for _, name in ipairs { "energy_ratio", "energy_ratio_low", "energy_ratio_high", "energy_limited" } do title(name) end
   for _, name in ipairs { "verdict", "reason", "ramp_up", "lossy", "late", "flags" } do title(name) end
+  for i = 1, #names do -- an axis may have a figure's name
+    if tables.contains({ table.unpack(head, #names + 1) }, head[i]) then head[i] = "axis_" .. head[i] end
+  end
   lines[1] = line(head, #head)
   for _, one in ipairs(self.places) do
     local values, count = {}, 0
