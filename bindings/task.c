@@ -82,9 +82,11 @@ static void end_task(sbl_task *task, sbl_task_state how, const char *trouble)
  * of the code, so a line is enough. False: the message is about something else. */
 static bool push_unreadable_module(lua_State *L, const char *message)
 {
-  static const char loading[] = "error loading module '", ours[] = "module 'specbench.";
+  static const char loading[] = "error loading module '", *const ours[] = { "module 'specbench.",
+                                                                            "module 'cjson" };
   const char *reason = strncmp(message, loading, sizeof loading - 1) ? NULL : strstr(message, "\n\tcannot ");
-  const char *name = strstr(message, ours), *end = name ? strstr(name, "' not found:\n") : NULL;
+  const char *own = strstr(message, ours[0]), *name = own ? own : strstr(message, ours[1]),
+             *end = name ? strstr(name, "' not found:\n") : NULL;
   if (reason) {
     lua_pushstring(L, reason + 2);
     return true;

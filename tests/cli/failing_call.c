@@ -1,5 +1,6 @@
 /* LD_PRELOAD: fails the FAIL_AT-th call of the kind FAIL_KIND (open, write, fsync, rename, socket, fork) as a machine in
- * trouble does, with FAIL_ON=1 all later ones of that kind too, and writes into the file FAIL_REPORT how many there were
+ * trouble does, with FAIL_ON=1 all later ones of that kind too, with FAIL_NAME
+ * only opening of paths that hold it, and writes into the file FAIL_REPORT how many there were
  * of each, a line "KIND COUNT" a kind. Of writes those to files alone count: an event descriptor does not fail. Only of
  * the program that it is loaded into: what that starts is spared. */
 
@@ -28,14 +29,15 @@ static const struct {
 static atomic_ulong calls[KINDS];
 static unsigned long fail_at;
 static int fail_kind = -1, fail_on;
-static char report[256];
+static char report[256], name_part[64];
 static pid_t owner;
 
 __attribute__((constructor)) static void begin(void)
 {
   const char *path = getenv("FAIL_REPORT"), *at = getenv("FAIL_AT"), *kind = getenv("FAIL_KIND"),
-             *on = getenv("FAIL_ON");
+             *on = getenv("FAIL_ON"), *part = getenv("FAIL_NAME");
   snprintf(report, sizeof report, "%s", path ? path : "");
+  snprintf(name_part, sizeof name_part, "%s", part ? part : "");
   for (int i = 0; kind && i < KINDS; i++)
     if (!strcmp(kind, kinds[i].name))
       fail_kind = i;
@@ -52,6 +54,11 @@ static int fails(enum kind kind)
     return 0;
   errno = kinds[kind].error;
   return 1;
+}
+
+static int fails_to_open(const char *path)
+{
+  return (!*name_part || strstr(path, name_part)) && fails(OPEN);
 }
 
 __attribute__((destructor)) static void end(void)
@@ -73,14 +80,14 @@ static mode_t mode_of(int flags, va_list list)
   return flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
 }
 
-#define OPEN_AS(name)                                                                          \
-  int name(const char *path, int flags, ...)                                                   \
-  {                                                                                            \
-    va_list list;                                                                              \
-    va_start(list, flags);                                                                     \
-    mode_t mode = mode_of(flags, list);                                                        \
-    va_end(list);                                                                              \
-    return fails(OPEN) ? -1 : NEXT(int (*)(const char *, int, ...), #name)(path, flags, mode); \
+#define OPEN_AS(name)                                                                                  \
+  int name(const char *path, int flags, ...)                                                           \
+  {                                                                                                    \
+    va_list list;                                                                                      \
+    va_start(list, flags);                                                                             \
+    mode_t mode = mode_of(flags, list);                                                                \
+    va_end(list);                                                                                      \
+    return fails_to_open(path) ? -1 : NEXT(int (*)(const char *, int, ...), #name)(path, flags, mode); \
   }
 
 OPEN_AS(open)
@@ -88,12 +95,12 @@ OPEN_AS(open64)
 
 FILE *fopen(const char *path, const char *mode)
 {
-  return fails(OPEN) ? NULL : NEXT(FILE * (*)(const char *, const char *), "fopen")(path, mode);
+  return fails_to_open(path) ? NULL : NEXT(FILE * (*)(const char *, const char *), "fopen")(path, mode);
 }
 
 FILE *fopen64(const char *path, const char *mode)
 {
-  return fails(OPEN) ? NULL : NEXT(FILE * (*)(const char *, const char *), "fopen64")(path, mode);
+  return fails_to_open(path) ? NULL : NEXT(FILE * (*)(const char *, const char *), "fopen64")(path, mode);
 }
 
 ssize_t write(int fd, const void *data, size_t size)

@@ -19,10 +19,10 @@ local RUN = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictur
 
 local w, whole, counts
 
-local function run(kind, at, on)
+local function run(kind, at, on, name)
   return w:run(RUN, { env = {
     LD_PRELOAD = PRELOAD, FAIL_KIND = kind, FAIL_AT = at and tostring(at), FAIL_ON = on and "1" or nil,
-    FAIL_REPORT = w.folder .. "/counts", ASAN_OPTIONS = "verify_asan_link_order=0:detect_leaks=0",
+    FAIL_NAME = name, FAIL_REPORT = w.folder .. "/counts", ASAN_OPTIONS = "verify_asan_link_order=0:detect_leaks=0",
   } })
 end
 
@@ -80,6 +80,20 @@ describe("a run of which one call fails ends well and goes on:", function()
       local result = run("open", on and 20 or 21, on)
       assert.equal(1, result.status)
       assert.truthy(result.err:find "^specbench: [^\n]*can[^\n]* open[^\n]*\n$", result.err)
+    end
+  end)
+
+  it("open, of what was measured before: it is not taken for damaged", function()
+    if not PRELOAD then pending "no interposer in this build" return end
+    forget()
+    assert.equal(0, run().status)
+    local before = w:cells "cells"
+    for _, name in ipairs { "cell.json", "records.bin", "round.json" } do
+      local result = run("open", 1, false, name)
+      assert.equal(1, result.status, name .. result.err)
+      assert.truthy(result.err:find("^specbench: [^\n]*" .. name .. "[^\n]*Too many open files[^\n]*\n$"), result.err)
+      assert.same(before, w:cells "cells")
+      assert.is_nil(fs.stat(w.folder .. "/results/damaged"))
     end
   end)
 

@@ -7,7 +7,7 @@ local crossing = dofile(require("sb.environment").home .. "/tests/lua/crossing.l
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 
-local STEP = os.getenv "SPECBENCH_TEST_CROSSING" == "all" and 1 or 97
+local STEP = os.getenv "SPECBENCH_TEST_CROSSING" == "all" and 1 or 211
 
 -- What only some cells have.
 local SELDOM = {

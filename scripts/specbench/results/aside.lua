@@ -47,13 +47,20 @@ local function set_damaged(folder, from, name)
   return ok and target or nil, message
 end
 
----Damaged cells make room for another measurement.
+---Damaged cells make room for another measurement; not those that could not be read just now, as where descriptors are
+---short or a disk fails.
 ---@param folder string
 ---@return string[]? lines what was done, for whoever runs this
 ---@return string? message
 function aside.damaged(folder)
-  local lines = {}
-  for i, found in ipairs(damage.find(folder, { keeps_index = true })) do
+  local lines, list = {}, damage.find(folder, { keeps_index = true })
+  for _, found in ipairs(list) do
+    if found.unreadable then
+      return nil, ("%s, which may be as it was measured: mend that, or move %s/%s/%s away to measure it again"):format(
+        found.reason, folder, found.part, found.id)
+    end
+  end
+  for i, found in ipairs(list) do
     local target, message = set_damaged(folder, ("%s/%s"):format(found.part, found.id), found.id)
     if not target then return nil, message end
     lines[i] = ("cell %s is damaged, moved to %s and measured again: %s"):format(found.id, target, found.reason)

@@ -25,10 +25,11 @@ local function separators_of(cell)
   return count
 end
 
--- The cell that a cell.json holds, with the file's text where a checksum vouches for it; or nil and what is wrong.
+-- The cell that a cell.json holds, with the file's text where a checksum vouches for it; or nil, what is wrong, nil and
+-- whether that is only that it could not be read.
 local function read_cell(path, id)
-  local cell, message, text = sealed.read(path)
-  if not cell then return nil, message end
+  local cell, message, text, unreadable = sealed.read(path)
+  if not cell then return nil, message, nil, unreadable end
   if id and cell.id ~= id then return nil, ("%s is not about cell %s"):format(path, id) end
   local flaw = cell_shape.flaw(cell) or cell.files and not text and "its checksum is missing"
   if flaw then return nil, ("%s: %s"):format(path, flaw) end
@@ -48,8 +49,8 @@ end
 -- The checksum of the records tells without decoding, which would take a large folder seconds.
 local function fault_of_old(place, cell)
   local path = place .. "/records.bin"
-  local bytes, message = sealed.bytes(path)
-  if not bytes then return message end
+  local bytes, message, unreadable = sealed.bytes(path)
+  if not bytes then return message, unreadable end
   local run
   run, message = measure.decode(bytes)
   if not run then return ("%s: %s"):format(path, message) end
@@ -66,8 +67,8 @@ end
 local function fault_of_files(place, files)
   for name, sum in pairs(files) do
     local path = ("%s/%s"):format(place, name)
-    local bytes, message = sealed.bytes(path)
-    if not bytes then return message end
+    local bytes, message, unreadable = sealed.bytes(path)
+    if not bytes then return message, unreadable end
     if fs.sha256(bytes) ~= sum then
       local sound, why = true, nil
       if name == "records.bin" then sound, why = measure.check(bytes) end
@@ -81,8 +82,8 @@ local function fault_beside(place, id, cell, text)
   if not text then return fault_of_old(place, cell) end
   if not identity.explains(text, id) then return place .. "/cell.json: its id does not follow from its identity" end
   local files = cell.files or {}
-  return cell.records ~= false and not files["records.bin"] and place .. "/cell.json: it names no records"
-    or fault_of_files(place, files)
+  if cell.records ~= false and not files["records.bin"] then return place .. "/cell.json: it names no records" end
+  return fault_of_files(place, files)
 end
 
 ---What makes a measured cell one that is trusted by nothing.
@@ -90,17 +91,20 @@ end
 ---@param id string
 ---@return string? reason one line that names the file; nil: it is sound
 ---@return table? cell where it is sound
+---@return boolean? unreadable it may be sound, but could not be read now
 function damage.fault(place, id)
-  local cell, message, text = read_cell(place .. "/cell.json", id)
-  if not cell then return message end
-  local reason = fault_beside(place, id, cell, text)
-  return reason, not reason and cell or nil
+  local cell, message, text, unreadable = read_cell(place .. "/cell.json", id)
+  if not cell then return message, nil, unreadable end
+  local reason
+  reason, unreadable = fault_beside(place, id, cell, text)
+  return reason, not reason and cell or nil, unreadable
 end
 
 ---@class specbench.damage
 ---@field part string "cells" or "reruns"
 ---@field id string
 ---@field reason string one line that names the file
+---@field unreadable boolean? it may be sound, but could not be read now
 
 ---Cells that are not as they were written. Those that the folder's index knows, and that have not changed since, are
 ---not read again.
@@ -116,15 +120,15 @@ function damage.find(folder, how)
     for _, id in ipairs(fs.list(folder .. "/" .. part) or {}) do
       local name = ("%s/%s"):format(part, id)
       local place = ("%s/%s"):format(folder, name)
-      local mark, reason = index.mark(place), nil
+      local mark, reason, unreadable = index.mark(place), nil, nil
       if not mark or known[name] ~= mark then
         local cell
-        reason, cell = damage.fault(place, id)
+        reason, cell, unreadable = damage.fault(place, id)
         read = read + 1
         if sound then sound[name] = cell end
       end
       if reason then
-        list[#list + 1] = { part = part, id = id, reason = reason }
+        list[#list + 1] = { part = part, id = id, reason = reason, unreadable = unreadable }
       else
         marks[name] = mark
       end

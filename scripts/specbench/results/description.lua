@@ -28,10 +28,11 @@ local FORMAT = 1
 ---@param folder string
 ---@return specbench.description? about nil where round.json cannot be trusted
 ---@return string? message
+---@return boolean? unreadable it may be sound, but could not be read now
 function description.read(folder)
   local path = folder .. "/round.json"
-  local about, message = sealed.read(path)
-  if not about then return nil, message end
+  local about, message, _, unreadable = sealed.read(path)
+  if not about then return nil, message, unreadable end
   local flaw = cell_shape.round_flaw(about)
   if flaw then return nil, ("%s: %s"):format(path, flaw) end
   return foreign.tree(about, { planned = true }) -- by keys, whose parts are held together by control characters

@@ -13,11 +13,13 @@ local SEAL = '^(.*), "checksum": "([^"]*)"}%s*$'
 ---@param path string
 ---@return string? bytes
 ---@return string? message
+---@return boolean? unreadable it is there and may be sound, but could not be read now
 function sealed.bytes(path)
   local found = fs.stat(path)
   if found and found.type ~= "file" then return nil, path .. " is no regular file" end
   if found and found.size > LARGEST then return nil, ("%s has %d bytes"):format(path, found.size) end
-  return fs.read(path)
+  local bytes, message = fs.read(path)
+  return bytes, message, not bytes and found ~= nil or nil
 end
 
 ---@param value table an object with a field at least, none named checksum
@@ -31,9 +33,10 @@ end
 ---@return table? value without its checksum
 ---@return string? message
 ---@return string? text the whole file's, where it has a checksum, which agrees
+---@return boolean? unreadable as sealed.bytes
 function sealed.read(path)
-  local text, message = sealed.bytes(path)
-  if not text then return nil, message end
+  local text, message, unreadable = sealed.bytes(path)
+  if not text then return nil, message, nil, unreadable end
   local value
   value, message = json.decode(text)
   if value == nil then return nil, ("%s is not JSON: %s"):format(path, message) end

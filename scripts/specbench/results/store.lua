@@ -35,13 +35,17 @@ local store = {}
 local Store = {}
 Store.__index = Store
 
--- Leaves damaged cells out as if they were not there; `how`: see damage.find.
+-- Leaves damaged cells out as if they were not there; `how`: see damage.find. Gives the reason of one that could not be
+-- read now, and may be as it was measured.
 local function note_damage(self, how)
+  local unreadable
   for _, found in ipairs(damage.find(self.folder, how)) do
     self.damaged[found.id] = found.reason
-    self.warnings[#self.warnings + 1] = ("cell %s is left out, `specbench run` measures it again: %s"):format(found.id,
-      found.reason)
+    self.warnings[#self.warnings + 1] = ("cell %s is left out%s: %s"):format(found.id,
+      found.unreadable and "" or ", `specbench run` measures it again", found.reason)
+    unreadable = unreadable or found.unreadable and found.reason
   end
+  return unreadable
 end
 
 ---Opens a results folder for reading. Damaged cells are left out as if they were not there.
@@ -79,8 +83,9 @@ function store.create(folder, about, how)
       folder, workers, sharing.STALE)
   end
   local self = setmetatable({ folder = folder, lock = lock, warnings = {}, damaged = {}, packed = {} }, Store)
-  local previous, flaw
-  if fs.stat(folder .. "/round.json") then previous, flaw = description.read(folder) end
+  local previous, flaw, unreadable
+  if fs.stat(folder .. "/round.json") then previous, flaw, unreadable = description.read(folder) end
+  if unreadable then return nil, flaw end
   message = folder_check.objection(folder, previous, about)
   if message then return nil, message end
   if flaw then
@@ -132,7 +137,8 @@ function store.share(folder, about, alone)
     local ok, message = fs.mkdir(folder .. "/" .. part)
     if not ok then return nil, message end
   end
-  note_damage(self, { keeps_index = true })
+  local unreadable = note_damage(self, { keeps_index = true })
+  if unreadable then return nil, unreadable end
   return self
 end
 

@@ -48,7 +48,8 @@ end
 -- What was kept at a path; nil where nothing was, or nothing that can be used: that is moved aside, and asked for anew.
 local function kept_at(path, job)
   if not fs.stat(path) then return nil end
-  local value, message = sealed.read(path)
+  local value, message, _, unreadable = sealed.read(path)
+  if unreadable then error({ exit = 1, message = message }, 0) end
   local answers = value and (value.answers or value) -- before there were checksums, the list alone
   if is_whole(answers, job.workload) then return answers end
   job.set_aside(path, message or path .. " does not hold the answers of this workload")
