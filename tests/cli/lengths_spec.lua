@@ -79,6 +79,18 @@ describe("answers' lengths", function()
     assert.same(lost.tokens, cells_by_key()["draft/2/2"].tokens)
   end)
 
+  it("are replayed from a baseline that an earlier run measured, of an open loop too", function()
+    w:write("grid.lua", (w:read("grid.lua"):gsub('"concurrency", { 1, 2 }', '"rate", { 2, 20 }')))
+    local run = "run grid.lua --virtual --no-pictures --lengths replay --out results"
+    assert.equal(0, w:run(run).status)
+    for id, text in pairs(w:cells "cells") do
+      if json.decode(text).coordinates.method == "draft" then assert(fs.remove(w.folder .. "/results/cells/" .. id)) end
+    end
+    local result = w:run(run)
+    assert.equal(0, result.status, result.err)
+    assert.equal(4, w:count "cells")
+  end)
+
   it("cannot be replayed where the baseline has none", function()
     local result = w:run_grid "--lengths replay --only method=draft"
     assert.equal(3, result.status, result.err)

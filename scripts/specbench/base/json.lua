@@ -32,4 +32,12 @@ function json.decode(text)
   return type(value) == "table" and plain(value) or value
 end
 
+---The text that a value has once it was written and read again, when 1.0 is 1: what a value at hand and one from a file
+---are compared by.
+---@param value any
+---@return string
+function json.canonical(value)
+  return json.encode(json.decode(json.encode(value)))
+end
+
 return json

@@ -25,9 +25,9 @@ end
 
 -- The newest cell at this place that was asked the same.
 local function find(job, key, cells)
-  local wanted, best = json.encode(job.identity.workload), nil
+  local wanted, best = json.canonical(job.identity.workload), nil
   for _, cell in pairs(cells) do
-    if cell.key == key and json.encode(cell.identity.workload) == wanted
+    if cell.key == key and json.canonical(cell.identity.workload) == wanted
       and (not best or (cell.started_unix or 0) > (best.started_unix or 0)) then
       best = cell
     end

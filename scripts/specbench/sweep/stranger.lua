@@ -50,12 +50,12 @@ end
 ---@param now specbench.stranger.snapshot
 ---@return string? objection
 function stranger.objection(cells, url, server, now)
-  local wanted, shown, last = json.encode(secrets.server(server)), secrets.url(url), nil
+  local wanted, shown, last = json.canonical(secrets.server(server)), secrets.url(url), nil
   for _, cell in ipairs(cells) do
     local here = cell.engine.url == shown
     if here and (not last or cell.started_unix > last.started_unix) then last = cell end
   end
-  if not last or json.encode(last.identity.server) == wanted then return nil end
+  if not last or json.canonical(last.identity.server) == wanted then return nil end
   if last.engine.snapshot and differs(last.engine.snapshot, now) then return nil end
   return ("the server at %s was last measured as method %s, and neither its version nor its counters show that it was "
     .. "restarted since: restart it for method %s, or say --restarted if it was"):format(shown,
