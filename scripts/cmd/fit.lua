@@ -21,6 +21,8 @@ local self = {
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published: of another model "
       .. "too)" },
     { long = "out", short = "o", arg = "DIR", help = "write profiles there, not into DIR" },
+    { long = "leave-out", type = "flag", help = "also fit without each of the method's cells in turn, and say how far "
+      .. "off the others' prediction of it is" },
     { long = "no-profile", type = "flag", help = "print only" },
   },
   examples = {
@@ -86,6 +88,20 @@ local function residuals_text(fitted)
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- How far off the speed-ups are that the fit would have told of cells that it did not see.
+local function left_out_text(family)
+  local list = families.left_out(family)
+  if #list == 0 then return "Left out one by one: too few cells\n" end
+  local sum, worst, within = 0, 0, 0
+  for _, one in ipairs(list) do
+    local error, seen = math.abs(one.seen.ratio / one.row.ratio - 1), one.seen
+    sum, worst = sum + error, math.max(worst, error)
+    within = within + (seen.low <= one.row.ratio and one.row.ratio <= seen.high and 1 or 0)
+  end
+  return ("Left out one by one, %d cells' speed-ups are predicted %.1f %% off on average, %.1f %% at worst; %d lie in "
+    .. "their 90 %% interval\n"):format(#list, 100 * sum / #list, 100 * worst, within)
+end
+
 local function write_profile(folder, family, input, taken)
   local method = profile.method(family.measured[1])
   local model, name = tostring(family.measured[1].model):match "[^/]*$", method
@@ -117,6 +133,7 @@ function self.run(options, positionals)
         local found = families.fit(family)
         fitted = fitted + 1
         io.stdout:write(costs_text(found:costs()), acceptance_text(found:acceptance()), residuals_text(found))
+        if options.leave_out then io.stdout:write(left_out_text(family)) end
         if not options.no_profile then
           local folder = options.out or positionals[1] .. "/profiles"
           io.stdout:write("Profile: ", write_profile(folder, family, input, taken), "\n")

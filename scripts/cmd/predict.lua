@@ -1,6 +1,7 @@
 -- Predicts the cells of a grid that were not measured, from those that were.
 
 local caption = require "specbench.report.caption"
+local break_even = require "specbench.report.break_even"
 local cells = require "specbench.predict.cells"
 local command = require "specbench.cli.command"
 local families = require "specbench.predict.families"
@@ -10,6 +11,7 @@ local predict_input = require "specbench.predict.input"
 local predictions = require "specbench.report.predictions"
 local progress = require "specbench.sweep.progress"
 local savings = require "specbench.analysis.savings"
+local what_if = require "specbench.predict.what_if"
 
 local self = {
   name = "predict",
@@ -28,6 +30,11 @@ local self = {
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published: of another model "
       .. "too)" },
     { long = "limits", arg = "NAME", help = "answers as long as the round's limits of that name say" },
+    { long = "acceptance", arg = "P", type = "number", min = 0, max = 0.98, help = "what if: the speed-up with each "
+      .. "place of a draft accepted so often, given those before it, and the acceptance at which each load breaks "
+      .. "even; of the measured loads, or of those of --grid" },
+    { long = "draft-cost", arg = "N", type = "number", min = 0, max = 100, help = "what if: the same, were what "
+      .. "speculation adds to a step N times as much as was measured" },
     { long = "seed", arg = "N", type = "int", default = 12345, help = "seed of the prompts" },
     "data",
     option_groups.price,
@@ -40,6 +47,8 @@ local self = {
     "specbench predict results/round1 --grid rounds/round1.lua",
     { "specbench predict results/mine --grid mine.lua --set concurrency=1,2,4,8,16,32,64",
       "loads that were not in the grid" },
+    { "specbench predict results/mine --acceptance 0.8 --draft-cost 0.5",
+      "which acceptance a draft at half the cost must reach, and what 80 % would bring" },
     { "specbench predict published --grid rounds/round1.lua --baseline as-published --out predicted",
       "the reference system's own results" },
   },
@@ -92,15 +101,13 @@ local function write_pictures(folder, list, found)
   end
 end
 
-function self.run(options, positionals)
-  if not options.grid then command.fail("predict needs --grid ROUND: the cells that are wanted", 2) end
-  local input, message = predict_input.open(positionals[1], { baseline = options.baseline })
-  if not input then command.fail(message) end
-  command.warn(input.warnings)
-  if input.reference and not options.out then
-    command.fail(positionals[1] .. " holds the reference system's results: say with --out where to write", 2)
-  end
-  options.engine = options.engine or "sim"
+-- What a title says of where the figures come from.
+local function note_of(input)
+  return input.simulated and ", simulated" or ""
+end
+
+-- The places of the grid that is asked for, and the round, or what stands for it.
+local function read_grid(input, options)
   local own_baseline = options.baseline
   if input.reference then options.baseline = nil end -- its tables name their baseline themselves
   local r = command.load_round(options.grid, options)
@@ -109,19 +116,20 @@ function self.run(options, positionals)
     command.fail(("--grid %s: it is %s, the folder holds results of %s"):format(options.grid, r.name,
       input.about.round))
   end
-  local about = input.reference and input.about or r
   local places = cells.of_round(r, options, input.reference and input.about or nil)
   input:share_baselines(places)
-  local list = families.of(input.measured, places, about, input.index)
-  local folder = options.out or positionals[1]
-  assert(fs.mkdir(folder))
+  return places, input.reference and input.about or r
+end
+
+-- Every family's places, measured or predicted.
+local function predict_grid(input, list, about, folder, options)
   local said, drawn = 0, {}
   local how = { is_tty = fs.is_terminal(io.stdout), colour = not options.no_colour and "auto" or false }
   how.width = select(2, fs.is_terminal(io.stdout))
   for _, family in ipairs(list) do
     if not family.why then
       said = said + #family.rows
-      local maps = predictions.maps(family, about, input.simulated and ", simulated" or "")
+      local maps = predictions.maps(family, about, note_of(input))
       if not options.quiet then
         for _, map in ipairs(maps) do io.stdout:write(predictions.text(map, how), "\n") end
       end
@@ -139,6 +147,54 @@ function self.run(options, positionals)
   local path = folder .. "/predictions.jsonl"
   assert(fs.write(path, predictions.lines(list)))
   io.stdout:write(("Predictions: %s (measured: false where a number is predicted)\n"):format(path))
+end
+
+-- Which acceptance each family's drafts would have to reach, and what the one that is asked for would bring.
+local function ask_what_if(input, list, about, folder, options)
+  local found = {}
+  for _, family in ipairs(list) do
+    local flaw = what_if.flaw(family)
+    if flaw then
+      io.stdout:write(("%s: no break-even: %s\n"):format(family.name, flaw))
+    else
+      found[#found + 1] = what_if.of(family, options.draft_cost)
+      io.stdout:write(break_even.text(found[#found], options.acceptance), "\n")
+    end
+  end
+  if #found == 0 then command.fail "nothing could be fitted: measure cells of a method and of its baseline" end
+  io.stdout:write(break_even.LEGEND)
+  for _, one in ipairs(options.no_pictures and {} or found) do
+    local name = one.family.name:gsub("[^%w.-]", "_")
+    assert(fs.mkdir(folder .. "/pictures"))
+    local files, message = break_even.draw(one, about, ("%s/pictures/%s_break_even"):format(folder, name),
+      note_of(input))
+    if not files then command.warn { message } end
+    for _, path in ipairs(files or {}) do io.stdout:write("Picture: ", path, "\n") end
+  end
+  local path = folder .. "/break_even.jsonl"
+  assert(fs.write(path, break_even.lines(found)))
+  io.stdout:write(("Curves: %s\n"):format(path))
+end
+
+function self.run(options, positionals)
+  local asks = options.acceptance or options.draft_cost
+  if not (options.grid or asks) then
+    command.fail("predict needs --grid ROUND: the cells that are wanted; or --acceptance or --draft-cost: what if", 2)
+  end
+  local input, message = predict_input.open(positionals[1], { baseline = options.baseline })
+  if not input then command.fail(message) end
+  command.warn(input.warnings)
+  if input.reference and not options.out then
+    command.fail(positionals[1] .. " holds the reference system's results: say with --out where to write", 2)
+  end
+  options.engine = options.engine or "sim"
+  local places, about = {}, input.about
+  if options.grid then places, about = read_grid(input, options) end
+  local list = families.of(input.measured, places, about, input.index)
+  local folder = options.out or positionals[1]
+  assert(fs.mkdir(folder))
+  if options.grid then predict_grid(input, list, about, folder, options) end
+  if asks then ask_what_if(input, list, about, folder, options) end
   return 0
 end
 

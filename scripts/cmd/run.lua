@@ -127,8 +127,8 @@ local function announce(the_plan, the_store, options)
   if the_plan.round.baseline then
     command.warn(plan_text.baselines(the_plan, function() return the_store:cells() end))
   end
-  io.stderr:write(("%d of %d cells to do (engine %s), roughly %s; results in %s\n"):format(pending, #the_plan.jobs,
-    the_plan.engine.name, progress.duration(seconds), the_store.folder))
+  io.stderr:write(("%d of %d cells to do (engine %s), roughly %s%s; results in %s\n"):format(pending, #the_plan.jobs,
+    the_plan.engine.name, progress.duration(seconds), the_plan.virtual and " of virtual time" or "", the_store.folder))
   if options.find == "k" then
     io.stderr:write(("of these only those that it takes to know the best k within %g %%%s, one server after another\n")
       :format(100 * options.tolerance, options.budget and (", and no more than fit into %s"):format(

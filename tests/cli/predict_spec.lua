@@ -105,7 +105,16 @@ describe("predict and fit", function()
     assert.is_true(error / predicted < 0.025, ("mean error %.4f"):format(error / predicted))
     assert.is_true(within / predicted > 0.8, ("within %d of %d"):format(within, predicted))
 
-    out = run "fit whole --out profiles"
+    out = run "predict part --acceptance 0.9 --draft-cost 0.5 --out asked"
+    assert.truthy(out:find("~speed-up at 0.9", 1, true), out)
+    assert.truthy(out:find("0.5 times as much", 1, true), out)
+    assert.truthy(fs.stat(w.folder .. "/asked/pictures/method_draft_break_even_k1.svg"))
+    local curves = lines_of(w, "asked/break_even.jsonl")
+    assert.equal(9, #curves) -- k = 1 and 4 at 2, 8, 16 at once, k = 2 at 1 and 4, k = 3 at 1
+    for _, line in ipairs(curves) do assert.is_true(line.simulated) end
+
+    out = run "fit whole --leave-out --out profiles"
+    assert.truthy(out:find("Left out one by one, 40 cells' speed-ups", 1, true), out)
     assert.truthy(out:find("method=draft, against method=none", 1, true), out)
     local fitted = json.decode(assert(fs.read(w.folder .. "/profiles/draft.json")))
     local played = json.decode(assert(fs.read(environment.home .. "/runtime/sim/profiles/qwen2.5-7b.json")))

@@ -92,10 +92,12 @@ function plot.overview(grid) end
 ---@class specbench.plot.series
 ---@field name string
 ---@field points specbench.plot.point[]
+---@field measured? specbench.plot.point[] the marks, where the line itself is a model's and has none
 
 --- Lines over one load.
 ---@class specbench.plot.lines : specbench.plot.files
 ---@field series specbench.plot.series[]
+---@field linear? boolean x is no load: its axis is not logarithmic
 ---@field x_title? string "concurrency" unless told
 ---@field y_title? string "speed-up" unless told
 ---@field baseline? number|false a dashed line at this y, 1 unless told; false: none

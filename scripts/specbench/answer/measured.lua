@@ -104,7 +104,10 @@ end
 function measured.of(found)
   local cells, about = found.cells, found.about
   local places, seconds, failed = places_of(cells), 0, 0
-  for _, cell in ipairs(cells) do seconds = seconds and cell.load_seconds and seconds + cell.load_seconds end
+  for _, cell in ipairs(cells) do
+    local own = cell.virtual and cell.metrics.duration or cell.load_seconds
+    seconds = seconds and own and seconds + own
+  end
   for _, cause in ipairs(found.failed) do failed = failed + cause.count end
   local started = {}
   for i, cell in ipairs(cells) do started[i] = cell.started end

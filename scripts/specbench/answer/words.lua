@@ -213,7 +213,9 @@ function words.measured(m)
     m.repeats.most == 1 and "1 repeat" or words.range(m.repeats) .. " repeats") }
   list[#list + 1] = m.failed == 0 and "none failed" or ("%d FAILED"):format(m.failed)
   if m.again > 0 then list[#list + 1] = ("%d measured again"):format(m.again) end
-  if m.seconds then list[#list + 1] = words.duration(m.seconds) .. " of load" end
+  if m.seconds then
+    list[#list + 1] = ("%s of %sload"):format(words.duration(m.seconds), m.virtual > 0 and "simulated " or "")
+  end
   if m.first then list[#list + 1] = moment(m.first) end
   return table.concat(list, ", ")
 end

@@ -25,7 +25,7 @@ local cells = {}
 ---@field simulated boolean?
 
 -- What changes from cell to cell of one server or of one piece of work, and makes no other of it.
-local OF_K = { "k", "prompt_lookup_max", "speed" }
+local OF_K = { "k", "prompt_lookup_max", "speed", "acceptance" }
 local OF_LOAD = { "concurrency", "rate", "arrivals", "burstiness" }
 
 local function without(map, names)
@@ -33,6 +33,14 @@ local function without(map, names)
   for name, value in pairs(map) do copy[name] = value end
   for _, name in ipairs(names) do copy[name] = nil end
   return json.encode(copy)
+end
+
+-- Which server it is, and which work. What an engine accepts because it was told to changes what drafts bring and not
+-- what a step costs, as a task does.
+local function texts_of(server, work)
+  local asked = { acceptance = server.acceptance }
+  for name, value in pairs(work) do asked[name] = value end
+  return without(server, OF_K), without(asked, OF_LOAD)
 end
 
 local function model_of(server)
@@ -69,9 +77,27 @@ end
 
 local AVERAGED = { "seconds", "output_tokens", "input_tokens", "itl_ms", "tpot_ms" }
 
+local function log_throughput(figures)
+  return math.log((figures.input_tokens + figures.output_tokens) / figures.seconds)
+end
+
+-- How far repeats of a cell lie apart: what the logarithms of their speed-ups are off their mean, squared and summed;
+-- half of it, for one side's share. What disturbs a cell and its baseline alike is no doubt of either.
+local function scatter_of(list, by_key)
+  local sum, squares, count = 0, 0, 0
+  for _, figures in ipairs(list) do
+    local beside = by_key[figures.baseline]
+    if beside and beside ~= figures then
+      local log = log_throughput(figures) - log_throughput(beside)
+      sum, squares, count = sum + log, squares + log * log, count + 1
+    end
+  end
+  return count > 1 and count == #list and math.max(0, squares - sum * sum / count) / 2 or nil
+end
+
 -- Repeats become one: geometric means.
-local function average(list)
-  local mean = { repeats = #list, requests = list[1].requests }
+local function average(list, by_key)
+  local mean = { repeats = #list, requests = list[1].requests, scatter = scatter_of(list, by_key) }
   for _, name in ipairs(AVERAGED) do
     local sum, count = 0, 0
     for _, figures in ipairs(list) do
@@ -91,7 +117,7 @@ end
 ---@return specbench.predict.record[]
 ---@return table<string, integer> left_out how many cells cannot take part, by reason
 function cells.measured(list)
-  local records, by_place, left_out = {}, {}, {}
+  local records, by_place, by_key, left_out = {}, {}, {}, {}
   for _, cell in ipairs(list) do
     local figures, why = figures_of(cell)
     local work, server = cell.identity.workload, cell.identity.server
@@ -102,19 +128,21 @@ function cells.measured(list)
       local place = keys.place(cell.key)
       local record = by_place[place]
       if not record then
+        local server_text, work_text = texts_of(server, work)
         record = { coordinates = cell.coordinates, key = place, baseline = cell.baseline and keys.place(cell.baseline),
           plain = not base.speculates(server), model = model_of(server), k = math.max(0, server.k or 0),
-          concurrency = work.concurrency, server_text = without(server, OF_K), work_text = without(work, OF_LOAD),
+          concurrency = work.concurrency, server_text = server_text, work_text = work_text,
           figures = {}, limits = nil }
         if record.plain then record.k = 0 end
         by_place[place], records[#records + 1] = record, record
       end
       record.cell, record.simulated = cell, record.simulated or is_simulated(cell)
+      figures.baseline, by_key[cell.key] = cell.baseline, figures
       table.insert(record.figures, figures)
     end
   end
   for _, record in ipairs(records) do
-    for name, value in pairs(average(record.figures)) do record[name] = value end
+    for name, value in pairs(average(record.figures, by_key)) do record[name] = value end
     record.figures = nil
   end
   return records, left_out
@@ -158,10 +186,11 @@ function cells.of_round(r, options, reference)
     if coordinates then
       local limits, forced = limits_of(work)
       local plain = not base.speculates(server)
+      local server_text, work_text = texts_of(server, workload.identity(work))
       records[#records + 1] = {
         coordinates = coordinates, repetition = 1, key = keys.of(about, coordinates), plain = plain,
         model = server.model, k = plain and 0 or server.k or 0, concurrency = work.concurrency, rate = work.rate,
-        server_text = without(server, OF_K), work_text = without(workload.identity(work), OF_LOAD),
+        server_text = server_text, work_text = work_text,
         requests = #work.prompts.items, input_tokens = (workload.tokens(work)), limits = limits,
         output_tokens = forced,
       }
@@ -174,9 +203,12 @@ function cells.of_round(r, options, reference)
   return records
 end
 
--- Axes that k, the concurrency and the rate stand on: in every record that has a value, it is that one.
-local function is_of_load(records, name)
-  for _, load in ipairs { "k", "concurrency", "rate" } do
+local RATES = { "concurrency", "rate" }
+local LOADS = { "k", table.unpack(RATES) }
+
+-- Whether an axis is one of these: in every record that has a value, it is that one.
+local function is_one_of(loads, records, name)
+  for _, load in ipairs(loads) do
     local fits = true
     for _, record in ipairs(records) do
       local value = record.coordinates[name]
@@ -196,7 +228,7 @@ local function words_on(record, axes, but)
   return table.concat(words, " ")
 end
 
--- Whether records that differ on this axis alone have other servers, and other work.
+-- Whether records that differ on this axis alone (and in k) have other servers, and other work.
 local function role_of(records, axes, name)
   local groups, server, work, pairs_seen = {}, false, false, false
   for _, record in ipairs(records) do
@@ -221,15 +253,19 @@ end
 ---@param about { axes: table[] } a round, or what round.json says of one
 function cells.name(measured, places, about)
   local teachers = #places > 0 and places or measured
-  local axes = {}
+  local axes, all = {}, {}
   for _, axis in ipairs(about.axes) do
     local first, varies = teachers[1] and teachers[1].coordinates[axis.name], false
     for _, record in ipairs(teachers) do varies = varies or record.coordinates[axis.name] ~= first end
-    if varies and not is_of_load(teachers, axis.name) then axes[#axes + 1] = axis.name end
+    if varies then
+      local of_load = is_one_of(LOADS, teachers, axis.name)
+      if not of_load then axes[#axes + 1] = axis.name end
+      if not of_load or is_one_of(RATES, teachers, axis.name) then all[#all + 1] = axis.name end
+    end
   end
   local of_server, of_work = {}, {}
   for _, name in ipairs(axes) do
-    local server, work = role_of(teachers, axes, name)
+    local server, work = role_of(teachers, all, name)
     if server then of_server[#of_server + 1] = name end
     if work then of_work[#of_work + 1] = name end
   end

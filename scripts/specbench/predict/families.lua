@@ -125,6 +125,26 @@ function families.fit(family, works)
   return family.fitted
 end
 
+---What the fit would have said of each measured cell from the others alone.
+---@param family specbench.predict.family fitted
+---@return { row: specbench.predict.row, seen: specbench.predict.ratio }[] list of the method's rows
+function families.left_out(family)
+  local list, occupancies = {}, family.fitted.occupancies
+  for _, row in ipairs(family.rows) do
+    if row.measured and #family.measured > families.LEAST then
+      local place, others, works = {}, {}, { row.place.work }
+      for _, cell in ipairs(family.fitted.cells) do
+        if cell ~= row.place then others[#others + 1] = cell end
+      end
+      for name, value in pairs(row.place) do place[name] = value end
+      place.seconds, place.itl_ms, place.tpot_ms = nil, nil, nil
+      list[#list + 1] = { row = row,
+        seen = fit.of(others, { works = works, occupancies = occupancies }):speedup(place, row.baseline) }
+    end
+  end
+  return list
+end
+
 local function row_of(family, place, baseline, works)
   local row = { place = place, measured = place.seconds ~= nil and baseline.seconds ~= nil, baseline = baseline,
     seconds = place.seconds, tokens_per_second = place.seconds and per_second(place) }

@@ -14,6 +14,7 @@ local linear = require "specbench.predict.linear"
 local parameters = require "specbench.predict.parameters"
 local residuals = require "specbench.predict.residuals"
 local situation = require "specbench.predict.situation"
+local tables = require "specbench.base.tables"
 
 local fit = {}
 
@@ -32,13 +33,17 @@ local fit = {}
 ---@field seconds number? nil: not measured
 ---@field itl_ms number? mean gap between chunks of a stream, where a chunk is a step
 ---@field tpot_ms number? mean over requests
+---@field accepted { first: number, later: number }? what its drafts are accepted with, whatever was fitted
+---@field draft_cost number? what speculation adds to a step, as a share of what was fitted; 1
 ---@field repeats integer? measured so often, the figures being means; 1
+---@field scatter number? of several: what the logarithms of their speed-ups are off their mean, squared, summed, halved
 
 -- Deviations of a cell's gap between chunks and of its tokens a step from the model's; DRAIN more where few streams are
 -- left for most of it.
 local ITL, ITL_DRAIN, TOKENS, TOKENS_DRAIN = 0.03, 0.05, 0.02, 0.03
 
 local FREEDOM = 4 -- of the Student's t that errors are taken to have
+local FEWEST_REPEATED = 4 -- cells with repeats, from which on these tell the noise
 local ROUNDS, LONGEST_STEP, SMALL = 8, 0.7, 0.01
 
 -- Of the field's scale (a standard deviation's logarithm) before the cells are seen: next to 1, or anything at all, as
@@ -104,6 +109,22 @@ local function reweigh(self, points, lower, weights)
   end
 end
 
+-- How much more repeats differ than a rule of thumb has it, as a factor of the variance; at least 1, which is believed
+-- where few cells tell. The fit itself does not mind, but nothing that it says is surer than that. The median cell's,
+-- as a share of what half of all chi-squares lie below (Wilson and Hilferty): a repeat that hung is for the weights to
+-- deal with.
+local function noise_of(self)
+  local factors = {}
+  for _, cell in ipairs(self.cells) do
+    if cell.scatter then
+      local freedom = cell.repeats - 1
+      factors[#factors + 1] = cell.scatter / freedom / (1 - 2 / (9 * freedom)) ^ 3
+        / residuals.noise(situation.of(self, cell).drain)
+    end
+  end
+  return #factors >= FEWEST_REPEATED and math.max(1, tables.median(factors)) or 1
+end
+
 local function measure_points(self)
   local points = {}
   for _, cell in ipairs(self.cells) do
@@ -152,7 +173,7 @@ local function solve(self, before)
     for name, i in pairs(unknowns.at) do theta[i] = before.theta[before.parameters.at[name]] or theta[i] end
   end
   local points = measure_points(self)
-  self.scale = 1
+  self.scale, self.doubt = 1, noise_of(self)
   local mean, covariance, lower, rest
   for round = 1, ROUNDS do
     relinearise(points, theta)

@@ -46,12 +46,12 @@ local function outlook(self, place)
 end
 
 local function covariance(self, a, b)
-  return linear.dot_rows(a.spreadout, b.rows, 2) + self.scale * residuals.covariance(a.found.spot, b.found.spot)
-    - linear.dot(a.half, b.half)
+  return self.doubt * (linear.dot_rows(a.spreadout, b.rows, 2)
+    + self.scale * residuals.covariance(a.found.spot, b.found.spot) - linear.dot(a.half, b.half))
 end
 
 local function noise(self, seen)
-  return self.scale * residuals.noise(seen.found.drain)
+  return self.doubt * self.scale * residuals.noise(seen.found.drain)
 end
 
 ---@class specbench.predict.prediction
@@ -93,7 +93,7 @@ local function posterior(self, indices)
   local cross, spreadout = {}, linear.times_rows(self.covariance_of, chosen, 2)
   for i, point in ipairs(self.points) do cross[i] = linear.dot_rows(point.spreadout, chosen, 2) end
   local half = linear.forward(self.lower, cross)
-  local variance = linear.dot_rows(spreadout, chosen, 2) - linear.dot(half, half)
+  local variance = self.doubt * (linear.dot_rows(spreadout, chosen, 2) - linear.dot(half, half))
   return situation.sum(self.theta, indices), math.sqrt(math.max(0, variance))
 end
 
@@ -144,7 +144,8 @@ end
 function Fitted:strangers()
   local list = {}
   for _, point in ipairs(self.points) do
-    if math.abs(point.off) > STRANGE then list[#list + 1] = { cell = point.cell, off = point.off } end
+    local off = point.off / math.sqrt(self.doubt)
+    if math.abs(off) > STRANGE then list[#list + 1] = { cell = point.cell, off = off } end
   end
   table.sort(list, function(a, b) return math.abs(a.off) > math.abs(b.off) end)
   return list
@@ -180,6 +181,30 @@ function Fitted:speedup(place, baseline)
   local sd = math.sqrt(variance)
   return { ratio = math.exp(value), low = math.exp(value - Z90 * sd), high = math.exp(value + Z90 * sd), sd = sd,
     model = math.exp(alone) }
+end
+
+---The geometric mean of several places' speed-ups, with an interval for what endless repeats would show: the noise of a
+---run is no part of it.
+---@param list { place: specbench.predict.cell, baseline: specbench.predict.cell }[] places without figures
+---@return { ratio: number, low: number, high: number }
+function Fitted:mean_speedup(list)
+  local value, variance, seen = 0, 0, {}
+  for _, one in ipairs(list) do
+    for i, cell in ipairs { one.place, one.baseline } do
+      local sign = (3 - 2 * i) / #list
+      if cell.seconds then
+        value = value + sign * math.log((cell.input_tokens + cell.output_tokens) / cell.seconds)
+      else
+        seen[#seen + 1] = { outlook(self, cell), sign }
+        value = value + sign * seen[#seen][1].value
+      end
+    end
+  end
+  for _, a in ipairs(seen) do
+    for _, b in ipairs(seen) do variance = variance + a[2] * b[2] * covariance(self, a[1], b[1]) end
+  end
+  local reach = Z90 * math.sqrt(math.max(0, variance))
+  return { ratio = math.exp(value), low = math.exp(value - reach), high = math.exp(value + reach) }
 end
 
 return fitted

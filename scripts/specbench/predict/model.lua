@@ -56,6 +56,19 @@ function model.tokens(first, later, k)
   return mean, (square - mean) / (2 * mean)
 end
 
+---A plain server's costs as those of one whose steps verify k tokens more for what a plain step takes: speculation that
+---costs nothing.
+---@param cost specbench.predict.cost of a plain server
+---@param k integer
+---@return specbench.predict.cost
+function model.for_nothing(cost, k)
+  local free = {}
+  for name, value in pairs(cost) do free[name] = value end
+  free.beta, free.delta = 0.0, 0.0
+  free.epsilon, free.bend, free.bend_at = cost.epsilon / (k + 1), cost.bend / (k + 1), cost.bend_at * (k + 1)
+  return free
+end
+
 ---@class specbench.predict.figures
 ---@field seconds number
 ---@field tokens_per_second number prompts' and answers' tokens

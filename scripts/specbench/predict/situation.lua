@@ -39,12 +39,18 @@ function situation.of(self, place)
   end
   local at, side = self.parameters.at, parameters.side_of(place)
   if not at[side .. ".alpha"] then side = "method" end
-  local found = { occupancy = schedule, costs = {}, spot = { plain = place.plain, model = place.model,
+  local found = { occupancy = schedule, spot = { plain = place.plain, model = place.model,
     work = place.work, k = place.k, place = math.log(place.concurrency) },
     load = { k = place.k, concurrency = place.concurrency, requests = place.requests,
       input_tokens = place.input_tokens, output_tokens = tokens },
     scale = tokens / schedule.work.output_tokens, drain = math.min(1, place.concurrency / place.requests) }
-  for i, cost in ipairs(parameters.costs) do found.costs[i] = { cost, at[side .. "." .. cost] } end
+  local function costs_of(of_side)
+    local list = {}
+    for i, cost in ipairs(parameters.costs) do list[i] = { cost, at[of_side .. "." .. cost] } end
+    return list
+  end
+  found.costs, found.accepted = costs_of(side), place.accepted
+  if place.draft_cost then found.draft_cost, found.plain_costs = place.draft_cost, costs_of "plain" end
   found.first, found.later = { at.first, at["first." .. place.work] }, { at.later, at["later." .. place.work] }
   local own = place.plain and self.two_models and "plain_spread." or "spread."
   found.spread = { at.spread, at[own .. place.work] }
@@ -62,14 +68,32 @@ function situation.sum(theta, indices)
   return sum
 end
 
-local function figures_at(found, cost, first, later, spread)
+-- Costs as theta has them, by name.
+local function costs_at(theta, list)
+  local cost = { beta = 0.0, delta = 0.0, prefill_request = 0.0 }
+  for _, entry in ipairs(list) do
+    if entry[2] then cost[entry[1]] = math.exp(theta[entry[2]]) end
+  end
+  return cost
+end
+
+local function figures_at(found, cost, plain_cost, first, later, spread)
   local spent = found.spent
   if not spent or found.spent_for ~= spread then
     spent = found.occupancy:spent(found.load.concurrency, math.exp(spread))
     found.spent, found.spent_for = spent, spread
   end
-  local accepted = { first = parameters.sigmoid(first), later = parameters.sigmoid(later) }
-  return model.figures(cost, accepted, found.load, spent, found.occupancy.context)
+  local accepted = found.accepted or { first = parameters.sigmoid(first), later = parameters.sigmoid(later) }
+  local function figures(of_cost)
+    return model.figures(of_cost, accepted, found.load, spent, found.occupancy.context)
+  end
+  local whole, share = figures(cost), found.draft_cost
+  if not share then return whole end
+  -- times are linear in costs
+  local free = figures(model.for_nothing(plain_cost, found.load.k))
+  whole.itl_ms = free.itl_ms + share * (whole.itl_ms - free.itl_ms)
+  whole.tokens_per_second = 1 / ((1 - share) / free.tokens_per_second + share / whole.tokens_per_second)
+  return whole
 end
 
 local function observed(figures)
@@ -84,33 +108,34 @@ local STEP = 1e-4
 ---@return number[] at
 ---@return number[][] rows
 function situation.linearise(found, theta)
-  local cost = { beta = 0.0, delta = 0.0, prefill_request = 0.0 }
-  for _, entry in ipairs(found.costs) do
-    if entry[2] then cost[entry[1]] = math.exp(theta[entry[2]]) end
-  end
+  local cost, plain_cost = costs_at(theta, found.costs), costs_at(theta, found.plain_costs or {})
   local first, later = situation.sum(theta, found.first), situation.sum(theta, found.later)
   local spread = situation.sum(theta, found.spread)
-  local a, b, c = observed(figures_at(found, cost, first, later, spread))
+  local a, b, c = observed(figures_at(found, cost, plain_cost, first, later, spread))
   local rows = { { found.lag, 0.0, 0.0, -found.drain } }
   local function moved(indices, figures)
     local x, y, z = observed(figures)
     x, y, z = (x - a) / STEP, (y - b) / STEP, (z - c) / STEP
     for _, index in ipairs(indices) do rows[#rows + 1] = { index, x, y, z } end
   end
-  for _, entry in ipairs(found.costs) do
-    if entry[2] then
-      local kept = cost[entry[1]]
-      cost[entry[1]] = kept * math.exp(STEP)
-      moved({ entry[2] }, figures_at(found, cost, first, later, spread))
-      cost[entry[1]] = kept
+  local function move_each(list, values)
+    for _, entry in ipairs(list) do
+      if entry[2] then
+        local kept = values[entry[1]]
+        values[entry[1]] = kept * math.exp(STEP)
+        moved({ entry[2] }, figures_at(found, cost, plain_cost, first, later, spread))
+        values[entry[1]] = kept
+      end
     end
   end
-  if found.load.k > 0 then
-    moved(found.first, figures_at(found, cost, first + STEP, later, spread))
-    if found.load.k > 1 then moved(found.later, figures_at(found, cost, first, later + STEP, spread)) end
+  move_each(found.costs, cost)
+  move_each(found.plain_costs or {}, plain_cost)
+  if found.load.k > 0 and not found.accepted then
+    moved(found.first, figures_at(found, cost, plain_cost, first + STEP, later, spread))
+    if found.load.k > 1 then moved(found.later, figures_at(found, cost, plain_cost, first, later + STEP, spread)) end
   end
   if found.load.concurrency > 1 then
-    moved(found.spread, figures_at(found, cost, first, later, spread + STEP))
+    moved(found.spread, figures_at(found, cost, plain_cost, first, later, spread + STEP))
   end
   return { a, b, c - theta[found.lag] * found.drain }, rows
 end

@@ -157,10 +157,13 @@ local function add_series(page, plots, series, number)
   local points, filled, hollow, intervals = {}, {}, {}, {}
   for j, point in ipairs(series.points) do
     points[j] = ("%.10g %.10g"):format(point.x, point.y)
-    table.insert(point.hollow and hollow or filled, points[j])
+    if not series.measured then table.insert(point.hollow and hollow or filled, points[j]) end
     if point.low and point.high then
       intervals[#intervals + 1] = ("%.10g %.10g %.10g %.10g"):format(point.x, point.y, point.low, point.high)
     end
+  end
+  for _, point in ipairs(series.measured or {}) do
+    filled[#filled + 1] = ("%.10g %.10g"):format(point.x, point.y)
   end
   local line = LINE_COLOURS[(number - 1) % #LINE_COLOURS + 1]
   local dash = (number - 1) // #LINE_COLOURS % 4 + 1
@@ -216,8 +219,12 @@ function plot.lines(chart)
     FONT, INK)
   page:add("set border 3 linecolor rgb '%s'", FAINT)
   page:add("set grid ytics linetype 1 linecolor rgb '#e4e4e4'")
-  page:add("set logscale x 2")
-  page:add("set xrange [%.10g:%.10g]", places[1] / 1.15, places[#places] * 1.15)
+  if chart.linear then
+    page:add("set xrange [%.10g:%.10g]", places[1], places[#places])
+  else
+    page:add("set logscale x 2")
+    page:add("set xrange [%.10g:%.10g]", places[1] / 1.15, places[#places] * 1.15)
+  end
   page:add("set yrange [0:%.10g]", top_value * 1.08)
   local marks = {}
   for i, place in ipairs(places) do
