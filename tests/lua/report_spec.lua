@@ -265,6 +265,25 @@ describe("an interval's text", function()
   end)
 end)
 
+describe("lines of settings", function()
+  local keys = require "specbench.results.keys"
+
+  local function sorted(names)
+    local list = {}
+    for i, name in ipairs(names) do list[i] = { name = name } end
+    for i, item in ipairs(keys.by_number(list, "name")) do names[i] = item.name end
+    return names
+  end
+
+  it("stand in the order of their numbers, and where they differ in more, as they came", function()
+    assert.same({ "k=2", "k=4", "k=10" }, sorted { "k=10", "k=2", "k=4" })
+    assert.same({ "k=2 lookup=3", "k=2 lookup=12", "k=4 lookup=1" },
+      sorted { "k=4 lookup=1", "k=2 lookup=12", "k=2 lookup=3" })
+    assert.same({ "context=0.25k", "context=0.5k" }, sorted { "context=0.5k", "context=0.25k" })
+    assert.same({ "none", "k=3", "k=1" }, sorted { "none", "k=3", "k=1" })
+  end)
+end)
+
 describe("the table of maxima", function()
   local maxima = require "specbench.report.maxima"
 

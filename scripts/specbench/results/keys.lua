@@ -55,6 +55,8 @@ function keys.by_value(values)
   return values
 end
 
+local NUMBER = "%d+%.?%d*"
+
 ---Sorts what has names that differ in their numbers alone, as "k=3" and "k=10" do; else all stays in its order.
 ---@generic T
 ---@param list T[]
@@ -63,9 +65,9 @@ end
 function keys.by_number(list, field)
   local rank, shape = {}, nil
   for _, item in ipairs(list) do
-    local own = item[field]:gsub("%d+", "0")
+    local own = item[field]:gsub(NUMBER, "0")
     if shape and shape ~= own then return list end
-    shape, rank[item] = own, item[field]:gsub("%d+", function(digits) return ("%020d"):format(digits) end)
+    shape, rank[item] = own, item[field]:gsub(NUMBER, function(number) return ("%030.9f"):format(number) end)
   end
   table.sort(list, function(a, b) return rank[a] < rank[b] end)
   return list
