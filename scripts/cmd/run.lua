@@ -144,7 +144,7 @@ end
 -- What another engine measured in the same place would hide, or be hidden.
 local function warn_of_engines(the_store, engine)
   local others = {}
-  for _, cell in ipairs(the_store:cells()) do
+  for _, cell in ipairs(the_store:cells(true)) do
     if cell.engine.name ~= engine then others[cell.engine.name] = true end
   end
   if not next(others) then return end

@@ -31,7 +31,7 @@ local store = {}
 ---  run
 ---@field is_described_anew boolean? the round says other things of its report than it did when the folder was last used
 ---@field damaged table<string, string> why cells are left out, by id
----@field sound table<string, table>? what was read when the folder was opened, until :cells() hands it out
+---@field sound table<string, table>? what was read when the folder was opened or looked at, until :cells() hands it out
 local Store = {}
 Store.__index = Store
 
@@ -237,19 +237,23 @@ function Store:write(cell, run, outputs)
 end
 
 local function read_cell(self, kind, id)
-  local known = self.sound and self.sound[("%s/%s"):format(kind, id)]
+  local name = ("%s/%s"):format(kind, id)
+  local known = self.sound and self.sound[name]
   if known then return known end
-  local cell, message = damage.cell(("%s/%s/%s"):format(self.folder, kind, id))
+  local cell, message = damage.cell(("%s/%s"):format(self.folder, name))
   if not cell then error({ exit = 1, message = message }, 0) end
+  if self.sound then self.sound[name] = cell end
   return cell
 end
 
 ---Every good cell of the folder, in no particular order. One that was measured twice is the second, with the first
 ---as its field `first`. `baseline` is the key of the cell that it is compared with, as round.json says now; folders
 ---that do not say it have cells that say it themselves.
+---@param only_looks boolean? nothing is changed about them, so that whoever asks next may have the same tables
 ---@return table[] cells
-function Store:cells()
+function Store:cells(only_looks)
   local cells, again = {}, {}
+  if only_looks then self.sound = self.sound or {} end
   for _, id in ipairs(fs.list(self.folder .. "/reruns") or {}) do again[id] = true end
   for _, id in ipairs(fs.list(self.folder .. "/cells") or {}) do
     if not self.damaged[id] then
@@ -259,7 +263,7 @@ function Store:cells()
       cells[#cells + 1] = cell
     end
   end
-  self.sound = nil -- whoever asks again must find none of the changes that are made to these
+  if not only_looks then self.sound = nil end -- whoever asks again must find none of the changes made to these
   keys.find_baselines(self.about, cells)
   return cells
 end
