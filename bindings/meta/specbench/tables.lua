@@ -20,7 +20,7 @@
 ---@field speculative_max_model_len? integer no speculation for longer sequences
 ---@field disable_by_batch_size? integer no speculation from so many requests in a batch on
 ---@field k_by_batch_size? specbench.batch_range[] k for each range of batch sizes
----@field speculative? table<string, string|number|boolean|table> further settings of speculation in the engine's own words: vLLM's keys of --speculative-config, SGLang's flags without `--speculative-`, TensorRT-LLM's keys of speculative_config, llama.cpp's flags without `--spec-`, vLLM 0.6's flags without `--`; `_` stands for `-`. One that this table says elsewhere is replaced, by `false` left out
+---@field speculative? table<string, string|number|boolean|table> further settings of speculation in the engine's own words: vLLM's keys of --speculative-config, SGLang's flags without `--speculative-`, TensorRT-LLM's keys of speculative_config, llama.cpp's flags without `--spec-`, vLLM 0.6's flags without `--`; `_` stands for `-`. A setting that another key of this table makes is replaced, and left out where it is `false`
 ---@field acceptance? number|number[] forced: k unconditional rates that never grow, or a mean length from 1 to k + 1. The text is then noise
 ---@field dtype? string of weights and activations
 ---@field quantization? string of the target's weights
@@ -221,8 +221,8 @@
 ---@field lossy? fun(server: table): string? which setting of a description may change what the answers say
 ---@field fit? specbench.engine.fit what it asks of checkpoints: `draft_tensor_parallel(server)`, `equal_vocabularies`, `heterogeneous`, `head(server, draft)`
 ---@field effective? specbench.engine.asks_effective how a server that is up really runs: `log(text)`, or `path` and `info(answer)`
----@field compilations? fun(text: string): integer kernels compiled late, by what the log got meanwhile
----@field warms_up? boolean it compiles kernels when a batch size comes first; default: no
+---@field compilations? fun(text: string): integer how many kernels were compiled late, from what was added to the log meanwhile
+---@field warms_up? boolean it compiles kernels when a batch size first occurs; default: no
 ---@field running_usage? boolean a server is asked, before its first cell, whether it tells usage as it goes; where it does, `limits.running_usage` says so to `request`; default: no
 ---@field learns? table<string, boolean> methods that keep what answers said for later requests, until they are told to forget at `prefix_cache_reset.path`; default: none
 ---@field since? specbench.engine.since `methods`, `keys`: the first version that has them
@@ -234,7 +234,7 @@
 ---@field log_pattern? string in lines of its log that tell totals better than the counters do
 ---@field acceptance_from_log? fun(before: string?, after: string): table?, string? from two of these lines
 ---@field uses_gpus? boolean its servers need GPUs: two at once need a pool to share; default: no
----@field idle_is_free? boolean a server that waits takes neither memory worth the name nor a GPU; default: no
+---@field idle_is_free? boolean an idle server needs no GPU and hardly any memory; default: no
 
 ---A word of a command line that is no option.
 ---@class specbench.cli.positional

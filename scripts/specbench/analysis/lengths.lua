@@ -5,7 +5,7 @@
 local factors = require "specbench.analysis.factors"
 
 local lengths = {
-  APART = 0.05, -- answers further apart than this found no verdict
+  APART = 0.05, -- answers further apart than this get no verdict
 }
 
 ---@class specbench.lengths

@@ -203,8 +203,8 @@ return shape.record {
       .. "`heterogeneous`, `head(server, draft)`" },
     { "effective", effective, "how a server that is up really runs: `log(text)`, or `path` and `info(answer)`" },
     { "compilations", shape.func("text", "integer", "fun(text: string): integer"),
-      "kernels compiled late, by what the log got meanwhile" },
-    { "warms_up", boolean, "it compiles kernels when a batch size comes first", otherwise = "no" },
+      "how many kernels were compiled late, from what was added to the log meanwhile" },
+    { "warms_up", boolean, "it compiles kernels when a batch size first occurs", otherwise = "no" },
     { "running_usage", boolean, "a server is asked, before its first cell, whether it tells usage as it goes; where it "
       .. "does, `limits.running_usage` says so to `request`", otherwise = "no" },
     { "learns", shape.map(boolean), "methods that keep what answers said for later requests, until they are told to "
@@ -220,7 +220,7 @@ return shape.record {
     { "acceptance_from_log", shape.func("before, after", "table, or nil and why",
         "fun(before: string?, after: string): table?, string?"), "from two of these lines" },
     { "uses_gpus", boolean, "its servers need GPUs: two at once need a pool to share", otherwise = "no" },
-    { "idle_is_free", boolean, "a server that waits takes neither memory worth the name nor a GPU", otherwise = "no" },
+    { "idle_is_free", boolean, "an idle server needs no GPU and hardly any memory", otherwise = "no" },
   },
   flaw = function(engine)
     if engine.capabilities.prefix_cache_reset and not engine.prefix_cache_reset then

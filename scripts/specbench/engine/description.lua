@@ -113,8 +113,8 @@ description.shape = shape.record {
     { "speculative", shape.map(description.own_word), "further settings of speculation in the engine's own words: "
       .. "vLLM's keys of --speculative-config, SGLang's flags without `--speculative-`, TensorRT-LLM's keys of "
       .. "speculative_config, "
-      .. "llama.cpp's flags without `--spec-`, vLLM 0.6's flags without `--`; `_` stands for `-`. One that this table "
-      .. "says elsewhere is replaced, by `false` left out" },
+      .. "llama.cpp's flags without `--spec-`, vLLM 0.6's flags without `--`; `_` stands for `-`. A setting "
+      .. "that another key of this table makes is replaced, and left out where it is `false`" },
     { "acceptance", shape.either(shape.number { from = 1 }, shape.list(rate, { least = 1 })),
       "forced: k unconditional rates that never grow, or a mean length from 1 to k + 1. The text is then noise" },
     { "dtype", shape.string { such_as = "bfloat16" }, "of weights and activations" },

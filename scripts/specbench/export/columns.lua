@@ -59,7 +59,7 @@ columns.cells = {
   { "started", "text", "when it was begun, UTC", field "started" },
   { "started_unix", "real", "when its server was first asked, s since 1970", field "started_unix" },
   { "virtual", "boolean", "measured in virtual time", function(cell) return cell.virtual == true end },
-  { "clock_scale", "real", "so many times as fast ran the simulator's clock; figures are in its time",
+  { "clock_scale", "real", "how many times faster than real time the simulator's clock ran; figures are in its time",
     field "clock_scale" },
   { "quick", "boolean", "of a run with --quick", function(cell) return cell.quick == true end },
   { "client_ok", "boolean", "the certificate: the client was on time", part("certificate", "client_ok") },
@@ -110,7 +110,7 @@ columns.requests = {
   { "draft_tokens", "integer", "drafted, as the server told of this answer", request "draft_tokens" },
   { "accepted_tokens", "integer", "of these accepted", request "accepted_tokens" },
   { "chunks", "integer", "that brought tokens or text", function(row) return row.chunks end },
-  { "resent", "boolean", "sent twice, for the server closed its kept connection meanwhile", request "resent" },
+  { "resent", "boolean", "sent twice, because the server closed its kept connection meanwhile", request "resent" },
 }
 
 ---What stands in a row of the table of requests.
