@@ -1,4 +1,4 @@
-#include "sim/virtual.h"
+#include "sim/virtual_load.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "sim/setup.h"
-#include "sim/virtual_load.h"
+#include "sim/virtual_state.h"
 #include "sim/virtual_trouble.h"
 
 static int reject(const sb_sim_options *o, sb_err *err)

@@ -3,8 +3,6 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
-#include "load/load.h"
-#include "measure/record.h"
 
 /* The simulator without sockets and without waiting: a load goes straight to the engine, and time jumps to its
  * next event. The same command line as `specbench sim`, the same requests, the same records as over HTTP, less
@@ -17,13 +15,6 @@ typedef struct sb_sim_virtual sb_sim_virtual;
  * pacing, a truth log, another speed than 1; or where it would never be ready. Loading takes no time. */
 sb_sim_virtual *sb_sim_virtual_new(int argc, char **argv, const char *profiles_dir, sb_err *err);
 void sb_sim_virtual_free(sb_sim_virtual *server);
-
-/* Runs a load from its first request to its last answer; the caller owns the run (sb_run_free). Of the options
- * url (its path alone), headers of requests, requests, count, concurrency, arrivals_ns and stream.keep_text
- * count, and, where the server has faults, the deadlines but for the load's own: what nothing ends that way, once
- * nothing else happens, has fallen silent. Nothing is called. Times are those of the server's own clock, which starts
- * at one second and goes on from load to load. NULL where the options make no sense. */
-sb_run *sb_sim_virtual_load(sb_sim_virtual *server, const sb_load_options *options, sb_err *err);
 
 /* The status with which a fault ended it, from 0; -1 while it runs. All requests of later loads are refused. */
 int sb_sim_virtual_exit_status(const sb_sim_virtual *server);

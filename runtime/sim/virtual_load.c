@@ -4,9 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/rng.h"
-#include "load/token_count.h"
-#include "sim/tokens.h"
+#include "sim/virtual_state.h"
 #include "sim/virtual_trouble.h"
 
 /* The value of a header among "Name: value" lines; NULL where it is not there. */
@@ -17,49 +15,6 @@ static const char *header(const char *const *headers, const char *name)
     if (!strncasecmp(*headers, name, size) && (*headers)[size] == ':')
       return *headers + size + 1 + strspn(*headers + size + 1, " \t");
   return NULL;
-}
-
-int64_t sb_sim_virtual_engine_time(sb_sim_virtual *s)
-{
-  int64_t at = s->now - s->stood_still;
-  if (at > s->engine_now)
-    s->engine_now = at;
-  return s->engine_now;
-}
-
-/* The text of what came of the answer. */
-static void keep_text(sb_sim_load *l, sb_record *record, const sb_sim_entry *e)
-{
-  sb_strbuf_clear(&l->text);
-  for (int32_t i = 0; i < e->tokens; i++)
-    sb_sim_tokens_text(sb_sim_tokens_answer(e->admission.request.prompt_hash, i), i, &l->text);
-  record->text_hash = sb_hash64(l->text.data, l->text.size, 0);
-  if (l->options->stream.keep_text) {
-    record->text = sb_strdup(l->text.data ? l->text.data : "");
-    record->text_size = l->text.size;
-  }
-}
-
-sb_token_source sb_sim_load_source(const sb_sim_api_request *request)
-{
-  return request->token_ids                                    ? SB_TOKENS_TOKEN_IDS
-         : request->continuous_usage && request->include_usage ? SB_TOKENS_CONTINUOUS_USAGE
-                                                               : SB_TOKENS_UNKNOWN;
-}
-
-void sb_sim_load_settle(sb_sim_load *l, sb_record *record, const sb_sim_entry *e)
-{
-  sb_token_count_settle(&(sb_token_count){ 0 }, record);
-  keep_text(l, record, e);
-  sb_timeline_shrink(&record->timeline);
-}
-
-void sb_sim_load_begin_answer(sb_record *record, int64_t now)
-{
-  if (record->http_status)
-    return;
-  record->http_status = 200;
-  record->t_first_byte = now;
 }
 
 static void send_next(sb_sim_load *l)
@@ -139,8 +94,8 @@ static void finish(sb_sim_load *l, sb_record *record, const sb_sim_entry *e)
       record->accepted_tokens = e->accepted_tokens;
     }
   }
-  record->token_source = sb_sim_load_source(&a->request);
-  sb_sim_load_settle(l, record, e);
+  record->token_source = sb_sim_virtual_token_source(&a->request);
+  sb_sim_virtual_settle(l, record, e);
 }
 
 static void on_event(void *context, const sb_sim_event *event)
@@ -153,10 +108,10 @@ static void on_event(void *context, const sb_sim_event *event)
   if (e->break_after >= 0 && e->tokens + event->tokens > e->break_after) {
     sb_sim_trouble_strike(l, (uint32_t)index);
   } else {
-    sb_sim_load_begin_answer(record, now);
+    sb_sim_virtual_begin_answer(record, now);
     l->silent = 0;
     e->heard = now;
-    bool told = sb_sim_load_source(&e->admission.request) != SB_TOKENS_UNKNOWN;
+    bool told = sb_sim_virtual_token_source(&e->admission.request) != SB_TOKENS_UNKNOWN;
     sb_timeline_append(&record->timeline, now, told ? (uint32_t)event->tokens : 0, true);
     e->tokens += event->tokens;
     e->draft_tokens += event->draft_tokens;

@@ -16,13 +16,13 @@ void sb_sim_trouble_fail(sb_sim_load *l, uint32_t index, sb_outcome outcome, con
   record->error = sb_strdup(error);
   record->t_done = l->server->now;
   if (e->tokens) {
-    record->token_source = sb_sim_load_source(request);
+    record->token_source = sb_sim_virtual_token_source(request);
     if (record->token_source == SB_TOKENS_CONTINUOUS_USAGE) {
       record->prompt_tokens = request->prompt_tokens;
       record->completion_tokens = e->tokens;
     }
   }
-  sb_sim_load_settle(l, record, e);
+  sb_sim_virtual_settle(l, record, e);
   e->in_flight = false;
   l->done++;
 }
@@ -31,7 +31,7 @@ void sb_sim_trouble_refuse(sb_sim_load *l, uint32_t index, int status, const cha
 {
   sb_strbuf text = { 0 };
   sb_strbuf_printf(&text, "HTTP status %d: %s", status, message);
-  sb_sim_load_begin_answer(&l->run->records[index], l->server->now);
+  sb_sim_virtual_begin_answer(&l->run->records[index], l->server->now);
   l->run->records[index].http_status = status;
   sb_sim_trouble_fail(l, index, SB_OUTCOME_HTTP, text.data);
   sb_strbuf_deinit(&text);
@@ -67,7 +67,7 @@ bool sb_sim_trouble_strike_first(sb_sim_load *l, uint32_t index, const sb_sim_fa
   case SB_SIM_FAULT_HTTP429: sb_sim_trouble_refuse(l, index, 429, "simulated fault: overloaded"); return true;
   case SB_SIM_FAULT_HTTP404: sb_sim_trouble_refuse(l, index, 404, "simulated fault: not found"); return true;
   case SB_SIM_FAULT_NOT_SSE:
-    sb_sim_load_begin_answer(&l->run->records[index], s->now);
+    sb_sim_virtual_begin_answer(&l->run->records[index], s->now);
     sb_sim_trouble_fail(l, index, SB_OUTCOME_BODY,
                         "the answer is not an event stream (content type text/html)");
     return true;
@@ -96,7 +96,7 @@ void sb_sim_trouble_strike(sb_sim_load *l, uint32_t index)
   sb_record *record = &l->run->records[index];
   const sb_sim_entry *e = &l->entries[index];
   cancel(l, index);
-  sb_sim_load_begin_answer(record, s->now);
+  sb_sim_virtual_begin_answer(record, s->now);
   if (e->fault == SB_SIM_FAULT_ERROR_EVENT) {
     sb_sim_trouble_fail(l, index, SB_OUTCOME_EVENT,
                         "the server sent an error event: simulated fault: the engine failed");

@@ -1,7 +1,7 @@
 #ifndef SB_SIM_VIRTUAL_TROUBLE_H
 #define SB_SIM_VIRTUAL_TROUBLE_H
 
-#include "sim/virtual_load.h"
+#include "sim/virtual_state.h"
 
 /* What goes wrong with requests in virtual time: faults of the server, as `specbench sim` plays them over HTTP, and the
  * deadlines that end what they leave hanging, as load/watch judges. */
