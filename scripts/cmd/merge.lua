@@ -8,7 +8,7 @@ local merging = require "specbench.results.merging"
 local self = {
   name = "merge",
   summary = "Bring cells that were measured in several folders together in one",
-  description = "Copies into DIR, which may be new, every whole cell of the other folders that it has not, under its "
+  description = "Copies into DIR, which may be new, every whole cell of the other folders that it lacks, under its "
     .. "id and with its records, after a look at its checksums; the other folders stay as they are. Where one cell was "
     .. "measured in several of them, that of DIR, else of the first that is named, stays, and a line says so: a cell "
     .. "and its baseline of two machines are no pair (specbench report --across-hosts). Another round's folder, or one "

@@ -114,7 +114,7 @@ local function submit(words, dry_run)
   end
   local pipe = assert(io.popen("exec " .. line))
   local id = (pipe:read "a"):match "^(%d+)"
-  if not pipe:close() or not id then command.fail(("sbatch did not take it: %s"):format(line)) end
+  if not pipe:close() or not id then command.fail(("sbatch refused it: %s"):format(line)) end
   return id
 end
 

@@ -154,7 +154,7 @@ describe("fields of requests", function()
     round()
     for argument, words in pairs {
       ["--body model=x"] = "'model' is the round's or the run's to say", ["--body nothing"] = "must be KEY=VALUE",
-      ["--body max_tokens=3"] = "'max_tokens'", ["--temperature 1 --body temperature=0"] = "say two things",
+      ["--body max_tokens=3"] = "'max_tokens'", ["--temperature 1 --body temperature=0"] = "contradict each other",
     } do
       local result = w:run("plan grid.lua " .. argument)
       assert.equal(2, result.status)

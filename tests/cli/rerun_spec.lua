@@ -60,7 +60,7 @@ describe("a cell whose server stands still", function()
     assert.is_true(first.metrics.steady_longest_gap > 50 and second.metrics.steady_longest_gap < 40)
     assert.is_true(first.metrics.duration > second.metrics.duration)
     assert.truthy(fs.stat(w.folder .. "/results/reruns/" .. id .. "/records.bin"))
-    assert.truthy(result.out:find("Measured twice: .*then [%d.]+, which counts, for the first looked wrong"),
+    assert.truthy(result.out:find("Measured twice: .*then [%d.]+, which counts, because the first looked wrong"),
       result.out)
     assert.is_true(flags().rerun and not flags().stall)
     -- and that is all: the same command has nothing to do

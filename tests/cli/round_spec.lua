@@ -63,7 +63,7 @@ describe("a round's file", function()
       { "return {\n      prompts", deep, "workload.body: a value is nested deeper" },
       { "limits =", "body = { 1 }, limits =", "workload: body = a table: must be a table of names" },
       { "limits =", "body = { x = { [1.5] = 2 } }, limits =", "workload.body: an object's keys must be strings" },
-      { "max_tokens = 8", "max_tokens = math.random(1 << 30)", "workload.limits: another answer each time" },
+      { "max_tokens = 8", "max_tokens = math.random(1 << 30)", "workload.limits: returns something else each time" },
       { "max_tokens = 8", "max_tokens = 8, min_tokens = {}", "workload.limits: min_tokens = a table: must be a whole" },
       { "max_tokens = 8", "max_tokens = 8, ignore_eos = 1", "workload.limits: ignore_eos = 1: must be true or false" },
       { "server =", 'reference = function() return { method = "../..", folder = "x" } end, server =',

@@ -69,7 +69,7 @@ describe("specbench slurm", function()
     w:write("bin/sbatch", "#!/bin/sh\necho no such partition >&2; exit 1\n")
     result = slurm "--out results -- --partition=x"
     assert.equal(1, result.status)
-    assert.truthy(result.err:find("sbatch did not take it: sbatch --parsable --partition=x", 1, true), result.err)
+    assert.truthy(result.err:find("sbatch refused it: sbatch --parsable --partition=x", 1, true), result.err)
     result = slurm "--out results --dry-run -- --partition=x"
     assert.equal(0, result.status)
     assert.truthy(result.out:find("sbatch --parsable --partition=x ", 1, true), result.out)

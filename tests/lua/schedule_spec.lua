@@ -251,7 +251,7 @@ describe("repeats of a baseline and its method", function()
     assert.truthy(refusal({ starts = 4 }):find("there are only 3: --repeats 4", 1, true))
     assert.truthy(refusal({ repeats = 1, starts = 2 }):find("there is one: --repeats 2", 1, true))
     assert.truthy(refusal({ engine = "external", url = "http://127.0.0.1:1", starts = 2 })
-      :find("takes servers as they are up", 1, true))
+      :find("uses servers that are up already", 1, true))
   end)
 
   it("come in the order of what a further one is worth", function()

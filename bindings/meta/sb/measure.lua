@@ -39,7 +39,7 @@ local Run = {}
 ---@field tokens? integer of the answer
 ---@field max_tokens? integer what the request allowed
 ---@field tokens_disagree boolean the server's counts contradict each other, or max_tokens
----@field resent boolean sent twice, because the server closed its kept connection meanwhile: it may have served it twice
+---@field resent boolean sent twice, the server having closed its kept connection: it may have served both
 ---@field prompt_tokens? integer the server's count
 ---@field data_prompt_tokens? integer the request's own, of a load that was just run: files do not keep it
 ---@field completion_tokens? integer the server's count

@@ -216,7 +216,7 @@
 ---@field without? table<string, string> key of the description that it cannot honour -> why not, what instead; default: none
 ---@field ignores? table<string, string> key without counterpart that changes no figure -> why; default: none
 ---@field own_unsupported? fun(server: table): string? reasons against a description that `without` cannot tell
----@field lacks? fun(server: table): string? where it needs more than a program: what of it this machine has not, told before anything starts
+---@field lacks? fun(server: table): string? where it needs more than a program: what this machine lacks of it, told before anything starts
 ---@field twin? fun(server: table): table? how a plain server must be started to run as this one does where the engine decides: `pinned` of a description; nil: as it is
 ---@field lossy? fun(server: table): string? which setting of a description may change what the answers say
 ---@field fit? specbench.engine.fit what it asks of checkpoints: `draft_tensor_parallel(server)`, `equal_vocabularies`, `heterogeneous`, `head(server, draft)`

@@ -89,7 +89,7 @@ end
 -- Both results of a cell that was measured once more, and why it was.
 local function told_twice(cell)
   local figure, throughput = text_table.figure, speedup.total_token_throughput
-  return ("%s tokens/s, then %s, which counts, for the first looked wrong: %s"):format(
+  return ("%s tokens/s, then %s, which counts, because the first looked wrong: %s"):format(
     figure(throughput(cell.first), "%.4g"), figure(throughput(cell), "%.4g"),
     cell.rerun and cell.rerun.reason or "why is not told")
 end

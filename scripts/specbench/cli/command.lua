@@ -158,7 +158,7 @@ local function read_body(settings, temperature)
     body[name] = value
   end
   if temperature and body.temperature ~= temperature then
-    command.fail("--temperature and --body temperature= say two things", 2)
+    command.fail("--temperature and --body temperature= contradict each other", 2)
   end
   return body
 end

@@ -32,7 +32,7 @@ local function refuse(options, the_plan)
     if options[name] then command.fail(("--share and --%s do not go together: %s"):format(name, why), 2) end
   end
   if the_plan and not the_plan.engine.capabilities.spawn then
-    command.fail(("--share: engine %s takes servers as they are up, which others would load at the same time")
+    command.fail(("--share: engine %s uses servers that are up already, which others would load at the same time")
       :format(the_plan.engine.name), 2)
   end
 end
@@ -87,7 +87,7 @@ local function chosen(list, ids)
   for _, unit in ipairs(list) do by_id[unit.id] = unit end
   for i, id in ipairs(ids) do
     found[i] = by_id[id]
-      or command.fail(("--unit %s: there is none: specbench plan ROUND --json lists them"):format(id), 2)
+      or command.fail(("--unit %s: no such unit: specbench plan ROUND --json lists them"):format(id), 2)
   end
   return found
 end

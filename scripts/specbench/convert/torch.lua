@@ -128,7 +128,7 @@ local function find_folder(archive)
     if found and folder then archive:refuse("there are two data.pkl, in '%s' and '%s'", folder, found) end
     folder = found or folder
   end
-  if not folder then archive:refuse "a zip archive without data.pkl: torch.save has not written it" end
+  if not folder then archive:refuse "a zip archive without data.pkl: torch.save did not write it" end
   return folder
 end
 

@@ -194,7 +194,7 @@ return shape.record {
     { "own_unsupported", shape.func("server", "string or nil", SERVER .. "string?"),
       "reasons against a description that `without` cannot tell" },
     { "lacks", shape.func("server", "string or nil", SERVER .. "string?"),
-      "where it needs more than a program: what of it this machine has not, told before anything starts" },
+      "where it needs more than a program: what this machine lacks of it, told before anything starts" },
     { "twin", shape.func("server", "table or nil", SERVER .. "table?"), "how a plain server must be started to run as "
       .. "this one does where the engine decides: `pinned` of a description; nil: as it is" },
     { "lossy", shape.func("server", "string or nil", SERVER .. "string?"), "which setting of a description may change "

@@ -30,7 +30,7 @@ local function read_file(path)
     if type(made) ~= "table" then error("returns no engine: end it with `return base.engine { ... }`", 0) end
     if not made.unsupported then made = base.engine(made) end
     if tables.contains(engine.names, made.name) then
-      error(("name = '%s' is that of an engine of specbench's: choose another"):format(made.name), 0)
+      error(("name = '%s' is an engine of specbench's own: choose another"):format(made.name), 0)
     end
     return made
   end, function(e) return blame.explain(blame.text(e)) end)

@@ -71,7 +71,7 @@ local function check_again(list, again)
   for i, limit in ipairs(again) do
     local first, second = text_of(list[i]), text_of(limit)
     if first ~= second then
-      error(("workload.limits: another answer each time it is asked (prompt %d: %s, then %s): derive it from the "
+      error(("workload.limits: returns something else each time (prompt %d: %s, then %s): derive it from the "
         .. "prompt or from c.seed"):format(i, first, second), 0)
     end
   end

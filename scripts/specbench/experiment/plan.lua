@@ -146,7 +146,7 @@ local function choose_starts(self, batches, options)
   local repeats, asked = options.repeats or 1, options.starts
   if not self.engine.capabilities.spawn then
     if (asked or 1) > 1 then
-      error({ exit = 2, message = ("--starts %d: engine %s takes servers as they are up, it does not start them")
+      error({ exit = 2, message = ("--starts %d: engine %s uses servers that are up already, it starts none")
         :format(asked, self.engine.name) }, 0)
     end
     return 1

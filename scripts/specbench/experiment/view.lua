@@ -52,7 +52,7 @@ function view.of(cell, axes, label)
         meant and (" (did you mean '%s'?)"):format(meant) or "", table.concat(names.list, ", "))
     end,
     __newindex = function(_, name)
-      refuse(label, "a cell's '%s' is to be read, not changed (`reduce` may return other coordinates)", tostring(name))
+      refuse(label, "a cell's '%s' is read-only (`reduce` may return other coordinates)", tostring(name))
     end,
     __pairs = function()
       looked_at.all = true

@@ -60,7 +60,7 @@ end
 local function tell_foreign(self, found)
   for index, memory in pairs(found) do
     if memory.used > FOREIGN * memory.total then
-      self.warn(("GPU %d has %d of %d MiB in use before the first server starts: whatever holds them is measured too")
+      self.warn(("GPU %d has %d of %d MiB in use before the first server starts: whatever uses them is measured too")
         :format(index, memory.used, memory.total))
     end
   end

@@ -93,7 +93,7 @@ local function hand_in(self, unit, outcome)
   local counts, message = self.sharing:finish(unit.id)
   if message then error(message, 0) end
   if not counts then
-    say(self, "unit %s was whole elsewhere before: that try counts", unit.id)
+    say(self, "unit %s was finished elsewhere first: that try counts", unit.id)
     return
   end
   self.sharing:land(unit.id)
