@@ -50,6 +50,7 @@ describe("specbench measure", function()
     assert.truthy(told.acceptance.drafts > 0 and told.ttft_ms.p50 > 0 and told.output_throughput > 0)
     assert.equal(50, told.clock_scale)
     assert.truthy(told.certificate.chunks > 0)
+    assert.truthy(result.out:find '"reasons": %[')
     assert.truthy(told.client_cpu_us_per_chunk > 0)
   end)
 

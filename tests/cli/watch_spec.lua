@@ -57,6 +57,7 @@ describe("specbench watch", function()
     local page = follow_beside()
     assert.truthy(page:find('<meta content="2" http-equiv="refresh"/>', 1, true), page:sub(1, 2000))
     assert.truthy(page:find("Being measured: 0 of 4 cells  0:", 1, true), page)
+    assert.is_nil(page:find("What to try", 1, true)) -- the sweep is at it
     w:signal "KILL"
     w:finish()
     w:eventually("its end", function()

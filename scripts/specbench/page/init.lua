@@ -118,10 +118,9 @@ function page.whole(head, body)
 end
 
 ---@param self specbench.page.model
----@param options { reload: integer?, progress: string? }?
+---@param options { reload: integer? }?
 ---@return string html
 local function draw(self, options)
-  options = options or {}
   local links, parts = {}, {}
   for _, section in ipairs(SECTIONS) do
     local body = section[3](self)
@@ -135,14 +134,14 @@ local function draw(self, options)
   local simulated = words.simulated(measured)
   local header = el("header", nil, el("h1", nil, self.title),
     el("p", { class = "faint" }, words.measured(measured), el("br"), words.with(measured)),
-    options.progress and el("p", nil, "Being measured: ", options.progress) or nil,
+    self.progress and el("p", nil, "Being measured: ", self.progress) or nil,
     simulated and el("div", { class = "banner" }, simulated, ": what a profile says, not what a GPU did")
     or nil)
   local body = html.join(header,
     el("nav", nil, el("div", nil, links, switches(self))), el("main", nil, parts),
     el("footer", nil, el("p", { class = "faint" }, "specbench ", environment.version)),
     el("aside", { id = "details", hidden = true, ["aria-live"] = "polite" }), details.data(self))
-  return page.whole({ title = self.title, reload = options.reload,
+  return page.whole({ title = self.title, reload = options and options.reload,
     figure = self.figures[1] and self.figures[1].name or "none" }, body)
 end
 

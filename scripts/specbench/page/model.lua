@@ -39,6 +39,7 @@ local model = {}
 ---@field reach number of the ratios' scale of colours
 ---@field predicted specbench.page.place[] that were not measured: of them coordinates, load and ratio are known
 ---@field has_energy boolean? a place tells its energy beside the baseline's
+---@field progress string? how far its sweep is, while that runs
 ---@field is_empty boolean nothing was measured
 ---@field title string
 
@@ -153,8 +154,8 @@ local function predicted_places(self)
 end
 
 ---@param found specbench.study
----@param options { figure: string?, price: number? }? figure: the speed-up that is shown first, one of
----  specbench.answer's; `paired` unless told; price: of a GPU hour
+---@param options { figure: string?, price: number?, progress: string? }? figure: the speed-up that is shown first, one
+---  of specbench.answer's; `paired` unless told; price: of a GPU hour; progress: how far its sweep is, while that runs
 ---@return specbench.page.model
 function model.of(found, options)
   local self = { found = found, about = found.about, answer = answers.of(found, options) }
@@ -165,7 +166,7 @@ function model.of(found, options)
   self.figures, self.reach = figures_of(self), reach_of(self)
   self.predicted = predicted_places(self)
   self.title = (self.about.title or self.about.round) .. caveats.simulated(found.cells)
-  self.is_empty = #self.places == 0
+  self.progress, self.is_empty = options and options.progress, #self.places == 0
   return self
 end
 

@@ -50,7 +50,7 @@ function section.section(self)
   return html.join(#cards > 0 and el("ul", { class = "answers" }, cards) or nil,
     answer.fallback and el("p", { class = "faint" }, "Shown by the ", words.figure(answer.figure), ": ",
       answer.fallback) or nil,
-    sure_of(self), points("What to try", answer.try), points("To note", answer.notes))
+    sure_of(self), not self.progress and points("What to try", answer.try) or nil, points("To note", answer.notes))
 end
 
 return section

@@ -2,6 +2,7 @@
 
 local caveats = require "specbench.analysis.caveats"
 local flags = require "specbench.analysis.flags"
+local json = require "specbench.base.json"
 local measure = require "sb.measure"
 local place = require "specbench.answer.place"
 local text_table = require "specbench.base.text_table"
@@ -33,6 +34,13 @@ local function client_cost(cell)
   return 1e6 * share * m.run_duration / (cell.clock_scale or 1) / told.chunks
 end
 
+-- An empty list that was read back does not know that it is one.
+local function certificate_of(cell)
+  local told = cell.certificate
+  if told and told.reasons then json.array(told.reasons) end
+  return told
+end
+
 ---The figures of a cell, by the names that cell.json has; what is not known is absent.
 ---@param cell table
 ---@return table
@@ -46,7 +54,7 @@ function one_table.figures(cell)
     total_token_throughput = m.total_token_throughput, total_input_tokens = m.total_input_tokens,
     total_output_tokens = m.total_output_tokens, steady_share = m.steady_share, drain = m.drain,
     goodput = m.request_goodput, slo = cell.slo, acceptance = cell.acceptance,
-    acceptance_unknown = cell.acceptance_unknown, certificate = cell.certificate,
+    acceptance_unknown = cell.acceptance_unknown, certificate = certificate_of(cell),
     client_cpu_us_per_chunk = client_cost(cell), clock_scale = cell.clock_scale,
     prefix_cache = cell.prefix_cache, note = cell.note, prompts = cell.dataset,
   }
