@@ -157,6 +157,8 @@ describe("specbench merge", function()
       run("run " .. GRID:gsub("grid", name) .. "--only concurrency=1 --out " .. name)
       refused(name, words, "they do not belong into one folder")
     end
+    run("run " .. GRID:gsub("grid", "deeper") .. "--only concurrency=2 --out other")
+    refused("two other", "other describes the cell 'draft 2 1' otherwise than two (server.k)") -- and one has it not
     refused("one/cells", "is not a results folder")
     run "merge both one"
     has(run("merge both both", 1).err, "both is to be merged into itself")

@@ -133,8 +133,10 @@ function merging.new(target, sources)
     folders[#folders + 1] = self.sources[i]
   end
   for i = 2, #folders do
-    message = objection(folders[1], folders[i])
-    if message then return nil, message end
+    for k = 1, i - 1 do
+      message = objection(folders[k], folders[i])
+      if message then return nil, message end
+    end
   end
   self.store, message = store.create(target, described(folders))
   if not self.store then return nil, (message:gsub(": give another folder with %-%-out$", "")) end
