@@ -77,10 +77,10 @@ describe("a round's file", function()
     end
   end)
 
-  it("cannot relabel a cell, nor read what it has not", function()
+  it("cannot relabel a cell, nor read what it does not have", function()
     w:write("grid.lua", changed(w.round(), { "local speculates =", 'c.method = "none"; local speculates =' }))
-    refused_in_a_line(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): a cell's 'method' is to be "
-      .. "read, not changed")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): a cell's 'method' is "
+      .. "read-only")
     w:write("grid.lua", changed(w.round(), { "seed = c.seed", "seed = rawset(c, 'method', 'x') and c.seed" }))
     local planned = w:run "plan grid.lua --models models.lua"
     assert.equal(0, planned.status, planned.err)
