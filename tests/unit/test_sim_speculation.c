@@ -27,6 +27,37 @@ static void decode_step_follows_the_speculative_formula(void **state)
   sb_sim_engine_free(engine);
 }
 
+/* How long the first decode step of n sequences takes, some of them too long for a draft. */
+static int64_t first_decode_step(int k, int n, int too_long)
+{
+  sb_sim_engine *engine = new_engine((sb_sim_config){ .k = k, .spec_max_model_len = 1500 });
+  for (int i = 0; i < n; i++)
+    submit(engine, 0, (uint64_t)i + 1, i < too_long ? 2000 : 1000, 50);
+  step(engine);
+  int64_t prefilled = step(engine), took = sb_sim_engine_next(engine) - prefilled;
+  sb_sim_engine_free(engine);
+  return took;
+}
+
+/* Kernels change with the batch: tokens of a step beyond bend_at cost so much more, drafted ones like the others; a
+ * sequence that has no draft counts once. */
+static void steps_beyond_the_bend_take_longer(void **state)
+{
+  (void)state;
+  static const struct {
+    int k, n, too_long, beyond; /* tokens beyond the bend at 12 */
+  } cases[] = { { 0, 12, 0, 0 }, { 0, 20, 0, 8 }, { 3, 3, 0, 0 },
+                { 3, 4, 0, 4 },  { 3, 6, 2, 6 },  { 3, 12, 12, 0 } };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    profile.plain.bend = profile.speculative.bend = 0.0;
+    int64_t straight = first_decode_step(cases[i].k, cases[i].n, cases[i].too_long);
+    profile.plain.bend = profile.speculative.bend = 0.5;
+    profile.plain.bend_at = profile.speculative.bend_at = 12.0;
+    int64_t bent = first_decode_step(cases[i].k, cases[i].n, cases[i].too_long);
+    assert_int_equal(bent - straight, ms(0.5 * cases[i].beyond));
+  }
+}
+
 /* Runs 200 requests of 400 tokens on one engine. */
 static sb_sim_counters run_many(sb_sim_config config)
 {
@@ -311,6 +342,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(decode_step_follows_the_speculative_formula, fresh_profile),
+    cmocka_unit_test_setup(steps_beyond_the_bend_take_longer, fresh_profile),
     cmocka_unit_test_setup(acceptance_per_position_converges_to_the_profile, fresh_profile),
     cmocka_unit_test_setup(draft_rate_leaves_steps_without_a_draft_uncounted, fresh_profile),
     cmocka_unit_test_setup(counters_agree_with_the_tokens_brought, fresh_profile),
