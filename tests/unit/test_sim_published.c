@@ -417,10 +417,10 @@ static void cells_with_a_draft_model_come_near_the_published_ones(void **state)
 {
   errors all = compare(*state, "sps", 4);
   assert_int_equal(all.cells, 319);
-  assert_true(all.mean[DURATION] <= 5.0);
-  assert_true(all.worst[DURATION] <= 20.0);
-  assert_true(all.mean[TTFT] <= 18.5);
-  assert_true(all.mean[TPOT] <= 5.0);
+  assert_true(all.mean[DURATION] <= 3.7);
+  assert_true(all.worst[DURATION] <= 16.0);
+  assert_true(all.mean[TTFT] <= 12.0); /* 17.6 % while a draft's prefill cost nothing of its own */
+  assert_true(all.mean[TPOT] <= 4.5);
 }
 
 int main(void)
