@@ -291,16 +291,6 @@ static void answer_id(const completion *q, char *id, size_t size)
     snprintf(id, size, "%016" PRIx64, q->id);
 }
 
-static void set_fault(completion *q, const sb_sim_fault *fault)
-{
-  q->break_after = -1;
-  if (!fault || (fault->kind != SB_SIM_FAULT_TRUNCATE && fault->kind != SB_SIM_FAULT_ERROR_EVENT &&
-                 fault->kind != SB_SIM_FAULT_SILENCE))
-    return;
-  q->fault = fault->kind;
-  q->break_after = fault->argument < 0 ? q->output_tokens / 2 : (int32_t)fault->argument;
-}
-
 /* Gives a request that was read to the engine. */
 static void admit(sb_sim_completions *c, completion *q, sb_sim_admission *a, const sb_sim_fault *fault)
 {
@@ -308,7 +298,8 @@ static void admit(sb_sim_completions *c, completion *q, sb_sim_admission *a, con
   q->output_tokens = a->output_tokens;
   q->finish_reason = a->finish_reason;
   q->record.prompt_tokens = a->request.prompt_tokens;
-  set_fault(q, fault);
+  q->break_after = sb_sim_fault_break_after(fault, a->output_tokens);
+  q->fault = fault ? fault->kind : 0;
   sb_sim_request entry = { .id = q->id,
                            .prompt_tokens = (int32_t)a->request.prompt_tokens,
                            .output_tokens = a->output_tokens,

@@ -86,6 +86,14 @@ const sb_sim_fault *sb_sim_faults_find(const sb_sim_faults *faults, int64_t n, c
   return NULL;
 }
 
+int32_t sb_sim_fault_break_after(const sb_sim_fault *fault, int32_t output_tokens)
+{
+  if (!fault || (fault->kind != SB_SIM_FAULT_TRUNCATE && fault->kind != SB_SIM_FAULT_ERROR_EVENT &&
+                 fault->kind != SB_SIM_FAULT_SILENCE))
+    return -1;
+  return fault->argument < 0 ? output_tokens / 2 : (int32_t)fault->argument;
+}
+
 bool sb_sim_faults_never_ready(const sb_sim_faults *faults)
 {
   for (int i = 0; i < faults->count; i++)

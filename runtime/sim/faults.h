@@ -45,6 +45,10 @@ int sb_sim_faults_add(sb_sim_faults *faults, const char *text, sb_err *err);
 
 /* The first fault that request number n (from 1) with this body meets; NULL: none. */
 const sb_sim_fault *sb_sim_faults_find(const sb_sim_faults *faults, int64_t n, const char *body, size_t size);
+
+/* After how many tokens of an answer of this length it strikes; -1: not amid an answer. fault may be NULL. */
+int32_t sb_sim_fault_break_after(const sb_sim_fault *fault, int32_t output_tokens);
+
 bool sb_sim_faults_never_ready(const sb_sim_faults *faults);
 
 #endif

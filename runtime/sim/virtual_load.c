@@ -52,7 +52,8 @@ static void send_next(sb_sim_load *l)
     return;
   }
   sb_sim_admission_bend(&e->admission, fault);
-  sb_sim_trouble_plan(e, fault);
+  e->break_after = sb_sim_fault_break_after(fault, e->admission.output_tokens);
+  e->fault = fault ? fault->kind : 0;
   const sb_sim_admission *a = &e->admission;
   sb_sim_request entered = { .id = l->first_id + index,
                              .prompt_tokens = (int32_t)a->request.prompt_tokens,

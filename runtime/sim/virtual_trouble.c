@@ -80,16 +80,6 @@ bool sb_sim_trouble_strike_first(sb_sim_load *l, uint32_t index, const sb_sim_fa
   }
 }
 
-void sb_sim_trouble_plan(sb_sim_entry *e, const sb_sim_fault *fault)
-{
-  e->break_after = -1;
-  if (!fault || (fault->kind != SB_SIM_FAULT_TRUNCATE && fault->kind != SB_SIM_FAULT_ERROR_EVENT &&
-                 fault->kind != SB_SIM_FAULT_SILENCE))
-    return;
-  e->fault = fault->kind;
-  e->break_after = fault->argument < 0 ? e->admission.output_tokens / 2 : (int32_t)fault->argument;
-}
-
 void sb_sim_trouble_strike(sb_sim_load *l, uint32_t index)
 {
   sb_sim_virtual *s = l->server;

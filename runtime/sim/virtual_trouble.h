@@ -15,10 +15,7 @@ void sb_sim_trouble_refuse(sb_sim_load *load, uint32_t index, int status, const 
 /* A fault that strikes before the request is read; true when that was the answer. */
 bool sb_sim_trouble_strike_first(sb_sim_load *load, uint32_t index, const sb_sim_fault *fault);
 
-/* Notes when a fault is to strike an answer, its length being known; NULL: never. */
-void sb_sim_trouble_plan(sb_sim_entry *entry, const sb_sim_fault *fault);
-
-/* The fault that was planned strikes. */
+/* A fault strikes in the middle of an answer. */
 void sb_sim_trouble_strike(sb_sim_load *load, uint32_t index);
 
 /* The request in flight whose deadline comes first, and when: INT64_MAX where none does. */
