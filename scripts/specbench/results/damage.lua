@@ -79,6 +79,7 @@ end
 
 -- What is wrong with a cell beside what its cell.json says of itself.
 local function fault_beside(place, id, cell, text)
+  if cell.status ~= "ok" then return place .. "/cell.json: its status is not ok, and what failed lies in failed/" end
   if not text then return fault_of_old(place, cell) end
   if not identity.explains(text, id) then return place .. "/cell.json: its id does not follow from its identity" end
   local files = cell.files or {}
