@@ -30,6 +30,15 @@ describe("doubt", function()
     doubt.weigh(asked, fitted({ none = 90, k1 = 100, k2 = 100 }, { none = 0.02, k1 = 0.005, k2 = 0.005 }), 0.02)
     assert.falsy(doubt.is_open(asked))
   end)
+
+  it("takes no rival for beaten while too few cells are measured", function()
+    local asked = { settings = places("none", "k1") }
+    local fit = fitted({ none = 50, k1 = 100 }, { none = 0.01, k1 = 0.01 })
+    doubt.weigh(asked, fit, 0.02, true)
+    assert.truthy(doubt.is_open(asked) and not doubt.is_settled { asked })
+    doubt.weigh(asked, fit, 0.02)
+    assert.truthy(doubt.is_settled { asked })
+  end)
 end)
 
 describe("the chooser", function()

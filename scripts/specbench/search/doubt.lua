@@ -11,12 +11,14 @@ local doubt = {
 }
 
 local SMALL = 1e-3 -- chances below it are counted, but nothing is measured for them
+local EARLY = 0.1 -- of any rival at least, while a fit is mostly what was believed before
 
 ---Says of a question what is known: its best setting, how probably that is wrong, and for which others.
 ---@param asked specbench.search.question changed
 ---@param fitted specbench.predict.fitted
 ---@param tolerance number of the logarithm of a ratio of throughputs
-function doubt.weigh(asked, fitted, tolerance)
+---@param is_early boolean? fewer cells are measured than say anything
+function doubt.weigh(asked, fitted, tolerance, is_early)
   local values, best = {}, 1
   for i, place in ipairs(asked.settings) do
     values[i] = math.log(fitted:predict(place).tokens_per_second)
@@ -29,6 +31,7 @@ function doubt.weigh(asked, fitted, tolerance)
       local variance = own + fitted:covariance(place, place) - 2 * fitted:covariance(asked.best, place)
       variance = math.max(variance, 1e-12)
       local chance = stats.normal_cdf((values[i] - values[best] - tolerance) / math.sqrt(variance))
+      chance = is_early and math.max(chance, EARLY) or chance
       asked.wrong = math.min(1, asked.wrong + chance)
       if chance > SMALL then
         table.insert(asked.rivals, { place = place, chance = chance, variance = variance })

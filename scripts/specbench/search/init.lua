@@ -105,8 +105,9 @@ local function refit(self, family, kept)
   kept.works = kept.works or works_of(family)
   kept.fitted = fit.of(given, { works = kept.works })
   kept.count, kept.questions, kept.open = #given, question.of(family), {}
+  local is_early = #family.measured < families.LEAST or #family.plain == 0
   for _, asked in ipairs(kept.questions) do
-    doubt.weigh(asked, kept.fitted, self.tolerance)
+    doubt.weigh(asked, kept.fitted, self.tolerance, is_early)
     if doubt.is_open(asked) then table.insert(kept.open, asked) end
   end
   kept.candidates = candidates_of(family)

@@ -1,18 +1,16 @@
 -- Plays a search against a grid that is measured already: what it asks for it gets, at the cost of the cell and of a
 -- server's start where another one was up.
 
-local find_k = require "specbench.sweep.find_k"
 local keys = require "specbench.results.keys"
 local search = require "specbench.search"
 local speedup = require "specbench.analysis.speedup"
 
 local replay = {}
 
----@param measured world.measured
----@return number seconds of the whole grid, each server started once
-local function whole(measured, places, start)
+-- Seconds of the whole grid, each server started once.
+local function whole(measured, start)
   local seconds, started = 0, {}
-  for _, place in ipairs(places) do
+  for _, place in ipairs(measured.places) do
     seconds = seconds + measured.by_place[place.key].metrics.duration + (started[place.slot] and 0 or start)
     started[place.slot] = true
   end
@@ -20,10 +18,10 @@ local function whole(measured, places, start)
 end
 
 -- The speeds at a place of a question: of the best setting that speculates, and of the baseline.
-local function truth_of(measured, places)
+local function truth_of(measured)
   local truth = {}
   local function speed(key) return speedup.total_token_throughput(measured.by_place[key]) end
-  for _, place in ipairs(places) do
+  for _, place in ipairs(measured.places) do
     if not place.plain then
       local name = ("%s\31%s\31%d"):format(place.server, place.work, place.concurrency)
       local own = truth[name] or { best_k = 0, plain = speed(place.baseline) }
@@ -40,7 +38,6 @@ end
 ---@field sure integer answered with the probability that was asked
 ---@field regret number mean loss by what was chosen
 ---@field cells integer
----@field grid integer cells
 ---@field starts integer
 ---@field seconds number
 ---@field whole number seconds
@@ -51,12 +48,12 @@ end
 ---@param options { tolerance: number, start: number, budget: number? } start: seconds of a server's
 ---@return replay.verdict
 function replay.run(measured, options)
-  local places = find_k.places(measured.plan, { seed = 12345 })
-  local found = search.new { round = measured.plan.round, places = places, tolerance = options.tolerance }
+  local found = search.new { round = measured.round, places = measured.places, tolerance = options.tolerance,
+    any_model = measured.any_model }
   local slots, have, up = {}, {}, nil
-  for _, place in ipairs(places) do slots[place.key] = place.slot end
-  local said = { asked = 0, right = 0, right_k = 0, sure = 0, regret = 0, cells = 0, grid = #places, starts = 0,
-    seconds = 0, last = 0, whole = whole(measured, places, options.start) }
+  for _, place in ipairs(measured.places) do slots[place.key] = place.slot end
+  local said = { asked = 0, right = 0, right_k = 0, sure = 0, regret = 0, cells = 0, starts = 0,
+    seconds = 0, last = 0, whole = whole(measured, options.start) }
   while true do
     local key
     key, said.ended = found:next { up = up, start = function() return options.start end,
@@ -69,10 +66,10 @@ function replay.run(measured, options)
     have[#have + 1] = cell
     found:learn(have)
   end
-  local truth, speed = truth_of(measured, places)
+  local truth, speed = truth_of(measured)
   for _, answer in ipairs(found:answers()) do
     local own = truth[("%s\31%s\31%d"):format(answer.method, answer.work, answer.concurrency)]
-    local of_k = speed(keys.place(keys.of(measured.plan.round, answer.best)))
+    local of_k = speed(keys.place(keys.of(measured.round, answer.best)))
     local best = math.max(own.best_k, own.plain)
     local loss = 1 - (answer.pays and of_k or own.plain) / best
     said.asked, said.regret = said.asked + 1, said.regret + loss

@@ -2,6 +2,7 @@
 -- on them in virtual time, to judge a search by that was shown a part.
 
 local environment = require "sb.environment"
+local find_k = require "specbench.sweep.find_k"
 local fs = require "sb.fs"
 local grid = require "specbench.experiment.grid"
 local json = require "specbench.base.json"
@@ -84,8 +85,11 @@ function world.profile(seed)
 end
 
 ---@class world.measured
----@field plan specbench.plan
+---@field name string
+---@field round table
+---@field places specbench.search.place[]
 ---@field by_place table<string, table> cells
+---@field any_model boolean? a baseline of another model counts
 ---@field bends boolean
 
 ---Measures a whole grid.
@@ -108,7 +112,8 @@ function world.measure(seed, narrow)
   sweep.run(the_plan, the_store, options)
   local by_place = {}
   for _, cell in ipairs(the_store:cells()) do by_place[keys.place(cell.key)] = cell end
-  return { plan = the_plan, by_place = by_place, bends = profile.plain.bend ~= nil }
+  return { name = tostring(seed), round = the_plan.round, places = find_k.places(the_plan, options),
+    by_place = by_place, bends = profile.plain.bend ~= nil }
 end
 
 return world
