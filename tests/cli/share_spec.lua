@@ -206,6 +206,16 @@ describe("workers of one folder", function()
     assert.equal(4, w:count "cells")
   end)
 
+  it("leave the report to one of those that end at once", function()
+    assert(fs.mkdir(w.folder .. "/results/share/claims/report"))
+    w:write("results/share/claims/report/another", "{}\n")
+    local result = w:run "run grid.lua --virtual --share --stale 60 --out results"
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.err:find("the report is being written by another worker", 1, true), result.err)
+    assert.equal(4, w:count "cells")
+    assert.is_nil(fs.stat(w.folder .. "/results/speedups.jsonl"))
+  end)
+
   it("are followed by watch, plan and report while they work", function()
     local pid, servers = held_worker()
     local usual = "grid.lua --models models.lua --speed 200 --out results"

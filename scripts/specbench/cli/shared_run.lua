@@ -19,6 +19,7 @@ local worker = require "specbench.sweep.worker"
 local shared_run = {}
 
 local PLENTY = 64 -- GPUs that a plan may name: which ones a worker has is no part of how the work is cut
+local REPORT = "report" -- is claimed as a unit is
 local PATIENCE, PAUSE = 50, 0.1 -- looks at the lock, seconds between two
 
 local function refuse(options, the_plan)
@@ -92,6 +93,17 @@ local function chosen(list, ids)
   return found
 end
 
+-- The worker that ends last has the whole to report; of several that end at once, one draws the pictures.
+local function write_report(the_store, the_sharing, options)
+  if not the_sharing:claim(REPORT) then
+    if not options.quiet then io.stderr:write "the report is being written by another worker\n" end
+    return
+  end
+  report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline,
+    across_hosts = options.across_hosts })
+  the_sharing:release(REPORT)
+end
+
 local function summarise(outcome, list, folder)
   local out = io.stderr
   out:write(("%d of %d units done here: %d cells measured, %d failed; results in %s\n"):format(outcome.units, #list,
@@ -145,8 +157,7 @@ function shared_run.run(options, path)
     units = mine, about = about, gpus = own, alone = alone, options = options,
   })
   if outcome.all_done and outcome.units > 0 and #mine == #list then
-    report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline,
-      across_hosts = options.across_hosts })
+    write_report(the_store, the_sharing, options)
   end
   if not options.quiet or outcome.failed > 0 or outcome.lame then summarise(outcome, list, folder) end
   return (outcome.failed > 0 or outcome.lame) and 3 or 0
