@@ -32,7 +32,8 @@ local self = {
     .. "Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells or with cells in "
     .. "quarantine, 130 interrupted.",
   positionals = {
-    { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
+    { name = "ROUND", declares = true, many = true, help = "round file, or the name of one that comes with specbench; "
+      .. "several are run one after another, each into its own folder" },
   },
   options = option_groups.of {
     "grid", "engine", "data", "measure", "share",
@@ -46,6 +47,7 @@ local self = {
     "deadlines", "results",
   },
   examples = {
+    { "specbench run round1 round2 round3 --virtual --no-records", "all published grids on the simulator, in no time" },
     { "specbench run rounds/round2.lua --quick", "a small version, on the simulator" },
     { "specbench run rounds/round2.lua --engine vllm --models my_models.lua --datasets data", "on GPUs" },
     { "specbench run rounds/round2.lua --out /shared/round2 --share", "on as many machines as there are, at once" },
@@ -163,19 +165,15 @@ local function end_left(the_store)
   command.warn { message }
 end
 
-function self.run(options, positionals)
-  local _, flaw_of_key = http.authorization()
-  if flaw_of_key then command.fail(flaw_of_key) end
-  command.warn { http.key_warning() }
-  provenance.begin()
+local function run_round(options, path)
   read_search(options)
   if options.share then
     if options.find then
       command.fail("--share and --find do not go together: a search asks for one cell at a time", 2)
     end
-    return shared_run.run(options, positionals[1])
+    return shared_run.run(options, path)
   end
-  local r = command.load_round(positionals[1], options)
+  local r = command.load_round(path, options)
   local find = options.find and (options.find == "k" and find_k or find_rate)
   local flaw_of_search = find and find.flaw(options)
   if flaw_of_search then command.fail(flaw_of_search, 2) end
@@ -231,6 +229,23 @@ function self.run(options, positionals)
   if options.events then
     options.events:emit("end", { status = status, measured = outcome.measured, failed = outcome.failed,
       done = outcome.skipped, cells = outcome.total, results = the_store.folder })
+  end
+  return status
+end
+
+-- Several rounds one after another, each into a folder of its own; the status is the worst of theirs.
+function self.run(options, positionals)
+  local _, flaw_of_key = http.authorization()
+  if flaw_of_key then command.fail(flaw_of_key) end
+  command.warn { http.key_warning() }
+  provenance.begin()
+  if #positionals > 1 and options.out then
+    command.fail(("--out %s: %d rounds have a folder each: leave it out"):format(options.out, #positionals), 2)
+  end
+  for _, path in ipairs(positionals) do command.find_round(path) end -- before the first one takes its hours
+  local status = 0
+  for _, path in ipairs(positionals) do
+    status = math.max(status, run_round(tables.merged(options), path)) -- each fills in what its round leaves open
   end
   return status
 end

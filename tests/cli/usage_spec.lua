@@ -63,7 +63,7 @@ describe("a command line", function()
 
   it("with too few or too many words says which", function()
     check("run", 2, "ROUND is missing")
-    check("run round2 round3", 2, "unexpected argument 'round3'")
+    check("plan round2 round3", 2, "unexpected argument 'round3'")
     check("show", 2, "CELL is missing")
     check("selfcheck server", 2, "'server'", "specbench selfcheck client")
   end)

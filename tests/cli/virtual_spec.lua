@@ -77,6 +77,25 @@ describe("run --virtual", function()
     assert.truthy((plan.out .. plan.err):find("1 to do", 1, true), (plan.out .. plan.err))
   end)
 
+  it("may be of several rounds, each with a folder and an answer of its own", function()
+    w:write("grid.lua", w.round())
+    w:write("other.lua", (w.round():gsub('name = "grid"', 'name = "other"')))
+    local options = "--virtual --no-pictures --only concurrency=1"
+    local result = w:run("run grid.lua other.lua " .. options)
+    assert.equal(0, result.status, result.err)
+    for _, name in ipairs { "grid", "other" } do
+      assert.truthy(fs.stat(("%s/results/%s-virtual/cells"):format(w.folder, name)), result.err)
+    end
+    assert.equal(2, select(2, result.out:gsub("SIMULATED IN VIRTUAL TIME", "")))
+    for words, told in pairs { ["run grid.lua other.lua --out one " .. options] = "--out one: 2 rounds",
+      ["run grid.lua nowhere.lua --fresh " .. options] = "no round nowhere.lua" } do
+      local refused = w:run(words)
+      assert.equal(2, refused.status)
+      assert.truthy(refused.err:find(told, 1, true), refused.err)
+    end
+    assert.is_nil(fs.stat(w.folder .. "/one"))
+  end)
+
   it("refuses what needs real time", function()
     w:write("grid.lua", w.round())
     local refused = { ["--speed 20"] = "--speed", ["--profile nsys"] = "--profile", ["--engine vllm"] = "vllm" }

@@ -2,7 +2,7 @@
 
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
-local view = require "specbench.live.view"
+local words = require "specbench.answer.words"
 
 local search_table = {}
 
@@ -34,8 +34,8 @@ function search_table.summary(found)
     .. "speed-up is measured in %d, predicted in %d"):format(100 * found.tolerance, 100 * found.sure, known, asked,
     asked - predicted, predicted) }
   lines[2] = ("%d of the grid's %d cells are measured, %d are not; %s%s"):format(found.measured, found.cells,
-    found.cells - found.measured, view.duration(found.spent),
-    found.budget and (" of %s"):format(view.duration(found.budget)) or "")
+    found.cells - found.measured, words.duration(found.spent),
+    found.budget and (" of %s"):format(words.duration(found.budget)) or "")
   for _, method in ipairs(tables.keys(found.refused)) do
     lines[#lines + 1] = ("%s: nothing can be said: %s"):format(spelled(method), found.refused[method])
   end
@@ -81,16 +81,16 @@ function search_table.map(found, limit)
   end
   if #rows == 0 then return {}, "" end
   local more = limit and #rows - limit or 0
-  local lines, words = {}, {}
+  local lines, marks = {}, {}
   for line in text_table.render({ columns = columns,
     rows = { head, table.unpack(rows, 1, math.min(#rows, limit or #rows)) } }):gmatch "[^\n]+" do
     lines[#lines + 1] = line
   end
   if more > 0 then lines[#lines + 1] = ("%d more rows: --full"):format(more) end
   for _, item in ipairs(LEGEND) do
-    if seen[item[1]] then words[#words + 1] = ("%s %s"):format(item[1], item[2]) end
+    if seen[item[1]] then marks[#marks + 1] = ("%s %s"):format(item[1], item[2]) end
   end
-  return lines, table.concat(words, ", ")
+  return lines, table.concat(marks, ", ")
 end
 
 ---Every answer with its speed-up, as a table.
