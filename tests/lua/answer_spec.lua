@@ -304,7 +304,10 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
     end
     local one, two = { load = 4, k = 1, ratios = { 1.1 } }, { load = 4, k = 3, ratios = { 1.1 } }
     assert.is_nil(screen_of({ one, { load = 8, k = 3, ratios = { 1.1 } } }):find("side by side", 1, true))
+    local alone = { load = 1, k = 1, ratios = { 1.1 } }
+    assert.truthy(screen_of({ alone }):find "\nwhere +1 request at once\n")
     local text = screen_of { one, two }
+    assert.truthy(text:find "\nwhere +4 requests at once\n", text)
     assert.truthy(text:find("side by side: k 1 3\n", 1, true), text)
     assert.truthy(text:find "\nnext      a command    # what for\n$", text)
   end)

@@ -57,9 +57,10 @@ end
 local UNITS = { concurrency = "requests at once", rate = "requests a second" }
 
 ---@param kind "concurrency"|"rate"
----@return string
-function words.unit(kind)
-  return UNITS[kind]
+---@param is_one boolean? there is but one request of it
+---@return string "requests at once"
+function words.unit(kind, is_one)
+  return is_one and UNITS[kind]:gsub("^requests", "request") or UNITS[kind]
 end
 
 local function at_load(kind, load, with_unit)

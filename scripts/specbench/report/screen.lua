@@ -131,7 +131,7 @@ end
 local function map_lines(map, kind, seen)
   local head, rows, columns = { "" }, {}, { {} }
   for i, load in ipairs(map.loads[kind]) do head[i + 1], columns[i + 1] = ("%g"):format(load), {} end
-  head[#head] = ("%s %s"):format(head[#head], words.unit(kind))
+  head[#head] = ("%s %s"):format(head[#head], words.unit(kind, head[2] == "1" and #head == 2))
   for _, row in ipairs(map.rows) do
     if row.load == kind then
       local line = { words.name(row) }
