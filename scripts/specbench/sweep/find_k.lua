@@ -35,6 +35,9 @@ function find_k.flaw(options)
   if options.rule or options.repeats > 1 then
     return "--find k and --budget measure a cell once: leave out --repeats and --until"
   end
+  if options.profile then
+    return "--find k and --budget look at a cell as it lands, --profile keeps it until its server ends: leave out one"
+  end
   if options.lengths == "replay" then
     return "--find k and --budget: --lengths replay needs the baseline of every cell, they may leave it out"
   end
