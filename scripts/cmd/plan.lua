@@ -8,6 +8,7 @@ local plan_json = require "specbench.cli.plan_json"
 local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
+local rehearsal = require "specbench.sweep.rehearsal"
 local secrets = require "specbench.base.secrets"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
@@ -18,7 +19,8 @@ local units = require "specbench.experiment.units"
 local self = {
   name = "plan",
   summary = "Show what a run would do: cells, servers, estimated time",
-  description = "Takes the options of specbench run, so that a command line can be tried before it runs.",
+  description = "Takes the options of specbench run, so that a command line can be tried before it runs. With "
+    .. "--virtual the simulator plays every cell, and times are its own instead of a rule of thumb's.",
   positionals = { { name = "ROUND", declares = true, help = "round file" } },
   options = option_groups.of {
     "grid", "engine", "data", "measure", "share", "deadlines", "results",
@@ -85,6 +87,8 @@ function self.run(options, positionals)
   local the_plan = plan.new(r, options)
   local done = not options.fresh and store.open(command.results_folder(r, options))
   if done then command.warn(done.warnings) end
+  local function is_done(job) return done and done:has(job.id) end
+  if options.virtual then rehearsal.time(the_plan, is_done) end
   local servers, pending, seconds = servers_of(the_plan, done)
   local rows = {}
   for i, s in ipairs(servers) do
@@ -100,14 +104,14 @@ function self.run(options, positionals)
       text_table.right "estimate" },
     rows = rows,
   })
-  io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; estimated %s, server starts not included\n")
-    :format(#the_plan.jobs, #servers, the_plan.engine.name, pending, progress.duration(seconds)))
+  io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; %s %s, server starts not included\n")
+    :format(#the_plan.jobs, #servers, the_plan.engine.name, pending,
+      options.virtual and "by the simulator" or "estimated", progress.duration(seconds)))
   io.stdout:write("Comparison: ", match.line(options.match), "\n")
   if options.limits then io.stdout:write("Answers: as long as the limits '", options.limits, "' say\n") end
   for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
   local starts = plan_text.starts_line(the_plan, progress.duration)
   if starts then io.stdout:write(starts, "\n") end
-  local function is_done(job) return done and done:has(job.id) end
   local list, most, makespan = sweep.units(the_plan, is_done)
   local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
   if together then io.stdout:write(together, "\n") end

@@ -77,6 +77,18 @@ describe("run --virtual", function()
     assert.truthy((plan.out .. plan.err):find("1 to do", 1, true), (plan.out .. plan.err))
   end)
 
+  it("tells a plan how long the cells would take", function()
+    w:write("grid.lua", w.round())
+    local options = " grid.lua --virtual --fresh --only method=none --only concurrency=1 --no-pictures"
+    local planned = w:run("plan" .. options)
+    assert.equal(0, planned.status, planned.err)
+    local minutes, seconds = planned.out:match "by the simulator (%d+):(%d+), server starts not included"
+    assert.equal(0, w:run("run" .. options).status)
+    local folder = w.folder .. "/results/grid-virtual/cells/"
+    local cell = json.decode(assert(fs.read(folder .. fs.list(folder)[1] .. "/cell.json")))
+    assert.near(cell.metrics.duration, 60 * minutes + seconds, 0.51)
+  end)
+
   it("may be of several rounds, each with a folder and an answer of its own", function()
     w:write("grid.lua", w.round())
     w:write("other.lua", (w.round():gsub('name = "grid"', 'name = "other"')))
