@@ -116,7 +116,7 @@ describe("an engine's file", function()
 
   it("takes no name of another engine, nor one that is no folder's", function()
     refused_in_a_line(example('name = "lab%-server"', 'name = "vllm"'),
-      "./mine.lua: name = 'vllm' is that of an engine")
+      "./mine.lua: name = 'vllm' is an engine of specbench's own")
     refused_in_a_line(example('name = "lab%-server"', 'name = "lab/server"'),
       "engine: name: must have letters, digits")
   end)
