@@ -87,12 +87,19 @@ describe("run --find k", function()
     assert.truthy(result.out:find("the best k within 2 %, 95 % sure: known in ", 1, true), result.out)
     assert.truthy(result.out:find(("%d of the grid's 60 cells are measured, %d are not"):format(count, 60 - count), 1,
       true), result.out)
+    local open, flat = 0, result.out:gsub("%s+", " ")
+    for _, answer in ipairs(kept.answers) do open = open + (answer.answered and 0 or 1) end
+    assert.equal(open == 0, flat:find("all is known that was asked", 1, true) ~= nil, flat)
+    assert.equal(open > 0, flat:find(("on average: %d place"):format(open), 1, true) ~= nil, flat)
+    -- what is not measured is predicted, or a baseline's
+    local baselines = tonumber(flat:match "are not %((%d+) of them the baseline's%)")
+    assert.equal(60 - count - baselines, tonumber(flat:match "(%d+) cells predicted, not measured"), flat)
     assert.truthy(result.out:find("~ its speed-up is predicted, not measured", 1, true), result.out)
     assert.truthy(result.out:find("predicted, not measured, which saved", 1, true), result.out)
-    local lines = 0
+    local lines, predicted = 0, 0
     for line in assert(fs.read(w.folder .. "/searched/predictions.jsonl")):gmatch "[^\n]+" do
       lines = lines + 1
-      assert.not_nil(json.decode(line).measured)
+      predicted = predicted + (json.decode(line).measured and 0 or 1)
     end
     assert.equal(50, lines)
     result = w:run "report searched --full --no-pictures --html --markdown"
@@ -100,7 +107,12 @@ describe("run --find k", function()
     for _, file in ipairs { "report.html", "report.md" } do
       local text = assert(fs.read(w.folder .. "/searched/" .. file))
       assert.truthy(text:find("Best k, searched", 1, true) and text:find("predicted, 90 %%: %d"), file)
+      assert.truthy(text:find("Best k, searched", 1, true) < text:find("Does speculation pay?", 1, true), file)
     end
+    -- measured cells without a measured baseline among them
+    local page = assert(fs.read(w.folder .. "/searched/report.html"))
+    assert.equal(predicted, select(2, page:gsub("k%-predicted", "")))
+    assert.truthy(predicted > 60 - count - baselines)
 
     -- what is measured already answers again, and another run is no search
     result = w:run("run part.lua --find k --out searched" .. VIRTUAL)
@@ -108,6 +120,39 @@ describe("run --find k", function()
     assert.same(kept.answers, found("searched").answers)
     assert.equal(0, w:run("run part.lua --quiet --only k=1 --only concurrency=32 --out searched" .. VIRTUAL).status)
     assert.is_nil(fs.stat(w.folder .. "/searched/search.json"))
+  end)
+
+  it("counts prompts without token counts as the server did, and says nothing of work where it counted none", function()
+    for _, task in ipairs { "qa", "summarization" } do
+      local rows = {}
+      for i = 1, 32 do rows[i] = json.encode { prompt = ("Of %s, number %d. "):format(task, i):rep(60) } end
+      w:write(task .. ".jsonl", table.concat(rows, "\n") .. "\n")
+    end
+    w:write("own.lua", (ROUND:format("concurrency", 'baseline = { method = "none" },'):gsub(
+      'dataset = "spec_bench", subset = c.task, count = 80',
+      'dataset = "jsonl", path = c.task .. ".jsonl", count = 32')))
+    local function search(budget)
+      local result = w:run(("run own.lua --budget %s --quiet --out part%s"):format(budget, VIRTUAL))
+      assert.equal(0, result.status, result.out .. result.err)
+      return found "part"
+    end
+    local early = search "4s"
+    assert.equal(5, #early.answers) -- of one task
+    assert.equal("how many tokens the prompts of this work have is not known: measure one of its cells",
+      early.refused["method=draft task=qa"] or early.refused["method=draft task=summarization"])
+    local late = search "1h"
+    assert.equal(10, #late.answers)
+    assert.same({}, late.refused)
+    assert.equal(0, w:run("run own.lua --quiet --out whole" .. VIRTUAL).status)
+    local all, sum = cells_of "whole", 0
+    for _, answer in ipairs(late.answers) do
+      local function speed(method, k)
+        local place = ("%s %s %s %d"):format(method, k, answer.best.task, answer.concurrency)
+        return speedup.total_token_throughput(all[place])
+      end
+      sum = sum + math.abs(answer.ratio * speed("none", "") / speed("draft", answer.k) - 1)
+    end
+    assert.truthy(sum / 10 < 0.06, sum / 10)
   end)
 
   it("ends at the budget with the best answer so far, and goes on with a larger one", function()

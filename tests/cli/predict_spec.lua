@@ -128,6 +128,32 @@ describe("predict and fit", function()
     assert.truthy(server)
   end)
 
+  it("count prompts whose data have no token counts as the server did, and tell none where no cell does", function()
+    local rows = {}
+    for i = 1, 16 do rows[i] = json.encode { prompt = ("Say it again, number %d. "):format(i):rep(60) } end
+    w:write("own.jsonl", table.concat(rows, "\n") .. "\n")
+    w:write("own.lua", (ROUND:gsub('dataset = "spec_bench", subset = .-, count = 40',
+      'dataset = "jsonl", path = c.task .. ".jsonl", count = 16')
+      :gsub('{ "qa", "math_reasoning" }', '{ "own", "other" }'):gsub("max_tokens = 256", "max_tokens = 64")))
+    w:write("other.jsonl", table.concat(rows, "\n", 1, 16):gsub("again", "twice") .. "\n")
+    local command = "run own.lua --virtual --quiet --no-pictures --no-text --only task=own --out "
+    run(command .. "part --only k=1,4 --only concurrency=1,4,8")
+    run(command .. "whole")
+    local out = run "predict part --grid own.lua --no-pictures --acceptance 0.6"
+    assert.truthy(out:find("Not predicted: 20 cells: how many tokens the prompts of this work have is not known", 1,
+      true), out)
+    local truth, predicted = {}, 0
+    for _, entry in ipairs(lines_of(w, "whole/speedups.jsonl")) do
+      truth[place(entry.coordinates)] = entry.speedups.total_throughput.ratio
+    end
+    for _, line in ipairs(lines_of(w, "part/predictions.jsonl")) do
+      local known = truth[place(line.coordinates)]
+      predicted = predicted + (line.measured and 0 or 1)
+      assert.near(1, line.speedup / known, 0.1, place(line.coordinates))
+    end
+    assert.equal(14, predicted)
+  end)
+
   it("say what they lack", function()
     w:write("grid.lua", ROUND)
     local function fails(words, text, status)

@@ -32,11 +32,15 @@ end
 function savings.of(folder, about, cells)
   local list = predicted.of(folder, about, cells)
   if not list then return nil end
-  local found = { cells = #list, gpu_seconds = 0, spent = 0 }
+  local found = { cells = 0, gpu_seconds = 0, spent = 0 }
   for _, cell in ipairs(cells) do
     found.spent = found.spent + (cell.metrics.duration or 0) * energy.gpu_count(cell)
   end
-  for _, place in ipairs(list) do found.gpu_seconds = found.gpu_seconds + place.seconds * place.gpus end
+  for _, place in ipairs(list) do
+    if not place.is_alone then
+      found.cells, found.gpu_seconds = found.cells + 1, found.gpu_seconds + place.seconds * place.gpus
+    end
+  end
   return found
 end
 

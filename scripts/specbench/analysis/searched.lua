@@ -16,8 +16,9 @@ local searched = {}
 ---@field ended "answered"|"budget"|"nothing tells more"|nil why there was no further cell; nil: it was not at its end
 ---@field cells integer of the grid
 ---@field measured integer
+---@field baselines_left integer? of the cells that are not measured, those of a baseline
 ---@field answers specbench.search.answer[]
----@field refused table<string, string> methods of which nothing can be said, and why
+---@field refused table<string, string> methods, or a method's work, of which nothing can be said, and why
 
 local function path_of(store)
   return store.folder .. "/search.json"

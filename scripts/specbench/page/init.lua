@@ -35,10 +35,10 @@ local page = {}
 
 -- In the order of reading; one that has nothing to say is left out.
 local SECTIONS = {
+  { "searched", "Best k, searched", search.section },
   { "answer", "Does speculation pay?", verdict.section },
   { "maps", "Where", heatmaps.section },
   { "predicted", "Predicted", heatmaps.predicted },
-  { "searched", "Best k, searched", search.section },
   { "load", "Speed-up against load", lines.section },
   { "loads", "Figures against load", loads.section },
   { "schedule", "Best k by load", schedule.section },

@@ -96,9 +96,10 @@ end
 local function searched(self, add)
   local found = self.found.searched
   if not found then return end
-  add "\n## Best k, searched\n"
+  add "## Best k, searched\n"
   for _, line in ipairs(search_table.summary(found)) do add(("- %s"):format(escape(line))) end
   add("\n" .. grid(search_table.answers(found)))
+  add "\n## Does speculation pay?\n"
 end
 
 local function schedules(self, add)
@@ -167,9 +168,9 @@ function markdown.text(self)
   local simulated = words.simulated(measured)
   if simulated then add(("**%s: what a profile says, not what a GPU did.**\n"):format(escape(simulated))) end
   add(escape(words.measured(measured)) .. "; " .. escape(words.with(measured)) .. "\n")
+  searched(self, add)
   answers(self, add)
   maps(self, add)
-  searched(self, add)
   schedules(self, add)
   figures(self, add)
   provenance(self, add)

@@ -23,6 +23,7 @@ local cells = {}
 ---@field work_text string
 ---@field cell table? the newest cell that was measured there
 ---@field simulated boolean?
+---@field prompts_by "cells"|"guess"|nil who told input_tokens, where the data did not
 
 -- What changes from cell to cell of one server or of one piece of work, and makes no other of it.
 local OF_K = { "k", "prompt_lookup_max", "speed", "acceptance" }
@@ -191,7 +192,7 @@ function cells.of_round(r, options, reference)
         coordinates = coordinates, repetition = 1, key = keys.of(about, coordinates), plain = plain,
         model = server.model, k = plain and 0 or server.k or 0, concurrency = work.concurrency, rate = work.rate,
         server_text = server_text, work_text = work_text,
-        requests = #work.prompts.items, input_tokens = (workload.tokens(work)), limits = limits,
+        requests = #work.prompts.items, input_tokens = workload.input_tokens(work), limits = limits,
         output_tokens = forced,
       }
     end

@@ -3,6 +3,7 @@
 local cells = require "specbench.predict.cells"
 local energy = require "specbench.analysis.energy"
 local fit = require "specbench.predict.fit"
+local prompts = require "specbench.predict.prompts"
 local speedup = require "specbench.analysis.speedup"
 
 local families = {}
@@ -194,7 +195,9 @@ local function fill(family)
   end
   for _, one in ipairs(family.pairs) do note(one.place) end
   for _, one in ipairs(family.pairs) do
-    if has_lengths(one.place, told) and has_lengths(one.baseline, told) then
+    if not (prompts.are_known(one.place) and prompts.are_known(one.baseline)) then
+      count(family.unknown, prompts.UNKNOWN)
+    elseif has_lengths(one.place, told) and has_lengths(one.baseline, told) then
       table.insert(family.rows, row_of(family, one.place, one.baseline, works))
     else
       count(family.unknown, "how long the answers of this work are is not known: measure one of its cells")
@@ -211,6 +214,7 @@ end
 function families.gather(measured, places, about, index)
   cells.name(measured, places, about)
   share_limits(measured, places)
+  prompts.share(measured, places)
   local list, known, all = collect(measured, places, index)
   for _, family in ipairs(list) do pair(family, known, all) end
   return list

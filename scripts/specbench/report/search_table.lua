@@ -21,6 +21,22 @@ local function spelled(text)
   return (text:gsub("[%w_]+=", ""))
 end
 
+-- Why there was no further cell. A grid is settled where few answers are wrong on average: some may stay open.
+local function ending(found, open)
+  if found.ended == "answered" and open > 0 then
+    return ("as sure as asked on average: %s open (?)"):format(open == 1 and "1 place stays"
+      or ("%d places stay"):format(open))
+  end
+  return ENDED[found.ended] or "it was interrupted: the same command goes on"
+end
+
+-- What was not measured; a baseline's cells are no speed-ups, so that none is predicted of them.
+local function left(found)
+  local baselines = found.baselines_left or 0
+  return ("%d are not%s"):format(found.cells - found.measured, baselines > 0
+    and (" (%d of them the baseline's)"):format(baselines) or "")
+end
+
 ---@param found specbench.searched
 ---@return string[] lines what was asked, known, measured and not measured
 function search_table.summary(found)
@@ -33,13 +49,13 @@ function search_table.summary(found)
   local lines = { ("the best k within %g %%, %g %% sure: known in %d of %d places (a method, a task, a load); its "
     .. "speed-up is measured in %d, predicted in %d"):format(100 * found.tolerance, 100 * found.sure, known, asked,
     asked - predicted, predicted) }
-  lines[2] = ("%d of the grid's %d cells are measured, %d are not; %s%s"):format(found.measured, found.cells,
-    found.cells - found.measured, words.duration(found.spent),
+  lines[2] = ("%d of the grid's %d cells are measured, %s; %s%s"):format(found.measured, found.cells,
+    left(found), words.duration(found.spent),
     found.budget and (" of %s"):format(words.duration(found.budget)) or "")
   for _, method in ipairs(tables.keys(found.refused)) do
     lines[#lines + 1] = ("%s: nothing can be said: %s"):format(spelled(method), found.refused[method])
   end
-  lines[2] = lines[2] .. "; " .. (ENDED[found.ended] or "it was interrupted: the same command goes on")
+  lines[2] = lines[2] .. "; " .. ending(found, asked - known)
   return lines
 end
 

@@ -107,7 +107,7 @@ local stopping = { cap = "count!", width = "number", tie = "number" }
 
 local search = {
   tolerance = "number!", sure = "number!", budget = "seconds", spent = "seconds!", ended = "string", cells = "count!",
-  measured = "count!", refused = { map_of = "string", ["!"] = true },
+  measured = "count!", baselines_left = "count", refused = { map_of = "string", ["!"] = true },
   answers = { ["!"] = true, list_of = { method = "string!", work = "string!", concurrency = "number!", k = "number!",
     best = { map_of = "scalar", ["!"] = true }, pays = "boolean!", ratio = "number!", low = "number", high = "number",
     measured = "boolean!", sure = "number!", answered = "boolean!" } },

@@ -16,6 +16,7 @@ local chooser = require "specbench.search.chooser"
 local doubt = require "specbench.search.doubt"
 local families = require "specbench.predict.families"
 local fit = require "specbench.predict.fit"
+local prompts = require "specbench.predict.prompts"
 local question = require "specbench.search.question"
 local speedup = require "specbench.analysis.speedup"
 
@@ -98,6 +99,14 @@ local function candidates_of(family)
   return list
 end
 
+-- Whether a cell tells how many tokens its prompts have, or the data do.
+local function is_told(asked)
+  for _, place in ipairs(asked.settings) do
+    if not prompts.are_known(place) then return false end
+  end
+  return true
+end
+
 local function refit(self, family, kept)
   guess_lengths(family, self.forced)
   local given = table.move(family.plain, 1, #family.plain, #family.measured + 1,
@@ -107,7 +116,7 @@ local function refit(self, family, kept)
   kept.count, kept.questions, kept.open = #given, question.of(family), {}
   local is_early = #family.measured < families.LEAST or #family.plain == 0
   for _, asked in ipairs(kept.questions) do
-    doubt.weigh(asked, kept.fitted, self.tolerance, is_early)
+    doubt.weigh(asked, kept.fitted, self.tolerance, is_early or not is_told(asked))
     if doubt.is_open(asked) then table.insert(kept.open, asked) end
   end
   kept.candidates = candidates_of(family)
@@ -122,6 +131,7 @@ function Search:learn(measured)
   local records, index = cells.measured(measured), speedup.index(measured)
   index.any_model, index.across_hosts = self.any_model, self.across_hosts
   self.families = families.gather(records, self.places, self.round, index)
+  prompts.guess(records, self.places)
   for _, family in ipairs(self.families) do
     local kept = self.kept[family.name] or {}
     self.kept[family.name] = kept
@@ -192,13 +202,22 @@ local function fastest(asked, fitted)
   return best
 end
 
+-- The questions that can be answered at all.
+local function told_of(questions)
+  local told = {}
+  for _, asked in ipairs(questions) do
+    if is_told(asked) then told[#told + 1] = asked end
+  end
+  return told
+end
+
 ---What is known by now.
 ---@return specbench.search.answer[]
 function Search:answers()
   local list = {}
   for _, family in ipairs(self.families) do
     local kept = family.fitted and self.kept[family.name]
-    for _, asked in ipairs(kept and kept.questions or {}) do
+    for _, asked in ipairs(kept and told_of(kept.questions) or {}) do
       local base, best = asked.settings[1], fastest(asked, kept.fitted)
       local told = kept.fitted:speedup(best, base)
       local is_measured = best.seconds ~= nil and base.seconds ~= nil
@@ -211,14 +230,30 @@ function Search:answers()
   return list
 end
 
----Methods of which nothing can be said, and why.
----@return table<string, string> by the methods' names
+---Methods, or a method's work, of which nothing can be said, and why.
+---@return table<string, string> by the methods' names, or these and the work's
 function Search:refused()
   local map = {}
   for _, family in ipairs(self.families) do
     if not family.fitted then map[family.name] = family.why or "no cell of it has a baseline" end
+    for _, asked in ipairs(family.fitted and self.kept[family.name].questions or {}) do
+      if not is_told(asked) then map[family.name .. " " .. asked.work] = prompts.UNKNOWN end
+    end
   end
   return map
+end
+
+---@return integer baselines that were not measured: each has a throughput, and no speed-up that could be predicted
+function Search:baselines_left()
+  local seen, count = {}, 0
+  for _, family in ipairs(self.families) do
+    for _, one in ipairs(family.pairs) do
+      if not one.baseline.seconds and not seen[one.baseline.key] then
+        seen[one.baseline.key], count = true, count + 1
+      end
+    end
+  end
+  return count
 end
 
 ---The methods with what every place shows or would show.

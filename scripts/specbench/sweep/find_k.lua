@@ -171,7 +171,8 @@ end
 local function keep(self)
   searched.keep(self.store, { tolerance = self.tolerance, sure = doubt.SURE, budget = self.budget,
     spent = self:spent(), ended = self.ended, cells = self.total, measured = #self.measured,
-    answers = json.array(self.search:answers()), refused = self.search:refused() })
+    baselines_left = self.search:baselines_left(), answers = json.array(self.search:answers()),
+    refused = self.search:refused() })
 end
 
 local function learn(self, found)
