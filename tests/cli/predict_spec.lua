@@ -152,6 +152,18 @@ describe("predict and fit", function()
       assert.near(1, line.speedup / known, 0.1, place(line.coordinates))
     end
     assert.equal(14, predicted)
+    -- what if, of the same cells and of all
+    local pays = {}
+    run "predict whole --acceptance 0.6 --no-pictures"
+    for _, line in ipairs(lines_of(w, "whole/break_even.jsonl")) do
+      pays[("%d %d"):format(line.k, line.concurrency)] = line.breaks_even.value
+    end
+    local asked = lines_of(w, "part/break_even.jsonl")
+    assert.equal(20, #asked)
+    for _, line in ipairs(asked) do
+      local known = pays[("%d %d"):format(line.k, line.concurrency)]
+      assert.near(known, line.breaks_even.value, 0.12, ("%d %d"):format(line.k, line.concurrency))
+    end
   end)
 
   it("say what they lack", function()

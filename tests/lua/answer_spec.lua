@@ -295,6 +295,7 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
     about.baseline, about.baselines = whole.about.baseline, { ["as-published"] = {} }
     local entry = study_of({ { load = 4, ratios = {}, reason = "the baseline is another model" } }).entries[1]
     assert.equal("baseline", tries({ about = about, entries = { entry } })[1])
+    assert.not_equal("baseline", tries({ about = about, entries = { entry }, searched = {} })[1]) -- left out on purpose
   end)
 
   it("explains what stands side by side only where something does", function()

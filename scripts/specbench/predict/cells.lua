@@ -192,7 +192,7 @@ function cells.of_round(r, options, reference)
         coordinates = coordinates, repetition = 1, key = keys.of(about, coordinates), plain = plain,
         model = server.model, k = plain and 0 or server.k or 0, concurrency = work.concurrency, rate = work.rate,
         server_text = server_text, work_text = work_text,
-        requests = #work.prompts.items, input_tokens = workload.input_tokens(work), limits = limits,
+        requests = #work.prompts.items, input_tokens = positive(workload.input_tokens(work)), limits = limits,
         output_tokens = forced,
       }
     end
