@@ -18,7 +18,7 @@ case ${1:-} in
 esac
 
 install_missing needs_to_run
-say "building build/release/specbench"
+say "building build/release/specbench (about two minutes on 2 cores)"
 logged build/configure.log cmake --preset release
 logged build/build.log cmake --build --preset release --target specbench manual -j "$(cores)"
 link_program "$PWD/build/release/specbench"

@@ -9,6 +9,7 @@ local json = require "specbench.base.json"
 local one = require "specbench.sweep.one"
 local one_table = require "specbench.report.one_table"
 local option_groups = require "specbench.cli.option_groups"
+local workload_prompts = require "specbench.experiment.workload_prompts"
 
 local self = {
   name = "measure",
@@ -24,7 +25,8 @@ local self = {
     { long = "prompt-tokens", arg = "T", type = "int", min = 1, default = 256, help = "tokens of made-up prompts" },
     { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1,
       help = "requests in flight (1, or with --rate as many as come)" },
-    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (8 a stream)" },
+    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (8 a stream); "
+      .. "fewer prompts are repeated, each time under a new beginning" },
     { long = "rate", arg = "R", type = "number", min = 0.001, help = "requests a second, Poisson arrivals" },
     { long = "max-tokens", arg = "T", type = "int", min = 1, default = 128, help = "tokens of an answer at most" },
     { long = "ignore-eos", type = "flag", help = "answers go on to --max-tokens, where the engine can be told so" },
@@ -63,7 +65,16 @@ local function prompts_of(options, count)
   end
   local drawn, message = data.prompts(request)
   if not drawn then command.fail("--prompts: " .. message) end
-  return drawn
+  if #drawn.items >= count then
+    command.warn { drawn.warning }
+    return drawn
+  end
+  request.count = nil
+  drawn = assert(data.prompts(request))
+  command.warn { drawn.warning } -- of the texts themselves; that there are fewer is said better here
+  io.stderr:write(("Note: %d texts, %d requests: texts are repeated, each time behind a number of its own, so that no "
+    .. "prefix cache serves them\n"):format(#drawn.items, count))
+  return workload_prompts.repeated(drawn, count, options.seed)
 end
 
 function self.run(options)
@@ -75,7 +86,6 @@ function self.run(options)
   command.warn { http.key_warning() }
   local streams = options.concurrency or not options.rate and 1 or nil
   local prompts = prompts_of(options, options.requests or 8 * (streams or 8))
-  command.warn { prompts.warning }
   local cell, why = one.measure {
     url = options.url, engine = options.engine, model = options.model, prompts = prompts, concurrency = streams,
     rate = options.rate, max_tokens = options.max_tokens, ignore_eos = options.ignore_eos,

@@ -1,6 +1,7 @@
 -- Says what a run would do: cells, servers, expected time. Starts nothing.
 
 local command = require "specbench.cli.command"
+local finding = require "specbench.cli.finding"
 local match = require "specbench.experiment.match"
 local option_groups = require "specbench.cli.option_groups"
 local plan = require "specbench.experiment.plan"
@@ -14,7 +15,6 @@ local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
-local units = require "specbench.experiment.units"
 
 local self = {
   name = "plan",
@@ -23,10 +23,9 @@ local self = {
     .. "--virtual the simulator plays every cell, and times are its own instead of a rule of thumb's.",
   positionals = { { name = "ROUND", declares = true, help = "round file" } },
   options = option_groups.of {
-    "grid", "engine", "data", "measure", "share", "deadlines", "results",
+    "grid", "engine", "data", "measure", "search", "share", "deadlines", "results",
     { long = "show-argv", type = "flag", help = "print the command line of every server" },
     { long = "cells", type = "flag", help = "list every cell" },
-    option_groups.price,
   },
   examples = {
     "specbench plan rounds/round2.lua --engine vllm --show-argv",
@@ -82,9 +81,16 @@ local function servers_of(the_plan, done)
 end
 
 function self.run(options, positionals)
-  if options.json then return plan_json.run(options, positionals[1]) end
+  local find = finding.read(options)
+  if options.json then
+    if find then command.fail("--json lists the pieces of run --share, which has no --find: leave out one", 2) end
+    return plan_json.run(options, positionals[1])
+  end
   local r = command.load_round(positionals[1], options)
-  local the_plan = plan.new(r, options)
+  local the_plan = finding.plan(find, r, options)
+  -- a list of cells or command lines is for comparing plans, byte by byte
+  local is_exact = options.virtual or options.cells or options.show_argv
+  local time = is_exact and progress.duration or progress.rough
   local done = not options.fresh and store.open(command.results_folder(r, options))
   if done then command.warn(done.warnings) end
   local function is_done(job) return done and done:has(job.id) end
@@ -96,7 +102,7 @@ function self.run(options, positionals)
     local method = (server.method or "none")
       .. (server.pinned and (" (%s)"):format(s.job.coordinates[match.AXIS]) or "")
     rows[i] = { i, server.model.name, method, server.k or "", s.cells, s.pending,
-      progress.duration(s.seconds) }
+      time(s.seconds) }
   end
   io.stdout:write(text_table.render {
     columns = { text_table.right "server", { title = "model" }, { title = "method" },
@@ -104,24 +110,19 @@ function self.run(options, positionals)
       text_table.right "estimate" },
     rows = rows,
   })
-  io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; %s %s, server starts not included\n")
+  io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending,
-      options.virtual and "by the simulator" or "estimated", progress.duration(seconds)))
+      (options.virtual and "by the simulator %s" or is_exact and "estimated %s"
+        or "roughly %s by a rule of thumb that knows neither engine nor method")
+        :format(time(seconds))))
   io.stdout:write("Comparison: ", match.line(options.match), "\n")
   if options.limits then io.stdout:write("Answers: as long as the limits '", options.limits, "' say\n") end
-  for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stdout:write(line, "\n") end
-  local starts = plan_text.starts_line(the_plan, progress.duration)
-  if starts then io.stdout:write(starts, "\n") end
-  local list, most, makespan = sweep.units(the_plan, is_done)
-  local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
-  if together then io.stdout:write(together, "\n") end
-  if options.price and pending > 0 then
-    io.stdout:write(plan_text.money_line(the_plan, list, makespan, units.gpu_seconds(list
-      or units.cut(the_plan, math.huge, is_done)), options.price), "\n")
-  end
+  local ahead = sweep.cost(the_plan, seconds, is_done)
+  for _, line in ipairs(plan_text.course(the_plan, ahead, options, time)) do io.stdout:write(line, "\n") end
   if options.rule then
-    io.stdout:write(("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d\n")
-      :format(options.repeats, options["until"], options.rule.cap))
+    local whole = 0
+    for _, batch in ipairs(the_plan.batches) do whole = whole + plan.cost(batch) end
+    io.stdout:write(plan_text.until_line(the_plan, ahead, sweep.cost(the_plan, whole), options, time), "\n")
   end
   local reasons = {}
   for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end

@@ -5,11 +5,11 @@ local command = require "specbench.cli.command"
 local dispatch = require "specbench.sweep.dispatch"
 local find_k = require "specbench.sweep.find_k"
 local find_rate = require "specbench.sweep.find_rate"
+local finding = require "specbench.cli.finding"
 local fs = require "sb.fs"
 local gpus = require "specbench.experiment.gpus"
 local http = require "specbench.http"
 local option_groups = require "specbench.cli.option_groups"
-local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
 local predictions = require "specbench.report.predictions"
 local preflight = require "specbench.experiment.preflight"
@@ -36,15 +36,7 @@ local self = {
       .. "several are run one after another, each into its own folder" },
   },
   options = option_groups.of {
-    "grid", "engine", "data", "measure", "share",
-    { group = "Measuring", long = "find", arg = "WHAT", help = "k=2%: measure only the cells that it takes to know the "
-      .. "best k of each method, task and load within 2 %, and predict the rest; rate: look for the highest request "
-      .. "rate at which --slo is met, instead of measuring the grid's loads (results/ROUND...-rate, rates.jsonl)" },
-    { group = "Measuring", long = "budget", arg = "TIME", help = "stop --find k (which this implies) after so long, of "
-      .. "all its runs in the folder: 3h, 45m; the cells that tell most come first" },
-    { group = "Measuring", long = "slo-share", arg = "N", type = "number", min = 0.5, max = 1, default = 0.99,
-      help = "with --find rate: the share of the requests that must meet --slo" },
-    "deadlines", "results",
+    "grid", "engine", "data", "measure", "search", "share", "deadlines", "results",
   },
   examples = {
     { "specbench run round1 round2 round3 --virtual --no-records", "all published grids on the simulator, in no time" },
@@ -57,24 +49,6 @@ local self = {
       .. "holds" },
   },
 }
-
--- What --find and --budget ask for: options.find becomes "rate" or "k", options.tolerance and options.budget numbers.
-local function read_search(options)
-  if options.budget then
-    options.budget = command.read_time("--budget", options.budget)
-    options.find = options.find or "k"
-  end
-  if not options.find or options.find == "rate" then
-    if options.budget then command.fail("--budget goes with --find k, not with --find rate", 2) end
-    return
-  end
-  options.tolerance = find_k.tolerance(options.find)
-  if not options.tolerance then
-    command.fail(("--find %s: must be rate, k, or k=P%% with P above 0 and below 50, such as k=2%%")
-      :format(options.find), 2)
-  end
-  options.find = "k"
-end
 
 local function summarise(outcome, the_store, options)
   local out = io.stderr
@@ -107,15 +81,6 @@ local function summarise(outcome, the_store, options)
   end
 end
 
-local function announce_order(the_plan, the_store)
-  for _, line in ipairs(plan_text.order_lines(the_plan)) do io.stderr:write(line, "\n") end
-  local starts = plan_text.starts_line(the_plan, progress.duration)
-  if starts then io.stderr:write(starts, "\n") end
-  local list, most, makespan = sweep.units(the_plan, function(job) return the_store:has(job.id) end, dispatch.cores())
-  local together = plan_text.pool_line(the_plan, list, most, makespan, progress.duration)
-  if together then io.stderr:write(together, "\n") end
-end
-
 -- What is ahead, before the first server starts: a full grid may take days.
 local function announce(the_plan, the_store, options)
   local pending, seconds = 0, 0
@@ -130,14 +95,9 @@ local function announce(the_plan, the_store, options)
     command.warn(plan_text.baselines(the_plan, function() return the_store:cells() end))
   end
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s%s; results in %s\n"):format(pending, #the_plan.jobs,
-    the_plan.engine.name, progress.duration(seconds), the_plan.virtual and " of virtual time" or "", the_store.folder))
-  if options.find == "k" then
-    io.stderr:write(("of these only those that it takes to know the best k within %g %%%s, one server after another\n")
-      :format(100 * options.tolerance, options.budget and (", and no more than fit into %s"):format(
-        progress.duration(options.budget)) or ""))
-  else
-    announce_order(the_plan, the_store)
-  end
+    the_plan.engine.name, progress.rough(seconds), the_plan.virtual and " of virtual time" or "", the_store.folder))
+  local ahead = sweep.cost(the_plan, seconds, function(job) return the_store:has(job.id) end, dispatch.cores())
+  for _, line in ipairs(plan_text.course(the_plan, ahead, options, progress.rough)) do io.stderr:write(line, "\n") end
   local guess = plan_text.guess(the_plan)
   if guess then io.stderr:write("Note: ", guess, "\n") end
   for _, note in ipairs(preflight.notes(the_plan)) do io.stderr:write("Note: ", note, "\n") end
@@ -166,20 +126,15 @@ local function end_left(the_store)
 end
 
 local function run_round(options, path)
-  read_search(options)
+  local find = finding.read(options)
   if options.share then
-    if options.find then
+    if find then
       command.fail("--share and --find do not go together: a search asks for one cell at a time", 2)
     end
     return shared_run.run(options, path)
   end
   local r = command.load_round(path, options)
-  local find = options.find and (options.find == "k" and find_k or find_rate)
-  local flaw_of_search = find and find.flaw(options)
-  if flaw_of_search then command.fail(flaw_of_search, 2) end
-  local the_plan = plan.new(find == find_rate and find_rate.begin(r) or r, options)
-  flaw_of_search = find == find_k and find_k.refusal(the_plan)
-  if flaw_of_search then command.fail(flaw_of_search, 2) end
+  local the_plan = finding.plan(find, r, options)
   local hidden = the_plan.engine.uses_gpus and gpus.flaw(os.getenv)
   if hidden then command.fail(hidden) end
   local folder = command.results_folder(r, options)
@@ -222,7 +177,7 @@ local function run_round(options, path)
     if not options.quiet then io.stdout:write(find_rate.report(r, the_store, options)) end
   elseif says_something or find or the_store.is_described_anew then
     report.write(the_store, { quiet = options.quiet, full = options.full, pictures = not options.no_pictures,
-      baseline = options.baseline, across_hosts = options.across_hosts })
+      baseline = options.baseline, across_hosts = options.across_hosts, price = options.price })
   end
   if options.virtual then assert(fs.sync(the_store.folder)) end
   local status = flawed and 3 or 0

@@ -54,12 +54,13 @@ describe("specbench measure", function()
     assert.truthy(told.client_cpu_us_per_chunk > 0)
   end)
 
-  it("sends prompts of a file, says where there are fewer, and keeps the folder that is asked for", function()
+  it("sends prompts of a file, again where there are fewer, and keeps the folder that is asked for", function()
     w:write("mine.jsonl", '{"q": "one"}\n{"q": "two"}\n{"q": "three"}\n')
     local result = measure "--prompts mine.jsonl --field q -n 8 --rate 40 --max-tokens 8 --out kept"
     assert.equal(0, result.status, result.err)
-    assert.equal("Warning: jsonl: 8 prompts asked for, but there are 3: all are taken\n", result.err)
-    has(result.out, "40 requests a second", "3 of 3 requests", "Results: kept")
+    assert.equal("Note: 3 texts, 8 requests: texts are repeated, each time behind a number of its own, so that no "
+      .. "prefix cache serves them\n", result.err)
+    has(result.out, "40 requests a second", "8 of 8 requests", "Results: kept")
     local report = w:run "report kept --no-pictures"
     assert.equal(0, report.status, report.err)
     has(report.out, "One server   SIMULATED", "1 cell (1 place x 1 repeat)")

@@ -118,8 +118,9 @@ describe("a round's file", function()
       return w:run_grid ""
     end
     refused_in_a_line(with '{ x = "method", y = "concurrency" }', 1, "grid.lua: round.report.heatmap: per is missing")
-    refused_in_a_line(with '{ x = "methods", y = "concurrency", per = {} }', 1, "report.heatmap: no axis 'methods'",
-      "did you mean 'method'?")
+    refused_in_a_line(with '{ x = "methods", y = "concurrency", per = {} }', 1,
+      "report.heatmap names axis 'methods', and axes has "
+      .. "'method': one of them is misspelt; the axes are: method, concurrency")
     refused_in_a_line(with '{ x = "method", y = "concurrency", per = { "k" } }', 1, "report.heatmap.per: no axis 'k'")
   end)
 
@@ -132,8 +133,8 @@ describe("a round's file", function()
     with("xtitle = 'k'", "grid.lua: round.report: unknown key 'xtitle' (did you mean 'heatmap.x_title'?)")
     with("heatmap = { x = 'method', y = 'concurrency', per = {}, xtitle = 'k' }",
       "grid.lua: round.report.heatmap: unknown key 'xtitle' (did you mean 'x_title'?)")
-    with("settings = { knobs = { { 'methd', 'none' } } }", "report.settings.knobs: no axis 'methd'",
-      "did you mean 'method'?")
+    with("settings = { knobs = { { 'methd', 'none' } } }",
+      "report.settings.knobs names axis 'methd', and axes has 'method'")
     with("settings = { knobs = { 'method' } }", "settings: knobs[1] = 'method': must be { AXIS, DEFAULT }")
   end)
 
@@ -163,7 +164,7 @@ describe("a round's file", function()
 
   it("with a name that is no axis of it names the axes", function()
     w:write("grid.lua", changed(w.round(), { "chunk_timeout", "baseline = { methd = 'none' }, chunk_timeout" }))
-    refused_in_a_line(w:run_grid "", 1, "grid.lua: baseline: no axis 'methd'", "did you mean 'method'?",
+    refused_in_a_line(w:run_grid "", 1, "grid.lua: baseline names axis 'methd', and axes has 'method'",
       "method, concurrency")
     w:write("grid.lua", changed(w.round(), { "chunk_timeout", "quick = { axes = { k = { 1 } } }, chunk_timeout" }))
     refused_in_a_line(w:run_grid "", 1, "quick.axes: no axis 'k'")

@@ -106,6 +106,14 @@ describe("a command line", function()
     check("plan round2 --model qwen", 2, "--model 'qwen' is not NAME=PATH")
   end)
 
+  it("with a models file that is not there says who named it", function()
+    check("plan round2 --models nope.lua", 1, "--models nope.lua: no such file", '{ ["NAME"] = PATH or {...} }')
+    local told = w:run("plan round2", { env = { SPECBENCH_MODELS = "nope.lua" } })
+    assert.equal(1, told.status)
+    assert.truthy(told.err:find("$SPECBENCH_MODELS = nope.lua: no such file: correct it, unset it, or", 1, true),
+      told.err)
+  end)
+
   it("with a round or script that is not there says so", function()
     check("run round22", 2, "no round round22", "did you mean 'round2'?", "give a round file")
     check("nowhere.lua", 2, "cannot read script nowhere.lua")
@@ -157,6 +165,34 @@ describe("specbench plan", function()
     assert.equal(12, select(2, text:gsub("%x+  method=", "")))
     assert.truthy(text:find("3 of every cell at first, then more of those that --until decided asks for, up to 7", 1,
       true))
+    text = plan "--until decided --cap 6 --price 3600"
+    local first, most = text:match "Money: [^\n]-: ([%d.]+) at 3600 .- up to 6: at most [^\n]-: ([%d.]+) at 3600"
+    assert.near(2 * first, most, 0.02 * most) -- twice the repeats
+  end)
+
+  it("takes a search, and says what it costs at most", function()
+    w:write("grid.lua", (w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout', 1)))
+    local function search(options)
+      local result = w:run("plan grid.lua --price 3600 " .. options)
+      assert.equal(0, result.status, result.err)
+      return result.out:match "Search: ([^\n]*)"
+    end
+    local whole, cut = search "--find k=3%", search "--budget 1s"
+    assert.truthy(whole:find("the best k within 3 %, one server after another: at most the whole grid, ", 1, true),
+      whole)
+    assert.truthy(whole:find("%d at 3600 a GPU hour$"), whole)
+    assert.truthy(cut:find("at most 0:01 (--budget); 0.000278 GPU hours, server starts included: 1 at 3600", 1, true),
+      cut)
+    assert.truthy(search "--find rate --slo ttft=200":find("first rates", 1, true))
+    check("plan grid.lua --find k --json", 2, "--json lists the pieces of run --share")
+    check("plan grid.lua --find q", 2, "--find q: must be rate, k, or k=P%")
+  end)
+
+  it("does not look more exact than a rule of thumb is", function()
+    local text = w:run("plan round1").out
+    assert.truthy(text:find("to do; roughly %d+%.?%d* h by a rule of thumb that knows neither engine nor method"), text)
+    assert.is_nil(text:find "%d:%d%d:%d%d")
+    assert.truthy(w:run("plan round1 --show-argv").out:find "to do; estimated %d+:%d%d:%d%d, server starts not")
   end)
 
   it("counts nothing as done with --fresh", function()
@@ -184,6 +220,11 @@ describe("--set and --only", function()
       check("run round2 " .. option .. " concurrency=many", 2, "takes numbers, not 'many'")
     end)
   end
+
+  it("that bring a value which no cell can have say so", function()
+    check("plan round2 --set concurrency=0", 2, "--set concurrency=0: workload: concurrency = 0: must be at least 1")
+    check("plan round2 --set concurrency=-1,4", 2, "--set concurrency=-1: workload: concurrency = -1: must be a whole")
+  end)
 
   it("that leave no cell say so", function()
     check("plan round2 --set task=polish --set context=8k", 1, "no cell is left of round2")

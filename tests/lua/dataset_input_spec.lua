@@ -112,6 +112,15 @@ describe("a mistake is told in one line", function()
       :find("/nowhere/at/all: no such folder", 1, true))
   end)
 
+  it("where a file of one's own is not there: the place that a relative path means", function()
+    local here = require("sb.fs").realpath "."
+    for dataset, what in pairs { jsonl = "file", folder = "folder" } do
+      assert.equal(("./nope/a (looked at %s/nope/a; a relative path starts at the current folder): no such %s"):format(
+        here, what), mistake { dataset = dataset, path = "./nope/a" })
+      assert.equal("/nope/a: no such " .. what, mistake { dataset = dataset, path = "/nope/a" })
+    end
+  end)
+
   it("where a line is malformed: file and line", function()
     for wrong, reason in pairs {
       ['{"content": '] = ":3: ", ['{"title": "t"}'] = ':3: no field "content"',
@@ -124,6 +133,11 @@ describe("a mistake is told in one line", function()
           assert.equal(expected, message:sub(1, #expected))
         end)
     end
+    with_folder({ ["own.jsonl"] = '{"q": "one"}\ntwo\n' }, function(path)
+      local message = mistake { dataset = "jsonl", path = path .. "/own.jsonl", field = "q" }
+      assert.truthy(message:find(path .. "/own.jsonl:2: not JSON: ", 1, true), message)
+      assert.truthy(message:find('each line must be {"q": "..."}', 1, true), message)
+    end)
     with_folder({ ["THUCNews/thucnews_1k.jsonl"] = "\n" }, function(path)
       local message = mistake { dataset = "thucnews", subset = "1k", folder = path }
       assert.truthy(message:find(": no rows$"))

@@ -81,6 +81,16 @@ local groups = {
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },
+  search = {
+    { long = "find", arg = "WHAT", help = "k=2%: measure only the cells that it takes to know the "
+      .. "best k of each method, task and load within 2 %, and predict the rest; rate: look for the highest request "
+      .. "rate at which --slo is met, instead of measuring the grid's loads (results/ROUND...-rate, rates.jsonl)" },
+    { long = "budget", arg = "TIME", help = "stop --find k (which this implies) after so long, of "
+      .. "all its runs in the folder: 3h, 45m; the cells that tell most come first" },
+    { long = "slo-share", arg = "N", type = "number", min = 0.5, max = 1, default = 0.99,
+      help = "with --find rate: the share of the requests that must meet --slo" },
+    option_groups.price,
+  },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND[-quick]; with an engine other than "
       .. "the simulator results/ROUND[-quick]-ENGINE; --match pinned and --limits NAME are behind it)" },
@@ -129,7 +139,7 @@ local groups = {
 -- What stands over each group in --help and in the man page.
 local headings = {
   grid = "Cells", share = "Many machines", engine = "Engine and servers", data = "Prompts", measure = "Measuring",
-  results = "Results", deadlines = "Deadlines",
+  search = "Measuring", results = "Results", deadlines = "Deadlines",
 }
 for name, options in pairs(groups) do
   for i, option in ipairs(options) do

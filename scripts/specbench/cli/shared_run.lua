@@ -100,7 +100,7 @@ local function write_report(the_store, the_sharing, options)
     return
   end
   report.write(the_store, { quiet = options.quiet, pictures = not options.no_pictures, baseline = options.baseline,
-    across_hosts = options.across_hosts })
+    across_hosts = options.across_hosts, price = options.price })
   the_sharing:release(REPORT)
 end
 

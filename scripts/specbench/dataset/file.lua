@@ -17,10 +17,20 @@ end
 ---@field text string
 ---@field sha256 string
 
+---A path that the user wrote, for messages: it starts at the current folder, wherever the round's file is.
+---@param path string
+---@return string
+function file.place(path)
+  local here = path:sub(1, 1) ~= "/" and fs.realpath "."
+  return here and ("%s (looked at %s/%s; a relative path starts at the current folder)"):format(path, here,
+    (path:gsub("^%./", ""))) or path
+end
+
 ---A file that the user named.
 ---@param path string
 ---@return specbench.dataset.opened? opened, string? message
 function file.open(path)
+  if not fs.stat(path) then return nil, file.place(path) .. ": no such file" end
   local text, message = fs.read(path)
   if not text then return nil, message end
   return { path = path, text = text, sha256 = fs.sha256(text) }
@@ -56,19 +66,21 @@ end
 ---The objects of a JSONL file, one a line; empty lines are passed over.
 ---@param opened specbench.dataset.opened
 ---@param types table<string, string> the fields that each row must have, and their types
+---@param form string? what each line must be, for those who write them
 ---@return table[]? rows, string? message with file and line
-function file.jsonl(opened, types)
+function file.jsonl(opened, types, form)
+  form = form and ": each line must be " .. form or ""
   local rows, number = {}, 0
   for line in opened.text:gmatch("([^\n]*)\n?") do
     number = number + 1
     if line:find("%S") then
       local row, problem = json.decode(line)
-      problem = row == nil and (problem or "null") or check(row, types)
-      if problem then return nil, ("%s:%d: %s"):format(opened.path, number, problem) end
+      problem = row == nil and ("not JSON: %s"):format(problem or "null") or check(row, types)
+      if problem then return nil, ("%s:%d: %s%s"):format(opened.path, number, problem, form) end
       rows[#rows + 1] = row
     end
   end
-  if #rows == 0 then return nil, opened.path .. ": no rows" end
+  if #rows == 0 then return nil, opened.path .. ": no rows" .. form end
   return rows
 end
 

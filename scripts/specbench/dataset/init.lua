@@ -69,7 +69,8 @@ data.options = shape.record {
     { "turn", positive, "spec_bench: which turn of its conversations is the prompt. What has none is left out",
       otherwise = "1" },
     { "tokens", positive, "sonnet and random: length of each prompt" },
-    { "path", word, "jsonl, sharegpt, speed_bench: a file of yours; folder: a folder of .txt files" },
+    { "path", word, "jsonl, sharegpt, speed_bench: a file of yours; folder: a folder of .txt files. A relative path "
+      .. "starts at the current folder, not at the round's file" },
     { "field", word, "jsonl: where the prompt is", otherwise = '`"prompt"`' },
     { "tokens_field", word, "jsonl: where the prompt's token count is" },
     { "folder", word, "where the real data files are", otherwise = "`--datasets`; without it synthetic text" },

@@ -14,7 +14,7 @@ function own.jsonl.load(request)
   local types = { [field] = "string" }
   if request.tokens_field then types[request.tokens_field] = "number" end
   local found
-  found, message = file.jsonl(opened, types)
+  found, message = file.jsonl(opened, types, ('{"%s": "..."}'):format(field))
   if not found then return nil, message end
   local rows = {}
   for i, row in ipairs(found) do
@@ -30,6 +30,7 @@ end
 
 function own.folder.load(request)
   if not request.path then return nil, "folder: path, the folder of .txt files, is needed" end
+  if not fs.stat(request.path) then return nil, file.place(request.path) .. ": no such folder" end
   local names, message = fs.list(request.path)
   if not names then return nil, message end
   local rows, sums = {}, {}

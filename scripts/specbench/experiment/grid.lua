@@ -69,6 +69,20 @@ function grid.set(self, settings)
   end
 end
 
+---The settings that gave a cell values which the round itself does not have.
+---@param cell specbench.coordinates
+---@return string[] settings "concurrency=0"
+function grid.foreign_settings(self, cell)
+  local settings = {}
+  for _, axis in ipairs(self.axes) do
+    local value = cell[axis.name]
+    if value ~= nil and not tables.contains(axis.declared, value) then
+      settings[#settings + 1] = ("%s=%s"):format(axis.name, tostring(value))
+    end
+  end
+  return settings
+end
+
 ---Option --only AXIS=V: of the axis' values only these.
 ---@param settings string[]
 function grid.only(self, settings)

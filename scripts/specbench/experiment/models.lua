@@ -93,6 +93,12 @@ function models.load(options)
   local file = options.models or os.getenv "SPECBENCH_MODELS"
   self.file = file
   if file then
+    if not fs.stat(file) then
+      local told = file ~= os.getenv "SPECBENCH_MODELS"
+      return nil, ("%s: no such file: %s"):format(told and "--models " .. file
+        or "$SPECBENCH_MODELS = " .. file, told and "name a models file, which returns { [\"NAME\"] = PATH or {...} }"
+        or "correct it, unset it, or name a models file with --models")
+    end
     local chunk, message = loadfile(file, "t", {})
     if not chunk then return nil, "models file: " .. message end
     local ok, entries = pcall(chunk)

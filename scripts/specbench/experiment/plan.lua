@@ -35,6 +35,19 @@ local function check_models(r, known, options)
   if flaw then error({ exit = 2, message = flaw }, 0) end
 end
 
+-- A mistake in a value that --set brought is the command line's, not the round's.
+local function job_of(self, cell, options)
+  local r = self.round
+  local settings = grid.foreign_settings(r, cell)
+  if #settings == 0 or r.reduce then return experiment_job.of(r, cell, self.engine, self.models, options) end
+  local ok, job, reason = pcall(experiment_job.of, r, cell, self.engine, self.models, options)
+  if ok then return job, reason end
+  local message = type(job) == "table" and job.message
+  if not message then error(job, 0) end
+  message = message:match "^[^\n]*":gsub("^[^\n]-%.lua:%d*:? ", "")
+  error({ exit = 2, message = ("--set %s: %s"):format(table.concat(settings, " --set "), message) }, 0)
+end
+
 -- Jobs that are loaded at the same moment, each on a server of its own: one, unless the round has `together`.
 local function batches_of(self, options)
   local r, batches, by_key = self.round, {}, {}
@@ -46,7 +59,7 @@ local function batches_of(self, options)
       by_key[key] = batch
       batches[#batches + 1] = batch
     end
-    local job, reason = experiment_job.of(r, cell, self.engine, self.models, options)
+    local job, reason = job_of(self, cell, options)
     table.insert(batch.cells, cell)
     batch[#batch + 1] = job
     batch.reason = batch.reason or reason

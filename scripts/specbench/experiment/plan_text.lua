@@ -85,14 +85,51 @@ end
 ---@param makespan number? expected seconds, where there is a list
 ---@param gpu_seconds number of one GPU, servers' starts included
 ---@param price number of a GPU hour
----@return string line
-function plan_text.money_line(self, list, makespan, gpu_seconds, price)
-  local used = ("Money: %s, server starts included: %s at %g a GPU hour"):format(money.hours(gpu_seconds),
+---@return string "1295 GPU hours, server starts included: 2590 at 2 a GPU hour"
+function plan_text.money(self, list, makespan, gpu_seconds, price)
+  local used = ("%s, server starts included: %s at %g a GPU hour"):format(money.hours(gpu_seconds),
     money.cost(gpu_seconds, price), price)
   if not list then return used end
   local held = #self.pool.gpus * makespan
   return ("%s; %d GPUs held from the first to the last, %s: %s"):format(used, #self.pool.gpus, money.hours(held),
     money.cost(held, price))
+end
+
+---@class specbench.plan_text.cost
+---@field seconds number of one server after another, without their starts
+---@field list specbench.unit[]? what is measured side by side; nil: nothing is
+---@field most integer units at once at most
+---@field makespan number? seconds of that
+---@field gpu_seconds number of one GPU, servers' starts included
+
+-- What --find k costs at most: the budget, or the whole grid.
+local function search_line(self, cost, options, time)
+  local is_cut = options.budget and options.budget < cost.seconds
+  local gpu_seconds, widest = cost.gpu_seconds, 1
+  for _, session in ipairs(self.sessions) do
+    for _, slot in ipairs(session.slots) do widest = math.max(widest, #(slot.gpus or {})) end
+  end
+  if options.budget then gpu_seconds = math.min(gpu_seconds, options.budget * widest) end
+  return ("Search: only the cells that it takes to know the best k within %g %%, one server after another: at most "
+    .. "%s%s")
+    :format(100 * options.tolerance, is_cut and time(options.budget) .. " (--budget)"
+      or ("the whole grid, %s"):format(time(cost.seconds)), options.price
+      and "; " .. plan_text.money(self, nil, nil, gpu_seconds, options.price) or "")
+end
+
+---How --until goes on after its first look, and what it costs at most.
+---@param self specbench.plan
+---@param ahead specbench.plan_text.cost of what the first look still measures
+---@param whole specbench.plan_text.cost of the first look
+---@param options table of the command line
+---@param time fun(seconds: number): string
+---@return string line
+function plan_text.until_line(self, ahead, whole, options, time)
+  local more = (options.rule.cap - options.repeats) / options.repeats -- of the first look
+  local function most(field) return ahead[field] and ahead[field] + more * (whole[field] or 0) end
+  return ("Repeats: %d of every cell at first, then more of those that --until %s asks for, up to %d: at most %s%s")
+    :format(options.repeats, options["until"], options.rule.cap, time(most "makespan" or most "seconds"), options.price
+      and "; " .. plan_text.money(self, ahead.list, most "makespan", most "gpu_seconds", options.price) or "")
 end
 
 ---Over how many starts of the servers the repeats are spread, and what that costs.
@@ -109,6 +146,26 @@ function plan_text.starts_line(self, duration)
   end
   return ("Starts: one of every server for all repeats, so intervals and verdicts speak of that start alone; %s would "
     .. "add %s: --starts 3"):format(self.rule and "one a repeat" or "3", added)
+end
+
+---How the plan is gone through, and what that costs.
+---@param self specbench.plan
+---@param cost specbench.plan_text.cost of what is ahead
+---@param options table of the command line
+---@param time fun(seconds: number): string
+---@return string[] lines
+function plan_text.course(self, cost, options, time)
+  if options.find == "k" then return { search_line(self, cost, options, time) } end
+  local lines = plan_text.order_lines(self)
+  lines[#lines + 1] = plan_text.starts_line(self, time)
+  lines[#lines + 1] = plan_text.pool_line(self, cost.list, cost.most, cost.makespan, time)
+  if options.price and cost.seconds > 0 then
+    lines[#lines + 1] = "Money: " .. plan_text.money(self, cost.list, cost.makespan, cost.gpu_seconds, options.price)
+  end
+  if options.find == "rate" then
+    lines[#lines + 1] = "Search: these are the first rates; which follow, and what they cost, hangs on what is measured"
+  end
+  return lines
 end
 
 -- "method=draft concurrency=1", of the axes that a baseline has to agree on.

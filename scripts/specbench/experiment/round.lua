@@ -3,6 +3,7 @@
 local export = require "specbench.export"
 local file_name = require "specbench.base.file_name"
 local grid = require "specbench.experiment.grid"
+local nearest = require "specbench.base.nearest"
 local refusal = require "specbench.experiment.refusal"
 local round_shape = require "specbench.experiment.round_shape"
 local unknown = require "specbench.base.unknown"
@@ -29,8 +30,12 @@ local function check_names(self)
   local function check(field, list)
     for name in pairs(list or {}) do
       if not known[name] then
-        fail("%s: no axis '%s'%s; the axes are: %s", field, tostring(name), hint(tostring(name), names),
-          table.concat(names, ", "))
+        local near = nearest(tostring(name), names)
+        if near then -- which of the two is the slip, nobody can tell
+          fail("%s names axis '%s', and axes has '%s': one of them is misspelt; the axes are: %s", field,
+            tostring(name), near, table.concat(names, ", "))
+        end
+        fail("%s: no axis '%s'; the axes are: %s", field, tostring(name), table.concat(names, ", "))
       end
     end
   end

@@ -53,6 +53,15 @@ function view.duration(seconds)
   return ("%d:%02d"):format(s // 60, s % 60)
 end
 
+---Of what is only known roughly.
+---@param seconds number
+---@return string "72.6 h", "5:52" of minutes
+function view.rough(seconds)
+  if seconds < 3600 then return view.duration(seconds) end
+  local hours = seconds / 3600
+  return (hours >= 100 and "%.0f h" or "%.3g h"):format(hours)
+end
+
 -- "12:05, 31:20 left (± 6:10)"
 function view.time(state)
   local words = {}

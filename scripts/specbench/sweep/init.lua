@@ -274,6 +274,17 @@ function sweep.units(the_plan, is_done, cores)
   return list, most, makespan
 end
 
+---@param the_plan specbench.plan
+---@param seconds number of one server after another, without their starts
+---@param is_done (fun(job: specbench.job): boolean)?
+---@param cores integer?
+---@return specbench.plan_text.cost
+function sweep.cost(the_plan, seconds, is_done, cores)
+  local list, most, makespan = sweep.units(the_plan, is_done, cores)
+  return { seconds = seconds, list = list, most = most, makespan = makespan,
+    gpu_seconds = units.gpu_seconds(list or units.cut(the_plan, math.huge, is_done)) }
+end
+
 -- The plan's sessions in its order, or those that a schedule asks for one by one.
 local function sessions_of(self)
   local schedule, sessions, i = self.options.schedule, self.plan.sessions, 0
