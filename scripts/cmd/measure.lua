@@ -51,6 +51,8 @@ local self = {
   },
 }
 
+---@return table set
+---@return string[] warnings for the figures' readers: those on the terminal have them already
 local function prompts_of(options, count)
   local request = { count = count, seed = options.seed }
   local path = options.prompts
@@ -67,14 +69,15 @@ local function prompts_of(options, count)
   if not drawn then command.fail("--prompts: " .. message) end
   if #drawn.items >= count then
     command.warn { drawn.warning }
-    return drawn
+    return drawn, { drawn.warning }
   end
   request.count = nil
   drawn = assert(data.prompts(request))
   command.warn { drawn.warning } -- of the texts themselves; that there are fewer is said better here
-  io.stderr:write(("Note: %d texts, %d requests: texts are repeated, each time behind a number of its own, so that no "
-    .. "prefix cache serves them\n"):format(#drawn.items, count))
-  return workload_prompts.repeated(drawn, count, options.seed)
+  local fewer = ("%d texts, %d requests: texts are repeated, each time behind a number of its own, so that no prefix "
+    .. "cache serves them"):format(#drawn.items, count)
+  io.stderr:write("Note: ", fewer, "\n")
+  return workload_prompts.repeated(drawn, count, options.seed), { fewer, drawn.warning }
 end
 
 function self.run(options)
@@ -85,7 +88,7 @@ function self.run(options)
   if flaw_of_key then command.fail(flaw_of_key) end
   command.warn { http.key_warning() }
   local streams = options.concurrency or not options.rate and 1 or nil
-  local prompts = prompts_of(options, options.requests or 8 * (streams or 8))
+  local prompts, warnings = prompts_of(options, options.requests or 8 * (streams or 8))
   local cell, why = one.measure {
     url = options.url, engine = options.engine, model = options.model, prompts = prompts, concurrency = streams,
     rate = options.rate, max_tokens = options.max_tokens, ignore_eos = options.ignore_eos,
@@ -95,7 +98,7 @@ function self.run(options)
   }
   if not cell then command.fail(why) end
   if options.json then
-    io.stdout:write(foreign.json(json.encode(one_table.figures(cell))), "\n")
+    io.stdout:write(foreign.json(json.encode(one_table.figures(cell, warnings))), "\n")
   else
     io.stdout:write(one_table.text(cell))
     if options.out then io.stdout:write("Results: ", options.out, "\n") end

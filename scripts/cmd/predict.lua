@@ -73,7 +73,7 @@ local function summary(family, price)
   local typical = widths[(#widths + 1) // 2]
   local lines = { ("%s, against %s: %d cells measured, %d predicted%s; measuring took %s of %s (%.0f %%), "
     .. "baselines not counted"):format(family.name, family.baseline, measured, #widths,
-    typical and (", half of them within %.1f %% in 90 of 100"):format(100 * (math.exp(typical) - 1)) or "",
+    typical and (" (the 90 %% intervals are typically +-%.1f %%)"):format(100 * (math.exp(typical) - 1)) or "",
     progress.duration(spent), progress.duration(seconds), 100 * spent / seconds) }
   lines[#lines + 1] = price and savings.text(saved, price)
   for _, stranger in ipairs(family.fitted and family.fitted:strangers() or {}) do

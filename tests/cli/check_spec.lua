@@ -58,6 +58,30 @@ describe("specbench check", function()
     check(fixed, 0, "a round: 8 cells", "Warning: repeats of 4 cells send the same prompts", "--repeats 2")
   end)
 
+  it("warns of a file that has no other prompts for another repeat, and of texts that are sent again", function()
+    w:write("mine.jsonl", '{"prompt": "one"}\n{"prompt": "two"}\n{"prompt": "three"}\n')
+    local function of(count)
+      return [[return require "specbench".round {
+        name = "mine", axes = { { "method", { "none", "ngram" } }, { "concurrency", { 1, 3 } } },
+        baseline = { method = "none" },
+        server = function(c)
+          return { model = "qwen2.5-7b", method = c.method, k = c.method == "ngram" and 3 or nil }
+        end,
+        workload = function() return { prompts = { dataset = "jsonl", path = "mine.jsonl", count = ]] .. count .. [[ },
+          limits = { max_tokens = 4 } } end,
+      }]]
+    end
+    local same = "Warning: repeats of 4 cells send the same 3 prompts: "
+    check(of(3), 0, "a round: 4 cells", same)
+    check(of(3), 0, "a round: 4 cells", "Warning: 4 cells send their texts several times over: up to 12 requests of 3 "
+      .. "texts", "--prompts-per-stream 4")
+    check(of(3), 0, "a round: 4 cells", same, "--prompts-per-stream 4")
+    check(of(3), 0, "a round: 4 cells", "Warning: 2 cells of fewer than 2 prompts a stream mostly measure ramp-down: "
+      .. "3 prompts cannot keep 3 streams busy, 12 would; ")
+    w:write("mine.jsonl", ('{"prompt": "a"}\n'):rep(64))
+    check(of(48), 0, "a round: 4 cells", "")
+  end)
+
   it("says which cells an engine leaves out", function()
     local round = w.round():gsub("draft = speculates", "acceptance = speculates and 2 or nil, draft = speculates")
     check(round, 0, "a round: 2 cells on 1 server", "Warning: 2 cells left out: sim: acceptance: ")

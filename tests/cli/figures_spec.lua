@@ -50,7 +50,7 @@ describe("a 99th percentile", function()
       assert.is_true(tail.bounds.ttft_ms.low <= cell.metrics["ttft_ms.p99"])
       assert.is_nil(tail.bounds.ttft_ms.high)
     end
-    assert.truthy(result.out:find(("a 99th percentile rests on %d requests, too few to carry it (662 do"):format(
+    assert.truthy(result.out:find(("a 99th percentile rests on %d requests and needs 662, at 99 %% confidence"):format(
       cells[1].metrics.completed), 1, true), result.out)
   end)
 end)

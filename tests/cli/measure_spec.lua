@@ -38,7 +38,7 @@ describe("specbench measure", function()
     assert.equal("", result.err)
     has(result.out, "qwen2.5-7b at " .. url, "2 requests at once", "6 of 6 requests; ", "output tokens/s",
       "mean     p50", "TTFT  ", "TPOT  ", "ITL by token", "E2EL  ", "goodput ", "SIMULATED: no GPU was measured",
-      "p99 rests on 6 requests, 662 carry it")
+      "p99 rests on 6 requests and needs 662")
     assert.is_nil(w:read "results/round.json")
   end)
 
@@ -49,6 +49,8 @@ describe("specbench measure", function()
     assert.same({ 6, 6, 0, 2 }, { told.requests, told.completed, told.failed, told.load.concurrency })
     assert.truthy(told.acceptance.drafts > 0 and told.ttft_ms.p50 > 0 and told.output_throughput > 0)
     assert.equal(50, told.clock_scale)
+    assert.is_true(told.simulated)
+    has(table.concat(told.warnings, "\n"), "SIMULATED: no GPU was measured", "p99 rests on 6 requests and needs 662")
     assert.truthy(told.certificate.chunks > 0)
     assert.truthy(result.out:find '"reasons": %[')
     assert.truthy(told.client_cpu_us_per_chunk > 0)
@@ -61,6 +63,8 @@ describe("specbench measure", function()
     assert.equal("Note: 3 texts, 8 requests: texts are repeated, each time behind a number of its own, so that no "
       .. "prefix cache serves them\n", result.err)
     has(result.out, "40 requests a second", "8 of 8 requests", "Results: kept")
+    local told = json.decode(measure("--prompts mine.jsonl --field q -n 8 -c 3 --max-tokens 2 --json").out)
+    assert.truthy(told.warnings[1]:find("3 texts, 8 requests: texts are repeated", 1, true), told.warnings[1])
     local report = w:run "report kept --no-pictures"
     assert.equal(0, report.status, report.err)
     has(report.out, "One server   SIMULATED", "1 cell (1 place x 1 repeat)")

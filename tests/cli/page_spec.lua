@@ -135,7 +135,21 @@ describe("report --html", function()
     local text = w:read "results/report.html"
     assert.equal(1, select(2, text:gsub('<div class="banner">SIMULATED', "")))
     assert.truthy(text:find("TTFT within 500 ms", 1, true))
-    assert.truthy(text:find("--method draft --k 3", 1, true))
+    -- options are never broken at their hyphens
+    assert.truthy(text:find('<span class="option">--method</span> draft <span class="option">--k</span> 3', 1, true))
+  end)
+
+  it("has a scale of colours that reaches its largest ratio, and no marks of Markdown", function()
+    local text = w:read "results/report.html"
+    local scale, most = tonumber(text:match 'aria%-label="scale of colours".-</text><text[^>]*>([%d.]+)</text>'), 0
+    local maps = text:match '<section id="maps">.-</section>'
+    for ratio in maps:gmatch ' data%-n="%d+"[^>]*><title>[^<]*</title>.-<text[^>]*>(%d[%d.]*)' do
+      most = math.max(most, tonumber(ratio), 1 / tonumber(ratio))
+    end
+    assert.truthy(most > 1 and scale >= math.min(most, 2.5) - 0.01, scale .. " < " .. most)
+    assert.is_nil(text:find("The verdict rests on &#96;", 1, true))
+    local how_sure = w:read("results/report.md"):match "\nHow sure: [^\n]+"
+    assert.truthy(how_sure:find("95 % intervals \\[ \\] are typically +-", 1, true), how_sure)
   end)
 
   it("is the same byte for byte when it is written again", function()

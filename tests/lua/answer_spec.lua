@@ -147,6 +147,18 @@ describe("the answer to whether speculation pays", function()
     assert.same({ "repeats", "k" }, { a.try[1].what, a.try[2].what }) -- 5 is the largest that was measured
   end)
 
+  it("says of one k that is best everywhere that it is, and to which loads another belongs", function()
+    local list = {}
+    for _, load in ipairs { 1, 4, 8 } do
+      list[#list + 1] = { load = load, k = 4, ratios = { 1.5, 1.5, 1.5 }, verdict = "faster" }
+      list[#list + 1] = { load = load, k = 2, ratios = { 1.2, 1.2, 1.2 }, verdict = "faster" }
+    end
+    assert.equal("best: k=4 at every load", words.best(answer_of(list).judgements[1]))
+    list[6].ratios = { 1.6, 1.6, 1.6 }
+    assert.equal("best: k=4 at 1 to 4, k=2 at 8", words.best(answer_of(list).judgements[1]))
+    assert.equal("best: k=4", words.best(answer_of({ list[1], list[2] }).judgements[1]))
+  end)
+
   it("takes tasks together, and apart where they disagree", function()
     local together = answer_of {
       { load = 1, task = "qa", ratios = { 1.3, 1.31, 1.29 }, verdict = "faster" },
@@ -219,6 +231,24 @@ describe("an answer", function()
     assert.truthy(table.concat(caveats.lines(found.cells, found.about), "\n"):find("in 1 of 2 cells the client itself "
       .. "was late (certificate.reasons in cell.json), do not quote them: method=draft concurrency=4", 1, true))
     assert.equal("client", a.try[1].what)
+  end)
+
+  it("says how sure it is: what is mostly ramp-up, how wide intervals are, and that prompts were the same", function()
+    local found = study_of {
+      { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
+      { load = 8, ratios = { 1.2, 1.2, 1.2 }, verdict = "faster", drain = true },
+    }
+    local first = "2 faster (1 of them mostly ramp-up); 95 % intervals [ ] are typically +-2.0 %, the widest is 1.30 "
+      .. "[1.27, 1.33]"
+    assert.same({ first }, words.sure(answer.of(found).sure))
+    found.entries[1].prompts = { scope = "these only", count = 8, variance = 0.1 }
+    local same = "every repeat sent the same prompts: intervals and verdicts speak of these only"
+    assert.same({ first, "in 1 of 2 places " .. same }, words.sure(answer.of(found).sure))
+    found.entries[2].prompts = found.entries[1].prompts
+    local a = answer.of(found)
+    assert.same({ first, same }, words.sure(a.sure))
+    local text = screen.text(a, { about = found.about, next = {}, width = 200 })
+    assert.truthy(text:find("\nhow sure  " .. first .. "\n          " .. same .. "\n", 1, true), text)
   end)
 
   it("names the cells that must not be quoted, and says why and what to do, the gravest first", function()
@@ -304,12 +334,12 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
       return screen.text(answer.of(found), { about = found.about, next = { "a command    # what for" } })
     end
     local one, two = { load = 4, k = 1, ratios = { 1.1 } }, { load = 4, k = 3, ratios = { 1.1 } }
-    assert.is_nil(screen_of({ one, { load = 8, k = 3, ratios = { 1.1 } } }):find("side by side", 1, true))
+    assert.is_nil(screen_of({ one, { load = 8, k = 3, ratios = { 1.1 } } }):find("the marks of one load", 1, true))
     local alone = { load = 1, k = 1, ratios = { 1.1 } }
     assert.truthy(screen_of({ alone }):find "\nwhere +1 request at once\n")
     local text = screen_of { one, two }
     assert.truthy(text:find "\nwhere +4 requests at once\n", text)
-    assert.truthy(text:find("side by side: k 1 3\n", 1, true), text)
+    assert.truthy(text:find("the marks of one load stand for k 1, 3\n", 1, true), text)
     assert.truthy(text:find "\nnext      a command    # what for\n$", text)
   end)
 

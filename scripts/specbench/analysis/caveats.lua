@@ -122,7 +122,7 @@ function caveats.lines(cells, about)
     if (cell.metrics.completed or math.huge) < needed then short[#short + 1] = cell end
   end
   if #short > 0 then
-    add(#short, ("a 99th percentile rests on %s requests, too few to carry it (%d do, at 99 %% confidence): quote it "
+    add(#short, ("a 99th percentile rests on %s requests and needs %d, at 99 %% confidence: quote it "
       .. "with its interval (`tails` in cell.json)"):format(
       range(short, function(cell) return cell.metrics.completed end), needed))
   end

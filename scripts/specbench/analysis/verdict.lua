@@ -94,6 +94,9 @@ local function fill_speedups(entry, repeats)
   end
 end
 
+---What intervals and verdicts speak of where that is so.
+verdict.THESE_ONLY = "every repeat sent the same prompts: intervals and verdicts speak of these only"
+
 -- The prompts, where every repeat sent the same ones: then nothing that repeats show tells how other prompts would do.
 -- Prompts that are made up have the numbers of their places, whatever their texts.
 local function same_prompts(repeats)

@@ -41,8 +41,8 @@ local function add_larger_loads(judgements, add)
     end
   end
   for _, load in ipairs(order) do
-    add("load", "%s still pay%s at %g, the most measured: --set concurrency=%g,%g", table.concat(names[load], ", "),
-      #names[load] == 1 and "s" or "", load, 2 * load, 4 * load)
+    add("load", "%s still pay%s at %g, the highest load measured: --set concurrency=%g,%g",
+      table.concat(names[load], ", "), #names[load] == 1 and "s" or "", load, 2 * load, 4 * load)
   end
 end
 
@@ -161,7 +161,9 @@ function advice.notes(found, answer)
     add("unlike", "%s did not run as the baseline did (%s); --match pinned compares like with like",
       table.concat(methods, ", "), found.unlike[1].difference)
   end
-  if m.before > 0 then add("before", "%d cells measured before the round changed are no part of this", m.before) end
+  if m.before > 0 then
+    add("before", "%d cell%s measured before the round changed: no part of this", m.before, m.before == 1 and "" or "s")
+  end
   if found.baseline then
     add("baseline", "compared with the baseline '%s', also where that is another model: no gain by speculation alone",
       found.baseline)

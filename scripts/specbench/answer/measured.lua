@@ -149,6 +149,8 @@ end
 ---@field places integer that are compared with a baseline
 ---@field counts table<string, integer> by verdict: faster, slower, tie, undecided, none
 ---@field ramp_up integer of them rest on ramp-up and drain
+---@field ramp_up_of table<string, integer> the same by verdict
+---@field same_prompts integer of them sent the same prompts in every repeat
 ---@field reasons { reason: string, count: integer }[] why there is no verdict, the most frequent first
 ---@field scope "starts"|"within one start"|"both"|nil what verdicts speak of
 ---@field widest { coordinates: table, ratio: number, low: number, high: number }? interval
@@ -224,18 +226,23 @@ local function flagged_of(found)
   return list
 end
 
+local ONLY_PAIRED = "verdicts rest on the paired speed-up alone"
+
 ---@param found specbench.study
 ---@param figure string what the answer rests on
 ---@return specbench.answer.sure
 function measured.sure(found, figure)
-  local self = { places = #found.entries, counts = {}, ramp_up = 0, flagged = flagged_of(found), late = {},
-    certified = 0 }
+  local self = { places = #found.entries, counts = {}, ramp_up = 0, ramp_up_of = {}, same_prompts = 0,
+    flagged = flagged_of(found), late = {}, certified = 0 }
   local reasons, list = {}, {}
   for _, entry in ipairs(found.entries) do
     local name = figure == "paired" and entry.verdict or "none"
     self.counts[name] = (self.counts[name] or 0) + 1
-    if pays.ramp_up(entry) then self.ramp_up = self.ramp_up + 1 end
-    local reason = name == "none" and (entry.reason or figure ~= "paired" and "verdicts rest on `paired` alone")
+    if pays.ramp_up(entry) then
+      self.ramp_up, self.ramp_up_of[name] = self.ramp_up + 1, (self.ramp_up_of[name] or 0) + 1
+    end
+    if entry.prompts then self.same_prompts = self.same_prompts + 1 end
+    local reason = name == "none" and (entry.reason or figure ~= "paired" and ONLY_PAIRED)
     if reason then
       if not reasons[reason] then
         reasons[reason] = { reason = reason, count = 0 }

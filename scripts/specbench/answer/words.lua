@@ -112,7 +112,7 @@ local sentences = {}
 
 function sentences.yes(judgement, last)
   if #judgement.loads == 1 then return "yes: " .. ratios(judgement) end
-  return ("yes, up to %s, the most measured: %s"):format(at_loads(judgement.load, { judgement.up_to }),
+  return ("yes, up to %s, the highest load measured: %s"):format(at_loads(judgement.load, { judgement.up_to }),
     ratios(judgement, last))
 end
 
@@ -160,19 +160,27 @@ end
 
 ---Which setting is best at which load: only what is faster by its verdict.
 ---@param judgement specbench.answer.judgement
----@return string? "best k=5 alone, k=3 at 8; none at 16"; nil where there is but one setting
+---@return string? "best: k=5 at 1 to 4, k=3 at 8, none at 16"; nil where there is but one setting
 function words.best(judgement)
-  local several, list, seen = false, {}, nil
+  local several, runs = false, {}
   for _, at in ipairs(judgement.loads) do
     several = several or #at.settings > 1
     local best = at.best
     local is_faster = best.verdict == "faster" and not best.ramp_up
     local name = is_faster and best.setting or "none"
-    if name ~= seen then list[#list + 1] = ("%s %s"):format(name, at_load(judgement.load, at.load)) end
-    seen = name
+    if not runs[1] or name ~= runs[#runs].name then runs[#runs + 1] = { name = name, first = at.load } end
+    runs[#runs].last = at.load
   end
   if not several or judgement.answer == "not judged" then return nil end
-  if #list == 1 and seen == "none" then return nil end
+  if #runs == 1 then
+    if runs[1].name == "none" then return nil end
+    return ("best: %s%s"):format(runs[1].name, #judgement.loads > 1 and " at every load" or "")
+  end
+  local list = {}
+  for i, run in ipairs(runs) do
+    list[i] = ("%s %s"):format(run.name, run.first == run.last and at_load(judgement.load, run.first)
+      or ("at %g to %g"):format(run.first, run.last))
+  end
   return "best: " .. table.concat(list, ", ")
 end
 
@@ -263,13 +271,20 @@ function words.with(m)
   return table.concat(list, ", ")
 end
 
----How sure: counts of verdicts.
+-- "6 faster (2 of them mostly ramp-up)": their mark on the map is ramp-up's, and no load counts as paying by them.
+local function counted(sure, name)
+  local count, ramp_up = sure.counts[name], sure.ramp_up_of[name]
+  if not ramp_up then return ("%d %s"):format(count, name) end
+  return ("%d %s (%smostly ramp-up)"):format(count, name, ramp_up < count and ("%d of them "):format(ramp_up) or "")
+end
+
+---Counts of verdicts.
 ---@param sure specbench.answer.sure
 ---@return string "3 faster, 1 undecided, 2 without a verdict"
 function words.counts(sure)
   local list = {}
   for _, name in ipairs { "faster", "slower", "tie", "undecided" } do
-    if sure.counts[name] then list[#list + 1] = ("%d %s"):format(sure.counts[name], name) end
+    if sure.counts[name] then list[#list + 1] = counted(sure, name) end
   end
   local none = sure.counts.none
   if none then
@@ -280,13 +295,32 @@ function words.counts(sure)
   return table.concat(list, ", ")
 end
 
+---How sure: counts of verdicts, how wide intervals are, and what both speak of.
+---@param sure specbench.answer.sure
+---@return string[] sentences
+function words.sure(sure)
+  local list, first = {}, { words.counts(sure) }
+  if first[1] == "" then first[1] = nil end
+  if sure.widest then
+    first[#first + 1] = ("95 %% intervals [ ] are typically +-%s, the widest is %.2f %s"):format(
+      words.percent(sure.reach), sure.widest.ratio, verdict.reach(sure.widest))
+  end
+  if sure.scope == "within one start" then first[#first + 1] = "within one start of the servers" end
+  if #first > 0 then list[1] = table.concat(first, "; ") end
+  if sure.same_prompts > 0 then
+    local which = sure.same_prompts < sure.places and ("in %d of %d places "):format(sure.same_prompts, sure.places)
+    list[#list + 1] = (which or "") .. verdict.THESE_ONLY
+  end
+  return list
+end
+
 ---How far the baseline moved while all was measured.
 ---@param drift specbench.drift.server?
 ---@return string? sentence
 function words.drift(drift)
   if not drift then return nil end
   local percent = 100 * (drift.ratio - 1)
-  if math.abs(percent) < 0.5 then return "the baseline stood still" end
+  if math.abs(percent) < 0.5 then return "the baseline was steady" end
   return ("the baseline %s by %.1f %% in %s"):format(percent < 0 and "slowed down" or "sped up", math.abs(percent),
     words.duration(drift.seconds))
 end

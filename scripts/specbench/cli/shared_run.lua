@@ -106,8 +106,8 @@ end
 
 local function summarise(outcome, list, folder)
   local out = io.stderr
-  out:write(("%d of %d units done here: %d cells measured, %d failed; results in %s\n"):format(outcome.units, #list,
-    outcome.measured, outcome.failed, folder))
+  out:write(("%d of %d units done here: %d cell%s measured, %d failed; results in %s\n"):format(outcome.units, #list,
+    outcome.measured, outcome.measured == 1 and "" or "s", outcome.failed, folder))
   if outcome.lame then
     out:write "nothing could be measured here in several units: this worker ends, others may go on\n"
   elseif outcome.left > 0 then

@@ -2,28 +2,30 @@
 
 local keys = require "specbench.results.keys"
 local money = require "specbench.base.money"
+local prompts = require "specbench.experiment.workload_prompts"
 local workload = require "specbench.experiment.workload"
 
 local plan_text = {}
 
 local STEADY = 4 -- prompts a stream with which most of a cell's time has all its streams at work
 
----Cells with so few prompts that they measure how the load runs out.
+---Cells with so few prompts that they mostly measure how the load ramps down.
 ---@param self specbench.plan
 ---@return string? warning
 function plan_text.thin(self)
-  local cells, streams, worst = 0, 0, math.huge
+  local cells, worst, thinnest = 0, math.huge, nil
   for _, job in ipairs(self.jobs) do
     local per_stream = workload.per_stream(job.workload)
     if per_stream and per_stream < 2 then
       cells = cells + 1
-      worst, streams = math.min(worst, per_stream), math.max(streams, job.workload.concurrency)
+      if per_stream < worst then worst, thinnest = per_stream, job.workload end
     end
   end
   if cells == 0 then return nil end
-  return ("%d cells have fewer than 2 prompts a stream (down to %.1f at concurrency %d) and measure how the load runs "
-    .. "out: %d prompts would hold %d streams; --prompts-per-stream %d repeats prompts")
-    :format(cells, worst, streams, STEADY * streams, streams, STEADY)
+  local streams = thinnest.concurrency
+  return ("%d cell%s of fewer than 2 prompts a stream mostly measure%s ramp-down: %d prompts cannot keep %d streams "
+    .. "busy, %d would; --prompts-per-stream %d repeats prompts"):format(cells, cells == 1 and "" or "s",
+    cells == 1 and "s" or "", #thinnest.prompts.items, streams, STEADY * streams, STEADY)
 end
 
 ---How repeats of baseline and method follow each other, for those who wait for it.
@@ -222,21 +224,44 @@ function plan_text.baselines(self, held)
   return lines
 end
 
----Repeats that send the same prompts: data.prompts drew them with one seed for all.
+---Repeats that send the same prompts: data.prompts drew them with one seed for all, or a file has no others.
 ---@param self specbench.plan
 ---@return string? warning
 function plan_text.same_prompts(self)
-  local places, count, seed = {}, 0, nil
+  local first, places, count, one = {}, {}, 0, nil
   for _, job in ipairs(self.jobs) do
-    local set, place = job.workload.prompts, keys.place(job.key)
-    if job.repetition > 1 and set.seed and set.seed ~= job.seed and not places[place] then
-      places[place], count, seed = true, count + 1, set.seed
+    local place = keys.place(job.key)
+    local hash = prompts.hash(prompts.once(job.workload.prompts))
+    first[place] = first[place] or { job = job, hash = hash }
+    if first[place].job ~= job and first[place].hash == hash and not places[place] then
+      places[place], count, one = true, count + 1, one or job
     end
   end
   if count == 0 then return nil end
-  return ("repeats of %d cell%s send the same prompts, drawn with seed %d: an interval over them says nothing of "
-    .. "other prompts; prompts = { dataset = ... } is drawn anew for each repeat")
-    :format(count, count == 1 and "" or "s", seed)
+  local set = prompts.once(one.workload.prompts)
+  local is_drawn_once = set.seed and set.seed ~= one.seed
+  return ("repeats of %d cell%s send the same %s: an interval over them says nothing of other prompts; %s"):format(
+    count, count == 1 and "" or "s",
+    is_drawn_once and ("prompts, drawn with seed %d"):format(set.seed) or ("%d prompts"):format(#set.items),
+    is_drawn_once and "prompts = { dataset = ... } is drawn anew for each repeat"
+      or "of a file with more than `count` each repeat draws its own")
+end
+
+---Cells that send their texts several times over.
+---@param self specbench.plan
+---@return string? warning
+function plan_text.repeated(self)
+  local cells, one = 0, nil
+  for _, job in ipairs(self.jobs) do
+    local set = job.workload.prompts
+    if prompts.once(set) ~= set then
+      cells = cells + 1
+      if not one or #set.items > #one.items then one = set end
+    end
+  end
+  if cells == 0 then return nil end
+  return ("%d cell%s their texts several times over: up to %d requests of %d texts"):format(cells,
+    cells == 1 and " sends" or "s send", #one.items, #prompts.once(one).items)
 end
 
 ---What the command lines are written for, where that is a guess.
@@ -257,6 +282,7 @@ end
 ---@return string[] warnings
 function plan_text.warnings(self)
   local lines = { plan_text.same_prompts(self) }
+  lines[#lines + 1] = plan_text.repeated(self)
   lines[#lines + 1] = plan_text.thin(self)
   local of_prompts = plan_text.of_prompts(self)
   return table.move(of_prompts, 1, #of_prompts, #lines + 1, lines)

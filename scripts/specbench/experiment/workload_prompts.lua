@@ -53,9 +53,16 @@ function prompts.repeated(set, count, seed)
     end
   end
   local longer = tables.merged(set)
-  longer.items = items
+  longer.items, longer.once = items, set
   repeated[set][name] = longer
   return longer
+end
+
+---The set of which another one is copies; itself where it is none.
+---@param set table
+---@return table
+function prompts.once(set)
+  return set.once or set
 end
 
 -- Prompts of the author's own, in the shape of a drawn set.

@@ -40,7 +40,7 @@ end
 function heatmaps.legend(self)
   local list, meanings = {}, marks.legend(seen_in(self), "drawn")
   if self.answer.fallback then
-    list[1] = ("The %s, not `paired`: %s."):format(words.figure(self.answer.figure), self.answer.fallback)
+    list[1] = ("The %s, not the paired speed-up: %s."):format(words.figure(self.answer.figure), self.answer.fallback)
   end
   if #meanings > 0 then list[#list + 1] = table.concat(meanings, ", ") .. "." end
   return table.concat(list, " ")
@@ -51,7 +51,7 @@ local function reading(self)
   local _, has = seen_in(self)
   local list = { has.pale and "Pale: no verdict that could be quoted." or nil }
   list[#list + 1] = "The heavy line is where the ratio crosses 1."
-  if has.verdict then list[#list + 1] = "The verdict rests on `paired`, whichever speed-up is shown." end
+  if has.verdict then list[#list + 1] = "The verdict rests on the paired speed-up, whichever is shown." end
   if has.interval then
     list[#list + 1] = "Below the number: 95 % interval"
       .. (has.narrow and "; in brackets: of one run or two, too narrow." or ".")
@@ -244,7 +244,7 @@ local function predicted_legend(self)
     swatch("predicted", true, el("defs", nil, pattern), hatched { x = 0, y = 0, width = 22, height = 14 }),
     " ~ predicted from the measured cells, not measured; below the number the interval that a measured one would lie "
       .. "in nine times of ten. Both are the ratio of total token throughputs, whichever speed-up is chosen above: the "
-      .. "model knows no other. Marks are of measured cells alone, their verdicts rest on `paired`.")
+      .. "model knows no other. Marks are of measured cells alone, their verdicts rest on the paired speed-up.")
 end
 
 ---Maps on which predictions fill what was not measured.

@@ -88,6 +88,23 @@ function html.el(name, list, ...)
   return markup(table.concat(parts))
 end
 
+-- A command line's options, none of which a narrow window may break at its hyphens.
+local OPTION = "()%f[-%w]%-%-%a[%w-]*()"
+
+---Text in which options are to be read.
+---@param text string
+---@return specbench.page.markup
+function html.prose(text)
+  local parts, from = {}, 1
+  for first, behind in text:gmatch(OPTION) do
+    add(parts, text:sub(from, first - 1))
+    add(parts, html.el("span", { class = "option" }, text:sub(first, behind - 1)))
+    from = behind
+  end
+  add(parts, text:sub(from))
+  return markup(table.concat(parts))
+end
+
 ---Children without an element around them.
 ---@param ... any
 ---@return specbench.page.markup

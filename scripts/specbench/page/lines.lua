@@ -186,8 +186,8 @@ function lines.forest(self)
       forest.draw(group.name, forest_rows(self, group)))
   end
   if #list == 0 then return nil end
-  return html.join(el("p", { class = "legend" }, "`paired` with its 95 % interval: green faster, orange slower, grey "
-    .. "neither. A row leads to its cell."), list)
+  return html.join(el("p", { class = "legend" }, "The paired speed-up with its 95 % interval: green faster, orange "
+    .. "slower, grey neither. A row leads to its cell."), list)
 end
 
 return lines

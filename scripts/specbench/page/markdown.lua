@@ -62,7 +62,7 @@ local function answers(self, add)
     add(line)
   end
   local sure = self.answer.sure
-  if sure.places > 0 then add("\nHow sure: " .. escape(words.counts(sure)) .. ".") end
+  if sure.places > 0 then add("\nHow sure: " .. escape(table.concat(words.sure(sure), "; ")) .. ".") end
   local client = words.client(sure, self.answer.measured.cells)
   if client then add(escape((client:gsub("^%l", string.upper))) .. ".") end
   for _, line in ipairs(words.flagged(sure, self.answer.measured.cells)) do add("- look at " .. escape(line)) end

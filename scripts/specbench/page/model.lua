@@ -128,7 +128,7 @@ local function figures_of(self)
   return list
 end
 
--- Of most ratios: a few extreme ones take the ends' colours.
+-- Of all ratios, unless they are many or far out: then a few extreme ones take the ends' colours.
 local function reach_of(self)
   local sizes = {}
   for _, one in ipairs(self.places) do
@@ -137,8 +137,7 @@ local function reach_of(self)
     end
   end
   table.sort(sizes)
-  local usual = sizes[math.max(1, math.floor(0.95 * #sizes))] or 0
-  return math.max(LEAST_REACH, math.min(MOST_REACH, math.exp(usual)))
+  return math.max(LEAST_REACH, math.min(MOST_REACH, math.exp(sizes[#sizes] or 0)))
 end
 
 -- Places that were predicted, as far as maps need to know them. The model predicts closed loops alone.

@@ -80,7 +80,8 @@ local function servers(self)
     local cell = server.cell
     local command = schedule.command(cell.engine.argv) or cell.engine.url or "not known"
     list[i] = el("details", { id = "server-" .. i }, el("summary", nil, ("Server %d: "):format(i), server_name(cell),
-      el("span", { class = "faint" }, (" %d places"):format(server.places))), el("pre", { class = "copy" }, command),
+      el("span", { class = "faint" }, (" %d places"):format(server.places))),
+      el("pre", { class = "copy" }, html.prose(command)),
       el("p", { class = "faint" }, "As the round described it:"), el("pre", nil, json.encode(cell.identity.server)),
       cell.engine.effective and html.join(el("p", { class = "faint" }, "As it says it runs:"),
         el("pre", nil, json.encode(cell.engine.effective))) or nil)

@@ -127,11 +127,12 @@ local function deployable(judgement)
   if found.ranges then
     parts[1] = el("p", nil, "By batch size ", el("span", { class = "faint" }, "(first, last, k; 0: none), ",
       found.largest and ("up to the server's %d requests at once"):format(found.largest)
-      or ("up to the largest load measured: put your --max-num-seqs in the place of %d"):format(found.measured), ":"))
+      or html.prose(("up to the largest load measured: put your --max-num-seqs in the place of %d"):format(
+        found.measured)), ":"))
     parts[2] = el("pre", { class = "copy" }, found.lua)
-    parts[3] = el("pre", { class = "copy" }, found.vllm)
-    parts[4] = el("p", { class = "faint" }, "The first is a round's own key, the second a field of vLLM's ",
-      "--speculative-config (0.24.0 and later).")
+    parts[3] = el("pre", { class = "copy" }, html.prose(found.vllm))
+    parts[4] = el("p", { class = "faint" }, html.prose("The first is a round's own key, the second a "
+      .. "field of vLLM's --speculative-config (0.24.0 and later)."))
   else
     parts[1] = el("p", { class = "faint" }, "More than k changes with the load: no one server has all of it.")
   end
@@ -140,7 +141,7 @@ local function deployable(judgement)
   if command then
     parts[#parts + 1] = el("p", nil, "The server that was fastest at ", svg.figure(found.load), " at once",
       engine.version and (" (%s)"):format(engine.version) or "", ":")
-    parts[#parts + 1] = el("pre", { class = "copy" }, command)
+    parts[#parts + 1] = el("pre", { class = "copy" }, html.prose(command))
   end
   return parts
 end

@@ -21,20 +21,18 @@ end
 local function points(title, list)
   if #list == 0 then return nil end
   local items = {}
-  for i, point in ipairs(list) do items[i] = el("li", nil, point.text) end
+  for i, point in ipairs(list) do items[i] = el("li", nil, html.prose(point.text)) end
   return html.join(el("h3", nil, title), el("ul", nil, items))
 end
 
 local function sure_of(self)
   local sure, list = self.answer.sure, {}
-  local function add(line) if line then list[#list + 1] = el("li", nil, line) end end
+  local function add(line) if line then list[#list + 1] = el("li", nil, html.prose(line)) end end
   if sure.places > 0 then
-    add(words.counts(sure))
+    for _, line in ipairs(words.sure(sure)) do add(line) end
     if sure.ramp_up > 0 then
       add(words.count(sure.ramp_up, "place") .. " mostly measured ramp-up and drain")
     end
-    if sure.scope == "within one start" then add "verdicts know one start of each server" end
-    if sure.reach then add("the usual interval reaches " .. words.percent(sure.reach) .. " to a side") end
     add(words.drift(sure.drift))
   end
   add(words.client(sure, self.answer.measured.cells))

@@ -41,10 +41,31 @@ local function certificate_of(cell)
   return told
 end
 
+-- What keeps figures from being quoted as they are.
+local function warnings_of(cell, more)
+  local m, list = cell.metrics or {}, table.move(more or {}, 1, #(more or {}), 1, {})
+  local function add(text, ...) list[#list + 1] = text:format(...) end
+  if cell.status ~= "ok" then add("FAILED: %s", cell.error or "no cause was noted") end
+  if caveats.is_simulated(cell) then add("SIMULATED: no GPU was measured") end
+  local late = caveats.late(cell)
+  if late then
+    add("the client was late: %s", late)
+  elseif not (cell.certificate and cell.certificate.client_ok) then
+    add("too short a load to tell whether the client was on time")
+  end
+  local drained = flags.drain(cell)
+  if drained then add("mostly ramp-up and drain: %s", drained) end
+  local needed = measure.tail_needs(99)
+  if (m.completed or needed) < needed then add("p99 rests on %d requests and needs %d", m.completed, needed) end
+  if caveats.is_synthetic(cell) then add("made-up prompts: acceptance is not your text's") end
+  return list
+end
+
 ---The figures of a cell, by the names that cell.json has; what is not known is absent.
 ---@param cell table
+---@param warnings string[]? what else is wrong, beside what the cell tells
 ---@return table
-function one_table.figures(cell)
+function one_table.figures(cell, warnings)
   local m, load = cell.metrics or {}, place.load(cell)
   local result = {
     url = cell.engine.url, engine = cell.engine.name, version = cell.engine.version, model = place.target(cell),
@@ -57,6 +78,7 @@ function one_table.figures(cell)
     acceptance_unknown = cell.acceptance_unknown, certificate = certificate_of(cell),
     client_cpu_us_per_chunk = client_cost(cell), clock_scale = cell.clock_scale,
     prefix_cache = cell.prefix_cache, note = cell.note, prompts = cell.dataset,
+    simulated = caveats.is_simulated(cell) or nil, warnings = json.array(warnings_of(cell, warnings)),
   }
   for _, latency in ipairs(LATENCIES) do result[latency[2]] = statistics(m, latency[2]) end
   return result
@@ -70,24 +92,12 @@ local function tokens_line(m)
 end
 
 local function notes_of(cell)
-  local m, list = cell.metrics, {}
+  local list = warnings_of(cell)
   local function add(text, ...) list[#list + 1] = text:format(...) end
-  if cell.status ~= "ok" then add("FAILED: %s", cell.error or "no cause was noted") end
-  if caveats.is_simulated(cell) then add("SIMULATED: no GPU was measured") end
-  local late = caveats.late(cell)
-  if late then
-    add("the client was late: %s", late)
-  elseif cell.certificate and cell.certificate.client_ok then
+  if not caveats.late(cell) and cell.certificate and cell.certificate.client_ok then
     local cost = client_cost(cell)
     add("the client was on time%s", cost and (", at %.1f us of CPU a chunk"):format(cost) or "")
-  else
-    add("too short a load to tell whether the client was on time")
   end
-  local drained = flags.drain(cell)
-  if drained then add("mostly ramp-up and drain: %s", drained) end
-  local needed = measure.tail_needs(99)
-  if (m.completed or needed) < needed then add("p99 rests on %d requests, %d carry it", m.completed, needed) end
-  if caveats.is_synthetic(cell) then add("made-up prompts: acceptance is not your text's") end
   if cell.prefix_cache == "salted" then
     add("each prompt begins with a number of its own, so that no prefix cache serves it (--salt never)")
   end

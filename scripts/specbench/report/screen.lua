@@ -6,7 +6,6 @@ local colour = require "specbench.report.colour"
 local marks = require "specbench.answer.marks"
 local search_table = require "specbench.report.search_table"
 local text_table = require "specbench.base.text_table"
-local verdict = require "specbench.analysis.verdict"
 local words = require "specbench.answer.words"
 
 local screen = {}
@@ -95,11 +94,12 @@ local function legend(map, seen)
   for i, axis in ipairs(seen.several and map.beside or {}) do
     local values = {}
     for k, value in ipairs(axis.values) do values[k] = text_table.text(value) end
-    beside[i] = seen.counted and axis.name or ("%s %s"):format(axis.name, table.concat(values, " "))
+    beside[i] = seen.counted and axis.name or ("%s %s"):format(axis.name, table.concat(values, ", "))
   end
   local text = table.concat(list, ", ")
   if #beside == 0 then return text end
-  return ("%s; %s %s"):format(text, seen.counted and "counts over" or "side by side:", table.concat(beside, ", "))
+  if seen.counted then return ("%s; counts over %s"):format(text, table.concat(beside, ", ")) end
+  return ("%s; the marks of one load stand for %s"):format(text, table.concat(beside, ", each with "))
 end
 
 -- A map with fewer rows than ROWS, where that can be: tasks then stand side by side, too.
@@ -168,15 +168,7 @@ end
 
 local function sure_lines(a)
   local sure = a.sure
-  local first = words.counts(sure)
-  if sure.widest then
-    local place = {}
-    for name, value in pairs(sure.widest.coordinates) do place[#place + 1] = ("%s=%s"):format(name, tostring(value)) end
-    first = ("%s; intervals reach +-%s, the widest is %.2f %s"):format(first, words.percent(sure.reach),
-      sure.widest.ratio, verdict.reach(sure.widest))
-  end
-  if sure.scope == "within one start" then first = first .. "; within one start of the servers" end
-  local list, rest = { first ~= "" and first or nil }, {}
+  local list, rest = words.sure(sure), {}
   local function add(text) rest[#rest + 1] = text end
   if sure.noise then add(("one repeat's ratio varies by %s"):format(words.percent(sure.noise))) end
   add(words.drift(sure.drift))
@@ -247,7 +239,7 @@ function screen.text(a, options)
     if a.fallback then
       section(out, "", { ("by %s, for %s"):format(words.figure(a.figure), a.fallback) }, width)
     elseif a.figure ~= "paired" then
-      section(out, "", { ("by %s; verdicts rest on `paired`"):format(words.figure(a.figure)) }, width)
+      section(out, "", { ("by %s; verdicts rest on the paired speed-up"):format(words.figure(a.figure)) }, width)
     end
     out[#out + 1] = ""
     section(out, "it pays?", cut(judged_lines(a), LINES, "judgement"), width)

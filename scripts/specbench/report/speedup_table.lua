@@ -168,7 +168,7 @@ local function basis(seen, extras, options)
       .. "verdict knows what another start would change (--starts)"
   end
   if extras.population then
-    lines[#lines + 1] = "every repeat sent the same prompts: intervals and verdicts speak of these only; `any such "
+    lines[#lines + 1] = verdict.THESE_ONLY .. "; `any such "
       .. "prompts` is `paired`'s interval with the differences between prompts in it"
   end
   lines[#lines + 1] = spread_line(options.spread)

@@ -217,7 +217,8 @@ end
 local function tell_session(self, session, measured, failed, seconds)
   local names = {}
   for i, slot in ipairs(session.slots) do names[i] = watched.server_name(slot.job) end
-  self.bar:line(("%s: %d cells measured%s in %s; %s"):format(table.concat(names, ", "), measured,
+  self.bar:line(("%s: %d cell%s measured%s in %s; %s"):format(table.concat(names, ", "), measured,
+    measured == 1 and "" or "s",
     failed > 0 and (", %d FAILED"):format(failed) or "", view.duration(seconds), self.bar:time_text()))
 end
 
