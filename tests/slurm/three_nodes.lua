@@ -155,7 +155,7 @@ bench.main(function()
     and #fs.list(folder .. "/shared/share/tries") <= 1)
   check("no process is left", processes() == 0)
   for i = 1, 3 do
-    local units, all, measured = read(("node%d.txt"):format(i)):match "(%d+) of (%d+) units done here: (%d+) cells"
+    local units, all, measured = read(("node%d.txt"):format(i)):match "(%d+) of (%d+) units done here: (%d+) cells?"
     print(("node%d: %s of %s units, %s cells measured; %d cells in the folder are its own"):format(i, units, all,
       measured, own["node" .. i] or 0))
   end
