@@ -156,9 +156,7 @@ end
 function repeats.kept_rule(store)
   local path = rule_path(store)
   if not fs.stat(path) then return nil end
-  local rule, message = sealed.read(path)
-  local flaw = rule and cell_shape.rule_flaw(rule)
-  if flaw then message = ("%s: %s"):format(path, flaw) end
+  local rule, message = sealed.read(path, cell_shape.rule_flaw)
   if message then -- without it every interval would be too narrow
     error({ exit = 1, message = message .. ": it says by which rule repeats ended; `specbench run` with the same "
       .. "--until and --cap writes it anew" }, 0)

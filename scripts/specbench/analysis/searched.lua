@@ -36,9 +36,7 @@ end
 function searched.kept(store)
   local path = path_of(store)
   if not fs.stat(path) then return nil end
-  local found, message = sealed.read(path)
-  local flaw = found and cell_shape.search_flaw(found)
-  if flaw then return nil, ("%s: %s"):format(path, flaw) end
+  local found, message = sealed.read(path, cell_shape.search_flaw)
   return found and foreign.tree(found), message
 end
 

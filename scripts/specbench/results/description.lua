@@ -31,10 +31,8 @@ local FORMAT = 1
 ---@return boolean? unreadable it may be sound, but could not be read now
 function description.read(folder)
   local path = folder .. "/round.json"
-  local about, message, _, unreadable = sealed.read(path)
+  local about, message, _, unreadable = sealed.read(path, cell_shape.round_flaw)
   if not about then return nil, message, unreadable end
-  local flaw = cell_shape.round_flaw(about)
-  if flaw then return nil, ("%s: %s"):format(path, flaw) end
   return foreign.tree(about, { planned = true }) -- by keys, whose parts are held together by control characters
 end
 

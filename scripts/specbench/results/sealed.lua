@@ -29,12 +29,7 @@ function sealed.encode(value)
   return ('%s, "checksum": "%s"}\n'):format(text:sub(1, -2), fs.sha256(text))
 end
 
----@param path string
----@return table? value without its checksum
----@return string? message
----@return string? text the whole file's, where it has a checksum, which agrees
----@return boolean? unreadable as sealed.bytes
-function sealed.read(path)
+local function read(path)
   local text, message, unreadable = sealed.bytes(path)
   if not text then return nil, message, nil, unreadable end
   local value
@@ -46,6 +41,19 @@ function sealed.read(path)
   if fs.sha256(content .. "}") ~= sum then return nil, path .. " is damaged (its checksum does not match)" end
   value.checksum = nil
   return value, nil, text
+end
+
+---@param path string
+---@param flaw_of (fun(value: table): string?)? what keeps the value from being of the wanted shape
+---@return table? value without its checksum
+---@return string? message
+---@return string? text the whole file's, where it has a checksum, which agrees
+---@return boolean? unreadable as sealed.bytes
+function sealed.read(path, flaw_of)
+  local value, message, text, unreadable = read(path)
+  local flaw = value and flaw_of and flaw_of(value)
+  if flaw then return nil, ("%s: %s"):format(path, flaw) end
+  return value, message, text, unreadable
 end
 
 return sealed
