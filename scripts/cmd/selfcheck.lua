@@ -57,15 +57,19 @@ end
 
 local function drive_url(options)
   local streams = options.concurrency or 64
-  local run, m, cost = drive.load(options.url:gsub("/+$", ""), streams, options.requests or 4 * streams,
-    options.tokens, options.io_threads)
+  local cell, run, cost = drive.load {
+    url = options.url:gsub("/+$", ""), concurrency = streams, requests = options.requests or 4 * streams,
+    tokens = options.tokens, io_threads = options.io_threads,
+  }
+  if not cell then command.fail(run) end
+  local m = cell.metrics
   print(("%d streams: %d of %d requests, %d chunks, %s us CPU a chunk, ITL p50/p99 %s/%s ms, "
     .. "TTFT p50/p99 %s/%s ms, %.0f MB"):format(streams, m.completed, m.requests, cost.chunks,
       figure(cost.chunks > 0 and cost.cpu_us / cost.chunks or nil, "%.2f"),
       figure(m["itl_chunk_ms.p50"], "%.2f"), figure(m["itl_chunk_ms.p99"], "%.2f"),
       figure(m["ttft_ms.p50"], "%.1f"), figure(m["ttft_ms.p99"], "%.1f"), cost.memory_mb))
   if options.out then
-    local ok, message = drive.write(options.out, m, cost)
+    local ok, message = drive.write(options.out, cell, cost)
     if not ok then command.fail(message) end
   end
   if options.records then write_records(options.records, run) end

@@ -5,15 +5,16 @@ local http = require "sb.http"
 local json = require "specbench.base.json"
 local proc = require "sb.proc"
 
-local w, url, server
+local w, url, server, truth
 
 before_each(function()
   w = dofile(environment.home .. "/tests/cli/world.lua").new()
   local port = assert(proc.free_port())
+  truth = w.folder .. "/truth.jsonl"
   url = ("http://127.0.0.1:%d"):format(port)
   server = assert(proc.start {
     argv = { environment.executable, "sim", "--profile", "qwen2.5-7b", "--method", "draft", "--k", "3", "--speed", "50",
-      "--port", tostring(port) },
+      "--port", tostring(port), "--truth", truth },
   })
   w:eventually("the server", function() return http.request { url = url .. "/health" } end)
 end)
@@ -81,5 +82,39 @@ describe("specbench measure", function()
     refused("--url localhost:8000", 2, "--url: ")
     refused("--url http://127.0.0.1:1", 1, "is it up?")
     refused(("--url %s --prompts nowhere.jsonl"):format(url), 1, "--prompts nowhere.jsonl: no such file")
+  end)
+end)
+
+-- How a rig that compares load generators calls ours.
+describe("specbench bench client --url", function()
+  it("sends equal requests and nothing else, and writes what the rig reads", function()
+    local result = w:run(("bench client --url %s -c 2 -n 6 --tokens 8 --out result.json"):format(url))
+    assert.equal(0, result.status, result.err)
+    has(result.out, "2 streams: 6 of 6 requests, ", " us CPU a chunk, ITL p50/p99 ")
+    local told = assert(json.decode(w:read "result.json"))
+    for _, name in ipairs { "ttft_ms", "itl_ms", "tpot_ms" } do
+      assert.truthy(told[name].p50 > 0 and told[name].p99 >= told[name].p50, name)
+    end
+    assert.equal(6, told.completed)
+    assert.truthy(told.duration_s > 0 and told.cpu_us_per_chunk > 0 and told.memory_mb > 0)
+    local seen = {}
+    for line in io.lines(truth) do
+      local request = assert(json.decode(line))
+      assert.same({ 12, 8 }, { request.prompt_tokens, request.output_tokens })
+      seen[request.request_id] = true
+    end
+    for i = 0, 5 do
+      local id = ("%s-%d"):format(told.id_prefix, i)
+      assert.truthy(seen[id], id)
+      seen[id] = nil
+    end
+    assert.is_nil(next(seen))
+  end)
+
+  it("says in one line that there is no server", function()
+    local result = w:run "bench client --url http://127.0.0.1:1 -c 1 -n 1 --tokens 1"
+    assert.equal(1, result.status)
+    has(result.err, "the server is not up: http://127.0.0.1:1/v1/models: ")
+    assert.equal(1, select(2, result.err:gsub("\n", "\n")), result.err)
   end)
 end)

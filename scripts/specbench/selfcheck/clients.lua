@@ -4,7 +4,6 @@
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
-local drive = require "specbench.selfcheck.drive"
 local measure = require "sb.measure"
 local process = require "specbench.selfcheck.process"
 local simulator = require "specbench.selfcheck.simulator"
@@ -125,7 +124,7 @@ function clients.run(client, load)
   local figures = assert(json.decode(assert(fs.read(out))))
   local run = own and assert(measure.decode(assert(fs.read(records)))) or nil
   local opening = math.min(load.streams, load.requests)
-  figures.truth = load.start and {} or truth.figures(log, run, drive.ID_PREFIX, opening)
+  figures.truth = load.start and {} or truth.figures(log, run, figures.id_prefix, opening)
   figures.wall_s, figures.peak_mb, figures.server_cpu_s = cost.wall_s, cost.peak_mb, server_cpu
   figures.others = share_of_others(busy_after - busy, cpus, server_cpu, cost)
   if run then

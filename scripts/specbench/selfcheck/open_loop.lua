@@ -1,7 +1,5 @@
 -- An open loop of short answers: how late requests go out against the plan.
 
-local client = require "specbench.client"
-local clock = require "sb.clock"
 local drive = require "specbench.selfcheck.drive"
 local process = require "specbench.selfcheck.process"
 local simulator = require "specbench.selfcheck.simulator"
@@ -17,11 +15,8 @@ function open_loop.run(options)
   local seconds = options.long and SECONDS_LONG or SECONDS
   local folder <close> = process.scratch()
   local sim <close> = simulator.start(folder.path .. "/truth.jsonl", { "--flood" })
-  local requests = drive.requests(RATE * seconds, 1, simulator.model)
-  local cpu = clock.cpu()
-  local run = client.load { server = sim, requests = requests, rate = RATE, arrivals = "poisson", seed = 1,
-    event_per_token = true }
-  cpu = clock.cpu() - cpu
+  local cell, run, cost = drive.load { url = sim.url, rate = RATE, requests = RATE * seconds, tokens = 1 }
+  if not cell then error(run, 0) end
   local late, first, last = {}, math.huge, 0
   for i = 1, #run do
     local request = run:request(i)
@@ -29,11 +24,11 @@ function open_loop.run(options)
     first, last = math.min(first, request.t_send), math.max(last, request.t_send)
   end
   table.sort(late)
-  local m = run:metrics()
+  local m = cell.metrics
   local figures = {
     rate = RATE, seconds = seconds, sent_per_second = (#run - 1) / ((last - first) / 1e9), failed = m.failed,
     late_ms = { p50 = late[#late // 2], p99 = late[#late * 99 // 100], max = late[#late] },
-    cpu_us_per_request = cpu / 1e3 / #run,
+    cpu_us_per_request = cost.cpu_us / #run,
   }
   io.stdout:write(("Open loop, %d requests/s of 1 token for %d s (Poisson): sent %.0f/s, late by p50 %.3f, p99 %.3f, "
     .. "max %.3f ms; %d failed; %.1f us CPU a request\n"):format(RATE, seconds, figures.sent_per_second,

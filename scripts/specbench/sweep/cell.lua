@@ -119,7 +119,11 @@ local function abandon(result, server, reason, load_seconds, at_load)
   return result, { load_seconds = load_seconds, breakdown = server:breakdown() }
 end
 
+---@alias specbench.around fun(load: fun(): specbench.run, specbench.client.itself): specbench.run,
+---  specbench.client.itself
+
 ---@class specbench.job: table one planned cell, see specbench.sweep
+---@field around specbench.around? runs the load itself, to look at what it costs this process
 
 ---Measures the job's cell. Never raises for what a server does: that is in the result.
 ---@param job specbench.job
@@ -156,7 +160,9 @@ function cell.measure(job, server, on_progress, at_load)
   local logged = server.log and server:log_size()
   local meter = energy.begin(job, server)
   local loaded = clock.now()
-  local run, itself = run_load(job, server, begun, "", requests, on_progress)
+  local function load() return run_load(job, server, begun, "", requests, on_progress) end
+  local run, itself
+  if job.around then run, itself = job.around(load) else run, itself = load() end
   local answered = clock.now()
   local load_seconds = (answered - loaded + warm - begun) / 1e9
   if meter then result.energy, result.energy_unknown = meter:finish((answered - loaded) / 1e9) end

@@ -1,5 +1,5 @@
 -- One load on one server that is up, measured as a cell of a round is: a round of a single cell, whose results folder
--- goes away unless it is wanted.
+-- goes away unless it is wanted. `specbench measure` and the loads of `specbench selfcheck` are made of it.
 
 local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
@@ -14,7 +14,7 @@ local one = {}
 
 ---@class specbench.one
 ---@field url string
----@field engine string? its dialect; plain OpenAI unless told
+---@field engine string? its dialect, by name or by file; plain OpenAI unless told
 ---@field model string? the first that it names unless told
 ---@field prompts table as data.prompts gives them
 ---@field concurrency integer?
@@ -29,10 +29,15 @@ local one = {}
 ---@field io_threads integer
 ---@field out string? where the results folder is kept
 ---@field quiet boolean?
+---@field warmup integer? requests before the load; 1 unless told
+---@field no_text boolean? records go without the answers' texts
+---@field clock_scale number? what the server says unless told
+---@field around specbench.around? see specbench.job
 
 local function round_of(what, model)
   return round.new {
     name = "measure", title = "One server",
+    warmup = what.warmup,
     axes = { { what.concurrency and "concurrency" or "rate", { what.concurrency or what.rate } } },
     server = function() return { model = model } end,
     workload = function()
@@ -78,10 +83,13 @@ function one.measure(what)
   local options = {
     engine = what.engine and "external:" .. what.engine or "external", url = url, seed = what.seed, repeats = 1,
     salt = what.salt, slo = what.slo, io_threads = what.io_threads, quiet = what.quiet, no_rerun = true,
+    no_text = what.no_text,
     speed = 1, match = "deployed", lengths = "free", body = {},
   }
   local the_plan = plan.new(r, options)
-  for _, job in ipairs(the_plan.jobs) do job.clock_scale = servers.clock_scale(url) end
+  for _, job in ipairs(the_plan.jobs) do
+    job.clock_scale, job.around = what.clock_scale or servers.clock_scale(url), what.around
+  end
   local folder <close> = folder_of(what)
   local about = round.about(r)
   about.engine, about.fresh = options.engine, what.out and fs.stat(what.out .. "/round.json") and true or nil
