@@ -1,4 +1,5 @@
--- The first page, in both languages: short, its links lead somewhere, its round runs, its commands exist.
+-- The first page, in both languages: short, its links lead somewhere, its round runs, its commands exist. And the
+-- library's: what it says of a folder names each of its files.
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
@@ -73,3 +74,21 @@ for _, name in ipairs(PAGES) do
     end)
   end)
 end
+
+describe("scripts/README.md", function()
+  it("names every file of a folder of the library, unless the folder has a page of its own", function()
+    local page, count = text_of "scripts/README.md", 0
+    for _, folder in ipairs(assert(fs.list(environment.home .. "/scripts/specbench"))) do
+      local path = environment.home .. "/scripts/specbench/" .. folder
+      if fs.stat(path).type == "folder" and not fs.stat(path .. "/README.md") and folder ~= "dataset" then
+        local row = assert(page:match("\n| `" .. folder .. "/` |([^\n]+)"), folder)
+        for _, name in ipairs(fs.list(path)) do
+          name = name:match "^(.*)%.lua$"
+          assert.truthy(row:find("`" .. name .. "`", 1, true), ("%s/%s"):format(folder, name))
+          count = count + 1
+        end
+      end
+    end
+    assert.is_true(count > 100)
+  end)
+end)
