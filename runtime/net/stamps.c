@@ -234,7 +234,8 @@ ssize_t sb_stamps_receive(sb_stamps *s, sb_stamped *c, int socket, void *buffer,
     acknowledge(c, socket);
   c->t_empty = (size_t)n == size ? empty : 0; /* full: more may have come before we read */
   int64_t t = s->parts[s->part_count - 1].arrival.t_ns;
-  c->gap += (t - c->t_last - c->gap) / 4;
+  if (c->t_last) /* else it was the connection's first read */
+    c->gap += (t - c->t_last - c->gap) / 4;
   c->t_last = t;
   return n;
 }

@@ -121,6 +121,25 @@ static void segments_that_waited_keep_their_times(void **state)
   fail_msg("the kernel joined two segments twenty times");
 }
 
+/* A connection's first reads, too: its first one follows no silence, however long the machine has been up. */
+static void a_silence_after_the_first_read_is_noticed(void **state)
+{
+  (void)state;
+  pair p;
+  open_pair(&p);
+  send_text(&p, EVENT("a"));
+  receive(&p);
+  pause_ms(2);
+  send_text(&p, EVENT("b"));
+  send_text(&p, EVENT("c"));
+  size_t at = 0, n = receive(&p);
+  next(&p, EVENT("b"), &at);
+  assert_true(sb_stamps_has_next(&p.stamps));
+  next(&p, EVENT("c"), &at);
+  assert_int_equal(at, n);
+  close_pair(&p);
+}
+
 static void events_of_one_segment_came_together(void **state)
 {
   (void)state;
@@ -228,6 +247,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(segments_that_waited_keep_their_times),
+    cmocka_unit_test(a_silence_after_the_first_read_is_noticed),
     cmocka_unit_test(events_of_one_segment_came_together),
     cmocka_unit_test(events_across_segments_are_no_one_s),
     cmocka_unit_test(what_follows_a_crowd_may_have_been_held_back),
