@@ -11,6 +11,10 @@
 #include "load/realtime.h"
 #include "net/timer.h"
 
+/* So many requests are sent at a time: what the loop does meanwhile nobody reads, and to open a thousand connections
+ * takes tens of milliseconds. */
+enum { SENT_AT_ONCE = 32 };
+
 struct sb_shard {
   sb_shard_plan *plan;
   sb_shard_report *report;
@@ -24,7 +28,8 @@ struct sb_shard {
   sb_lag *lag;
   sb_watch watch;
   sb_reads reads;
-  sb_deferred end; /* reports the end from the loop, never from inside start */
+  sb_deferred more; /* goes on sending once the sockets were looked at */
+  sb_deferred end;  /* reports the end from the loop, never from inside start */
   void (*on_end)(void *context);
   void *context;
   const char **headers; /* scratch: a request's headers */
@@ -98,6 +103,7 @@ static const char *const *headers_of(sb_shard *shard, const sb_load_request *req
 static void finish(sb_shard *shard)
 {
   shard->ended = true;
+  sb_loop_undefer(shard->loop, &shard->more);
   sb_watch_stop(&shard->watch);
   sb_timer_stop(&shard->timer);
   shard->report->t_end = sb_clock_now();
@@ -153,14 +159,14 @@ static void send_request(sb_shard *shard, uint32_t index, int64_t t_intended)
   sb_stream_start(stream, shard->http, call, record);
 }
 
-/* Sends all that is free to go; an open loop then sleeps until the next planned time. */
+/* Sends what is free to go; an open loop then sleeps until the next planned time. */
 static void send_ready(sb_shard *shard)
 {
   const sb_load_options *options = &shard->plan->options;
   if (shard->sending)
     return;
   shard->sending = true;
-  uint32_t index;
+  uint32_t index, sent = 0;
   while (shard->idle_count && has_more(shard) && (index = peek(shard)) < options->count) {
     int64_t now = sb_clock_now(), due = now;
     if (options->arrivals_ns)
@@ -169,8 +175,14 @@ static void send_ready(sb_shard *shard)
       sb_timer_at(&shard->timer, due);
       break;
     }
-    if (take(shard, index))
+    if (sent == SENT_AT_ONCE) {
+      sb_loop_defer(shard->loop, &shard->more);
+      break;
+    }
+    if (take(shard, index)) {
       send_request(shard, index, due);
+      sent++;
+    }
   }
   shard->sending = false;
   end_if_complete(shard);
@@ -179,6 +191,11 @@ static void send_ready(sb_shard *shard)
 static void on_planned_time(sb_timer *timer)
 {
   send_ready(timer->data);
+}
+
+static void on_more(sb_deferred *self)
+{
+  send_ready((sb_shard *)((char *)self - offsetof(sb_shard, more)));
 }
 
 static void on_stream_end(sb_stream *stream)
@@ -242,6 +259,7 @@ sb_shard *sb_shard_new(sb_loop *loop, sb_http *http, sb_shard_plan *plan, uint32
     return NULL;
   }
   shard->timer.data = shard;
+  shard->more.run = on_more;
   shard->end.run = on_end_turn;
   shard->handles = sb_handles_of(shard, 2, destroy);
   sb_watch_init(&shard->watch, sb_loop_uv(loop), &plan->patience, shard->streams, shard->slots, on_given_up,
@@ -275,6 +293,7 @@ void sb_shard_free(sb_shard *shard)
   if (!shard)
     return;
   sb_lag_free(shard->lag);
+  sb_loop_undefer(shard->loop, &shard->more);
   sb_loop_undefer(shard->loop, &shard->end);
   sb_handles_close(&shard->handles, (uv_handle_t *)&shard->watch.timer);
   sb_timer_close(&shard->timer, &shard->handles);

@@ -81,6 +81,26 @@ static void a_bounded_open_loop_sends_late_but_keeps_the_plan(void **state)
   close_world(&w);
 }
 
+/* A thousand connections take tens of milliseconds, in which what has come would wait. */
+static void sockets_are_looked_at_while_many_requests_are_sent(void **state)
+{
+  (void)state;
+  enum { N = 200 };
+  WORLD(SSE_HEAD CHUNKED HANG);
+  sb_load_request *list = requests(N);
+  begin_load(&w, (sb_load_options){ .requests = list, .count = N, .concurrency = N });
+  uint32_t before = 0, turns = 0;
+  for (sb_load_progress p; (p = sb_load_get_progress(w.load)).in_flight < N; turns++) {
+    assert_true(p.in_flight > before && p.in_flight - before < N / 4);
+    before = p.in_flight;
+    sb_loop_step(w.loop);
+  }
+  assert_true(turns > 4);
+  sb_load_cancel(w.load);
+  free(list);
+  close_world(&w);
+}
+
 /* Every request ends the moment it is sent: from the loop (refused), and inside sb_http_start (no URL). The
  * stack may grow to a megabyte, which is a hundred bytes a request. */
 static void ten_thousand_failures_at_once_need_no_stack(void **state)
@@ -227,6 +247,7 @@ int main(void)
     cmocka_unit_test(a_closed_loop_keeps_exactly_its_concurrency_in_flight),
     cmocka_unit_test(an_open_loop_sends_no_request_before_its_time),
     cmocka_unit_test(a_bounded_open_loop_sends_late_but_keeps_the_plan),
+    cmocka_unit_test(sockets_are_looked_at_while_many_requests_are_sent),
     cmocka_unit_test(ten_thousand_failures_at_once_need_no_stack),
     cmocka_unit_test(cancelling_ends_what_is_in_flight_and_sends_no_more),
     cmocka_unit_test(cancelling_while_connecting_is_clean),
