@@ -4,7 +4,6 @@
 --   SPECBENCH_TEST_TORTURE=all ctest -R cli.torture    each of them instead of a few; _SEED: other ones of the few
 
 local fs = require "sb.fs"
-local json = require "specbench.base.json"
 local rng = require "sb.rng"
 
 local ALL = os.getenv "SPECBENCH_TEST_TORTURE" == "all"
@@ -26,20 +25,6 @@ local function run(kind, at, on, name)
   } })
 end
 
--- What of the cells does not depend on when they were measured: ids, coordinates, answers, counts.
-local function content()
-  local list = {}
-  for id, text in pairs(w:cells "cells") do
-    local cell = json.decode(text)
-    list[id] = {
-      status = cell.status, key = cell.key, coordinates = cell.coordinates, requests = cell.metrics.requests,
-      completed = cell.metrics.completed, tokens = cell.metrics.total_output_tokens,
-      answers = fs.gunzip(assert(w:read(("results/cells/%s/outputs.jsonl.gz"):format(id)))),
-    }
-  end
-  return list
-end
-
 local function forget()
   fs.remove(w.folder .. "/results")
   w:write("started", "")
@@ -51,7 +36,7 @@ setup(function()
   if not PRELOAD then return end
   local result = run()
   assert.equal(0, result.status, result.err)
-  whole, counts = content(), {}
+  whole, counts = w:content(), {}
   for kind, count in w:read("counts"):gmatch "(%l+) (%d+)" do counts[kind] = math.tointeger(count) end
 end)
 teardown(function() w:remove() end)
@@ -69,7 +54,7 @@ local function fail_one(kind, at)
   local again = w:run(RUN)
   assert.equal(0, again.status, place .. "\nthen: " .. again.err)
   for id, text in pairs(before) do assert.equal(text, w:cells("cells")[id], place) end
-  assert.same(whole, content(), place)
+  assert.same(whole, w:content(), place)
   assert.same({}, fs.list(w.folder .. "/results/unfinished") or {}, place)
 end
 

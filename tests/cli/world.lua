@@ -314,4 +314,19 @@ function World:count(kind)
   return count
 end
 
+---What of the measured cells does not depend on when they were measured.
+---@return table<string, table> content id -> coordinates, counts, answers
+function World:content()
+  local list = {}
+  for id, text in pairs(self:cells "cells") do
+    local cell = json.decode(text)
+    list[id] = {
+      status = cell.status, key = cell.key, coordinates = cell.coordinates, requests = cell.metrics.requests,
+      completed = cell.metrics.completed, tokens = cell.metrics.total_output_tokens,
+      answers = fs.gunzip(assert(self:read(("results/cells/%s/outputs.jsonl.gz"):format(id)))),
+    }
+  end
+  return list
+end
+
 return { new = new, round = World.round }
