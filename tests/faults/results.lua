@@ -37,6 +37,31 @@ for _, harm in ipairs(of "results/round.json") do
   add("round-" .. harm[1], "round.json " .. harm[2], harm[3], NO_RESULTS)
 end
 
+-- What a search for the best k left, and what a report says where it cannot be read; a link that leads nowhere is no
+-- file.
+local FOUND = '{"tolerance": 0.02, "sure": 0.9, "spent": 3.5, "ended": "answered", "cells": 4, "measured": 4, '
+  .. '"refused": {}, "answers": [{"method": "draft", "work": "qa", "concurrency": 2, "k": 3, "best": {"k": 3}, '
+  .. '"pays": true, "ratio": 1.5, "measured": true, "sure": 0.95, "answered": true}]%s}'
+
+local function searched(harm, seal)
+  return ("echo '%s' >results/search.json && %s"):format(FOUND:format(seal or ""), harm)
+end
+
+for _, harm in ipairs(of "results/search.json") do
+  local is_there = harm[1] ~= "absent" and harm[1] ~= "loop"
+  add("search-" .. harm[1], "search.json " .. harm[2], searched(harm[3]), { status = 0,
+    says = is_there and { "search.json" } or nil })
+end
+add("search-edited", "search.json is not what its checksum is of", searched(":", ', "checksum": "00"'), { status = 0,
+  says = { "search.json is damaged" } })
+for _, field in ipairs { { "concurrency", "1e999" }, { "k", '"three"' }, { "ratio", "{}" }, { "answered", "null" },
+  { "spent", "-1" } } do
+  local name, wrong = table.unpack(field)
+  add("search-" .. name, ("search.json says %s for %s"):format(wrong, name), searched((
+    [[sed -i 's/"%s": [^,}]*/"%s": %s/' results/search.json]]):format(name, name, wrong)), { status = 0,
+    says = { "search.json", name } })
+end
+
 local function edit(from, to, file)
   return ("sed -i 's|%s|%s|' %s"):format(from, to, file or "$cell/cell.json")
 end
@@ -80,6 +105,20 @@ add("run-lock-is-a-folder", "the lock is a folder", "rm -f results/lock && mkdir
   says = { "results/lock" } }, GO_ON)
 add("run-other-round", "the folder holds another round's cells", edit('"round": "grid"', '"round": "other"',
   "results/round.json"), { status = 0 }, GO_ON)
+
+-- The same round with a baseline, without which there is nothing to search for.
+local SEARCH = GO_ON:gsub("grid%.lua", "searched.lua") .. " --find k=5%"
+local function search(harm)
+  return "sed 's/name = /baseline = { method = \"none\" }, &/' grid.lua >searched.lua && " .. harm
+end
+local ASIDE = { status = 0, cells = 4, says = { "search.json is moved to results/damaged/search.json-1" } }
+add("run-search-damaged", "a search finds what an earlier one left damaged", search "echo x >results/search.json",
+  ASIDE, SEARCH)
+add("run-search-is-a-pipe", "a search finds a pipe in the place of what an earlier one left",
+  search "mkfifo results/search.json", ASIDE, SEARCH)
+add("run-search-is-a-folder", "a search finds a folder there", search "mkdir results/search.json", ASIDE, SEARCH)
+add("run-search-forgotten", "a run of the whole grid finds what a search left damaged",
+  "echo x >results/search.json", MEASURED, GO_ON)
 
 add("compare-nowhere", "compared with a folder that is not there", "", { status = 1, says = { "nowhere" } },
   "compare results nowhere")

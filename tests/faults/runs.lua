@@ -87,6 +87,16 @@ add("server-killed-as-it-loads", "the server is killed while it loads", before_s
     says = { "killed by signal 9" } })
 add("server-killed-in-the-warm-up", "the server ends in the request that warms it up", faults "die@1:9", "",
   { status = 3, cells = 0, failed = 2, says = { "ended (exit code 9)" }, mend = mended })
+add("server-killed-between-cells", "the server is killed between two cells: the second has a new one", with_round(
+  "limits = function", [[group = function()
+    local started, killed = io.open "started", io.open "killed"
+    if started and not killed then
+      io.open("killed", "w"):close()
+      os.execute("p=$(cat started); kill -KILL $p; while kill -0 $p; do sleep 0.01; done 2>/dev/null; sleep 0.1")
+    end
+    return "all"
+  end,
+  %0]]), "", ALL, { often = true })
 add("server-killed-as-it-stops", "the server is killed as it is asked to end", before_server(
   [[[ "$INNER" ] || { INNER=1 "$0" "$@" & pid=$!; trap 'kill -KILL $pid $$' TERM; wait; }]]), "", ALL)
 add("server-stops-itself", "the server is stopped by SIGSTOP as it starts", before_server "kill -STOP $$",

@@ -207,13 +207,15 @@ function Fleet:await_memory(slots)
   if all or next(wanted) then self.gpu_memory:await(not all and wanted or nil) end
 end
 
----Starts those of the slots that are not up, all at once, for loading takes minutes. One that does not come up is
----lost.
+---Starts those of the slots that are not up, or no more, all at once, for loading takes minutes. One that does not come
+---up is lost.
 ---@param keys string[]
 ---@param on_start fun()? called where there is one to start
 function Fleet:need(keys, on_start)
   local missing = {}
+  task.sleep(0) -- what became of servers while we were busy is heard of
   for _, key in ipairs(keys) do
+    if self.up[key] and self.up[key]:failure() then self:bury(key) end -- it ended between two cells: neither's fault
     if not self.up[key] and not self.lost[key] then missing[#missing + 1] = key end
   end
   if #missing == 0 then return end
