@@ -15,6 +15,8 @@ local pickle = require "specbench.convert.pickle"
 local refusal = require "specbench.convert.refusal"
 local repeats = require "specbench.analysis.repeats"
 local rng = require "sb.rng"
+local search_table = require "specbench.report.search_table"
+local searched = require "specbench.analysis.searched"
 local store = require "specbench.results.store"
 local zip = require "specbench.convert.zip"
 
@@ -60,6 +62,12 @@ local GUIDELLM = [==[{"benchmarks": [{"config": {"strategy": {"type_": "concurre
  "time_to_first_token_ms": {"successful":
  {"mean": 30.1, "percentiles": {"p99": 50.5}}}}, "run_stats": {"requests_made": {"successful": 10, "total": 10}}}]}]==]
 
+local ANSWER = [==[{"method": "draft", "work": "task=qa", "concurrency": %d, "k": 3, "best": {"method": "draft",
+ "k": 3}, "pays": %s, "ratio": 1.52, "low": 1.4, "high": 1.7, "measured": false, "sure": 0.97, "answered": true}]==]
+local SEARCH = ([==[{"tolerance": 0.02, "sure": 0.95, "budget": 3600, "spent": 812.5, "ended": "budget", "cells": 60,
+ "measured": 9, "baselines_left": 3, "refused": {"eagle": "no cell of it has a baseline"}, "answers": [%s, %s]}]==])
+  :format(ANSWER:format(1, "true"), ANSWER:format(32, "false"))
+
 ---- targets: seeds, and what reads them
 
 local targets = {
@@ -98,6 +106,15 @@ local targets = {
   ["until"] = { seeds = { '{"width": 0.03, "cap": 10}\n', '{"tie": 0.02, "cap": 10}\n' }, run = function(bytes)
     written("about/until.json", bytes)
     return repeats.kept_rule { folder = at "about" }
+  end },
+  search = { seeds = { SEARCH }, run = function(bytes)
+    written("about/search.json", bytes)
+    local found, message = searched.kept { folder = at "about" }
+    if not found then return nil, message end
+    local map, legend = search_table.map(found, 1)
+    local shown = search_table.text(found) .. table.concat(map) .. legend
+    assert(not shown:find "[\0-\8\11-\31\127]", "it shows a control character")
+    return shown
   end },
   compare = { seeds = { VLLM, GUIDELLM }, run = function(bytes)
     local side, message = compare_input.open(written("x.json", bytes))

@@ -6,8 +6,15 @@ local crossing = dofile(require("sb.environment").home .. "/tests/lua/crossing.l
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local published = require "specbench.export.spec_bench_vllm"
+local searched = require "specbench.analysis.searched"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
+
+-- What a search writes, every field of it.
+local FOUND = { tolerance = 0.02, sure = 0.9, budget = 60, spent = 3.5, ended = "budget", cells = 5, measured = 2,
+  baselines_left = 1, refused = { eagle = "no cell of it has a baseline" },
+  answers = { { method = "draft", work = "task=qa", concurrency = 2, k = 3, best = { method = "draft", k = 3 },
+    pays = true, ratio = 1.5, low = 1.2, high = 1.8, measured = false, sure = 0.95, answered = true } } }
 
 -- A page takes as long as all else together: of every third field, unless told.
 local PAGES_OF_ALL = os.getenv "SPECBENCH_TEST_CROSSING" == "all"
@@ -134,5 +141,30 @@ describe("a field of a wrong type", function()
       end
     end
     assert.is_true(refused > 40, tostring(refused))
+  end)
+
+  it("of what a search found, or one that is absent, is told in a line or does no harm", function()
+    local world, refused, count = crossing.world(1), 0, 0
+    for _, place in ipairs(crossing.places(FOUND)) do
+      for i = 0, #crossing.WRONG do
+        write_world(world, world.about, world.cells)
+        local harmed = crossing.copy(FOUND)
+        crossing.put(harmed, place, crossing.WRONG[i])
+        assert(fs.write(folder .. "/search.json", json.encode(harmed)))
+        local what = ("%s = %s"):format(place.name, json.encode(crossing.WRONG[i]))
+        local found, message = searched.kept { folder = folder }
+        if found then
+          count = count + 1
+          local ok, text = pcall(crossing.told, folder, PAGES_OF_ALL or count % 10 == 0)
+          assert.is_true(ok, ("%s: %s"):format(what, type(text) == "table" and text.message or tostring(text)))
+          crossing.check_words(text, what)
+          assert.truthy(text:find("the best k within", 1, true), what)
+        else
+          refused = refused + 1
+          assert.truthy(message:find("search.json", 1, true) and not message:find "\n", message)
+        end
+      end
+    end
+    assert.is_true(refused > 100, tostring(refused))
   end)
 end)
