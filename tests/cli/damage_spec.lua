@@ -4,6 +4,7 @@ local find_damage = require("specbench.results.damage").find
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local sealed = require "specbench.results.sealed"
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local w
 
@@ -12,10 +13,6 @@ before_each(function()
   w:write("grid.lua", w.round())
 end)
 after_each(function() w:remove() end)
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
-end
 
 local function lines(text)
   return select(2, text:gsub("\n", "\n"))

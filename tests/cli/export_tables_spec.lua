@@ -9,6 +9,7 @@ local program = require "specbench.base.program"
 local secrets = require "specbench.base.secrets"
 local store = require "specbench.results.store"
 local table_file = require "specbench.export.table_file"
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local w
 
@@ -18,10 +19,6 @@ setup(function()
   assert(w:run("run grid.lua --virtual --out results --no-pictures --quiet").status == 0)
 end)
 teardown(function() w:remove() end)
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
-end
 
 local function export(arguments, options)
   return w:run("export results " .. arguments, options)

@@ -1,5 +1,6 @@
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local w
 
@@ -8,10 +9,6 @@ before_each(function()
   w:write("grid.lua", w.round())
 end)
 after_each(function() w:remove() end)
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
-end
 
 -- Causes of all failed cells, by concurrency and repetition: "2/1".
 local function causes()

@@ -8,12 +8,9 @@ local many = dofile(home .. "/tests/cli/many_cells.lua")
 local task = require "sb.task"
 
 local find = require("specbench.results.damage").find
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local w, results, ids
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
-end
 
 local function run(arguments)
   local result = w:run(arguments)

@@ -4,6 +4,7 @@ local environment = require "sb.environment"
 local http = require "sb.http"
 local json = require "specbench.base.json"
 local proc = require "sb.proc"
+local has = dofile(environment.home .. "/tests/lua/has.lua")
 
 local w, url, server, truth
 
@@ -23,10 +24,6 @@ after_each(function()
   server:wait_end()
   w:remove()
 end)
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
-end
 
 local function measure(arguments)
   return w:run(("measure --url %s %s"):format(url, arguments))

@@ -4,6 +4,7 @@ local fs = require "sb.fs"
 local home = require("sb.environment").home
 local json = require "specbench.base.json"
 local sealed = require "specbench.results.sealed"
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local GRID = "grid.lua --virtual --repeats 2 --starts 2 --no-pictures --quiet "
 
@@ -14,10 +15,6 @@ before_each(function()
   w:write("grid.lua", (w.round():gsub("axes =", 'baseline = { method = "none" }, axes =')))
 end)
 after_each(function() w:remove() end)
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
-end
 
 local function run(arguments, status)
   local result = w:run(arguments)

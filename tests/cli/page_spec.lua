@@ -6,6 +6,7 @@ local hostile = dofile(environment.home .. "/tests/browser/hostile.lua")
 local html = require "specbench.page.html"
 local json = require "specbench.base.json"
 local page = require "specbench.page"
+local program = require "specbench.base.program"
 local schedule = require "specbench.page.schedule"
 local series = require "specbench.page.series"
 local world = dofile(environment.home .. "/tests/cli/world.lua")
@@ -207,7 +208,7 @@ describe("report --html", function()
   end)
 
   it("draws speed-up against load as pictures too, where gnuplot is there", function()
-    if not os.execute "command -v gnuplot >/dev/null 2>&1" then
+    if not program.is_there "gnuplot" then
       assert.is_nil(os.getenv "CI", "gnuplot is needed for this test")
       io.stderr:write "SKIP: gnuplot is not installed\n"
       return

@@ -2,6 +2,7 @@ local aside = require "specbench.results.aside"
 local folder_check = require "specbench.results.folder_check"
 local fs = require "sb.fs"
 local store = require "specbench.results.store"
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local w
 
@@ -15,10 +16,6 @@ local function refused(result, ...)
   assert.equal(1, result.status, result.err)
   for _, text in ipairs { ... } do assert.truthy(result.err:find(text, 1, true), result.err) end
   assert.equal(1, select(2, result.err:gsub("\n", "\n")), result.err)
-end
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
 end
 
 describe("a results folder", function()

@@ -1,6 +1,7 @@
 -- What a run ends with, and how its lines stand beside each other where both outputs go to one place.
 
 local environment = require "sb.environment"
+local has = dofile(environment.home .. "/tests/lua/has.lua")
 
 local w
 
@@ -11,10 +12,6 @@ end)
 after_each(function() w:remove() end)
 
 local RUN = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --start-tries 1 --out results "
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
-end
 
 describe("a run", function()
   it("ends with the answer on one screen, and has one progress line a server off a terminal", function()

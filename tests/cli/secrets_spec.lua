@@ -2,6 +2,7 @@ local fs = require "sb.fs"
 local json = require "specbench.base.json"
 
 local home = require("sb.environment").home
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 local w
 
 before_each(function()
@@ -70,10 +71,6 @@ end)
 local function external(options)
   return ("run grid.lua --engine external --only method=none --only concurrency=1 --restarted --no-pictures "
     .. "--out results --url %s %s"):format(w.stub_url, options or "")
-end
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
 end
 
 describe("a server that quotes the key", function()

@@ -1,5 +1,8 @@
 -- A server behind TLS whose certificate only a company's own authority vouches for.
 
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
+local program = require "specbench.base.program"
+
 local w
 
 before_each(function()
@@ -7,10 +10,6 @@ before_each(function()
   w:write("grid.lua", (w.round():gsub('method = c.method, k = .-draft = .-,\n', 'method = c.method,\n')))
 end)
 after_each(function() w:remove() end)
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
-end
 
 -- An authority, and what it signed for localhost.
 local CERTIFICATES = [[
@@ -23,7 +22,7 @@ openssl x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -
 
 describe("a server whose certificate a company's own authority signed", function()
   it("is measured where --cacert or SSL_CERT_FILE says so, and by no other", function()
-    if not os.execute "command -v openssl >/dev/null" then pending "openssl is not installed" return end
+    if not program.is_there "openssl" then pending "openssl is not installed" return end
     w:write("make.sh", CERTIFICATES)
     assert(os.execute(("cd '%s' && sh make.sh"):format(w.folder)))
     local url = w:stub({}, { tls = true })

@@ -3,6 +3,7 @@
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local published = require "specbench.export.spec_bench_vllm"
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local w
 
@@ -19,10 +20,6 @@ before_each(function()
   w:write("grid.lua", (w.round():gsub("chunk_timeout", REFERENCE)))
 end)
 after_each(function() w:remove() end)
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
-end
 
 local function lacks(text, ...)
   for _, part in ipairs { ... } do assert.is_nil(text:find(part, 1, true), text) end

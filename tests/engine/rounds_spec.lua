@@ -3,36 +3,7 @@
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
-local measure = require "sb.measure"
-local proc = require "sb.proc"
-
-local ENGINE = environment.home .. "/tests/engine"
-local PROGRAM = environment.home .. "/scripts/llamacpp/llama-server"
-local DEADLINE_S = 240
-
--- Why the tests cannot run here; in CI that is a failure.
-local function missing()
-  local data = os.getenv "SPECBENCH_TEST_DATA"
-  if not data then return "SPECBENCH_TEST_DATA is not set" end
-  local python = os.getenv "SPECBENCH_LLAMA_PYTHON" or environment.home .. "/build/llama-venv/bin/python"
-  if not fs.is_executable(python) then return "no Python with xllamacpp at " .. python end
-end
-
-local function wants_engine()
-  local reason = missing()
-  if not reason then return end
-  assert(os.getenv "CI" ~= "1", reason)
-  pending(reason)
-end
-
--- One thread: two threads that spin for each other starve on a machine that does other things too.
-local MODELS = [[
-local target = { path = "%s/models/tiny-target-q8_0.gguf", binary = "%s", engine_args = { "-t", "1" } }
-return {
-  ["qwen2.5-7b"] = target, ["qwen2.5-14b"] = target,
-  ["qwen2.5-0.5b"] = "%s/models/tiny-draft-q8_0.gguf",
-}
-]]
+local llamacpp = dofile(environment.home .. "/tests/engine/llamacpp.lua")
 
 -- Round 3 with the shorter texts only: a CPU takes minutes over the others.
 local SHORT_ROUND3 = [[
@@ -56,45 +27,25 @@ return r
 ]]
 
 local function run_round(folder, round, settings)
-  local argv = { environment.executable, "run", round, "--engine", "llamacpp", "--models", folder .. "/models.lua",
-    "--datasets", os.getenv "SPECBENCH_TEST_DATA" .. "/datasets", "--no-pictures", "--out", folder .. "/results" }
-  table.move(settings, 1, #settings, #argv + 1, argv)
-  local log = folder .. "/output.txt"
-  local process <close> = assert(proc.start { argv = argv, log = log })
-  assert(process:wait(DEADLINE_S), "the round did not end: see " .. log)
-  local _, how = process:status()
-  assert.equal("exit code 0", how, fs.read(log))
-end
-
-local function cells_of(folder)
-  local cells = {}
-  for _, id in ipairs(assert(fs.list(folder .. "/results/cells"))) do
-    local place = folder .. "/results/cells/" .. id
-    local cell = assert(json.decode(assert(fs.read(place .. "/cell.json"))))
-    cell.run = assert(measure.decode(assert(fs.read(place .. "/records.bin"))))
-    cells[#cells + 1] = cell
-  end
-  return cells
+  local how, output = llamacpp.run_round(folder, round, settings)
+  assert.equal("exit code 0", how, output)
 end
 
 local function in_folder(f)
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(fs.mkdir(folder))
+  local folder = llamacpp.folder()
   local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
-  assert(fs.write(folder .. "/models.lua", MODELS:format(ENGINE, PROGRAM, ENGINE)))
   f(folder)
 end
 
 describe("round 1 on a real llama.cpp server", function()
   it("measures none, draft and n-gram at k = 1 to 3, with acceptance", function()
-    wants_engine()
+    llamacpp.wanted(pending)
     in_folder(function(folder)
       run_round(folder, environment.home .. "/rounds/round1.lua", {
         "--quick", "--only", "method=none,draft,ngram", "--only", "model=qwen2.5-7b", "--set", "k=1,2,3",
         "--set", "lookup=1", "--set", "task=qa", "--set", "concurrency=4",
       })
-      local cells, drafting = cells_of(folder), 0
+      local cells, drafting = llamacpp.cells(folder), 0
       assert.equal(1 + 3 + 3, #cells)
       for _, cell in ipairs(cells) do
         assert.equal(16, cell.metrics.completed)
@@ -113,13 +64,13 @@ end)
 
 describe("round 3 on two real llama.cpp servers", function()
   it("loads them at the same moment and tells acceptance by length", function()
-    wants_engine()
+    llamacpp.wanted(pending)
     in_folder(function(folder)
       assert(fs.write(folder .. "/round3.lua", SHORT_ROUND3:format(environment.home)))
       run_round(folder, folder .. "/round3.lua", { "--set", "disable_by_batch_size=0", "--set", "k_by_batch_size=0",
         "--set", "speculative_max_model_len=0", "--set", "chunked_prefill=default", "--set",
         "scheduler_delay_factor=0", "--set", "multi_step=1" })
-      local cells = cells_of(folder)
+      local cells = llamacpp.cells(folder)
       assert.equal(2, #cells)
       local spans = {}
       for i, cell in ipairs(cells) do
@@ -141,16 +92,15 @@ end)
 
 describe("rounds/examples/cpu.lua, which scripts/real.sh runs with a trained model", function()
   it("measures none, ngram and a draft model, and reports a speed-up of each", function()
-    wants_engine()
+    llamacpp.wanted(pending)
     in_folder(function(folder)
-      local models = MODELS:format(ENGINE, PROGRAM, ENGINE)
-      models = models:gsub('%["qwen2.5%-7b"%] = target, %["qwen2.5%-14b"%]', '["smollm2-135m"]')
+      local models = llamacpp.models():gsub('%["qwen2.5%-7b"%] = target, %["qwen2.5%-14b"%]', '["smollm2-135m"]')
         :gsub("qwen2.5%-0.5b", "smollm2-135m-draft")
       assert(fs.write(folder .. "/models.lua", models))
       run_round(folder, environment.home .. "/rounds/examples/cpu.lua", {
         "--quick", "--draft", "--tokens", "24", "--only", "task=translation",
       })
-      assert.equal(3, #cells_of(folder))
+      assert.equal(3, #llamacpp.cells(folder))
       local rows = 0
       for line in assert(fs.read(folder .. "/results/speedups.jsonl")):gmatch "[^\n]+" do
         local row = json.decode(line)

@@ -4,6 +4,7 @@ local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local medusa = require "specbench.convert.medusa"
+local program = require "specbench.base.program"
 
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local fixtures = here .. "fixtures/medusa/"
@@ -53,13 +54,9 @@ local function parse(path)
   return tensors
 end
 
-local function has_python()
-  return os.execute "command -v python3 >/dev/null" == true
-end
-
 --- A model from make.py; nil where there is no Python.
 local function make(arguments)
-  if not has_python() then return nil end
+  if not program.is_there "python3" then return nil end
   local path = folder .. "/model.pt"
   assert(os.execute(("python3 '%smake.py' '%s' %s"):format(fixtures, path, arguments)))
   return path

@@ -11,8 +11,10 @@ local git_blob = require "specbench.base.git_blob"
 
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local server = dofile(here .. "fixtures/server.lua")
+local has = dofile(environment.home .. "/tests/lua/has.lua")
+local program = require "specbench.base.program"
 
-if os.execute "command -v python3 >/dev/null" ~= true then
+if not program.is_there "python3" then
   pending "specbench dataset: python3 is not installed"
   return
 end
@@ -251,10 +253,6 @@ local function run(arguments, plain)
     .. "%s %s >'%s/out' 2>'%s/err'"):format(cache, environment.executable, arguments,
     plain and "" or ("--manifest '%s/manifest.lua'"):format(world), world, world))
   return { status = status, out = fs.read(world .. "/out"), err = fs.read(world .. "/err") }
-end
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
 end
 
 describe("specbench dataset", function()

@@ -10,12 +10,9 @@ local task = require "sb.task"
 
 local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
 local server = dofile(here .. "fixtures/server.lua")
+local program = require "specbench.base.program"
 
-local function has(program)
-  return os.execute("command -v " .. program .. " >/dev/null") == true
-end
-
-if not has "python3" then
+if not program.is_there "python3" then
   pending "sb.http and sb.load: python3 is not installed"
   return
 end
@@ -124,7 +121,7 @@ end)
 
 describe("a certificate that nobody vouches for", function()
   it("is refused", function()
-    if not has "openssl" then return pending "openssl is not installed" end
+    if not program.is_there "openssl" then return pending "openssl is not installed" end
     local folder, port = server.scratch(), assert(proc.free_port())
     local made = os.execute(("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
       .. "-addext subjectAltName=DNS:localhost -keyout key -out cert 2>/dev/null"):format(folder))

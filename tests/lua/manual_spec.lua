@@ -1,4 +1,5 @@
 local manual = require "specbench.cli.manual"
+local program = require "specbench.base.program"
 
 local commands = {
   {
@@ -52,7 +53,7 @@ describe("manual.man", function()
   end)
 
   it("is set by groff without a warning, where groff is installed", function()
-    if not os.execute("command -v groff >/dev/null 2>&1") then
+    if not program.is_there "groff" then
       return
     end
     with_file(page, function(path)

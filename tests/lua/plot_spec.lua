@@ -38,7 +38,7 @@ local function map(changes)
   return spec
 end
 
-local has_gnuplot = os.execute("command -v gnuplot >/dev/null 2>&1")
+local has_gnuplot = require("specbench.base.program").is_there "gnuplot"
 
 local function it_draws(name, test)
   it(name, function()

@@ -10,10 +10,7 @@ local task = require "sb.task"
 
 local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
 local server = dofile(here .. "fixtures/server.lua")
-
-local function has(program)
-  return os.execute("command -v " .. program .. " >/dev/null") == true
-end
+local program = require "specbench.base.program"
 
 describe("json.encode", function()
   it("keeps integers whole to 64 bits and floats as floats", function()
@@ -61,7 +58,7 @@ describe("json.encode", function()
   end)
 
   it("spells doubles as Python does", function()
-    if not has "python3" then return pending "python3 is not installed" end
+    if not program.is_there "python3" then return pending "python3 is not installed" end
     local values = { 0.1, -0.0, 1e15, 1e16, 1e17, 123456789.125, 1 / 3, 2 / 3, 1e-4, 1e-5, 5e-324, 2 ^ -1022,
       1.7976931348623157e308, 2 ^ -44, 2 ^ -1017, 0.1 + 0.2, 9007199254740993.0, 100.0, 1e22, 1e23, 4.35, 2.5e-7 }
     local r = rng.new(1)

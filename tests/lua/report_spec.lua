@@ -6,6 +6,7 @@ local json = require "specbench.base.json"
 local report = require "specbench.report"
 local store = require "specbench.results.store"
 local verdict = require "specbench.analysis.verdict"
+local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
 
 local axes = {
   { name = "model", values = { "big", "small" } }, { name = "method", values = { "none", "draft" } },
@@ -74,10 +75,6 @@ local function printed_by(s, options)
     pictures = options and options.pictures or false })
   out:seek "set"
   return out:read "a", ok
-end
-
-local function has(text, ...)
-  for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), part .. " is not in\n" .. text) end
 end
 
 -- The text of a picture, its lines joined.

@@ -6,8 +6,9 @@ local stranger = require "specbench.sweep.stranger"
 
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local server = dofile(here .. "fixtures/server.lua")
+local program = require "specbench.base.program"
 
-if os.execute "command -v python3 >/dev/null" ~= true then
+if not program.is_there "python3" then
   pending "a stranger's usage: python3 is not installed"
   return
 end

@@ -106,21 +106,13 @@ end
 ---@param price number? of a GPU hour
 ---@return specbench.answer.absolute.row[]
 function absolute.rows(cells, price)
-  local by_place, order, rows, row_at = {}, {}, {}, {}
-  for _, cell in ipairs(cells) do
-    local at = keys.place(cell.key)
-    if not by_place[at] then
-      by_place[at] = {}
-      order[#order + 1] = at
-    end
-    table.insert(by_place[at], cell)
+  local places, rows, row_at = keys.places(cells), {}, {}
+  for i, at in ipairs(places) do
+    rows[i] = row_of(at.items, price)
+    row_at[at.name] = rows[i]
   end
-  for i, at in ipairs(order) do
-    rows[i] = row_of(by_place[at], price)
-    row_at[at] = rows[i]
-  end
-  for i, at in ipairs(order) do
-    local baseline = by_place[at][1].baseline
+  for i, at in ipairs(places) do
+    local baseline = at.items[1].baseline
     rows[i].baseline = baseline and not rows[i].is_baseline and row_at[keys.place(baseline)] or nil
   end
   return rows

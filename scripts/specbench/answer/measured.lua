@@ -58,17 +58,10 @@ end
 
 -- Distinct values in the order of their first appearance, with what `fields` makes of the first.
 local function tally(cells, name_of, fields)
-  local by_name, list = {}, {}
-  for _, cell in ipairs(cells) do
-    local name = name_of(cell)
-    if name then
-      if not by_name[name] then
-        by_name[name] = fields and fields(cell) or { name = name }
-        by_name[name].cells = 0
-        list[#list + 1] = by_name[name]
-      end
-      by_name[name].cells = by_name[name].cells + 1
-    end
+  local list = {}
+  for i, group in ipairs(tables.grouped(cells, name_of)) do
+    list[i] = fields and fields(group.items[1]) or { name = group.name }
+    list[i].cells = #group.items
   end
   return list
 end
@@ -86,24 +79,11 @@ local function prompts_of(cell)
   return from.file and from.file:match "[^/]+$" or from.kind
 end
 
-local function places_of(cells)
-  local by_place, list = {}, {}
-  for _, cell in ipairs(cells) do
-    local at = keys.place(cell.key)
-    if not by_place[at] then
-      by_place[at] = {}
-      list[#list + 1] = by_place[at]
-    end
-    table.insert(by_place[at], cell)
-  end
-  return list
-end
-
 ---@param found specbench.study
 ---@return specbench.answer.measured
 function measured.of(found)
   local cells, about = found.cells, found.about
-  local places, seconds, failed = places_of(cells), 0, 0
+  local places, seconds, failed = keys.places(cells), 0, 0
   for _, cell in ipairs(cells) do
     local own = cell.virtual and cell.metrics.duration or cell.load_seconds
     seconds = seconds and own and seconds + own
@@ -118,8 +98,8 @@ function measured.of(found)
   end
   return {
     round = about.round, title = about.title, cells = #cells, places = #places,
-    baselines = tables.count(places, function(list) return list[1].baseline == list[1].key end),
-    repeats = range_of(places, function(list) return #list end) or { least = 0, most = 0 },
+    baselines = tables.count(places, function(at) return at.items[1].baseline == at.items[1].key end),
+    repeats = range_of(places, function(at) return #at.items end) or { least = 0, most = 0 },
     starts = range_of(found.entries, function(entry) return entry.starts end),
     failed = failed, causes = found.failed, before = #found.before,
     again = tables.count(cells, function(cell) return cell.first ~= nil end),

@@ -16,6 +16,7 @@
 -- machine: declare `--api-key-file` or read the environment.
 
 local reader = require "specbench.cli.reader"
+local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 
 local cli = {
@@ -152,19 +153,11 @@ end
 
 --- Headings of the options in the order of their first appearance, and the options under each.
 ---@param command specbench.cli.command
----@return string[] headings, table<string, specbench.cli.option[]> by_heading
+---@return { name: string, items: specbench.cli.option[] }[]
 function cli.groups(command)
-  local headings, by_heading = {}, {}
-  for _, option in ipairs(command.options or {}) do
-    if not option.hidden then
-      local heading = option.group or "Options"
-      if not by_heading[heading] then
-        headings[#headings + 1], by_heading[heading] = heading, {}
-      end
-      table.insert(by_heading[heading], option)
-    end
-  end
-  return headings, by_heading
+  return tables.grouped(command.options or {}, function(option)
+    return not option.hidden and (option.group or "Options") or nil
+  end)
 end
 
 --- The text of --help, 80 columns wide, ended by a newline.
@@ -190,14 +183,12 @@ function cli.help(command)
     list(lines, arguments)
   end
 
-  local headings, by_heading = cli.groups(command)
-  if #headings == 0 then
-    headings[1], by_heading["Options"] = "Options", {}
-  end
-  for i, heading in ipairs(headings) do
-    lines[#lines + 1] = "\n" .. heading .. ":"
+  local groups = cli.groups(command)
+  groups[1] = groups[1] or { name = "Options", items = {} }
+  for i, group in ipairs(groups) do
+    lines[#lines + 1] = "\n" .. group.name .. ":"
     local entries = {}
-    for j, option in ipairs(by_heading[heading]) do
+    for j, option in ipairs(group.items) do
       entries[j] = { option_label(option), cli.explanation(option) }
     end
     if i == 1 then

@@ -54,13 +54,13 @@ local function roff_command(lines, command)
     lines[#lines + 1] = "\\fI" .. roff(positional.name) .. "\\fR"
     lines[#lines + 1] = roff(positional.help or "")
   end
-  local headings, by_heading = cli.groups(command)
-  for i, heading in ipairs(headings) do
+  local groups = cli.groups(command)
+  for i, group in ipairs(groups) do
     if i > 1 then
       lines[#lines + 1] = ".PP"
-      lines[#lines + 1] = roff(heading) .. ":"
+      lines[#lines + 1] = roff(group.name) .. ":"
     end
-    for _, option in ipairs(by_heading[heading]) do
+    for _, option in ipairs(group.items) do
       roff_option(lines, option)
     end
   end

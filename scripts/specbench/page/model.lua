@@ -215,6 +215,10 @@ local function sorted_values(list, name)
   return keys.by_value(values)
 end
 
+local function is_rate(one)
+  return one.row.load.kind == "rate"
+end
+
 ---The places on maps, as the round draws them.
 ---@param self specbench.page.model
 ---@param wanted (fun(one: specbench.page.place): boolean) which places
@@ -223,36 +227,29 @@ end
 function model.maps(self, wanted, places)
   local layout = self.about.report and self.about.report.heatmap or guess(self)
   local group_of = maps.grouper(self.found.cells, { axes = self.about.axes, report = { heatmap = layout } })
-  local by_name, order = {}, {}
-  for _, one in ipairs(places or self.places) do
-    if wanted(one) then
-      local name = group_of(one.cells[1])
-      local rate = one.row.load.kind == "rate"
-      name = rate and name .. " at request rates" or name
-      if not by_name[name] then
-        by_name[name] = { name = name, list = {}, rate = rate }
-        order[#order + 1] = by_name[name]
-      end
-      table.insert(by_name[name].list, one)
-    end
-  end
-  for i, map in ipairs(order) do
+  local drawn_maps = {}
+  local groups = tables.grouped(places or self.places, function(one)
+    if not wanted(one) then return nil end
+    return group_of(one.cells[1]) .. (is_rate(one) and " at request rates" or "")
+  end)
+  for i, map in ipairs(groups) do
+    local rate = is_rate(map.items[1])
     local function x_of(one) return keys.spelled(one.coordinates[layout.x]) end
-    local function y_of(one) return keys.spelled(map.rate and one.row.load.value or one.coordinates[layout.y]) end
+    local function y_of(one) return keys.spelled(rate and one.row.load.value or one.coordinates[layout.y]) end
     local drawn = {
-      name = map.name ~= "" and map.name or self.about.title or self.about.round, at = {}, places = map.list,
-      x = { title = layout.x_title or layout.x, values = sorted_values(map.list, x_of) },
-      y = { title = map.rate and "requests a second" or layout.y_title or layout.y,
-        values = sorted_values(map.list, y_of) },
+      name = map.name ~= "" and map.name or self.about.title or self.about.round, at = {}, places = map.items,
+      x = { title = layout.x_title or layout.x, values = sorted_values(map.items, x_of) },
+      y = { title = rate and "requests a second" or layout.y_title or layout.y,
+        values = sorted_values(map.items, y_of) },
     }
-    for _, one in ipairs(map.list) do
+    for _, one in ipairs(map.items) do
       local y = y_of(one)
       drawn.at[y] = drawn.at[y] or {}
       drawn.at[y][x_of(one)] = one
     end
-    order[i] = drawn
+    drawn_maps[i] = drawn
   end
-  return order
+  return drawn_maps
 end
 
 ---Places of one question, in the order of their first: what is drawn in one picture.

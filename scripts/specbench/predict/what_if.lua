@@ -6,6 +6,7 @@
 
 local families = require "specbench.predict.families"
 local model = require "specbench.predict.model"
+local tables = require "specbench.base.tables"
 
 local what_if = {}
 
@@ -119,23 +120,17 @@ end
 ---@return specbench.what_if
 function what_if.of(family, draft_cost)
   local fitted = families.fit(family)
-  local by_load, order = {}, {}
-  for _, row in ipairs(family.rows) do
-    local name = ("%d %d"):format(row.place.k, row.place.concurrency)
-    if not by_load[name] then
-      by_load[name] = {}
-      order[#order + 1] = by_load[name]
-    end
-    table.insert(by_load[name], row)
-  end
-  table.sort(order, function(a, b)
-    local x, y = a[1].place, b[1].place
+  local loads = tables.grouped(family.rows, function(row)
+    return ("%d %d"):format(row.place.k, row.place.concurrency)
+  end)
+  table.sort(loads, function(a, b)
+    local x, y = a.items[1].place, b.items[1].place
     if x.k ~= y.k then return x.k < y.k end
     return x.concurrency < y.concurrency
   end)
   local self = { family = family, draft_cost = draft_cost or 1, loads = {} }
   local acceptance = fitted:acceptance()
-  for i, rows in ipairs(order) do self.loads[i] = load_of(fitted, rows, self.draft_cost, acceptance) end
+  for i, load in ipairs(loads) do self.loads[i] = load_of(fitted, load.items, self.draft_cost, acceptance) end
   return self
 end
 

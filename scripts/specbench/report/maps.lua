@@ -107,7 +107,7 @@ end
 local function places_of(found, figure, layout)
   local list = {}
   if layout.value then
-    for i, group in ipairs(tables.grouped(found.cells, function(cell) return keys.place(cell.key) end)) do
+    for i, group in ipairs(keys.places(found.cells)) do
       list[i] = metric_place(group.items, layout.value)
     end
   else

@@ -1,6 +1,8 @@
 -- The names by which cells find each other: cells that agree on every axis have the same key, repeats of one the same
 -- place.
 
+local tables = require "specbench.base.tables"
+
 local keys = {
   -- An axis that means nothing to a cell is not among its coordinates. Ids and keys have this in its place, as rounds
   -- wrote themselves before an axis could have `when`: what was measured then is the same cell.
@@ -29,6 +31,13 @@ end
 ---@return string place
 function keys.place(text)
   return (text:gsub("\31[^\31]*$", ""))
+end
+
+---Cells by their place, in the order of its first one: the repeats of each.
+---@param cells table[]
+---@return { name: string, items: table[] }[]
+function keys.places(cells)
+  return tables.grouped(cells, function(cell) return keys.place(cell.key) end)
 end
 
 ---A coordinate as a reader sees it.
