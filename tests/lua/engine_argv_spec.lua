@@ -4,9 +4,10 @@
 --   vllm_v0   0.6.6    engine/arg_utils.py
 --   sglang    0.5.17   srt/server_args.py, srt/arg_groups/speculative_hook.py, srt/environ.py; older: pull requests
 --             11304 (sampling defaults) and 21225 (windows of n-gram lookup)
---   trtllm    main of August 2026: llmapi/llm_args.py, _torch/speculative/interface.py; before 1.3.0 the lookup by name
---             of DecodingBaseConfig.from_dict
---   llamacpp  b10573   common/arg.cpp, docs/speculative.md
+--   trtllm    main of August 2026: llmapi/llm_args.py, _torch/speculative/interface.py, commands/serve.py; 1.4.0rc4:
+--             its pages of LlmArgs and of each decoding configuration; before 1.3.0 the lookup by name of
+--             DecodingBaseConfig.from_dict
+--   llamacpp  b11434   common/arg.cpp, common/speculative.cpp; older: the commits on both sides of each step
 
 local engine = require "specbench.engine"
 
@@ -257,7 +258,7 @@ describe("trtllm", function()
   end)
 
   it("speculates by the configuration file", function()
-    for method, name in pairs { eagle3 = "Eagle3", mtp = "MTP", dflash = "DFlash" } do
+    for method, name in pairs { eagle3 = "Eagle3", mtp = "MTP", dflash = "DFlash", dspark = "DSpark" } do
       assert.equal(COMMON .. ('speculative_config: {"decoding_type":"%s","max_draft_len":3,'
         .. '"speculative_model_dir":"/models/draft"}\n'):format(name), config { method = method, k = 3 })
     end
@@ -316,7 +317,14 @@ describe("llamacpp", function()
     lookup("ngram_map_k4v", "--spec-type ngram-map-k4v --spec-ngram-map-k4v-size-n 12 --spec-ngram-map-k4v-size-m 4")
     lookup("ngram_mod", "--spec-type ngram-mod --spec-ngram-mod-n-match 12 --spec-ngram-mod-n-min 1 "
       .. "--spec-ngram-mod-n-max 4")
-    lookup("ngram_cache", "--spec-type ngram-cache --spec-draft-n-max 4")
+    check({ method = "ngram_cache", k = 8 }, "-c 16384 -np 4", "--spec-type ngram-cache")
+  end)
+
+  it("refuses a k that ngram-cache does not draft", function()
+    local llamacpp = engine.load "llamacpp"
+    assert.equal("llamacpp: k = 4: ngram-cache drafts 8 tokens whatever it is told: k = 8",
+      llamacpp.unsupported { method = "ngram_cache", k = 4 })
+    assert.is_nil(llamacpp.unsupported { method = "ngram_cache", k = 8 })
   end)
 
   it("combines ways to draft, and takes a least draft", function()

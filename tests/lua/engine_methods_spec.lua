@@ -50,6 +50,7 @@ local GOLDEN = {
   },
   trtllm = {
     draft = trtllm "Draft_Target", eagle3 = trtllm "Eagle3", mtp = trtllm "MTP", dflash = trtllm "DFlash",
+    dspark = trtllm "DSpark",
     ngram = 'speculative_config: {"decoding_type":"NGram","max_draft_len":3,"max_matching_ngram_size":3,'
       .. '"is_public_pool":false}',
   },
@@ -60,7 +61,7 @@ local GOLDEN = {
     ngram_map_k = "--spec-type ngram-map-k --spec-ngram-map-k-size-n 3 --spec-ngram-map-k-size-m 3",
     ngram_map_k4v = "--spec-type ngram-map-k4v --spec-ngram-map-k4v-size-n 3 --spec-ngram-map-k4v-size-m 3",
     ngram_mod = "--spec-type ngram-mod --spec-ngram-mod-n-match 3 --spec-ngram-mod-n-min 1 --spec-ngram-mod-n-max 3",
-    ngram_cache = "--spec-type ngram-cache --spec-draft-n-max 3",
+    ngram_cache = "--spec-type ngram-cache",
   },
 }
 

@@ -99,6 +99,14 @@ describe("command lines of older versions", function()
     local function config(have) return engine.load("trtllm").command(server(have, eagle)).config end
     assert.truthy(config("1.2.0"):find('"decoding_type":"Eagle",', 1, true))
     assert.truthy(config("1.3.0"):find('"decoding_type":"Eagle3",', 1, true))
+    -- until 1.3.0 the depth of MTP is this key alone, whose default is 1: max_draft_len is read from it
+    local mtp = { method = "mtp", k = 3 }
+    local function depth(have)
+      return engine.load("trtllm").command(server(have, mtp)).config:match '"MTP",("[%w_]+":%d)'
+    end
+    assert.equal('"num_nextn_predict_layers":3', depth "1.2.0")
+    assert.equal('"max_draft_len":3', depth "1.3.0")
+    assert.equal('"max_draft_len":3', depth(nil))
   end)
 
   it("ask for vLLM's profiler in the environment", function()
@@ -129,6 +137,25 @@ describe("what a version lacks", function()
     assert.truthy(reason("sglang", "0.5.1", { method = "draft", k = 3 }):find("0.5.2", 1, true))
     assert.truthy(reason("llamacpp", "b7000", { method = "ngram", k = 3 }):find("b7864", 1, true))
     assert.is_nil(reason("llamacpp", "b7000", { method = "draft", k = 3 }))
+    local forced = { method = "draft", k = 3, acceptance = 2.5 }
+    assert.equal("llamacpp: acceptance needs version b10662, this is b10644", reason("llamacpp", "b10644", forced))
+    assert.is_nil(reason("llamacpp", "b10662", forced))
+    for _, method in ipairs { "dflash", "dspark" } do
+      assert.equal(("trtllm: method '%s' needs version 1.3.0, this is 1.2.1"):format(method),
+        reason("trtllm", "1.2.1", { method = method, k = 3 }))
+    end
+  end)
+
+  it("is refused where TensorRT-LLM would force nothing, and say nothing", function()
+    local function forced(have, length)
+      return reason("trtllm", have, { method = "mtp", k = 3, acceptance = length })
+    end
+    assert.equal("trtllm: acceptance needs version 1.2.0, this is 1.1.0", forced("1.1.0", 2))
+    assert.equal("trtllm: acceptance = 2.5: version 1.2.1 forces whole tokens only, 1.3.0 parts of them too",
+      forced("1.2.1", 2.5))
+    assert.is_nil(forced("1.2.1", 2))
+    assert.is_nil(forced("1.3.0", 2.5))
+    assert.is_nil(forced(nil, 2.5))
   end)
 
   it("is refused from the version on that dropped it", function()

@@ -28,15 +28,16 @@ local SPEC_TYPES = {
 -- What of its own answers an engine of these methods keeps is no other request's; ngram-mod's pool is one for all.
 local LOOKUPS = base.set { "ngram", "ngram_map_k", "ngram_map_k4v", "ngram_mod", "ngram_cache" }
 
+-- What ngram-cache drafts, a constant of its source.
+local CACHE_DRAFT = 8
+
 -- Proposes what followed a match of so many tokens: k of it. The length of a match and k are two things.
 local function lookup_members(server)
   local kind, match, k = SPEC_TYPES[server.method], server.prompt_lookup_max or server.k, server.k
   local members = { { "type", kind } }
-  if server.method == "ngram_cache" then
-    members[2] = { "draft_n_max", k }
-  elseif server.method == "ngram_mod" then -- it drafts nothing where it finds less than its least, 48 unless told
+  if server.method == "ngram_mod" then -- it drafts nothing where it finds less than its least, 48 unless told
     table.move({ { "ngram_mod_n_match", match }, { "ngram_mod_n_min", 1 }, { "ngram_mod_n_max", k } }, 1, 3, 2, members)
-  else
+  elseif server.method ~= "ngram_cache" then
     local name = version.before(server.engine_version, "b8955") and "ngram" or kind
     members[2], members[3] = { name .. "_size_n", match }, { name .. "_size_m", k }
   end
@@ -156,6 +157,10 @@ local function own_unsupported(server)
     return ("llamacpp: prompt_lookup_min: %s matches one length, that of prompt_lookup_max"):format(
       SPEC_TYPES[server.method])
   end
+  if server.method == "ngram_cache" and server.k and server.k ~= CACHE_DRAFT then
+    return ("llamacpp: k = %d: ngram-cache drafts %d tokens whatever it is told: k = %d"):format(server.k, CACHE_DRAFT,
+      CACHE_DRAFT)
+  end
   if server.chunked_prefill == false then
     return "llamacpp: chunked_prefill = false: llama-server always cuts prefills to its batch size (-b)"
   end
@@ -189,7 +194,7 @@ return base.engine {
       -- older builds have them too, under flags that this file does not write
       ngram_map_k = "b8955", ngram_map_k4v = "b8955", ngram_mod = "b8955", ngram_cache = "b8955",
     },
-    keys = { acceptance = "b10588" },
+    keys = { acceptance = "b10662" },
   },
   ignores = {
     dtype = "the GGUF file decides",

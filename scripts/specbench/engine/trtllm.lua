@@ -10,6 +10,7 @@ local PREFIX = "trtllm_spec_decode_num_"
 
 local TYPES = {
   draft = "Draft_Target", eagle3 = "Eagle3", mtp = "MTP", ngram = "NGram", dflash = "DFlash",
+  dspark = "DSpark",
 }
 
 -- What types were called before 1.3.0, when they were looked up by name: what was Eagle was EAGLE 3 then too.
@@ -27,6 +28,12 @@ local VARIES = "TensorRT-LLM counts no drafts, and with %s not every draft has k
 -- Settings under which a step drafts fewer than k tokens, or none.
 local VARYING = { "draft_len_schedule", "max_concurrency", "acceptance_rate_threshold" }
 
+-- Before 1.3.0 MTP took its depth from this key alone, 1 unless told, and overwrote max_draft_len with it.
+local function depth_key(server)
+  local layers = server.method == "mtp" and version.before(server.engine_version, "1.3.0")
+  return layers and "num_nextn_predict_layers" or "max_draft_len"
+end
+
 local function decoding_type(server)
   local older = version.before(server.engine_version, "1.3.0") and OLDER_TYPES[server.method]
   return older or TYPES[server.method]
@@ -39,7 +46,7 @@ local function config(server)
     lookup = server.method == "ngram" and (server.prompt_lookup_max or server.k) or nil
     speculation = json_object(base.with_own_words({
       { "decoding_type", decoding_type(server) },
-      { "max_draft_len", server.k },
+      { depth_key(server), server.k },
       { "max_matching_ngram_size", lookup },
       -- a pool for all requests would know the answers of the last cell with the same prompts
       { "is_public_pool", lookup and false },
@@ -135,7 +142,7 @@ return base.engine {
     event_per_token = false,
     spawn = true,
   },
-  methods = base.set { "none", "draft", "eagle3", "mtp", "ngram", "dflash" },
+  methods = base.set { "none", "draft", "eagle3", "mtp", "ngram", "dflash", "dspark" },
   without = {
     disable_by_batch_size = "use speculative = { max_concurrency = N - 1 }",
     k_by_batch_size = "use speculative = { draft_len_schedule = { [largest batch] = k, ... } }",
@@ -143,6 +150,10 @@ return base.engine {
     scheduler_delay_factor = "no counterpart",
     multi_step = "no counterpart",
     prompt_lookup_min = "lookup matches up to max_matching_ngram_size tokens, from 1 on",
+  },
+  since = {
+    methods = { dflash = "1.3.0", dspark = "1.3.0" },
+    keys = { acceptance = "1.2.0" },
   },
   ignores = {
     quantization = "the checkpoint decides",
@@ -158,6 +169,9 @@ return base.engine {
       return "trtllm: acceptance: a mean length can be forced, not a list of rates"
     elseif server.method == "ngram" then
       return "trtllm: acceptance cannot be forced for lookup"
+    elseif server.acceptance % 1 ~= 0 and version.before(server.engine_version, "1.3.0") then
+      return ("trtllm: acceptance = %s: version %s forces whole tokens only, 1.3.0 parts of them too"):format(
+        base.text(server.acceptance), server.engine_version)
     end
   end,
   twin = function(server)
