@@ -111,7 +111,8 @@ local function round_text(self)
   local methods = some(self, model.methods, 1, 2)
   self.has_baseline = chance(self, 0.9)
   if self.has_baseline then table.insert(methods, 1, "none") end
-  local loads = chance(self, 0.8) and { "concurrency", some(self, { 1, 2, 4, 9 }, 1, 2) }
+  self.is_closed = chance(self, 0.8)
+  local loads = self.is_closed and { "concurrency", some(self, { 1, 2, 4, 9 }, 1, 2) }
     or { "rate", some(self, { 2, 20, 300 }, 1, 2) }
   local faults = {}
   for i, method in ipairs(methods) do faults[i] = ("[%q] = %s"):format(method, text_of(server_faults(self))) end
@@ -178,6 +179,17 @@ local function options_text(self)
   return text
 end
 
+-- Where a search for the best k may go with the other options, it often takes the place of the whole grid.
+local function search_text(self, seed)
+  local random = rng.new(seed, 17) -- its own: what else a seed draws does not depend on it
+  local can = self.has_baseline and self.is_closed and not self.early
+  for _, word in ipairs { "--repeats", "--until", "replay" } do can = can and not self.options:find(word, 1, true) end
+  if not can or random:uniform() > 0.6 then return "" end
+  self.until_content = true
+  return (" --find k=%d%%"):format(random:int(1, 20))
+    .. (random:uniform() < 0.3 and (" --budget %ds"):format(random:int(1, 200)) or "")
+end
+
 -- What befalls specbench, one after the other; `at`: which share of such moments of a whole run has passed.
 local function blows(self)
   local list = {}
@@ -204,6 +216,7 @@ function draw.sweep(seed)
   self.round = round_text(self)
   self.options = options_text(self)
   self.blows = blows(self)
+  self.options = self.options .. search_text(self, seed)
   return self
 end
 
