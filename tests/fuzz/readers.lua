@@ -12,6 +12,7 @@ local environment = require "sb.environment"
 local fs = require "sb.fs"
 local medusa = require "specbench.convert.medusa"
 local pickle = require "specbench.convert.pickle"
+local profile = require "specbench.dataset.profile"
 local refusal = require "specbench.convert.refusal"
 local repeats = require "specbench.analysis.repeats"
 local rng = require "sb.rng"
@@ -122,6 +123,14 @@ local targets = {
     return side.points()
   end },
 }
+
+-- Tables of our own, large ones: they are read once.
+local lengths_of, lengths = profile.lengths, {}
+function profile.lengths(name, subset)
+  local key = name .. "/" .. subset
+  lengths[key] = lengths[key] or assert(lengths_of(name, subset))
+  return lengths[key]
+end
 
 -- Loaders of data: where the file lies, and how it is asked for. The module keeps what it has read: each execution has
 -- one of its own.
