@@ -188,6 +188,12 @@ describe("run --find k", function()
     assert.equal(0, found("cut").spent)
   end)
 
+  it("does not take a k for the load where both are equal", function()
+    local result = w:run("run part.lua --find k --only k=4 --only concurrency=4 --out searched" .. PART)
+    assert.equal(0, result.status, result.err)
+    assert.equal("all", found("searched").answers[1].work)
+  end)
+
   it("leaves a server that does not come up, and says so", function()
     w:write("part.lua", (ROUND:format("concurrency", 'baseline = { method = "none" },'):gsub("method = c%.method,",
       'method = c.k == 5 and "eagle" or c.method,'))) -- which the profile does not have

@@ -204,20 +204,20 @@ function cells.of_round(r, options, reference)
   return records
 end
 
-local RATES = { "concurrency", "rate" }
-local LOADS = { "k", table.unpack(RATES) }
+-- What an axis may stand for that makes neither another server nor other work. One k and one concurrency may be equal,
+-- but a baseline has no k.
+local LOADS = { "k", "concurrency", "rate" }
 
--- Whether an axis is one of these: in every record that has a value, it is that one.
-local function is_one_of(loads, records, name)
-  for _, load in ipairs(loads) do
+-- Which of these an axis is: in every record that has a value, it is that one.
+local function load_of(records, name)
+  for _, load in ipairs(LOADS) do
     local fits = true
     for _, record in ipairs(records) do
       local value = record.coordinates[name]
       fits = fits and (value == nil or value == keys.ABSENT or value == "-" or value == record[load])
     end
-    if fits then return true end
+    if fits then return load end
   end
-  return false
 end
 
 local function words_on(record, axes, but)
@@ -259,9 +259,9 @@ function cells.name(measured, places, about)
     local first, varies = teachers[1] and teachers[1].coordinates[axis.name], false
     for _, record in ipairs(teachers) do varies = varies or record.coordinates[axis.name] ~= first end
     if varies then
-      local of_load = is_one_of(LOADS, teachers, axis.name)
-      if not of_load then axes[#axes + 1] = axis.name end
-      if not of_load or is_one_of(RATES, teachers, axis.name) then all[#all + 1] = axis.name end
+      local load = load_of(teachers, axis.name)
+      if not load then axes[#axes + 1] = axis.name end
+      if load ~= "k" then all[#all + 1] = axis.name end
     end
   end
   local of_server, of_work = {}, {}
