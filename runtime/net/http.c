@@ -41,7 +41,8 @@ struct sb_http_request {
   uint64_t body_size; /* of the answer, so far */
   sb_response response;
   int64_t t_start, t_send, t_first_byte, t_last_byte;
-  int64_t stood_still; /* how long the loop itself did since the start: nobody's waiting */
+  int64_t stood_still;              /* how long the loop itself did since the start: nobody's waiting */
+  sb_http1_persistence persistence; /* what the request itself says of its connection */
   bool to_head, connected, retried, resent;
 };
 
@@ -169,7 +170,9 @@ static bool on_read(void *user, char *data, size_t size, int64_t t_ns)
     fail(request, response->reason, t_ns);
   else
     report(request, SB_OK, NULL, 0,
-           response->keep_alive && used == size && request->sent == request_size(request), t_ns);
+           response->keep_alive && !request->persistence.close && used == size &&
+               request->sent == request_size(request),
+           t_ns);
   return false;
 }
 
@@ -271,9 +274,10 @@ static void put_header(sb_strbuf *head, const char *name, const char *value)
 }
 
 /* The request line and headers; the caller's headers stand in for those that would be sent anyway. */
-static int write_head(sb_strbuf *head, const char *method, const sb_url *url, const sb_http_call *call,
-                      sb_err *err)
+static int write_head(sb_http_request *request, const char *method, const sb_url *url,
+                      const sb_http_call *call, sb_err *err)
 {
+  sb_strbuf *head = &request->head;
   bool own_host = false, own_accept = false, own_credentials = false;
   sb_strbuf_clear(head);
   sb_strbuf_puts(head, method);
@@ -287,6 +291,8 @@ static int write_head(sb_strbuf *head, const char *method, const sb_url *url, co
     own_host = own_host || sb_http1_is(name, "Host");
     own_accept = own_accept || sb_http1_is(name, "Accept");
     own_credentials = own_credentials || sb_http1_is(name, "Authorization");
+    if (sb_http1_is(name, "Connection"))
+      sb_http1_connection_field(&request->persistence, (sb_http1_slice){ colon + 1, strlen(colon + 1) });
     put_header(head, *h, "");
   }
   if (!own_host)
@@ -333,7 +339,7 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
   request->to_head = !strcmp(method, "HEAD");
   sb_response_reset(&request->response, request->to_head);
   request->t_start = request->t_last_byte = sb_clock_now();
-  if (write_head(&request->head, method, &url, call, err) == SB_OK)
+  if (write_head(request, method, &url, call, err) == SB_OK)
     request->connection = sb_connections_get(http->connections, url.origin, false, request, err);
   request->origin = url.origin;
   url.origin = NULL;

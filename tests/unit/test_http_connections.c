@@ -67,6 +67,22 @@ static void an_answer_that_says_close_does_not(void **state)
   close_world(&w);
 }
 
+/* RFC 9112, 9.6: no further request goes over it, though the answer does not say that it closes. */
+static void a_request_that_says_close_does_not(void **state)
+{
+  (void)state;
+  WORLD(LENGTH_1 "a", LENGTH_1 "b");
+  exchange x = { .w = &w };
+  const char *const headers[] = { "connection: Close", NULL };
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .headers = headers });
+  run_until_ended(&x);
+  assert_body(&x, "a");
+  sb_strbuf_deinit(&x.body);
+  get_body(&w, "b");
+  assert_server_saw(&w, 2, 2);
+  close_world(&w);
+}
+
 static void bytes_after_an_answer_end_the_connection(void **state)
 {
   (void)state;
@@ -244,6 +260,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_answer_of_known_length_keeps_its_connection),
     cmocka_unit_test(an_answer_that_says_close_does_not),
+    cmocka_unit_test(a_request_that_says_close_does_not),
     cmocka_unit_test(bytes_after_an_answer_end_the_connection),
     cmocka_unit_test(an_answer_that_makes_no_sense_is_an_error),
     cmocka_unit_test(a_head_request_has_no_body),
