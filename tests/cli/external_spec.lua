@@ -89,6 +89,19 @@ describe("a server that is up", function()
     assert.truthy(result.out:find("requests, the cell sent 4: others used the server", 1, true), result.out)
   end)
 
+  it("is seen to do so by the tokens that it wrote where it counts no requests", function()
+    for others, flagged in pairs { [0] = 0, [2] = 2 } do
+      local stub = w:stub { metrics = { others = others } }
+      local result = w:run(("run grid.lua --engine external:llamacpp --url %s --only method=none --fresh --full "
+        .. "--no-pictures --out results"):format(stub))
+      assert.equal(0, result.status, result.err)
+      local _, lines = w:read("results/flags.jsonl"):gsub('"flag": "requests"', "")
+      assert.equal(flagged, lines)
+      local reason = "the engine wrote 12 tokens, the answers have 4: others used the server"
+      assert.equal(flagged > 0, result.out:find(reason, 1, true) ~= nil, result.out)
+    end
+  end)
+
   it("must have been restarted between two methods, by its counters or by the user's word", function()
     local _ <close> = up("--k", "0")
     assert.equal(0, run("external:vllm", "none").status)

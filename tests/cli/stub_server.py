@@ -9,7 +9,8 @@ With the argument --tls it speaks TLS, by tls.pem and tls.key there.
 in their text, what only looks at the server asks for fewer), "*" every other one. Of a completion:
 `status` and `body` (an answer that is no stream), `text` (the one token's), `usage` (false: none is told),
 `events` (data of events in place of the usual ones), `header` (a further header's value). Of /v1/models:
-`guarded` (401 without a key). {key} in any of them is the request's own bearer key. The last request's
+`guarded` (401 without a key). Of /metrics, which counts tokens as llama.cpp does: `others` (so many a completion that
+are another client's). {key} in any of them is the request's own bearer key. The last request's
 Authorization header is written to the file `authorization`.
 """
 
@@ -21,6 +22,7 @@ import sys
 import threading
 
 NUMBERS, LOCK = itertools.count(1), threading.Lock()
+WRITTEN = []  # tokens, by completion
 
 
 def stub():
@@ -57,6 +59,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if "Authorization" not in self.headers:
                 self.answer(401, "application/json", '{"error": "no key was given"}')
                 return
+        if self.path == "/metrics":
+            self.answer(200, "text/plain", f"llamacpp:tokens_predicted_total {sum(WRITTEN)}\n")
+            return
         self.answer(200, "application/json", '{"object": "list", "data": [{"id": "qwen2.5-7b"}]}')
 
     def do_POST(self):
@@ -67,6 +72,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with open("authorization", "w", encoding="ascii") as file:
                 file.write(self.headers.get("Authorization", "none"))
         wanted = stub()
+        WRITTEN.append(1 + wanted.get("metrics", {}).get("others", 0))
         want = wanted.get(str(number), wanted.get("*", {}))
         if "body" in want:
             self.answer(want.get("status", 200), "application/json", want["body"], want.get("header"))

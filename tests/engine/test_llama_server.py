@@ -115,6 +115,11 @@ class Running:
         pairs = [line.removeprefix(prefix).rsplit(" ", 1) for line in lines]
         return {name: float(value) for name, value in pairs}
 
+    def written(self):
+        name = "llamacpp:tokens_predicted_total "
+        lines = self.ask("GET", "/metrics")[1].splitlines()
+        return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
 
 class CommandLine(unittest.TestCase):
     def test_refuses_flags_that_llama_server_does_not_have(self):
@@ -155,6 +160,12 @@ class Serving(unittest.TestCase):
             self.assertNotIn('accepted_tokens_per_pos_total{position="3"}', drafts)
             server.process.send_signal(signal.SIGTERM)
             self.assertEqual(0, server.process.wait(timeout=10))
+
+    def test_counts_the_tokens_that_usages_tell(self):
+        with Running('method = "draft", k = 3') as server:
+            usages = [server.stream(PROMPTS[0])[-1]["usage"], server.stream(PROMPTS[1], stop=["the"])[-1]["usage"],
+                      server.stream(PROMPTS[2], ignore_eos=False, max_tokens=400)[-1]["usage"]]
+            self.assertEqual(sum(usage["completion_tokens"] for usage in usages), server.written())
 
     def test_lookup_drafts_at_most_k_tokens(self):
         with Running('method = "ngram", k = 2, prompt_lookup_max = 1') as server:

@@ -121,10 +121,31 @@ describe("acceptance", function()
     assert.equal(0, #flags.of { one })
   end)
 
+  it("is held against the answers' tokens where the engine counts these", function()
+    local one = cell()
+    one.metrics.failed = 0
+    for counted, reason in pairs {
+      [999] = "the engine wrote 999 tokens, the answers have 1000: its counters began anew, or are another server's",
+      [1001] = "the engine wrote 1001 tokens, the answers have 1000: others used the server", [1000] = false,
+    } do
+      one.output_tokens_counted, one.metrics.total_output_tokens = counted, 1000
+      local list = flags.of { one }
+      assert.equal(reason and 1 or 0, #list)
+      if reason then assert.same({ "requests", reason }, { list[1].flag, list[1].reason }) end
+    end
+    one.output_tokens_counted, one.metrics.failed = 1001, 1 -- some may be the failed one's
+    assert.equal(0, #flags.of { one })
+    one.metrics.failed, one.resent = 0, 1
+    assert.equal(0, #flags.of { one })
+    one.resent, one.metrics.total_output_tokens = nil, nil
+    assert.equal(0, #flags.of { one })
+  end)
+
   it("of requests is read from the counter that the engine's file names", function()
     local sweep, engines = require "specbench.sweep.acceptance", require "specbench.engine"
     local function counted(engine, before, after)
-      return sweep.requests(engines.load(engine), before and { counters = before }, after and { counters = after })
+      return sweep.counted(engines.load(engine), "requests", before and { counters = before },
+        after and { counters = after })
     end
     for engine, name in pairs {
       vllm = "vllm:request_success_total", vllm_v0 = "vllm:request_success_total",
@@ -137,6 +158,9 @@ describe("acceptance", function()
       assert.is_nil(counted(engine, nil, { [name] = 42.0 }))
     end
     assert.is_nil(counted("llamacpp", {}, {}))
+    local wrote = "llamacpp:tokens_predicted_total"
+    local before, after = { counters = { [wrote] = 12.0 } }, { counters = { [wrote] = 42.0 } }
+    assert.equal(30, sweep.counted(engines.load "llamacpp", "output_tokens", before, after))
   end)
 
   it("is not told where the server was started anew between the two readings", function()

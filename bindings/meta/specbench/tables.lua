@@ -148,6 +148,7 @@
 ---@field path string a page in Prometheus' format
 ---@field names string[] counters whose differences `acceptance` gets
 ---@field requests? string the counter of requests that were answered: a cell compares it with its own, to find those of others
+---@field output_tokens? string the same of the tokens that it wrote, for engines that do not count requests
 
 ---What it asks of checkpoints of Hugging Face's kind.
 ---@class specbench.engine.fit
@@ -212,7 +213,7 @@
 ---@field acceptance fun(delta: table<string, number>, server: table?): table?, string? from the differences of the counters named in `metrics.names`
 ---@field ready specbench.engine.ready `path`, answered with 200 once the server is ready, and `timeout_s`
 ---@field version specbench.engine.version how its program (`probe`, `read`) and its server (`paths`, `field`) tell it
----@field metrics specbench.engine.metrics `path` of its page of counters, the `names` to read, and the one that counts `requests`
+---@field metrics specbench.engine.metrics `path` of its page of counters, the `names` to read, and the one that counts `requests`, or else `output_tokens`
 ---@field without? table<string, string> key of the description that it cannot honour -> why not, what instead; default: none
 ---@field ignores? table<string, string> key without counterpart that changes no figure -> why; default: none
 ---@field own_unsupported? fun(server: table): string? reasons against a description that `without` cannot tell

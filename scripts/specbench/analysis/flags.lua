@@ -48,10 +48,23 @@ local function miscounted(cell)
     :format(m.token_mismatches, m.completed or m.requests)
 end
 
+-- The same by the tokens that it wrote. How many it wrote for a request that failed nobody knows.
+local function shared_by_tokens(cell)
+  local counted, m = cell.output_tokens_counted, cell.metrics
+  if not (counted and m.total_output_tokens) then return nil end
+  if counted > m.total_output_tokens and m.failed == 0 and not cell.resent then
+    return ("the engine wrote %d tokens, the answers have %d: others used the server"):format(counted,
+      m.total_output_tokens)
+  elseif counted < m.total_output_tokens then
+    return ("the engine wrote %d tokens, the answers have %d: its counters began anew, or are another server's")
+      :format(counted, m.total_output_tokens)
+  end
+end
+
 -- The engine answered requests that this cell did not send, or not all that it got answers to.
 local function shared(cell)
   local counted, m = cell.requests_counted, cell.metrics
-  if not (counted and m.requests and m.completed) then return nil end
+  if not (counted and m.requests and m.completed) then return shared_by_tokens(cell) end
   if counted > m.requests + (cell.resent or 0) then
     return ("the engine counted %d requests, the cell sent %d: others used the server"):format(counted, m.requests)
   elseif counted < m.completed then

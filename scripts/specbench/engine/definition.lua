@@ -80,6 +80,7 @@ local metrics = shape.record {
     { "names", texts, "counters whose differences `acceptance` gets", needed = true },
     { "requests", text, "the counter of requests that were answered: a cell compares it with its own, to find those "
       .. "of others" },
+    { "output_tokens", text, "the same of the tokens that it wrote, for engines that do not count requests" },
   },
 }
 
@@ -186,7 +187,7 @@ return shape.record {
     { "version", version_shape, "how its program (`probe`, `read`) and its server (`paths`, `field`) tell it",
       needed = true },
     { "metrics", metrics, "`path` of its page of counters, the `names` to read, and the one that counts "
-      .. "`requests`", needed = true },
+      .. "`requests`, or else `output_tokens`", needed = true },
     { "without", shape.map(text), "key of the description that it cannot honour -> why not, what instead",
       otherwise = "none", flaw = foreign_key },
     { "ignores", shape.map(text), "key without counterpart that changes no figure -> why", otherwise = "none",

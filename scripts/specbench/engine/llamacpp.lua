@@ -228,5 +228,5 @@ return base.engine {
       return #answer.tokens
     end,
   },
-  metrics = { path = "/metrics", names = counters.names(PREFIX) },
+  metrics = { path = "/metrics", names = counters.names(PREFIX), output_tokens = "llamacpp:tokens_predicted_total" },
 }

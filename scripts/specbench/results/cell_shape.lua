@@ -72,7 +72,7 @@ local cell = {
   own = { map_of = "number" }, own_trouble = "string",
   dataset = { kind = "string", note = "string", file = "string", profile = "string" }, machine = machine,
   acceptance = acceptance, acceptance_seen = acceptance,
-  acceptance_unknown = "string", requests_counted = "integer",
+  acceptance_unknown = "string", requests_counted = "integer", output_tokens_counted = "integer",
   prefix_cache = "string", answers_sha256 = "string", cache_trouble = "string",
   energy = { joules = "number!", seconds = "number!", source = "string!", gpus = { list_of = { uuid = "string",
     joules = "number", sm_clock_mhz = "number", power_limited_s = "number", thermal_limited_s = "number" } } },

@@ -7,6 +7,7 @@ local http = require "specbench.http"
 
 local acceptance = {}
 
+local COUNTED = { "requests", "output_tokens" } -- what a cell knows of its own
 local STARTED = "process_start_time_seconds" -- as Prometheus' own libraries tell it; not every engine does
 
 -- Names that an engine asks for may stand with labels; the sums over them are kept under the bare name too.
@@ -45,7 +46,9 @@ function acceptance.read(engine, server)
   if not response then return nil, message end
   local names = { [STARTED] = true }
   for _, name in ipairs(engine.metrics.names) do names[name] = true end
-  if engine.metrics.requests then names[engine.metrics.requests] = true end
+  for _, what in ipairs(COUNTED) do
+    if engine.metrics[what] then names[engine.metrics[what]] = true end
+  end
   return { counters = select(prom.parse(response.body), names), log_line = log_line(engine, server) }
 end
 
@@ -68,13 +71,14 @@ function acceptance.between(engine, before, after, description)
   return engine.acceptance(delta, description)
 end
 
----How many requests the engine answered between the two readings, whoever sent them.
+---How many requests the engine answered between the two readings, or tokens it wrote, whoever asked.
 ---@param engine table
+---@param what "requests"|"output_tokens"
 ---@param before specbench.acceptance.reading?
 ---@param after specbench.acceptance.reading?
 ---@return integer? count nil where it does not tell
-function acceptance.requests(engine, before, after)
-  local name = engine.metrics.requests
+function acceptance.counted(engine, what, before, after)
+  local name = engine.metrics[what]
   local last = name and before and after and after.counters[name]
   return last and math.tointeger(last - (before.counters[name] or 0)) or nil
 end

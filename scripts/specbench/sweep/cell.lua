@@ -186,7 +186,8 @@ function cell.measure(job, server, on_progress, at_load)
   result.acceptance, unknown = derive(result, "acceptance by counters", acceptance.between, job.engine, before, after,
     job.server)
   result.acceptance_unknown = base.speculates(job.server) and unknown or nil
-  result.requests_counted = acceptance.requests(job.engine, before, after)
+  result.requests_counted = acceptance.counted(job.engine, "requests", before, after)
+  result.output_tokens_counted = acceptance.counted(job.engine, "output_tokens", before, after)
   result.acceptance_seen = derive(result, "acceptance by answers", acceptance.seen, job.engine, run, job.server)
   result.load_seconds = load_seconds
   if not job.keep_records then result.records = false end
