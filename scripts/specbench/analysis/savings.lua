@@ -24,24 +24,29 @@ function savings.text(found, price)
     price and (": %s at %g a GPU hour"):format(money.cost(found.gpu_seconds, price), price) or "")
 end
 
----What a folder's predictions saved: those of cells that were not measured since.
----@param folder string
----@param about table its round.json
----@param cells table[] that were measured
----@return specbench.savings? found nil where the folder holds no predictions
-function savings.of(folder, about, cells)
-  local list = predicted.of(folder, about, cells)
+-- What a folder's predictions saved: those of cells that were not measured since; nil where there are none.
+local function of(found)
+  local list = predicted.of(found.store.folder, found.about, found.cells)
   if not list then return nil end
-  local found = { cells = 0, gpu_seconds = 0, spent = 0 }
-  for _, cell in ipairs(cells) do
-    found.spent = found.spent + (cell.metrics.duration or 0) * energy.gpu_count(cell)
+  local saved = { cells = 0, gpu_seconds = 0, spent = 0 }
+  for _, cell in ipairs(found.cells) do
+    saved.spent = saved.spent + (cell.metrics.duration or 0) * energy.gpu_count(cell)
   end
   for _, place in ipairs(list) do
     if not place.is_alone then
-      found.cells, found.gpu_seconds = found.cells + 1, found.gpu_seconds + place.seconds * place.gpus
+      saved.cells, saved.gpu_seconds = saved.cells + 1, saved.gpu_seconds + place.seconds * place.gpus
     end
   end
-  return found
+  return saved
+end
+
+---What a study's predictions saved, as text.
+---@param found specbench.study
+---@param price number? of a GPU hour
+---@return string? one sentence without its full stop; nil where nothing was saved
+function savings.line(found, price)
+  local saved = of(found)
+  return saved and savings.text(saved, price)
 end
 
 return savings

@@ -97,7 +97,7 @@ local function searched(self, add)
   local found = self.found.searched
   if not found then return end
   add "## Best k, searched\n"
-  for _, line in ipairs(search_table.summary(found)) do add(("- %s"):format(escape(line))) end
+  for _, line in ipairs(search_table.lines(found, self.saved)) do add(("- %s"):format(escape(line))) end
   add("\n" .. grid(search_table.answers(found)))
   add "\n## Does speculation pay?\n"
 end

@@ -7,6 +7,7 @@ local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local place = require "specbench.answer.place"
 local predicted = require "specbench.results.predicted"
+local savings = require "specbench.analysis.savings"
 local speedup_table = require "specbench.report.speedup_table"
 local maps = require "specbench.report.maps"
 local tables = require "specbench.base.tables"
@@ -38,6 +39,7 @@ local model = {}
 ---@field figures { name: string, title: string }[] speed-ups that places have, the answer's own first
 ---@field reach number of the ratios' scale of colours
 ---@field predicted specbench.page.place[] that were not measured: of them coordinates, load and ratio are known
+---@field saved string? what it saved that they were not
 ---@field has_energy boolean? a place tells its energy beside the baseline's
 ---@field progress string? how far its sweep is, while that runs
 ---@field is_empty boolean nothing was measured
@@ -163,7 +165,7 @@ function model.of(found, options)
   self.axes = varying(self)
   name_places(self)
   self.figures, self.reach = figures_of(self), reach_of(self)
-  self.predicted = predicted_places(self)
+  self.predicted, self.saved = predicted_places(self), savings.line(found, options and options.price)
   self.title = (self.about.title or self.about.round) .. caveats.simulated(found.cells)
   self.progress, self.is_empty = options and options.progress, #self.places == 0
   return self

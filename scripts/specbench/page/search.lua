@@ -13,8 +13,8 @@ local search = {}
 function search.section(self)
   local found = self.found.searched
   if not found then return nil end
-  local said, lines = search_table.summary(found), {}
-  for i, line in ipairs(said) do lines[i] = el("p", nil, line, ".") end
+  local lines = {}
+  for i, line in ipairs(search_table.lines(found, self.saved)) do lines[i] = el("p", nil, line, ".") end
   local columns, rows = search_table.answers(found)
   for i, row in ipairs(rows) do
     local fields = {}

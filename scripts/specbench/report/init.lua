@@ -135,7 +135,7 @@ local function full_text(found, answered, list, told, options)
       moderation = found.judged.moderation, spread = found.judged.spread, price = options.price }),
       missing_lines(entries, found.index), drift.text(found.drifted), "\n")
   end
-  if found.searched then add(search_table.text(found.searched), "\n") end
+  if found.searched then add(search_table.text(found.searched, options.saved), "\n") end
   if #answered.absolute > 0 then
     add(("Figures%s:\n"):format(caveats.simulated(cells)), absolute_table.text(answered.absolute, about,
       absolute_table.MOST, "--csv"), "\n")
@@ -145,7 +145,7 @@ local function full_text(found, answered, list, told, options)
   add(older_table(found), older.text(cells, found.before), older.versions(cells))
   local mode = match.line(about.match)
   if mode then add("Note: ", mode, "\n") end
-  if options.saved then add("Note: ", options.saved, "\n") end
+  if options.saved and not found.searched then add("Note: ", options.saved, "\n") end
   if about.limits then add("Note: answers were as long as the limits '", about.limits, "' say\n") end
   if found.baseline then
     add(("Note: compared with the baseline '%s', also where that is another model: such a ratio is no gain by "
@@ -195,8 +195,7 @@ function report.write(store, options)
   local tty, width = fs.is_terminal(out)
   local shown = { is_tty = tty, width = width, colour = options.colour == nil and "auto" or options.colour,
     price = options.price, absolute = options.absolute, figure = answered.figure, fallback = answered.fallback }
-  local saved = savings.of(store.folder, about, found.cells)
-  shown.saved = saved and savings.text(saved, options.price)
+  shown.saved = savings.line(found, options.price)
   local list, told = {}, { pictures = {} }
   if #found.cells + #found.before > 0 then
     list = about.report and about.report.heatmap and maps.collect(found, answered) or {}

@@ -215,12 +215,17 @@ local function head(a, options)
 end
 
 -- Which k is the best, where a search chose the cells.
-local function searched(out, found, width)
-  out[#out + 1] = ""
-  section(out, "searched", search_table.summary(found), width)
+-- What a search was asked, and its answer: above all that was measured on the way.
+local function searched(out, options, width)
+  local found = options.searched
+  local summary = search_table.summary(found, options.saved)
   local lines, explained = search_table.map(found, ROWS)
+  section(out, "asked", { summary.asked }, width)
   for i, line in ipairs(lines) do out[#out + 1] = text_table.pad(i == 1 and "best k" or "", LABEL) .. line end
-  section(out, "", { explained ~= "" and explained or nil }, width)
+  section(out, "", { explained }, width)
+  section(out, "known", summary.known, width)
+  section(out, "left out", { summary.left }, width)
+  out[#out + 1] = ""
 end
 
 ---@param a specbench.answer
@@ -229,7 +234,8 @@ end
 function screen.text(a, options)
   local width, out, m = options.width or 100, {}, a.measured
   out[1] = head(a, options)
-  section(out, "measured", { words.measured(m), words.with(m), options.saved }, width)
+  if options.searched then searched(out, options, width) end
+  section(out, "measured", { words.measured(m), words.with(m), not options.searched and options.saved or nil }, width)
   if m.failed > 0 then
     local causes = {}
     for i, item in ipairs(m.causes) do causes[i] = ("%s: %s"):format(words.count(item.count, "cell"), item.cause) end
@@ -250,7 +256,6 @@ function screen.text(a, options)
     end
     section(out, "", { explained }, width)
   end
-  if options.searched then searched(out, options.searched, width) end
   if #a.absolute > 0 then
     if options.absolute or #a.judgements == 0 then figures(out, a, options) end
     out[#out + 1] = ""

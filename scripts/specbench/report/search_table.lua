@@ -31,31 +31,47 @@ local function ending(found, open)
 end
 
 -- What was not measured; a baseline's cells are no speed-ups, so that none is predicted of them.
-local function left(found)
+local function left(found, saved)
   local baselines = found.baselines_left or 0
-  return ("%d are not%s"):format(found.cells - found.measured, baselines > 0
-    and (" (%d of them the baseline's)"):format(baselines) or "")
+  local text = ("%d of the grid's %d cells are not measured%s; %d are, in %s%s"):format(found.cells - found.measured,
+    found.cells, baselines > 0 and (" (%d of them the baseline's)"):format(baselines) or "", found.measured,
+    words.duration(found.spent), found.budget and (" of %s"):format(words.duration(found.budget)) or "")
+  return saved and ("%s; %s"):format(text, saved) or text
 end
 
----@param found specbench.searched
----@return string[] lines what was asked, known, measured and not measured
-function search_table.summary(found)
-  local known, predicted = 0, 0
-  for _, answer in ipairs(found.answers) do
-    if answer.answered then known = known + 1 end
-    if not answer.measured then predicted = predicted + 1 end
-  end
+-- How much of it is known, how surely, and why no further cell was measured.
+local function known(found)
   local asked = #found.answers
-  local lines = { ("the best k within %g %%, %g %% sure: known in %d of %d places (a method, a task, a load); its "
-    .. "speed-up is measured in %d, predicted in %d"):format(100 * found.tolerance, 100 * found.sure, known, asked,
-    asked - predicted, predicted) }
-  lines[2] = ("%d of the grid's %d cells are measured, %s; %s%s"):format(found.measured, found.cells,
-    left(found), words.duration(found.spent),
-    found.budget and (" of %s"):format(words.duration(found.budget)) or "")
+  local answered = tables.count(found.answers, function(answer) return answer.answered end)
+  local measured = tables.count(found.answers, function(answer) return answer.measured end)
+  return ("the best k in %d of %d places, %g %% sure: %s; its speed-up is measured in %d, predicted in %d")
+    :format(answered, asked, 100 * found.sure, ending(found, asked - answered), measured, asked - measured)
+end
+
+---@class specbench.search_summary
+---@field asked string
+---@field known string[] how sure that is, and of which methods nothing can be said
+---@field left string what was not measured, and what that saved
+
+---@param found specbench.searched
+---@param saved string? what predictions saved
+---@return specbench.search_summary
+function search_table.summary(found, saved)
+  local lines = { known(found) }
   for _, method in ipairs(tables.keys(found.refused)) do
     lines[#lines + 1] = ("%s: nothing can be said: %s"):format(spelled(method), found.refused[method])
   end
-  lines[2] = lines[2] .. "; " .. ending(found, asked - known)
+  return { asked = ("the best k within %g %% for each method, task and load, no speculation being one choice")
+    :format(100 * found.tolerance), known = lines, left = left(found, saved) }
+end
+
+---@param found specbench.searched
+---@param saved string? what predictions saved
+---@return string[] lines the summary's, in their order
+function search_table.lines(found, saved)
+  local summary = search_table.summary(found, saved)
+  local lines = { "asked: " .. summary.asked, table.unpack(summary.known) }
+  lines[#lines + 1] = summary.left
   return lines
 end
 
@@ -127,13 +143,15 @@ function search_table.answers(found)
 end
 
 ---@param found specbench.searched
+---@param saved string? what predictions saved
 ---@return string text what was asked, and every answer
-function search_table.text(found)
+function search_table.text(found, saved)
   local columns, rows = search_table.answers(found)
   for i, column in ipairs(columns) do
     columns[i] = column[2] and text_table.right(column[1]) or { title = column[1] }
   end
-  return table.concat(search_table.summary(found), "\n") .. "\n" .. text_table.render { columns = columns, rows = rows }
+  return table.concat(search_table.lines(found, saved), "\n") .. "\n"
+    .. text_table.render { columns = columns, rows = rows }
 end
 
 return search_table
