@@ -11,7 +11,7 @@ local cnn = {}
 -- number of reports in the row.
 local SURCHARGE = { [1] = 56, [2] = 100, [4] = 200 }
 
-local NEWS = { content = "string" }
+local NEWS_FILE, NEWS = "CNN-DailyMail-News/cnn_dailymail_%s.jsonl", { content = "string" }
 local MERGED = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" }
 
 ---@param row table of a file
@@ -26,9 +26,9 @@ local function content_tokens(row, counts, index)
   return counts and counts[index]
 end
 
-local function read_news(opened, lengths)
-  local found, message = file.jsonl(opened, NEWS)
-  if not found then return nil, message end
+local function read_news(folder, relative, lengths)
+  local found, opened = file.published_rows(folder, relative, NEWS)
+  if not found then return nil, opened end
   local counts, rows = profile.counts(lengths, opened), {}
   for i, row in ipairs(found) do
     rows[i] = {
@@ -37,7 +37,14 @@ local function read_news(opened, lengths)
       fields = { context = row.tokens_range and profile.length(row.tokens_range) },
     }
   end
-  return rows
+  return rows, opened
+end
+
+-- A file of reports as it is.
+local function whole(folder, relative, lengths)
+  local rows, opened = read_news(folder, relative, lengths)
+  if not rows then return nil, opened end
+  return { rows = rows, source = file.source(opened, #rows) }
 end
 
 local function synthetic(lengths, fields_of, instruction)
@@ -73,20 +80,10 @@ end
 
 --- 4k and 8k: the file of that length where the folder has one, else stories of the 2k file.
 local function joined(request, lengths)
-  local own = ("CNN-DailyMail-News/cnn_dailymail_%s.jsonl"):format(request.subset)
-  if fs.stat(request.folder .. "/" .. own) then
-    local opened, message = file.published(request.folder, own)
-    if not opened then return nil, message end
-    local rows
-    rows, message = read_news(opened, lengths)
-    return rows and { rows = rows, source = file.source(opened, #rows) }, message
-  end
-  local opened, message =
-    file.published(request.folder, "CNN-DailyMail-News/cnn_dailymail_2k.jsonl")
-  if not opened then return nil, message end
-  local stories
-  stories, message = read_news(opened, lengths)
-  if not stories then return nil, message end
+  local own = NEWS_FILE:format(request.subset)
+  if fs.stat(request.folder .. "/" .. own) then return whole(request.folder, own, lengths) end
+  local stories, opened = read_news(request.folder, NEWS_FILE:format "2k", lengths)
+  if not stories then return nil, opened end
   for i, story in ipairs(stories) do
     if not story.tokens then
       return nil, ("%s: row %d has no total_prompt_tokens, so it cannot be joined to %s tokens")
@@ -114,13 +111,7 @@ function cnn.news.load(request)
     }
   end
   if lengths.joined_stories then return joined(request, lengths) end
-  local opened
-  opened, message = file.published(request.folder,
-    ("CNN-DailyMail-News/cnn_dailymail_%s.jsonl"):format(request.subset))
-  if not opened then return nil, message end
-  local rows
-  rows, message = read_news(opened, lengths)
-  return rows and { rows = rows, source = file.source(opened, #rows) }, message
+  return whole(request.folder, NEWS_FILE:format(request.subset), lengths)
 end
 
 cnn.merged = { task = "cnn_merged" }
@@ -137,12 +128,10 @@ function cnn.merged.load(request)
       end, "news2highlight"),
     }
   end
-  local opened
-  opened, message = file.published(request.folder, "Spec-Decode-Merged/cnn_merged.jsonl")
-  if not opened then return nil, message end
-  local rows
-  rows, message = read_news(opened, lengths)
-  return rows and { rows = rows, source = file.source(opened, #rows), in_order = true }, message
+  local made
+  made, message = whole(request.folder, "Spec-Decode-Merged/cnn_merged.jsonl", lengths)
+  if made then made.in_order = true end
+  return made, message
 end
 
 cnn.highlights = { task = "highlight2news", subsets = { "0.25k", "0.5k", "1k", "2k", "4k", "8k" } }
@@ -160,12 +149,9 @@ function cnn.highlights.load(request)
         "CNN-DailyMail-HighLights " .. request.subset),
     }
   end
-  local opened, found
-  opened, message = file.published(request.folder,
-    ("CNN-DailyMail-HighLights/cnn_dailymail_highlights_%s.jsonl"):format(request.subset))
-  if not opened then return nil, message end
-  found, message = file.jsonl(opened, { highlights = "string" })
-  if not found then return nil, message end
+  local found, opened = file.published_rows(request.folder,
+    ("CNN-DailyMail-HighLights/cnn_dailymail_highlights_%s.jsonl"):format(request.subset), { highlights = "string" })
+  if not found then return nil, opened end
   local counts, rows = profile.counts(lengths, opened), {}
   for i, row in ipairs(found) do
     local stated

@@ -84,6 +84,20 @@ function file.jsonl(opened, types, form)
   return rows
 end
 
+---The objects of a JSONL file of the reference.
+---@param folder string
+---@param relative string
+---@param types table<string, string>
+---@return table[]? rows
+---@return specbench.dataset.opened|string opened or, without rows, what is wrong
+function file.published_rows(folder, relative, types)
+  local opened, message = file.published(folder, relative)
+  if not opened then return nil, message end
+  local rows
+  rows, message = file.jsonl(opened, types)
+  return rows, rows and opened or message
+end
+
 ---The objects of a file that is one JSON array.
 ---@param opened specbench.dataset.opened
 ---@param types table<string, string>

@@ -54,12 +54,9 @@ function spec_bench.load(request)
     end
     return synthetic(request, lengths)
   end
-  local opened, found
-  opened, message = file.published(request.folder,
-    ("spec-bench/spec-bench-%s.jsonl"):format(request.subset))
-  if not opened then return nil, message end
-  found, message = file.jsonl(opened, { turns = "table", category = "string" })
-  if not found then return nil, message end
+  local found, opened = file.published_rows(request.folder, ("spec-bench/spec-bench-%s.jsonl"):format(request.subset),
+    { turns = "table", category = "string" })
+  if not found then return nil, opened end
   local counts, rows = profile.counts(lengths, opened), {}
   for i, row in ipairs(found) do
     if type(row.turns[1]) ~= "string" then

@@ -20,12 +20,9 @@ function thucnews.load(request)
       source = profile.source("thucnews", request.subset, "THUCNews " .. request.subset),
     }
   end
-  local opened, found
-  opened, message = file.published(request.folder,
-    ("THUCNews/thucnews_%s.jsonl"):format(request.subset))
-  if not opened then return nil, message end
-  found, message = file.jsonl(opened, { content = "string" })
-  if not found then return nil, message end
+  local found, opened = file.published_rows(request.folder, ("THUCNews/thucnews_%s.jsonl"):format(request.subset),
+    { content = "string" })
+  if not found then return nil, opened end
   local counts = profile.counts(lengths, opened)
   for i, row in ipairs(found) do
     rows[i] = {
