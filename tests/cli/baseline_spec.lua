@@ -38,12 +38,6 @@ end
 
 local RUN = "run grid.lua --speed 200 --no-rerun --no-pictures --out results "
 
-local function speedups()
-  local list = {}
-  for line in (w:read "results/speedups.jsonl" or ""):gmatch "[^\n]+" do list[#list + 1] = assert(json.decode(line)) end
-  return list
-end
-
 local function warned(text, ...)
   for _, part in ipairs { ... } do assert.truthy(text:find(part, 1, true), text) end
 end
@@ -133,12 +127,12 @@ describe("a baseline", function()
     end
     assert.equal(4, planned)
     for _, text in pairs(w:cells "cells") do assert.is_nil(json.decode(text).baseline) end
-    assert.equal(3, #speedups())
+    assert.equal(3, #w:rows())
 
     w:write("grid.lua", (w:read "grid.lua":gsub(", k = 3 },", " },")))
     local report = w:run "report results --full --no-pictures --round grid.lua"
     assert.equal(0, report.status, report.err)
-    local rows = speedups()
+    local rows = w:rows()
     assert.equal(2, #rows)
     for _, row in ipairs(rows) do
       assert.equal("ngram", row.coordinates.method)
@@ -151,12 +145,12 @@ describe("a baseline", function()
   it("is mended by `run` as well, which measures nothing for it", function()
     round { baseline = 'baseline = { method = "ngram", k = 1 },' }
     assert.equal(0, w:run(RUN .. "--only concurrency=1").status)
-    assert.equal("none", speedups()[1].coordinates.method)
+    assert.equal("none", w:rows()[1].coordinates.method)
     round { baseline = 'baseline = { method = "none" },' }
     local run = w:run(RUN .. "--only concurrency=1")
     warned(run.err, "nothing to do: all 3 cells are done already")
-    assert.equal(2, #speedups())
-    for _, row in ipairs(speedups()) do assert.equal("ngram", row.coordinates.method) end
+    assert.equal(2, #w:rows())
+    for _, row in ipairs(w:rows()) do assert.equal("ngram", row.coordinates.method) end
   end)
 
   it("of a folder that says nothing of it is the one that each cell names", function()

@@ -28,8 +28,7 @@ describe("a round's own metrics", function()
       assert.equal(cell.metrics["itl_chunk_ms.max"], cell.own.longest_pause_ms)
       assert.truthy(cell.own.stopped_share >= 0 and cell.own.stopped_share <= 1)
     end
-    local rows = {}
-    for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do rows[#rows + 1] = json.decode(line) end
+    local rows = w:rows()
     assert.equal(2, #rows)
     for _, row in ipairs(rows) do
       assert.truthy(row.own.longest_pause_ms.value > 0)

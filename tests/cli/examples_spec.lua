@@ -18,12 +18,6 @@ local function run(arguments)
   return result.out
 end
 
-local function rows()
-  local list = {}
-  for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
-  return list
-end
-
 local function measure(name, options)
   return run(("run %s%s.lua --quick --speed 50 --no-rerun --no-text --no-pictures --out results %s"):format(EXAMPLES,
     name, options or ""))
@@ -60,7 +54,7 @@ describe("the examples", function()
   it("own_dataset.lua draws a map over two settings for prompts of one's own", function()
     w:write("mine.jsonl", '{"q": "Why?"}\n{"q": "How?"}\n{"q": "When?"}\n')
     measure("own_dataset", "--prompts-file mine.jsonl --field q --set k=2")
-    assert.equal(2, #rows())
+    assert.equal(2, #w:rows())
     for _, text in pairs(w:cells "cells") do
       local cell = json.decode(text)
       assert.same({ "file", "mine.jsonl", 3 }, { cell.dataset.kind, cell.dataset.file, cell.dataset.rows })
@@ -71,7 +65,7 @@ describe("the examples", function()
   it("k_by_load.lua compares one k with a table of k", function()
     measure("k_by_load", "--only concurrency=1 --only k=none,5,'by load'")
     local by_k = {}
-    for _, row in ipairs(rows()) do by_k[row.coordinates.k] = row.speedups.paired.ratio end
+    for _, row in ipairs(w:rows()) do by_k[row.coordinates.k] = row.speedups.paired.ratio end
     assert.is_true(by_k["5"] > 0 and by_k["by load"] > 0)
     local tables = 0
     for _, text in pairs(w:cells "cells") do

@@ -43,16 +43,10 @@ local function elsewhere(text)
   return replace("boot_id", "another")(replace("host", "elsewhere")(text))
 end
 
-local function rows()
-  local list = {}
-  for line in (w:read "results/speedups.jsonl" or ""):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
-  return list
-end
-
 -- How many places have a speed-up.
 local function compared()
   local count = 0
-  for _, row in ipairs(rows()) do count = count + (row.speedups and row.speedups.paired and 1 or 0) end
+  for _, row in ipairs(w:rows()) do count = count + (row.speedups and row.speedups.paired and 1 or 0) end
   return count
 end
 
@@ -80,7 +74,7 @@ describe("a baseline of another host", function()
 
   it("does not matter where each repeat has its own: hosts are blocks", function()
     assert.equal(0, w:run_grid("--repeats 4 --starts 1").status)
-    for _, row in ipairs(rows()) do assert.equal("within one start", row.scope) end
+    for _, row in ipairs(w:rows()) do assert.equal("within one start", row.scope) end
     for id, text in pairs(w:cells "cells") do
       local cell = json.decode(text)
       if cell.repetition > 2 then
@@ -90,7 +84,7 @@ describe("a baseline of another host", function()
       end
     end
     local result = w:run "report results --full --no-pictures"
-    for _, row in ipairs(rows()) do
+    for _, row in ipairs(w:rows()) do
       assert.equal("starts", row.scope)
       assert.equal(2, row.starts)
     end

@@ -31,17 +31,11 @@ local function cells_by_key()
   return cells
 end
 
-local function rows()
-  local list = {}
-  for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
-  return list
-end
-
 describe("answers' lengths", function()
   it("are the model's own unless told, and apart they allow no verdict", function()
     local result = w:run_grid "--repeats 3"
     assert.equal(0, result.status, result.err)
-    for _, row in ipairs(rows()) do
+    for _, row in ipairs(w:rows()) do
       assert.is_true(row.lengths.ratio < 0.9, row.lengths.ratio)
       if row.coordinates.concurrency == 2 then
         assert.is_nil(row.verdict)
@@ -66,7 +60,7 @@ describe("answers' lengths", function()
       end
     end
     assert.not_equal(cells["none/1/1"].lengths.sha256, cells["none/1/2"].lengths.sha256)
-    for _, row in ipairs(rows()) do
+    for _, row in ipairs(w:rows()) do
       assert.equal(1, row.lengths.ratio)
       assert.truthy(row.verdict)
     end

@@ -29,12 +29,6 @@ return bench.round {
 }
 ]]
 
-local function lines_of(w, path)
-  local lines = {}
-  for line in assert(fs.read(w.folder .. "/" .. path)):gmatch "[^\n]+" do lines[#lines + 1] = json.decode(line) end
-  return lines
-end
-
 local function place(at)
   return ("%s %s %s %s"):format(at.method, at.k, at.task, at.concurrency)
 end
@@ -62,11 +56,11 @@ describe("predict and fit", function()
     assert.truthy(out:find("simulated", 1, true), out)
 
     local truth = {}
-    for _, entry in ipairs(lines_of(w, "whole/speedups.jsonl")) do
+    for _, entry in ipairs(w:rows("whole/speedups.jsonl")) do
       truth[place(entry.coordinates)] = entry.speedups.total_throughput.ratio
     end
     local predicted, error, within = 0, 0, 0
-    for _, line in ipairs(lines_of(w, "part/predictions.jsonl")) do
+    for _, line in ipairs(w:rows("part/predictions.jsonl")) do
       local known = truth[place(line.coordinates)]
       assert.is_true(line.simulated)
       if line.measured then
@@ -109,7 +103,7 @@ describe("predict and fit", function()
     assert.truthy(out:find("~speed-up at 0.9", 1, true), out)
     assert.truthy(out:find("0.5 times as much", 1, true), out)
     assert.truthy(fs.stat(w.folder .. "/asked/pictures/method_draft_break_even_k1.svg"))
-    local curves = lines_of(w, "asked/break_even.jsonl")
+    local curves = w:rows("asked/break_even.jsonl")
     assert.equal(9, #curves) -- k = 1 and 4 at 2, 8, 16 at once, k = 2 at 1 and 4, k = 3 at 1
     for _, line in ipairs(curves) do assert.is_true(line.simulated) end
 
@@ -143,10 +137,10 @@ describe("predict and fit", function()
     assert.truthy(out:find("Not predicted: 20 cells: how many tokens the prompts of this work have is not known", 1,
       true), out)
     local truth, predicted = {}, 0
-    for _, entry in ipairs(lines_of(w, "whole/speedups.jsonl")) do
+    for _, entry in ipairs(w:rows("whole/speedups.jsonl")) do
       truth[place(entry.coordinates)] = entry.speedups.total_throughput.ratio
     end
-    for _, line in ipairs(lines_of(w, "part/predictions.jsonl")) do
+    for _, line in ipairs(w:rows("part/predictions.jsonl")) do
       local known = truth[place(line.coordinates)]
       predicted = predicted + (line.measured and 0 or 1)
       assert.near(1, line.speedup / known, 0.1, place(line.coordinates))
@@ -155,10 +149,10 @@ describe("predict and fit", function()
     -- what if, of the same cells and of all
     local pays = {}
     run "predict whole --acceptance 0.6 --no-pictures"
-    for _, line in ipairs(lines_of(w, "whole/break_even.jsonl")) do
+    for _, line in ipairs(w:rows("whole/break_even.jsonl")) do
       pays[("%d %d"):format(line.k, line.concurrency)] = line.breaks_even.value
     end
-    local asked = lines_of(w, "part/break_even.jsonl")
+    local asked = w:rows("part/break_even.jsonl")
     assert.equal(20, #asked)
     for _, line in ipairs(asked) do
       local known = pays[("%d %d"):format(line.k, line.concurrency)]

@@ -75,12 +75,6 @@ describe("repeats", function()
     end)
   end
 
-  local function rows()
-    local list = {}
-    for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do list[#list + 1] = json.decode(line) end
-    return list
-  end
-
   it("are spread over starts of both servers, which the interval then stands on", function()
     local planned = w:run "plan grid.lua --models models.lua --speed 200 --repeats 3 --starts 3 --out results"
     assert.truthy(planned.out:find("Starts: repeats are spread over 3 starts of every server", 1, true), planned.out)
@@ -90,7 +84,7 @@ describe("repeats", function()
     w:wait_gone(w:servers())
     for _, cell in ipairs(by_time()) do assert.equal(cell.repetition, cell.schedule.start) end
     assert.equal(INTERLEAVED, order_of(by_time()))
-    for _, row in ipairs(rows()) do
+    for _, row in ipairs(w:rows()) do
       assert.equal("starts", row.scope)
       assert.equal(3, row.starts)
       assert.equal("starts", row.speedups.paired.kind)
@@ -102,7 +96,7 @@ describe("repeats", function()
   it("of one start say that they speak of that one", function()
     local result = w:run_grid "--repeats 3 --starts 1"
     assert.equal(2, #w:servers())
-    for _, row in ipairs(rows()) do
+    for _, row in ipairs(w:rows()) do
       assert.truthy(row.verdict)
       assert.equal("within one start", row.scope)
     end
@@ -133,8 +127,8 @@ describe("repeats", function()
     local ratio = tonumber(result.out:match "the baseline decodes at ([%d.]+) of its speed")
     assert.is_true(ratio and ratio < 0.75, result.out)
     assert.truthy(result.out:find("(2 cells, [%d.]+ to [%d.]+; before and after)"), result.out)
-    for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do
-      local drift = json.decode(line).drift
+    for _, row in ipairs(w:rows()) do
+      local drift = row.drift
       assert.is_true(drift.ratio < 0.75 and drift.seconds > 0)
     end
   end)
@@ -156,8 +150,7 @@ describe("repeats", function()
       assert.is_true(count == 3 or count == 5)
       assert.equal(count, counts["none " .. concurrency])
     end
-    for line in w:read("results/speedups.jsonl"):gmatch "[^\n]+" do
-      local row = json.decode(line)
+    for _, row in ipairs(w:rows()) do
       assert.equal(counts["draft " .. row.coordinates.concurrency // 1], row.repeats)
       assert.truthy(row.verdict)
       -- it went on where the interval holds 1, and there alone

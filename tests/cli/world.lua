@@ -146,6 +146,15 @@ function World:read(name)
   return (fs.read(self.folder .. "/" .. name))
 end
 
+---Rows of a file that has one JSON object a line; none where there is no file.
+---@param name string? default "results/speedups.jsonl"
+---@return table[]
+function World:rows(name)
+  local rows = lines_of(self:read(name or "results/speedups.jsonl"))
+  for i, line in ipairs(rows) do rows[i] = assert(json.decode(line)) end
+  return rows
+end
+
 ---Text of a round: two servers (method none and draft) with two cells (concurrency 1 and 2) each, a
 ---warm-up request and four measured ones a cell.
 ---@param options { name: string?, chunk_timeout: number? }?
@@ -287,9 +296,9 @@ World.is_running = is_running
 ---@return string[] sorted: coordinates, repeats, and whether there is a `paired`
 function World.places(lines)
   local list = {}
-  for line in lines:gmatch "[^\n]+" do
+  for i, line in ipairs(lines_of(lines)) do
     local row = json.decode(line)
-    list[#list + 1] = json.encode { row.coordinates, row.repeats, row.speedups.paired ~= nil }
+    list[i] = json.encode { row.coordinates, row.repeats, row.speedups.paired ~= nil }
   end
   table.sort(list)
   return list

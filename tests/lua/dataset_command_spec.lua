@@ -13,6 +13,7 @@ local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local server = dofile(here .. "fixtures/server.lua")
 local has = dofile(environment.home .. "/tests/lua/has.lua")
 local program = require "specbench.base.program"
+local test_data = dofile(environment.home .. "/tests/lua/test_data.lua")
 
 if not program.is_there "python3" then
   pending "specbench dataset: python3 is not installed"
@@ -382,15 +383,12 @@ end)
 
 -- The published files, where the machine has them; the server sends them as their home does.
 describe("the published files", function()
-  local reference = os.getenv "SPECBENCH_TEST_DATA"
-
   it("pass from their home into the cache and into a load's prompts", function()
-    if not reference and os.getenv "CI" == "1" then error "CI=1, but SPECBENCH_TEST_DATA is not set" end
-    if not reference then return pending "SPECBENCH_TEST_DATA is not set" end
+    local files = test_data(pending, "datasets")
     local port = assert(proc.free_port())
     local home = "http://127.0.0.1:" .. port
     local _ <close> = server.start({ "python3", here .. "fixtures/files_server.py", tostring(port),
-      reference .. "/datasets" }, nil, function() return http.request { url = home .. "/log" } ~= nil end)
+      files }, nil, function() return http.request { url = home .. "/log" } ~= nil end)
     local names = {} -- the two that are known by git's id alone may be missing here
     for _, entry in ipairs(require("specbench.dataset.file").manifest().files) do
       if entry.sha256 then names[#names + 1] = entry.file end

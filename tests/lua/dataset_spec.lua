@@ -6,18 +6,16 @@ local json = require "specbench.base.json"
 local text = require "specbench.dataset.text"
 local rng = require "sb.rng"
 local fixture = require "dataset_fixture"
+local test_data = dofile(environment.home .. "/tests/lua/test_data.lua")
 
 local list, mistake, prompts = fixture.list, fixture.mistake, fixture.prompts
 
-local reference = os.getenv("SPECBENCH_TEST_DATA")
-local folder = reference and reference .. "/datasets"
+local folder -- of the real files
 
---- A test of the real files: skipped aloud without them, and a failure in CI.
 local function with_files(name, test)
   it(name, function()
-    if reference then return test() end
-    assert.are_not.equal("1", os.getenv("CI"), "SPECBENCH_TEST_DATA must be set in CI")
-    pending("SPECBENCH_TEST_DATA is not set")
+    folder = test_data(pending, "datasets")
+    test()
   end)
 end
 

@@ -2,16 +2,12 @@
 
 local environment = require "sb.environment"
 
-local data = os.getenv "SPECBENCH_TEST_DATA"
 local blind = dofile(environment.home .. "/tests/proof/predict/blind.lua")
+local test_data = dofile(environment.home .. "/tests/lua/test_data.lua")
 
 describe("predictions of a published table", function()
   it("come near the cells that were not shown, and cover as many as they claim", function()
-    if not data then
-      assert(os.getenv "CI" ~= "1", "SPECBENCH_TEST_DATA is not set")
-      return pending "SPECBENCH_TEST_DATA is not set"
-    end
-    local verdicts = blind.judge(data .. "/seed-results/round1", environment.home .. "/rounds/round1.lua",
+    local verdicts = blind.judge(test_data(pending, "seed-results/round1"), environment.home .. "/rounds/round1.lua",
       { only = "eagle" })
     assert.equal(1, #verdicts)
     local v = verdicts[1]
