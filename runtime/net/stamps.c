@@ -111,24 +111,47 @@ static ssize_t receive_part(sb_stamps *s, int socket, char *buffer, size_t size)
   return n;
 }
 
-/* Whether each stamp seen since segments were counted last was that of one segment: as many came. What is unread is one
- * more at least. own: stamps of what was read last. */
-static bool count_segments(sb_stamped *c, int socket, uint32_t own, int64_t now)
+/* What the number of segments that came since they were counted last says of the stamps seen since. */
+typedef enum evidence {
+  NO_EVIDENCE,
+  PARTS_WHOLE, /* no part came in several segments: there are no more than parts, but for one that came twice */
+  ONE_EACH     /* each stamp is that of one segment: there are as many */
+} evidence;
+
+/* A sender whose last segment is not acknowledged repeats it after some 8 ms (a loss probe): that counts once more. What
+ * is unread is one more at least. own: stamps of what was read last. */
+static evidence count_segments(sb_stamped *c, int socket, uint32_t own, int64_t now)
 {
   uint32_t segments;
   uint64_t bytes;
   if (!sb_segments_received(socket, &segments, &bytes))
-    return false;
+    return NO_EVIDENCE;
   bool unread = bytes != c->bytes_read;
   segments -= unread;
   uint32_t came = segments - c->counted_segments, stamps = c->stamps - c->counted_stamps;
-  bool one_each = c->counted && came == stamps;
+  evidence found = !c->counted                               ? NO_EVIDENCE
+                   : came == stamps                          ? ONE_EACH
+                   : came - 1 <= c->parts - c->counted_parts ? PARTS_WHOLE
+                                                             : NO_EVIDENCE;
   if (!c->counted || came - (stamps - own) > FEW_SEGMENTS)
     c->t_crowded = now;
-  c->counted = one_each || !unread;
+  c->counted = found == ONE_EACH || !unread;
   c->counted_segments = segments;
   c->counted_stamps = c->stamps;
-  return one_each;
+  c->counted_parts = c->parts;
+  return found;
+}
+
+/* Parts of one stamp came in one segment, or in several that the kernel joined: then it is the last one's. So where no
+ * part came in several segments, the last part of each stamp has its own. */
+static void tell_apart(sb_stamps *s, evidence found)
+{
+  for (int i = 0; i < s->part_count; i++) {
+    sb_part *part = &s->parts[i];
+    bool last = i == s->part_count - 1 || part->arrival.t_ns != part[1].arrival.t_ns;
+    bool own = found == ONE_EACH || (found == PARTS_WHOLE && last);
+    part->arrival.kind = own && part->arrival.t_ns <= s->t_looked ? SB_ARRIVAL_APART : SB_ARRIVAL_JOINED;
+  }
 }
 
 /* Gives the parts their times. One came after the part before where that has another stamp, and else as early as that
@@ -151,20 +174,19 @@ static void settle(sb_stamps *s, sb_stamped *c, int socket, int64_t empty)
                             : stamp,
       .t_empty = floor,
       .by_kernel = stamp != 0,
-      .kind = held_back ? SB_ARRIVAL_JOINED : SB_ARRIVAL_READ,
+      .kind = held_back || stamp > s->t_looked ? SB_ARRIVAL_JOINED : SB_ARRIVAL_READ,
     };
     c->bytes_read += s->parts[i].size;
   }
   c->stamps += stamps;
+  c->parts += (uint32_t)s->part_count;
   c->t_crowded = 0;
   if (s->part_count == 1)
     return;
-  bool apart = count_segments(c, socket, stamps, now) && !held_back;
-  if (c->t_crowded &&
-      stamps < (uint32_t)s->part_count) /* one segment may have waited for others' acknowledgement */
-    apart = false;
-  for (int i = 0; i < s->part_count; i++)
-    s->parts[i].arrival.kind = apart ? SB_ARRIVAL_APART : SB_ARRIVAL_JOINED;
+  evidence found = count_segments(c, socket, stamps, now);
+  /* one segment may have waited for others' acknowledgement */
+  bool waited = held_back || (c->t_crowded && stamps < (uint32_t)s->part_count);
+  tell_apart(s, waited ? NO_EVIDENCE : found);
 }
 
 static bool is_care_wanted(const sb_stamps *s)
@@ -199,6 +221,7 @@ static ssize_t receive_parts(sb_stamps *s, int socket, char *buffer, size_t size
   ssize_t here = recv(socket, buffer, size, MSG_DONTWAIT | MSG_PEEK), n = 0;
   if (here <= 0)
     return here;
+  s->t_looked = sb_clock_now(); /* a later stamp is that of a segment which came then and was joined */
   size_t at = 0, all = (size_t)here;
   while (at < all && s->part_count < SB_STAMPS_PARTS) {
     size_t want = s->part_count < SB_STAMPS_PARTS - 1 ? first_part(buffer + at, all - at) : all - at;
@@ -223,6 +246,7 @@ ssize_t sb_stamps_receive(sb_stamps *s, sb_stamped *c, int socket, void *buffer,
 {
   int64_t empty = c->t_empty ? c->t_empty : s->t_empty;
   s->part_count = s->part_at = 0;
+  s->t_looked = INT64_MAX;
   s->reading = c;
   s->socket = socket;
   ssize_t n = needs_care(s, c, empty) ? receive_parts(s, socket, buffer, size)
@@ -261,7 +285,7 @@ void sb_stamps_unstamped(sb_stamps *s)
 
 bool sb_stamps_one_segment(sb_stamps *s)
 {
-  return s->reading && count_segments(s->reading, s->socket, 1, s->now);
+  return s->reading && count_segments(s->reading, s->socket, 1, s->now) == ONE_EACH;
 }
 
 void sb_stamps_want_care(sb_stamps *s)

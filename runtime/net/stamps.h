@@ -42,8 +42,9 @@ typedef struct sb_stamped {
   int64_t
       t_crowded; /* when so many segments were read at once that the server's kernel may have held more back; 0 */
   uint64_t bytes_read;
-  uint32_t stamps, counted_stamps,
-      counted_segments; /* different ones seen; and when segments were counted last, with their number */
+  uint32_t stamps, parts; /* different ones seen, and of how many parts */
+  uint32_t counted_stamps, counted_parts,
+      counted_segments; /* the same when segments were counted last, with their number */
   bool counted;         /* that holds: at the start, and where it was known what was left unread */
   bool acknowledges;    /* at once what is read (below), until a request is sent */
 } sb_stamped;
@@ -61,6 +62,7 @@ typedef struct sb_stamps {
   int64_t t_care_wanted; /* the last time; 0: never */
   sb_part parts[SB_STAMPS_PARTS];
   int part_count, part_at; /* of what was received last */
+  int64_t t_looked;        /* what it was had come by then */
   sb_arrival arrival;      /* of the bytes in hand */
   sb_stamped *reading;     /* their socket, where the kernel stamps it; else NULL */
   int socket;              /* its number */

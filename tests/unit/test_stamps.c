@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/segments.h"
 #include "net/stamps.h"
 
 /* What is known of the arrival of bytes that waited in a socket. */
@@ -58,6 +59,17 @@ static void send_text(pair *p, const char *text)
 static void pause_ms(int ms)
 {
   nanosleep(&(struct timespec){ .tv_nsec = ms * 1000L * 1000 }, NULL);
+}
+
+/* In libc's place: what comes between a look and the read. */
+static void (*after_look)(void);
+
+ssize_t recv(int fd, void *buffer, size_t size, int flags)
+{
+  ssize_t n = recvfrom(fd, buffer, size, flags, NULL, NULL);
+  if (after_look && (flags & MSG_PEEK))
+    after_look();
+  return n;
 }
 
 /* As a turn of the loop that waited since before anything was sent. */
@@ -121,6 +133,106 @@ static void segments_that_waited_keep_their_times(void **state)
   fail_msg("the kernel joined two segments twenty times");
 }
 
+/* Until the server's kernel has repeated what is not acknowledged, which counts as one more segment. */
+static bool await_loss_probe(const pair *p, uint32_t sent)
+{
+  uint32_t segments = sent;
+  uint64_t bytes;
+  for (int i = 0; i < 100 && segments == sent; i++) {
+    pause_ms(1);
+    assert_true(sb_segments_received(p->client, &segments, &bytes));
+  }
+  return segments > sent;
+}
+
+static uint32_t segments_of(const pair *p)
+{
+  uint32_t segments;
+  uint64_t bytes;
+  assert_true(sb_segments_received(p->client, &segments, &bytes));
+  return segments;
+}
+
+/* Two events and a probe, and what comes after it: false where this kernel did otherwise. */
+static bool receive_probed(pair *p, const char *after)
+{
+  open_pair(p);
+  warm_up(p);
+  p->stamped.gap = p->stamps.t_empty = 0;
+  uint32_t before = segments_of(p);
+  send_text(p, EVENT("a"));
+  pause_ms(2);
+  send_text(p, EVENT("b"));
+  bool probed = await_loss_probe(p, before + 2);
+  send_text(p, after);
+  receive(p);
+  return probed && p->stamps.parts[0].arrival.t_ns != p->stamps.parts[1].arrival.t_ns;
+}
+
+static void a_loss_probe_is_no_event_s_segment(void **state)
+{
+  (void)state;
+  for (int attempt = 0; attempt < 20; attempt++) {
+    pair p;
+    bool probed = receive_probed(&p, "");
+    size_t at = 0;
+    sb_arrival a = next(&p, EVENT("a"), &at), b = next(&p, EVENT("b"), &at);
+    close_pair(&p);
+    if (!probed)
+      continue;
+    assert_int_equal(a.kind, SB_ARRIVAL_APART);
+    assert_int_equal(b.kind, SB_ARRIVAL_APART);
+    return;
+  }
+  skip(); /* this kernel probes for no loss */
+}
+
+/* It is acknowledged, and what comes then is joined with what waits: of the two the first is in doubt. */
+static void what_follows_a_loss_probe_may_be_joined(void **state)
+{
+  (void)state;
+  for (int attempt = 0; attempt < 20; attempt++) {
+    pair p;
+    bool probed = receive_probed(&p, EVENT("c"));
+    size_t at = 0;
+    sb_arrival a = next(&p, EVENT("a"), &at), b = next(&p, EVENT("b"), &at), c = next(&p, EVENT("c"), &at);
+    close_pair(&p);
+    if (!probed || b.t_ns != c.t_ns)
+      continue;
+    assert_int_equal(a.kind, SB_ARRIVAL_APART);
+    assert_int_equal(b.kind, SB_ARRIVAL_JOINED);
+    assert_true(b.t_empty == a.t_ns);
+    assert_int_equal(c.kind, SB_ARRIVAL_APART);
+    return;
+  }
+  skip();
+}
+
+static pair *looked_at;
+
+static void send_late(void)
+{
+  pause_ms(1);
+  send_text(looked_at, EVENT("late"));
+}
+
+static void what_comes_after_the_look_may_be_joined(void **state)
+{
+  (void)state;
+  pair p;
+  open_pair(&p);
+  send_text(&p, EVENT("a"));
+  looked_at = &p;
+  after_look = send_late;
+  size_t at = 0;
+  receive(&p);
+  after_look = NULL;
+  sb_arrival a = next(&p, EVENT("a"), &at);
+  assert_false(sb_stamps_has_next(&p.stamps));
+  assert_true(a.t_ns <= p.stamps.t_looked ? a.kind == SB_ARRIVAL_READ : a.kind == SB_ARRIVAL_JOINED);
+  close_pair(&p);
+}
+
 /* A connection's first reads, too: its first one follows no silence, however long the machine has been up. */
 static void a_silence_after_the_first_read_is_noticed(void **state)
 {
@@ -156,14 +268,15 @@ static void events_of_one_segment_came_together(void **state)
   close_pair(&p);
 }
 
-/* Half of the second event came with the first: then nobody knows whose the first stamp is. */
+/* More segments than events and a loss probe's: some event came in several, and nobody knows whose a stamp is. */
 static void events_across_segments_are_no_one_s(void **state)
 {
   (void)state;
   pair p;
   open_pair(&p);
   int64_t empty = p.stamps.t_empty;
-  send_text(&p, EVENT("a"));
+  send_text(&p, "data: ");
+  send_text(&p, "a\n\n");
   send_text(&p, "data: ");
   pause_ms(1);
   send_text(&p, "b\n\n");
@@ -247,6 +360,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(segments_that_waited_keep_their_times),
+    cmocka_unit_test(a_loss_probe_is_no_event_s_segment),
+    cmocka_unit_test(what_follows_a_loss_probe_may_be_joined),
+    cmocka_unit_test(what_comes_after_the_look_may_be_joined),
     cmocka_unit_test(a_silence_after_the_first_read_is_noticed),
     cmocka_unit_test(events_of_one_segment_came_together),
     cmocka_unit_test(events_across_segments_are_no_one_s),
