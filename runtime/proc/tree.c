@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/strbuf.h"
@@ -166,11 +167,22 @@ void sb_tree_strike(const char *folder, const sb_tree_mark *mark, const sb_tree_
     sb_cgroup_remove(group->path);
 }
 
+/* A note may be anybody's: a pipe or a device, which might never end, is none. */
+static FILE *open_note(const char *path)
+{
+  struct stat found;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  FILE *file = fd >= 0 && !fstat(fd, &found) && S_ISREG(found.st_mode) ? fdopen(fd, "r") : NULL;
+  if (!file && fd >= 0)
+    close(fd);
+  return file;
+}
+
 /* What stands behind a word at the beginning of a line of the note; "" where it does not. */
 static void read_field(const char *path, const char *word, char *value, size_t size)
 {
   char line[sizeof(sb_tree_group) + 16];
-  FILE *file = fopen(path, "re");
+  FILE *file = open_note(path);
   value[0] = '\0';
   while (file && fgets(line, sizeof line, file)) {
     line[strcspn(line, "\n")] = '\0';
@@ -181,7 +193,7 @@ static void read_field(const char *path, const char *word, char *value, size_t s
     fclose(file);
 }
 
-/* A note may be anybody's: only a group that bears the tree's name is its group. */
+/* Only a group that bears the tree's name is its group. */
 static void read_group(const char *folder, const sb_tree_mark *mark, sb_tree_group *group)
 {
   char path[PATH_MAX], name[sizeof mark->text + 16];

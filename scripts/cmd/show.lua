@@ -8,6 +8,7 @@ local json = require "specbench.base.json"
 local measure = require "sb.measure"
 local grid = require "specbench.experiment.grid"
 local request_view = require "specbench.report.request_view"
+local sealed = require "specbench.results.sealed"
 local store = require "specbench.results.store"
 
 local self = {
@@ -55,7 +56,7 @@ end
 
 -- The answer of request i, where texts were kept.
 local function answer_of(path, i)
-  local packed = fs.read(path)
+  local packed = sealed.bytes(path)
   for line in (packed and fs.gunzip(packed) or ""):gmatch "[^\n]+" do
     local output = json.decode(line)
     if type(output) == "table" and output.id == i - 1 then return output.text end
@@ -101,7 +102,7 @@ function self.run(options, positionals)
   if fs.stat(folder .. "/round.json") then
     command.fail(folder .. " is a results folder: name one of its cells/ID, or choose cells with --only AXIS=VALUE", 2)
   end
-  local bytes, message = fs.read(folder .. "/records.bin")
+  local bytes, message = sealed.bytes(folder .. "/records.bin")
   if not bytes then command.fail(message) end
   local run
   run, message = measure.decode(bytes)

@@ -91,6 +91,21 @@ add("until-damaged", "until.json is no rule", "echo '{\"width\": \"x\"}' >result
 add("report-is-a-link", "a file of the report is a link that leads out",
   "rm -rf results/flags.jsonl && ln -s ../elsewhere results/flags.jsonl", { status = 1, says = { "is a link" } })
 
+for _, harm in ipairs(of "results/predictions.jsonl") do
+  add("predictions-" .. harm[1], "predictions.jsonl " .. harm[2], "echo '{}' >results/predictions.jsonl && " .. harm[3],
+    { status = 0 })
+end
+for _, way in ipairs { { "pipe", "mkfifo " }, { "device", "ln -sf /dev/zero " } } do
+  local kind, make = table.unpack(way)
+  add("watch-note-" .. kind, "the note of a sweep that is followed is a " .. kind, make .. "results/live.json",
+    { status = 0 }, "watch results --once")
+  add("show-records-" .. kind, "the records of a cell that is shown are a " .. kind,
+    "rm $cell/records.bin && " .. make .. "$cell/records.bin", { status = 1, says = { "records.bin" } },
+    "show $cell")
+  add("cleanup-note-" .. kind, "a note of a server that is to be ended is a " .. kind,
+    make .. "results/servers/nonsense", { status = 0 }, "cleanup results")
+end
+
 local GO_ON = "run grid.lua --models models.lua --speed 200 --no-rerun --no-pictures --out results"
 local MEASURED = { status = 0, cells = 4 }
 add("run-damaged", "a run finds a damaged cell", ": >$cell/cell.json", { status = 0, cells = 4,

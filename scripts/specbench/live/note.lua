@@ -5,6 +5,7 @@
 local clock = require "sb.clock"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local sealed = require "specbench.results.sealed"
 local shape = require "specbench.base.shape"
 
 local note = { FILE = "live.json" }
@@ -63,7 +64,7 @@ end
 ---@param folder string
 ---@return specbench.live.note? found nil where no sweep is at work in the folder
 function note.read(folder)
-  local text = fs.read(("%s/%s"):format(folder, note.FILE))
+  local text = sealed.bytes(("%s/%s"):format(folder, note.FILE))
   local found = text and json.decode(text)
   if type(found) ~= "table" or #note_shape:flaws(found) > 0 then return nil end
   found.pid = math.tointeger(found.pid)

@@ -1,8 +1,8 @@
 -- Predictions that lie beside a folder's cells: of the places whose speed-up was not measured since.
 
-local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
+local sealed = require "specbench.results.sealed"
 
 local predicted = {}
 
@@ -30,7 +30,7 @@ end
 ---@param cells table[] that were measured
 ---@return specbench.predicted[]? list nil where the folder holds no predictions
 function predicted.of(folder, about, cells)
-  local text = fs.read(folder .. "/predictions.jsonl")
+  local text = sealed.bytes(folder .. "/predictions.jsonl")
   if not text then return nil end
   local list, there = {}, {}
   for _, cell in ipairs(cells) do there[keys.place(cell.key)] = cell end
