@@ -1,5 +1,5 @@
 local cli = require "specbench.cli"
-local nearest = require "specbench.base.nearest"
+local unknown = require "specbench.base.unknown"
 
 local command = {
   name = "run",
@@ -219,14 +219,14 @@ describe("cli.overview", function()
   end)
 end)
 
-describe("nearest", function()
+describe("the nearest word", function()
   it("prefers the fewest edits, and takes a beginning for the whole", function()
-    assert.equal("report", nearest("reprot", { "run", "report", "compare" }))
-    assert.equal("concurrency", nearest("conc", { "context", "concurrency" }))
+    assert.equal("report", unknown.nearest("reprot", { "run", "report", "compare" }))
+    assert.equal("concurrency", unknown.nearest("conc", { "context", "concurrency" }))
   end)
 
   it("finds nothing when all words are far away", function()
-    assert.is_nil(nearest("zzzzzz", { "run", "report" }))
-    assert.is_nil(nearest("x", { "y" }))
+    assert.is_nil(unknown.nearest("zzzzzz", { "run", "report" }))
+    assert.is_nil(unknown.nearest("x", { "y" }))
   end)
 end)

@@ -3,7 +3,6 @@
 local export = require "specbench.export"
 local file_name = require "specbench.base.file_name"
 local grid = require "specbench.experiment.grid"
-local nearest = require "specbench.base.nearest"
 local refusal = require "specbench.experiment.refusal"
 local round_shape = require "specbench.experiment.round_shape"
 local unknown = require "specbench.base.unknown"
@@ -30,7 +29,7 @@ local function check_names(self)
   local function check(field, list)
     for name in pairs(list or {}) do
       if not known[name] then
-        local near = nearest(tostring(name), names)
+        local near = unknown.nearest(tostring(name), names)
         if near then -- which of the two is the slip, nobody can tell
           fail("%s names axis '%s', and axes has '%s': one of them is misspelt; the axes are: %s", field,
             tostring(name), near, table.concat(names, ", "))

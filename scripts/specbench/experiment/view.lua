@@ -1,7 +1,7 @@
 -- A cell's coordinates as a round's functions see them: to read. What a function would write there, other functions
 -- and the results' names would take for the cell's own; a name that no axis has would be nil, and quietly.
 
-local nearest = require "specbench.base.nearest"
+local unknown = require "specbench.base.unknown"
 
 local view = {}
 
@@ -47,9 +47,8 @@ function view.of(cell, axes, label)
         if value == nil then looked_at.absent[name] = true else looked_at.values[name] = value end
         return value
       end
-      local meant = nearest(tostring(name), names.list)
-      refuse(label, "a cell has no '%s'%s; it has: %s", tostring(name),
-        meant and (" (did you mean '%s'?)"):format(meant) or "", table.concat(names.list, ", "))
+      refuse(label, "a cell has no '%s'%s; it has: %s", tostring(name), unknown.hint(name, names.list),
+        table.concat(names.list, ", "))
     end,
     __newindex = function(_, name)
       refuse(label, "a cell's '%s' is read-only (`reduce` may return other coordinates)", tostring(name))
