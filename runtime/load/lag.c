@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/handles.h"
 #include "base/strbuf.h"
 #include "load/realtime.h"
 #include "measure/samples.h"
@@ -27,10 +26,7 @@ struct sb_lag {
   int64_t t_stopped; /* when it was last seen that the thread had stood still; 0: never */
   sb_http *http;
   sb_timer timer;
-  uv_check_t after_batch;
-  sb_handles handles;
   int64_t due;
-  int64_t batch_start, batch_end; /* the batch before the one in hand */
   int64_t wall_start, cpu_start;
   int64_t cpu_last; /* the thread's CPU time when the timer fired last */
   double cpu_share, busy_max_ms;
@@ -81,10 +77,11 @@ int64_t sb_lag_held(const sb_lag *lag, int64_t since)
 static void on_time(sb_timer *timer)
 {
   sb_lag *lag = timer->data;
-  int64_t now = sb_clock_now(), in_hand = sb_http_stamps(lag->http)->batch_start;
-  int64_t busy = overlap(lag->due, now, lag->batch_start, lag->batch_end);
-  if (in_hand)
-    busy += overlap(lag->due, now, in_hand, now);
+  const sb_stamps *batches = sb_http_stamps(lag->http);
+  int64_t now = sb_clock_now();
+  int64_t busy = overlap(lag->due, now, batches->before_start, batches->before_end);
+  if (batches->batch_start)
+    busy += overlap(lag->due, now, batches->batch_start, now);
   double late_ms = (double)(now - lag->due - busy) / 1e6;
   int64_t cpu = sb_clock_thread_cpu();
   double at_work_ms = (double)(cpu - lag->cpu_last) / 1e6;
@@ -100,24 +97,7 @@ static void on_time(sb_timer *timer)
   sb_timer_at(&lag->timer, lag->due);
 }
 
-static void on_after_batch(uv_check_t *check)
-{
-  sb_lag *lag = check->data;
-  int64_t start = sb_http_stamps(lag->http)->batch_start;
-  if (start) {
-    lag->batch_start = start;
-    lag->batch_end = sb_clock_now();
-  }
-}
-
-static void destroy(void *context)
-{
-  sb_lag *lag = context;
-  sb_samples_deinit(&lag->samples);
-  free(lag);
-}
-
-sb_lag *sb_lag_start(uv_loop_t *loop, sb_http *http, sb_err *err)
+sb_lag *sb_lag_start(sb_loop *loop, sb_http *http, sb_err *err)
 {
   sb_lag *lag = sb_calloc(1, sizeof *lag);
   lag->http = http;
@@ -125,10 +105,7 @@ sb_lag *sb_lag_start(uv_loop_t *loop, sb_http *http, sb_err *err)
     free(lag);
     return NULL;
   }
-  uv_check_init(loop, &lag->after_batch);
-  lag->timer.data = lag->after_batch.data = lag;
-  lag->handles = sb_handles_of(lag, 2, destroy);
-  uv_check_start(&lag->after_batch, on_after_batch);
+  lag->timer.data = lag;
   lag->real_time = sb_realtime_is_on();
   lag->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
   lag->last = held_now(lag);
@@ -148,7 +125,6 @@ void sb_lag_stop(sb_lag *lag)
     close(lag->schedstat);
   lag->schedstat = -1;
   sb_timer_stop(&lag->timer);
-  uv_check_stop(&lag->after_batch);
   int64_t wall = sb_clock_now() - lag->wall_start;
   if (wall > 0)
     lag->cpu_share = (double)(sb_clock_thread_cpu() - lag->cpu_start) / (double)wall;
@@ -176,7 +152,7 @@ void sb_lag_free(sb_lag *lag)
   if (!lag)
     return;
   sb_lag_stop(lag);
-  sb_handles_close(&lag->handles, (uv_handle_t *)&lag->after_batch);
-  sb_timer_close(&lag->timer, &lag->handles);
-  sb_handles_drop(&lag->handles);
+  sb_timer_close(&lag->timer);
+  sb_samples_deinit(&lag->samples);
+  free(lag);
 }

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "base/err.h"
 #include "net/http.h"
@@ -27,7 +26,7 @@ typedef struct sb_lag_summary {
 } sb_lag_summary;
 
 /* Starts measuring on the loop's thread. NULL where no timer is to be had. */
-sb_lag *sb_lag_start(uv_loop_t *loop, sb_http *http, sb_err *err);
+sb_lag *sb_lag_start(sb_loop *loop, sb_http *http, sb_err *err);
 
 /* Ends measuring; the summary stays readable. Calling it again has no effect, nor has NULL. */
 void sb_lag_stop(sb_lag *lag);

@@ -254,14 +254,14 @@ sb_shard *sb_shard_new(sb_loop *loop, sb_http *http, sb_shard_plan *plan, uint32
   shard->headers = sb_calloc(shard->header_capacity, sizeof(char *));
   for (size_t i = 0; i < shard->common_headers; i++)
     shard->headers[i] = common[i];
-  if (sb_timer_init(&shard->timer, sb_loop_uv(loop), on_planned_time, err)) {
+  if (sb_timer_init(&shard->timer, loop, on_planned_time, err)) {
     destroy(shard);
     return NULL;
   }
   shard->timer.data = shard;
   shard->more.run = on_more;
   shard->end.run = on_end_turn;
-  shard->handles = sb_handles_of(shard, 2, destroy);
+  shard->handles = sb_handles_of(shard, 1, destroy);
   sb_watch_init(&shard->watch, sb_loop_uv(loop), &plan->patience, shard->streams, shard->slots, on_given_up,
                 shard);
   return shard;
@@ -274,7 +274,7 @@ void sb_shard_start(sb_shard *shard)
   sb_watch_start(&shard->watch);
   send_ready(shard);
   /* from here on: the first sends are one batch of work of our own. A load without it is a load all the same. */
-  shard->lag = sb_lag_start(sb_loop_uv(shard->loop), shard->http, NULL);
+  shard->lag = sb_lag_start(shard->loop, shard->http, NULL);
   shard->reads.lag = shard->lag;
 }
 
@@ -295,7 +295,7 @@ void sb_shard_free(sb_shard *shard)
   sb_lag_free(shard->lag);
   sb_loop_undefer(shard->loop, &shard->more);
   sb_loop_undefer(shard->loop, &shard->end);
+  sb_timer_close(&shard->timer);
   sb_handles_close(&shard->handles, (uv_handle_t *)&shard->watch.timer);
-  sb_timer_close(&shard->timer, &shard->handles);
   sb_handles_drop(&shard->handles);
 }

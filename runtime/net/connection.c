@@ -1,6 +1,7 @@
 #include "net/connection.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -9,17 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/handles.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "net/dial.h"
 #include "net/stamps.h"
 
 enum { RECEIVE_BUFFER = 256 * 1024 };
-
-/* So many readinesses are taken from the kernel at a time. The set of sockets is our own and not libuv's, so that a
- * batch is what was ready at one moment. */
-enum { BATCH = 1024 };
 
 /* Something between us and the server may have forgotten a connection that rested for longer. */
 static const int64_t MAX_REST_NS = 110 * SB_NS_PER_S;
@@ -32,44 +28,33 @@ typedef struct origin {
 } origin;
 
 struct sb_connections {
-  uv_loop_t *loop;
+  sb_loop *loop;
   const sb_connection_events *events;
   sb_dialer *dialer;
-  uv_prepare_t before_wait; /* a new turn of the loop begins */
-  int set;                  /* epoll: the sockets */
-  uv_poll_t poll;           /* of the set */
-  int awaited;              /* connections that keep the loop alive */
-  struct epoll_event batch[BATCH];
-  int batch_size, batch_at;
   LIST_HEAD(, origin) origins; /* last used first */
   sb_stamps stamps;
-  sb_handles handles;
+  sb_batch_end batch_end;
   char buffer[RECEIVE_BUFFER];
 };
 
 struct sb_connection {
+  sb_source socket; /* not watched while connecting */
   sb_connections *owner;
   origin *origin;
   sb_dial *dial;                  /* while connecting; later NULL where the socket is ours alone */
   void *user;                     /* NULL: in the pool */
   LIST_ENTRY(sb_connection) link; /* in the pool */
   int64_t t_idle;
-  int socket; /* -1 while connecting */
   sb_stamped stamped;
   bool plain, reused, wants_write;
   bool has_more; /* was read beyond the bytes in hand */
 };
 
-static void free_all(void *owner)
+static void on_batch_end(sb_batch_end *end)
 {
-  sb_connections *all = owner;
-  close(all->set);
-  free(all);
-}
-
-static void on_before_wait(uv_prepare_t *prepare)
-{
-  sb_stamps_turn(&((sb_connections *)prepare->data)->stamps);
+  sb_connections *all = (sb_connections *)((char *)end - offsetof(sb_connections, batch_end));
+  if (all->stamps.batch_start)
+    sb_stamps_end(&all->stamps);
 }
 
 /* The origin of that name, which moves to the front: the next request will most likely go there too. */
@@ -90,38 +75,17 @@ static origin *get_origin(sb_connections *all, const char *name)
   return o;
 }
 
-static void await(sb_connection *c, bool awaited)
-{
-  sb_connections *all = c->owner;
-  all->awaited += awaited ? 1 : -1;
-  if (all->awaited)
-    uv_ref((uv_handle_t *)&all->poll);
-  else
-    uv_unref((uv_handle_t *)&all->poll);
-}
-
-/* What is left of the batch in hand has nothing to do with it any more. */
-static void forget(const sb_connection *c)
-{
-  sb_connections *all = c->owner;
-  for (int i = all->batch_at; i < all->batch_size; i++)
-    if (all->batch[i].data.ptr == c)
-      all->batch[i].data.ptr = NULL;
-}
-
 void sb_connection_close(sb_connection *c)
 {
-  sb_log(SB_LOG_DEBUG, "close %s (socket %d)", c->origin->name, c->socket);
-  if (c->socket >= 0) { /* before its number may be another thread's socket */
-    epoll_ctl(c->owner->set, EPOLL_CTL_DEL, c->socket, NULL);
-    forget(c);
-    if (c->user)
-      await(c, false);
-  }
+  int socket = c->socket.fd;
+  sb_log(SB_LOG_DEBUG, "close %s (socket %d)", c->origin->name, socket);
+  if (socket >= 0 && c->user)
+    sb_loop_let_go(c->owner->loop);
+  sb_loop_unwatch(c->owner->loop, &c->socket); /* before its number may be another thread's socket */
   if (c->dial)
     sb_dial_close(c->dial);
-  else if (c->socket >= 0)
-    close(c->socket);
+  else if (socket >= 0)
+    close(socket);
   free(c);
 }
 
@@ -130,7 +94,8 @@ static void read_idle(sb_connection *c, bool broken)
 {
   const char *error;
   char byte;
-  ssize_t n = c->dial ? sb_dial_receive(c->dial, &byte, 1, &error) : recv(c->socket, &byte, 1, MSG_DONTWAIT);
+  ssize_t n =
+      c->dial ? sb_dial_receive(c->dial, &byte, 1, &error) : recv(c->socket.fd, &byte, 1, MSG_DONTWAIT);
   if (!broken && (c->dial ? n == 0 : n < 0 && (errno == EAGAIN || errno == EINTR)))
     return;
   LIST_REMOVE(c, link);
@@ -144,7 +109,7 @@ static void read_plain(sb_connection *c, bool broken)
   sb_connections *all = c->owner;
   sb_stamps *stamps = &all->stamps;
   ssize_t n;
-  while ((n = sb_stamps_receive(stamps, &c->stamped, c->socket, all->buffer, sizeof all->buffer)) > 0) {
+  while ((n = sb_stamps_receive(stamps, &c->stamped, c->socket.fd, all->buffer, sizeof all->buffer)) > 0) {
     size_t size, at = 0;
     for (; (size = sb_stamps_next(stamps)); at += size) {
       c->has_more = sb_stamps_has_next(stamps);
@@ -174,15 +139,21 @@ static void read_tls(sb_connection *c, bool broken)
 
 static void watch(sb_connection *c, bool wants_write)
 {
-  struct epoll_event event = { .events = EPOLLIN | (wants_write ? EPOLLOUT : 0u), .data.ptr = c };
   c->wants_write = wants_write;
-  epoll_ctl(c->owner->set, EPOLL_CTL_MOD, c->socket, &event);
+  sb_loop_change(c->owner->loop, &c->socket, EPOLLIN | (wants_write ? EPOLLOUT : 0u));
 }
 
-static void handle(sb_connection *c, uint32_t events)
+/* All that is ready at one moment carries one time, read before the first of it is handled: what the client then
+ * spends on each stream is not booked as the later streams' waiting. */
+static void on_ready(sb_source *socket, uint32_t events)
 {
+  sb_connection *c = (sb_connection *)((char *)socket - offsetof(sb_connection, socket));
   sb_connections *all = c->owner;
   bool broken = events & (EPOLLERR | EPOLLHUP);
+  if (!all->stamps.batch_start) {
+    const sb_turn *turn = sb_loop_turn(all->loop);
+    sb_stamps_begin(&all->stamps, turn->t_ready, turn->t_empty);
+  }
   if (!c->user) {
     read_idle(c, broken);
     return;
@@ -199,35 +170,15 @@ static void handle(sb_connection *c, uint32_t events)
     read_plain(c, broken);
 }
 
-/* All that is ready at one moment carries one time, read before the first of it is handled: what the client then
- * spends on each stream is not booked as the later streams' waiting. What is not reported now had nothing to read. */
-static void on_ready(uv_poll_t *poll, int status, int ready)
-{
-  sb_connections *all = poll->data;
-  int64_t t_look = sb_clock_now();
-  (void)status;
-  (void)ready;
-  all->batch_size = epoll_wait(all->set, all->batch, BATCH, 0);
-  sb_stamps_begin(&all->stamps);
-  for (all->batch_at = 0; all->batch_at < all->batch_size;) {
-    const struct epoll_event *event = &all->batch[all->batch_at++];
-    if (event->data.ptr)
-      handle(event->data.ptr, event->events);
-  }
-  sb_stamps_end(&all->stamps, t_look, all->batch_size < BATCH);
-  all->batch_size = 0;
-}
-
-/* Takes the socket into the set. */
+/* Takes the socket into the loop. */
 static bool enter(sb_connection *c, int socket)
 {
-  struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
-  if (epoll_ctl(c->owner->set, EPOLL_CTL_ADD, socket, &event))
+  sb_loop *loop = c->owner->loop;
+  if (!sb_loop_watch(loop, &c->socket, socket, EPOLLIN))
     return false;
-  c->socket = socket;
+  sb_loop_hold(loop);
   if (c->plain)
     sb_stamps_ask(socket);
-  await(c, true);
   return true;
 }
 
@@ -256,31 +207,17 @@ static void on_dialled(void *context, const char *error)
 
 sb_connections *sb_connections_new(sb_loop *loop, const sb_connection_events *events, sb_err *err)
 {
-  int set = epoll_create1(EPOLL_CLOEXEC);
-  if (set < 0) {
-    sb_err_sys(err, errno, "cannot make a set of sockets");
-    return NULL;
-  }
   sb_dialer *dialer = sb_dialer_new(loop, err);
-  if (!dialer) {
-    close(set);
+  if (!dialer)
     return NULL;
-  }
   sb_connections *all = sb_alloc(sizeof *all);
   memset(all, 0, offsetof(sb_connections, buffer));
-  all->loop = sb_loop_uv(loop);
+  all->loop = loop;
   all->events = events;
   all->dialer = dialer;
-  uv_prepare_init(all->loop, &all->before_wait);
-  uv_poll_init(all->loop, &all->poll, set);
-  all->set = set;
-  all->before_wait.data = all->poll.data = all;
-  all->handles = sb_handles_of(all, 2, free_all);
   sb_stamps_init(&all->stamps);
-  uv_poll_start(&all->poll, UV_READABLE, on_ready);
-  uv_unref((uv_handle_t *)&all->poll);
-  uv_prepare_start(&all->before_wait, on_before_wait);
-  uv_unref((uv_handle_t *)&all->before_wait); /* it alone keeps no loop alive */
+  all->batch_end.run = on_batch_end;
+  sb_loop_on_batch_end(loop, &all->batch_end);
   return all;
 }
 
@@ -299,9 +236,8 @@ void sb_connections_free(sb_connections *all)
     free(o);
   }
   sb_dialer_free(all->dialer);
-  sb_handles_close(&all->handles, (uv_handle_t *)&all->poll);
-  sb_handles_close(&all->handles, (uv_handle_t *)&all->before_wait);
-  sb_handles_drop(&all->handles);
+  sb_loop_off_batch_end(&all->batch_end);
+  free(all);
 }
 
 /* The connection of the pool that was used last. */
@@ -326,15 +262,15 @@ sb_connection *sb_connections_get(sb_connections *all, const char *name, bool fr
     c->user = user;
     c->reused = true;
     c->stamped.acknowledges = false; /* sending changes the kernel's ways */
-    sb_log(SB_LOG_DEBUG, "reuse %s (socket %d)", name, c->socket);
-    await(c, true);
+    sb_log(SB_LOG_DEBUG, "reuse %s (socket %d)", name, c->socket.fd);
+    sb_loop_hold(all->loop);
     return c;
   }
   c = sb_calloc(1, sizeof *c);
   c->owner = all;
   c->origin = o;
   c->user = user;
-  c->socket = -1;
+  c->socket = (sb_source){ .on_ready = on_ready, .fd = -1 };
   c->plain = sb_dialer_is_plain(name);
   c->stamped.counted = true;
   c->dial = sb_dial_start(all->dialer, name, on_dialled, c, err);
@@ -346,7 +282,7 @@ sb_connection *sb_connections_get(sb_connections *all, const char *name, bool fr
 
 bool sb_connection_is_open(const sb_connection *c)
 {
-  return c->socket >= 0;
+  return c->socket.fd >= 0;
 }
 
 bool sb_connection_is_reused(const sb_connection *c)
@@ -380,7 +316,7 @@ ssize_t sb_connection_send(sb_connection *c, const struct iovec *parts, int coun
     n = send_tls(c, parts, count);
   } else {
     struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
-    n = sendmsg(c->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = sendmsg(c->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
       n = 0;
   }
@@ -401,7 +337,7 @@ void sb_connection_release(sb_connection *c)
   c->user = NULL;
   c->t_idle = sb_clock_now();
   LIST_INSERT_HEAD(&o->idle, c, link);
-  await(c, false); /* it alone keeps no loop alive */
+  sb_loop_let_go(c->owner->loop); /* it alone keeps no loop alive */
 }
 
 sb_stamps *sb_connections_stamps(sb_connections *all)

@@ -1,19 +1,45 @@
 #include "net/loop.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/strbuf.h"
+
+/* So many sources are taken from the kernel at a time. */
+enum { BATCH = 1024 };
+
+/* A look that waited for longer is done again: only then is it known what was not ready just now. */
+static const int64_t LONG_NS = 100 * SB_NS_PER_US;
 
 struct sb_loop {
   uv_loop_t uv;
-  uv_idle_t awake; /* active only while calls are queued: keeps the poll from waiting */
+  uv_prepare_t alive; /* active only while the loop is held */
+  unsigned holds;
+  sb_source libuv; /* all that libuv waits for */
+  bool libuv_ready;
   sb_deferred *first, **last;
   sb_deferred end; /* marks how far a round of calls goes */
+  int set;         /* epoll: the sources */
+  struct epoll_event batch[BATCH];
+  int batch_size, batch_at;
+  sb_turn turn;
+  int64_t t_look; /* the last look that reported all that was ready began then */
+  LIST_HEAD(, sb_batch_end) batch_ends;
 };
 
-static void on_awake(uv_idle_t *idle)
+static void on_libuv_ready(sb_source *libuv, uint32_t events)
 {
-  (void)idle;
+  (void)events;
+  sb_loop *loop = (sb_loop *)((char *)libuv - offsetof(sb_loop, libuv));
+  loop->libuv_ready = true;
+}
+
+static void on_alive(uv_prepare_t *prepare)
+{
+  (void)prepare;
 }
 
 sb_loop *sb_loop_new(void)
@@ -23,8 +49,16 @@ sb_loop *sb_loop_new(void)
     free(loop);
     return NULL;
   }
-  uv_idle_init(&loop->uv, &loop->awake);
+  loop->set = epoll_create1(EPOLL_CLOEXEC);
+  loop->libuv.on_ready = on_libuv_ready;
+  if (loop->set < 0 || !sb_loop_watch(loop, &loop->libuv, uv_backend_fd(&loop->uv), EPOLLIN)) {
+    uv_loop_close(&loop->uv);
+    free(loop);
+    return NULL;
+  }
+  uv_prepare_init(&loop->uv, &loop->alive);
   loop->last = &loop->first;
+  loop->t_look = sb_clock_now();
   return loop;
 }
 
@@ -32,8 +66,9 @@ void sb_loop_free(sb_loop *loop)
 {
   if (!loop)
     return;
-  uv_close((uv_handle_t *)&loop->awake, NULL);
+  uv_close((uv_handle_t *)&loop->alive, NULL);
   uv_run(&loop->uv, UV_RUN_DEFAULT);
+  close(loop->set);
   uv_loop_close(&loop->uv);
   free(loop);
 }
@@ -47,8 +82,6 @@ void sb_loop_defer(sb_loop *loop, sb_deferred *call)
 {
   if (call->queued)
     return;
-  if (!loop->first)
-    uv_idle_start(&loop->awake, on_awake);
   call->queued = true;
   call->next = NULL;
   *loop->last = call;
@@ -66,8 +99,58 @@ void sb_loop_undefer(sb_loop *loop, sb_deferred *call)
   if (!call->next)
     loop->last = at;
   call->queued = false;
-  if (!loop->first)
-    uv_idle_stop(&loop->awake);
+}
+
+bool sb_loop_watch(sb_loop *loop, sb_source *source, int fd, uint32_t events)
+{
+  struct epoll_event event = { .events = events, .data.ptr = source };
+  source->fd = epoll_ctl(loop->set, EPOLL_CTL_ADD, fd, &event) ? -1 : fd;
+  return source->fd >= 0;
+}
+
+void sb_loop_change(sb_loop *loop, sb_source *source, uint32_t events)
+{
+  struct epoll_event event = { .events = events, .data.ptr = source };
+  epoll_ctl(loop->set, EPOLL_CTL_MOD, source->fd, &event);
+}
+
+/* Nor has what is left of the batch in hand to do with it any more. */
+void sb_loop_unwatch(sb_loop *loop, sb_source *source)
+{
+  if (source->fd < 0)
+    return;
+  epoll_ctl(loop->set, EPOLL_CTL_DEL, source->fd, NULL);
+  source->fd = -1;
+  for (int i = loop->batch_at; i < loop->batch_size; i++)
+    if (loop->batch[i].data.ptr == source)
+      loop->batch[i].data.ptr = NULL;
+}
+
+void sb_loop_hold(sb_loop *loop)
+{
+  if (loop->holds++ == 0)
+    uv_prepare_start(&loop->alive, on_alive);
+}
+
+void sb_loop_let_go(sb_loop *loop)
+{
+  if (--loop->holds == 0)
+    uv_prepare_stop(&loop->alive);
+}
+
+const sb_turn *sb_loop_turn(const sb_loop *loop)
+{
+  return &loop->turn;
+}
+
+void sb_loop_on_batch_end(sb_loop *loop, sb_batch_end *end)
+{
+  LIST_INSERT_HEAD(&loop->batch_ends, end, link);
+}
+
+void sb_loop_off_batch_end(sb_batch_end *end)
+{
+  LIST_REMOVE(end, link);
 }
 
 /* False where there were none. Calls queued by these calls wait for the next round, so that sockets are never
@@ -86,8 +169,56 @@ static bool run_deferred(sb_loop *loop)
   return true;
 }
 
+/* libuv counts whole milliseconds from when it was last told the time. */
+static void tell_time(sb_loop *loop, int64_t now)
+{
+  if ((uint64_t)(now / SB_NS_PER_MS) != uv_now(&loop->uv))
+    uv_update_time(&loop->uv);
+}
+
+static void look(sb_loop *loop, int64_t t_look, int timeout)
+{
+  sb_turn *turn = &loop->turn;
+  turn->t_empty = loop->t_look;
+  loop->batch_at = 0;
+  loop->batch_size = epoll_wait(loop->set, loop->batch, BATCH, timeout);
+  turn->t_ready = sb_clock_now();
+  if (loop->batch_size > 0 && turn->t_ready - t_look > LONG_NS) {
+    t_look = turn->t_ready;
+    loop->batch_size = epoll_wait(loop->set, loop->batch, BATCH, 0);
+    turn->t_ready = sb_clock_now();
+  }
+  if (loop->batch_size >= 0 && loop->batch_size < BATCH)
+    loop->t_look = t_look;
+}
+
+static void handle_batch(sb_loop *loop)
+{
+  while (loop->batch_at < loop->batch_size) {
+    const struct epoll_event *event = &loop->batch[loop->batch_at++];
+    sb_source *source = event->data.ptr;
+    if (source)
+      source->on_ready(source, event->events);
+  }
+  loop->batch_size = 0;
+  sb_batch_end *end;
+  LIST_FOREACH (end, &loop->batch_ends, link)
+    end->run(end);
+}
+
 bool sb_loop_step(sb_loop *loop)
 {
   bool ran = run_deferred(loop);
-  return uv_run(&loop->uv, ran ? UV_RUN_NOWAIT : UV_RUN_ONCE) || loop->first;
+  if (!ran && !uv_loop_alive(&loop->uv))
+    return false;
+  int64_t t_look = sb_clock_now();
+  tell_time(loop, t_look);
+  look(loop, t_look, ran ? 0 : uv_backend_timeout(&loop->uv));
+  tell_time(loop, loop->turn.t_ready);
+  handle_batch(loop);
+  if (loop->libuv_ready || uv_backend_timeout(&loop->uv) == 0) {
+    loop->libuv_ready = false;
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+  }
+  return uv_loop_alive(&loop->uv) || loop->first;
 }

@@ -28,16 +28,14 @@ static const int64_t HELD_BACK_NS = 2 * SB_NS_PER_MS;
  * the batch before, for a stamp may be from either side, and where we were put aside between two looks. */
 static void pair_clocks(sb_stamps *s)
 {
-  int64_t before, real, after;
+  int64_t before = s->now, real, after;
   for (int i = 0; i < 3; i++) {
-    before = sb_clock_now();
     real = sb_clock_wall();
     after = sb_clock_now();
-    if (i == 0)
-      s->now = after;
     s->paired = after - before < PAIR_NS;
     if (s->paired)
       break;
+    before = after;
   }
   if (!s->paired)
     return;
@@ -50,32 +48,23 @@ static void pair_clocks(sb_stamps *s)
 
 void sb_stamps_init(sb_stamps *s)
 {
-  *s = (sb_stamps){ 0 };
+  *s = (sb_stamps){ .now = sb_clock_now() };
+  s->t_empty = s->now;
   pair_clocks(s);
-  s->t_wait = s->t_empty = s->now;
 }
 
-/* Sockets that were not reported in the turn before had nothing to read when it began to wait. */
-void sb_stamps_turn(sb_stamps *s)
+void sb_stamps_begin(sb_stamps *s, int64_t t_ready, int64_t t_empty)
 {
-  if (!s->looked && s->t_wait > s->t_empty)
-    s->t_empty = s->t_wait;
-  s->looked = false;
-  s->t_wait = sb_clock_now();
+  s->now = s->batch_start = t_ready;
+  s->t_empty = t_empty;
+  pair_clocks(s);
+}
+
+void sb_stamps_end(sb_stamps *s)
+{
+  s->before_start = s->batch_start;
+  s->before_end = sb_clock_now();
   s->batch_start = 0;
-}
-
-void sb_stamps_begin(sb_stamps *s)
-{
-  pair_clocks(s);
-  s->batch_start = s->now;
-  s->looked = true;
-}
-
-void sb_stamps_end(sb_stamps *s, int64_t t_look, bool all)
-{
-  if (all && s->t_empty < t_look)
-    s->t_empty = t_look;
 }
 
 void sb_stamps_ask(int socket)

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /* When bytes arrived that a loop reads from its sockets: the kernel's stamps, brought onto our clock, and when each
- * socket was last seen empty. A batch is all that was ready at one look at the sockets; a turn of the loop has one at
- * most. */
+ * socket was last seen empty. A batch is all that was ready at one look at the sockets, of which a turn of the loop has
+ * one. */
 
 /* What is known of bytes beyond their time. */
 typedef enum sb_arrival_kind {
@@ -54,12 +54,12 @@ typedef struct sb_stamps {
   int64_t now; /* stamp of the batch in hand */
   int64_t
       batch_start; /* the same; 0 between batches. What the loop spends from then on is its reader's own work */
-  int64_t t_wait;        /* when the loop began to wait */
-  int64_t t_empty;       /* sockets that are reported from now on had nothing to read then */
-  int64_t real_ahead;    /* CLOCK_REALTIME less CLOCK_MONOTONIC at the batch's beginning */
-  int64_t t_paired;      /* when that was last found; 0: never */
-  bool paired, looked;   /* it holds for this batch; the sockets were looked at in this turn */
-  int64_t t_care_wanted; /* the last time; 0: never */
+  int64_t before_start, before_end; /* of the batch before; 0: there was none */
+  int64_t t_empty;                  /* the sockets of the batch in hand had nothing to read then */
+  int64_t real_ahead;               /* CLOCK_REALTIME less CLOCK_MONOTONIC at the batch's beginning */
+  int64_t t_paired;                 /* when that was last found; 0: never */
+  bool paired;                      /* it holds for this batch */
+  int64_t t_care_wanted;            /* the last time; 0: never */
   sb_part parts[SB_STAMPS_PARTS];
   int part_count, part_at; /* of what was received last */
   int64_t t_looked;        /* what it was had come by then */
@@ -70,13 +70,9 @@ typedef struct sb_stamps {
 
 void sb_stamps_init(sb_stamps *stamps);
 
-/* The loop is about to wait: a turn is over. */
-void sb_stamps_turn(sb_stamps *stamps);
-
-/* A batch was taken from the kernel, and its last was handled; t_look: before it was taken; all: nothing else was
- * ready. */
-void sb_stamps_begin(sb_stamps *stamps);
-void sb_stamps_end(sb_stamps *stamps, int64_t t_look, bool all);
+/* The first socket of a batch is about to be handled, with the times of sb_turn; its last was handled. */
+void sb_stamps_begin(sb_stamps *stamps, int64_t t_ready, int64_t t_empty);
+void sb_stamps_end(sb_stamps *stamps);
 
 /* Asks the kernel to stamp what the socket receives. Where it refuses, the loop's own time is taken. */
 void sb_stamps_ask(int socket);

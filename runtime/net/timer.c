@@ -1,42 +1,43 @@
 #include "net/timer.h"
 
 #include <errno.h>
+#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void on_ready(sb_source *source, uint32_t events)
 {
-  (void)status;
   (void)events;
-  sb_timer *timer = poll->data;
+  sb_timer *timer = (sb_timer *)source;
   uint64_t expirations;
   /* nothing to read: it was armed again between the readiness and now */
-  if (read(timer->fd, &expirations, sizeof expirations) == (ssize_t)sizeof expirations)
+  if (read(source->fd, &expirations, sizeof expirations) == (ssize_t)sizeof expirations)
     timer->on_time(timer);
 }
 
-int sb_timer_init(sb_timer *timer, uv_loop_t *loop, void (*on_time)(sb_timer *timer), sb_err *err)
+int sb_timer_init(sb_timer *timer, sb_loop *loop, void (*on_time)(sb_timer *timer), sb_err *err)
 {
-  timer->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (timer->fd < 0)
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (fd < 0)
     return sb_err_sys(err, errno, "no timer to be had");
-  int rc = uv_poll_init(loop, &timer->poll, timer->fd);
-  if (rc) {
-    close(timer->fd);
-    return sb_err_sys(err, -rc, "no timer to be had");
+  timer->source.on_ready = on_ready;
+  if (!sb_loop_watch(loop, &timer->source, fd, EPOLLIN)) {
+    int rc = sb_err_sys(err, errno, "no timer to be had");
+    close(fd);
+    return rc;
   }
-  timer->poll.data = timer;
+  timer->loop = loop;
   timer->on_time = on_time;
-  uv_poll_start(&timer->poll, UV_READABLE, on_readable);
+  sb_loop_hold(loop);
   return SB_OK;
 }
 
 static void set(sb_timer *timer, int64_t at_ns)
 {
   struct itimerspec spec = { .it_value = { .tv_sec = at_ns / SB_NS_PER_S, .tv_nsec = at_ns % SB_NS_PER_S } };
-  timerfd_settime(timer->fd, TFD_TIMER_ABSTIME, &spec, NULL);
+  timerfd_settime(timer->source.fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
 void sb_timer_at(sb_timer *timer, int64_t at_ns)
@@ -49,15 +50,10 @@ void sb_timer_stop(sb_timer *timer)
   set(timer, 0);
 }
 
-static void on_poll_closed(uv_handle_t *handle)
+void sb_timer_close(sb_timer *timer)
 {
-  sb_timer *timer = handle->data;
-  close(timer->fd);
-  sb_handles_drop(timer->handles);
-}
-
-void sb_timer_close(sb_timer *timer, sb_handles *handles)
-{
-  timer->handles = handles;
-  uv_close((uv_handle_t *)&timer->poll, on_poll_closed);
+  int fd = timer->source.fd;
+  sb_loop_unwatch(timer->loop, &timer->source);
+  close(fd);
+  sb_loop_let_go(timer->loop);
 }

@@ -195,12 +195,6 @@ static void on_event(void *context, const sb_sim_event *event)
   }
 }
 
-static void on_idle(void *context)
-{
-  sb_sim_completions *c = context;
-  sb_sim_truth_write(c->truth);
-}
-
 static bool may_run(void *context)
 {
   sb_sim_completions *c = context;
@@ -361,7 +355,6 @@ sb_sim_completions *sb_sim_completions_new(sb_loop *loop, const sb_sim_completio
   c->config = *config;
   sb_sim_driver_config *driver = &c->config.driver;
   driver->on_event = on_event;
-  driver->on_idle = on_idle;
   driver->may_run = may_run;
   driver->context = c;
   sb_json_put_string(&c->model_json, config->model, strlen(config->model));
@@ -369,7 +362,7 @@ sb_sim_completions *sb_sim_completions_new(sb_loop *loop, const sb_sim_completio
                                 .created_s = (double)sb_clock_wall() / (double)SB_NS_PER_S,
                                 .k = driver->fixed_step_ns > 0 ? 0 : driver->engine.k };
   if (config->truth_path)
-    c->truth = sb_sim_truth_open(config->truth_path, err);
+    c->truth = sb_sim_truth_open(loop, config->truth_path, err);
   if (c->truth || !config->truth_path)
     c->driver = sb_sim_driver_new(loop, driver, err);
   if (c->driver)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/handles.h"
 #include "base/strbuf.h"
 #include "net/timer.h"
 #include "sim/pacer.h"
@@ -17,12 +16,10 @@ struct sb_sim_driver {
   int64_t flood_now; /* engine time under flood */
   int64_t armed;     /* wall time the timer is set to; INT64_MAX: to none */
   sb_timer timer;
-  uv_check_t after_io;
   sb_loop *loop;
+  sb_deferred entry; /* queued since requests were submitted */
   sb_deferred flood; /* queued while there is work under flood */
-  sb_handles handles;
-  bool advancing; /* the engine calls back: it must not be advanced again from there */
-  bool submitted; /* since the last advance */
+  bool advancing;    /* the engine calls back: it must not be advanced again from there */
 };
 
 static int64_t engine_now(const sb_sim_driver *d)
@@ -57,7 +54,7 @@ static void advance(sb_sim_driver *d, int64_t now)
   if (d->advancing)
     return;
   d->advancing = true;
-  d->submitted = false;
+  sb_loop_undefer(d->loop, &d->entry);
   if (d->pacer)
     sb_sim_pacer_advance(d->pacer, now, on_engine_event, d);
   else
@@ -113,18 +110,15 @@ static void on_timer(sb_timer *timer)
 }
 
 /* Requests that came in one round of the loop enter together, as a scheduler's step would take them. */
-static void on_after_io(uv_check_t *check)
+static void on_entry(sb_deferred *self)
 {
-  sb_sim_driver *d = check->data;
-  if (d->submitted)
-    run_due(d);
-  d->config.on_idle(d->config.context);
+  run_due((sb_sim_driver *)((char *)self - offsetof(sb_sim_driver, entry)));
 }
 
 sb_sim_driver *sb_sim_driver_new(sb_loop *loop, const sb_sim_driver_config *config, sb_err *err)
 {
   sb_sim_driver *d = sb_calloc(1, sizeof *d);
-  if (sb_timer_init(&d->timer, sb_loop_uv(loop), on_timer, err)) {
+  if (sb_timer_init(&d->timer, loop, on_timer, err)) {
     free(d);
     return NULL;
   }
@@ -137,10 +131,8 @@ sb_sim_driver *sb_sim_driver_new(sb_loop *loop, const sb_sim_driver_config *conf
   d->armed = INT64_MAX;
   d->loop = loop;
   d->flood.run = on_flood;
-  d->handles = sb_handles_of(d, 2, free);
-  uv_check_init(sb_loop_uv(loop), &d->after_io);
-  d->timer.data = d->after_io.data = d;
-  uv_check_start(&d->after_io, on_after_io);
+  d->entry.run = on_entry;
+  d->timer.data = d;
   return d;
 }
 
@@ -150,12 +142,10 @@ void sb_sim_driver_free(sb_sim_driver *d)
     return;
   sb_sim_engine_free(d->engine);
   sb_sim_pacer_free(d->pacer);
-  d->engine = NULL;
-  d->pacer = NULL;
+  sb_loop_undefer(d->loop, &d->entry);
   sb_loop_undefer(d->loop, &d->flood);
-  sb_timer_close(&d->timer, &d->handles);
-  sb_handles_close(&d->handles, (uv_handle_t *)&d->after_io);
-  sb_handles_drop(&d->handles);
+  sb_timer_close(&d->timer);
+  free(d);
 }
 
 int sb_sim_driver_submit(sb_sim_driver *d, const sb_sim_request *request)
@@ -163,7 +153,7 @@ int sb_sim_driver_submit(sb_sim_driver *d, const sb_sim_request *request)
   int64_t now = engine_now(d);
   if (!d->advancing && next_step(d) <= now)
     advance(d, now); /* the engine would take the request into a step that ended before it came */
-  d->submitted = true;
+  sb_loop_defer(d->loop, &d->entry);
   if (!d->pacer)
     return sb_sim_engine_submit(d->engine, now, request);
   sb_sim_pacer_submit(d->pacer, now, request);

@@ -22,7 +22,6 @@ typedef struct sb_sim_driver_config {
   int64_t fixed_step_ns; /* > 0: the fixed pacer instead of the engine */
   int32_t fixed_tokens;  /* tokens a fixed step */
   sb_sim_event_fn on_event;
-  void (*on_idle)(void *context); /* after all else of a round of the loop: for work that may wait */
   bool (*may_run)(void *context); /* flood only: false while the clients are too far behind */
   void *context;
 } sb_sim_driver_config;

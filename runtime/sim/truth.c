@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@ typedef struct ended {
 } ended;
 
 struct sb_sim_truth {
+  sb_loop *loop;
+  sb_deferred pending;
   int fd;
   int failed; /* an error was reported: nothing more is written */
   ended *queue;
@@ -22,7 +25,12 @@ struct sb_sim_truth {
   sb_strbuf text;
 };
 
-sb_sim_truth *sb_sim_truth_open(const char *path, sb_err *err)
+static void on_pending(sb_deferred *self)
+{
+  sb_sim_truth_write((sb_sim_truth *)((char *)self - offsetof(sb_sim_truth, pending)));
+}
+
+sb_sim_truth *sb_sim_truth_open(sb_loop *loop, const char *path, sb_err *err)
 {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) {
@@ -30,6 +38,8 @@ sb_sim_truth *sb_sim_truth_open(const char *path, sb_err *err)
     return NULL;
   }
   sb_sim_truth *truth = sb_calloc(1, sizeof *truth);
+  truth->loop = loop;
+  truth->pending.run = on_pending;
   truth->fd = fd;
   return truth;
 }
@@ -39,6 +49,7 @@ void sb_sim_truth_close(sb_sim_truth *truth)
   if (!truth)
     return;
   sb_sim_truth_write(truth);
+  sb_loop_undefer(truth->loop, &truth->pending);
   close(truth->fd);
   free(truth->queue);
   sb_strbuf_deinit(&truth->text);
@@ -65,6 +76,7 @@ void sb_sim_truth_add(sb_sim_truth *truth, sb_sim_truth_record *record, const sb
   }
   sb_grow(truth->queue, truth->count, truth->capacity, 64);
   truth->queue[truth->count++] = (ended){ *record, *counters };
+  sb_loop_defer(truth->loop, &truth->pending);
 }
 
 static void put_field(sb_strbuf *out, const char *name, int64_t value)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "net/loop.h"
 #include "sim/engine.h"
 
 /* What the simulator really did, for judging a client's measurements: JSON lines, one a completion request,
@@ -30,7 +31,7 @@ typedef struct sb_sim_truth_record {
 } sb_sim_truth_record;
 
 /* Creates or truncates the file; NULL where it cannot. */
-sb_sim_truth *sb_sim_truth_open(const char *path, sb_err *err);
+sb_sim_truth *sb_sim_truth_open(sb_loop *loop, const char *path, sb_err *err);
 
 /* Writes what is pending and closes. NULL is ignored. */
 void sb_sim_truth_close(sb_sim_truth *truth);
@@ -40,10 +41,11 @@ void sb_sim_truth_chunk_add(sb_sim_truth_record *record, int64_t due_ns, int32_t
 /* Stamps every chunk that has no written time yet. */
 void sb_sim_truth_written(sb_sim_truth_record *record, int64_t now);
 
-/* Queues an ended request's record, with the engine's counters at that moment; cheap. truth may be NULL. */
+/* Takes an ended request's record, with the engine's counters at that moment; cheap, for it is formatted and written
+ * once the loop has nothing else to do at this moment. truth may be NULL. */
 void sb_sim_truth_add(sb_sim_truth *truth, sb_sim_truth_record *record, const sb_sim_counters *counters);
 
-/* Formats and writes what is queued: call it when no event is being delayed. */
+/* Does so now: before the process ends, say. */
 void sb_sim_truth_write(sb_sim_truth *truth);
 
 #endif

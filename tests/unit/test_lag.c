@@ -47,7 +47,7 @@ static void a_stop_is_not_forgotten_once_the_timer_has_fired(void **state)
   (void)state;
   sb_loop *loop = sb_loop_new();
   sb_http *http = sb_http_new(loop, NULL);
-  sb_lag *lag = sb_lag_start(sb_loop_uv(loop), http, NULL);
+  sb_lag *lag = sb_lag_start(loop, http, NULL);
   assert_non_null(lag);
   run_for_ms(loop, 15);
   int64_t t = sb_clock_now();
@@ -66,7 +66,7 @@ static void work_counts_while_it_is_done(void **state)
   (void)state;
   sb_loop *loop = sb_loop_new();
   sb_http *http = sb_http_new(loop, NULL);
-  sb_lag *lag = sb_lag_start(sb_loop_uv(loop), http, NULL);
+  sb_lag *lag = sb_lag_start(loop, http, NULL);
   assert_non_null(lag);
   int64_t t = sb_clock_now();
   for (int64_t spent = 0; spent < 10 * SB_NS_PER_MS; spent += SB_NS_PER_MS / 4) {

@@ -75,7 +75,7 @@ ssize_t recv(int fd, void *buffer, size_t size, int flags)
 /* As a turn of the loop that waited since before anything was sent. */
 static size_t receive(pair *p)
 {
-  sb_stamps_begin(&p->stamps);
+  sb_stamps_begin(&p->stamps, sb_clock_now(), p->stamps.t_empty);
   ssize_t n = sb_stamps_receive(&p->stamps, &p->stamped, p->client, p->data, sizeof p->data);
   assert_true(n > 0);
   return (size_t)n;
@@ -328,8 +328,8 @@ static void a_socket_just_seen_empty_is_read_whole(void **state)
   open_pair(&p);
   send_text(&p, EVENT("a"));
   send_text(&p, EVENT("b"));
-  sb_stamps_begin(&p.stamps);
-  p.stamps.t_empty = p.stamps.now;
+  int64_t t = sb_clock_now();
+  sb_stamps_begin(&p.stamps, t, t);
   ssize_t n = sb_stamps_receive(&p.stamps, &p.stamped, p.client, p.data, sizeof p.data);
   assert_int_equal(sb_stamps_next(&p.stamps), n);
   assert_int_equal(p.stamps.arrival.kind, SB_ARRIVAL_READ);
