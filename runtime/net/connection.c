@@ -47,7 +47,7 @@ struct sb_connection {
   int64_t t_idle;
   sb_stamped stamped;
   bool plain, reused, wants_write;
-  bool has_more; /* was read beyond the bytes in hand */
+  bool has_more; /* bytes or the end came beyond what is in hand */
 };
 
 static void on_batch_end(sb_batch_end *end)
@@ -102,24 +102,25 @@ static void read_idle(sb_connection *c, bool broken)
   sb_connection_close(c);
 }
 
-/* One receive a readiness: what came meanwhile is reported again. Not so once the socket is broken: then what came
- * before the end is read at once. */
-static void read_plain(sb_connection *c, bool broken)
+/* One receive a readiness, where it does not fill the buffer: what came meanwhile is reported again. Not so where the end
+ * has come, for that is not. */
+static void read_plain(sb_connection *c, bool to_end)
 {
   sb_connections *all = c->owner;
   sb_stamps *stamps = &all->stamps;
   ssize_t n;
   while ((n = sb_stamps_receive(stamps, &c->stamped, c->socket.fd, all->buffer, sizeof all->buffer)) > 0) {
+    bool left = to_end || (size_t)n == sizeof all->buffer;
     size_t size, at = 0;
     for (; (size = sb_stamps_next(stamps)); at += size) {
-      c->has_more = sb_stamps_has_next(stamps);
+      c->has_more = left || sb_stamps_has_next(stamps);
       if (!all->events->on_read(c->user, all->buffer + at, size, stamps->arrival.t_ns))
         return;
     }
-    if (!broken)
+    if (!left)
       return;
   }
-  if (n == 0 || broken || (errno != EAGAIN && errno != EINTR))
+  if (n == 0 || (errno != EAGAIN && errno != EINTR))
     all->events->on_lost(c->user, n ? strerror(errno) : NULL, all->stamps.now);
 }
 
@@ -137,10 +138,16 @@ static void read_tls(sb_connection *c, bool broken)
     all->events->on_lost(c->user, error, all->stamps.now);
 }
 
+/* A plain socket is read to its end at each readiness, which then need not be looked for again (EPOLLET). */
+static uint32_t wanted(const sb_connection *c)
+{
+  return EPOLLIN | (c->plain ? EPOLLET | EPOLLRDHUP : 0u);
+}
+
 static void watch(sb_connection *c, bool wants_write)
 {
   c->wants_write = wants_write;
-  sb_loop_change(c->owner->loop, &c->socket, EPOLLIN | (wants_write ? EPOLLOUT : 0u));
+  sb_loop_change(c->owner->loop, &c->socket, wanted(c) | (wants_write ? EPOLLOUT : 0u));
 }
 
 /* All that is ready at one moment carries one time, read before the first of it is handled: what the client then
@@ -167,14 +174,14 @@ static void on_ready(sb_source *socket, uint32_t events)
   if (c->dial)
     read_tls(c, broken);
   else
-    read_plain(c, broken);
+    read_plain(c, broken || (events & EPOLLRDHUP));
 }
 
 /* Takes the socket into the loop. */
 static bool enter(sb_connection *c, int socket)
 {
   sb_loop *loop = c->owner->loop;
-  if (!sb_loop_watch(loop, &c->socket, socket, EPOLLIN))
+  if (!sb_loop_watch(loop, &c->socket, socket, wanted(c)))
     return false;
   sb_loop_hold(loop);
   if (c->plain)

@@ -11,7 +11,7 @@
 /* So many sources are taken from the kernel at a time. */
 enum { BATCH = 1024 };
 
-/* A look that waited for longer is done again: only then is it known what was not ready just now. */
+/* After a look that waited for longer there is another: only then is it known what was not ready just now. */
 static const int64_t LONG_NS = 100 * SB_NS_PER_US;
 
 struct sb_loop {
@@ -176,20 +176,31 @@ static void tell_time(sb_loop *loop, int64_t now)
     uv_update_time(&loop->uv);
 }
 
-static void look(sb_loop *loop, int64_t t_look, int timeout)
+/* Adds to the batch what is ready. */
+static void look(sb_loop *loop, int timeout)
+{
+  int64_t t_look = loop->turn.t_ready;
+  int room = BATCH - loop->batch_size,
+      n = epoll_wait(loop->set, loop->batch + loop->batch_size, room, timeout);
+  loop->turn.t_ready = sb_clock_now();
+  if (n < 0)
+    return;
+  loop->batch_size += n;
+  if (n < room)
+    loop->t_look = t_look;
+}
+
+static void take_batch(sb_loop *loop, bool may_wait)
 {
   sb_turn *turn = &loop->turn;
+  int64_t t_wait = turn->t_ready = sb_clock_now();
   turn->t_empty = loop->t_look;
-  loop->batch_at = 0;
-  loop->batch_size = epoll_wait(loop->set, loop->batch, BATCH, timeout);
-  turn->t_ready = sb_clock_now();
-  if (loop->batch_size > 0 && turn->t_ready - t_look > LONG_NS) {
-    t_look = turn->t_ready;
-    loop->batch_size = epoll_wait(loop->set, loop->batch, BATCH, 0);
-    turn->t_ready = sb_clock_now();
-  }
-  if (loop->batch_size >= 0 && loop->batch_size < BATCH)
-    loop->t_look = t_look;
+  tell_time(loop, t_wait);
+  loop->batch_size = loop->batch_at = 0;
+  look(loop, may_wait ? uv_backend_timeout(&loop->uv) : 0);
+  if (loop->batch_size > 0 && loop->batch_size < BATCH && turn->t_ready - t_wait > LONG_NS)
+    look(loop, 0);
+  tell_time(loop, turn->t_ready);
 }
 
 static void handle_batch(sb_loop *loop)
@@ -211,10 +222,7 @@ bool sb_loop_step(sb_loop *loop)
   bool ran = run_deferred(loop);
   if (!ran && !uv_loop_alive(&loop->uv))
     return false;
-  int64_t t_look = sb_clock_now();
-  tell_time(loop, t_look);
-  look(loop, t_look, ran ? 0 : uv_backend_timeout(&loop->uv));
-  tell_time(loop, loop->turn.t_ready);
+  take_batch(loop, !ran);
   handle_batch(loop);
   if (loop->libuv_ready || uv_backend_timeout(&loop->uv) == 0) {
     loop->libuv_ready = false;

@@ -23,7 +23,7 @@ int sb_timer_init(sb_timer *timer, sb_loop *loop, void (*on_time)(sb_timer *time
   if (fd < 0)
     return sb_err_sys(err, errno, "no timer to be had");
   timer->source.on_ready = on_ready;
-  if (!sb_loop_watch(loop, &timer->source, fd, EPOLLIN)) {
+  if (!sb_loop_watch(loop, &timer->source, fd, EPOLLIN | EPOLLET)) {
     int rc = sb_err_sys(err, errno, "no timer to be had");
     close(fd);
     return rc;

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "http_world.h"
 #include "loop_poll.h"
@@ -162,6 +164,29 @@ static void a_resting_connection_that_the_server_closes_is_forgotten(void **stat
   close_world(&w);
 }
 
+/* Where the client comes late, the end is in the readiness of the answer before it. */
+static void a_connection_that_ended_with_its_answer_does_not_rest(void **state)
+{
+  (void)state;
+  WORLD(LENGTH_1 "a" CLOSE, LENGTH_1 "b");
+  exchange x = { .w = &w };
+  begin(&x, (sb_http_call){ .url = http_fixture_url(w.server) });
+  while (!http_fixture_counts(w.server).requests)
+    loop_poll(w.loop);
+  while (http_fixture_counts(w.server).open)
+    usleep(1000);
+  run_until_ended(&x);
+  assert_body(&x, "a");
+  sb_strbuf_deinit(&x.body);
+  x = (exchange){ .w = &w };
+  get(&x);
+  assert_body(&x, "b");
+  assert_false(x.result.resent);
+  assert_server_saw(&w, 2, 2);
+  sb_strbuf_deinit(&x.body);
+  close_world(&w);
+}
+
 static void a_resting_connection_keeps_no_loop_alive(void **state)
 {
   (void)state;
@@ -267,6 +292,7 @@ int main(void)
     cmocka_unit_test(a_request_that_met_a_closing_connection_is_sent_again_once),
     cmocka_unit_test(a_request_that_was_answered_in_part_is_not_sent_again),
     cmocka_unit_test(a_resting_connection_that_the_server_closes_is_forgotten),
+    cmocka_unit_test(a_connection_that_ended_with_its_answer_does_not_rest),
     cmocka_unit_test(a_resting_connection_keeps_no_loop_alive),
     cmocka_unit_test(connections_are_kept_apart_by_server),
     cmocka_unit_test(a_request_is_sent_when_its_connection_stands),
