@@ -222,7 +222,7 @@ describe("a finished run", function()
     end
     local report = w:run(("report results/%s --no-pictures"):format(moved)) -- a results folder as it was
     assert.equal(0, report.status, report.err)
-    assert.truthy(report.out:find("2 cells (2 places x 1 repeat), none failed", 1, true), report.out)
+    assert.truthy(report.out:find("2 cells, 1 repeat each, none failed", 1, true), report.out)
   end)
 
   it("has a folder for each --fresh, also where three come within two seconds", function()

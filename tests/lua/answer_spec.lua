@@ -88,6 +88,12 @@ describe("the answer to whether speculation pays", function()
     assert.truthy(j.crossing > 4 and j.crossing < 8)
   end)
 
+  it("is yes alone only where two at once are one too many", function()
+    local a = answer_of { { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
+      { load = 2, ratios = { 0.9, 0.9, 0.9 }, verdict = "slower" } }
+    assert.equal("yes, alone only: 1.30x [1.27, 1.33] (slower at 2: 0.90x [0.88, 0.92])", words.pays(a.judgements[1]))
+  end)
+
   it("needs a verdict: a ratio alone is not judged, and the counts say why", function()
     local a = answer_of { { load = 1, ratios = { 1.4 }, reason = "1 repeat: no verdict below 3 (--repeats)" } }
     local j = a.judgements[1]
@@ -97,6 +103,12 @@ describe("the answer to whether speculation pays", function()
     assert.equal(1, a.sure.counts.none)
     assert.equal("repeats", a.try[1].what)
     assert.is_nil(words.best(j))
+  end)
+
+  it("says where it is even between two loads, also without a verdict", function()
+    local a = answer_of { { load = 1, ratios = { 1.5 } }, { load = 16, ratios = { 1.2 } },
+      { load = 64, ratios = { 0.8 } } }
+    assert.equal("not judged: 1.50x alone, even at about 30, 0.80x at 64", words.pays(a.judgements[1]))
   end)
 
   it("is no where every load is slower or a tie", function()
@@ -238,17 +250,17 @@ describe("an answer", function()
       { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
       { load = 8, ratios = { 1.2, 1.2, 1.2 }, verdict = "faster", drain = true },
     }
-    local first = "2 faster (1 of them mostly ramp-up); 95 % intervals [ ] are typically +-2.0 %, the widest is 1.30 "
-      .. "[1.27, 1.33]"
-    assert.same({ first }, words.sure(answer.of(found).sure))
+    local first, width = "2 faster (1 of them mostly ramp-up)",
+      "95 % intervals [ ] are typically +-2.0 %, the widest is 1.30 [1.27, 1.33]"
+    assert.same({ first, width }, words.sure(answer.of(found).sure))
     found.entries[1].prompts = { scope = "these only", count = 8, variance = 0.1 }
     local same = "every repeat sent the same prompts: intervals and verdicts speak of these only"
-    assert.same({ first, "in 1 of 2 places " .. same }, words.sure(answer.of(found).sure))
+    assert.same({ first, width, "in 1 of 2 places " .. same }, words.sure(answer.of(found).sure))
     found.entries[2].prompts = found.entries[1].prompts
     local a = answer.of(found)
-    assert.same({ first, same }, words.sure(a.sure))
+    assert.same({ first, width, same }, words.sure(a.sure))
     local text = screen.text(a, { about = found.about, next = {}, width = 200 })
-    assert.truthy(text:find("\nhow sure  " .. first .. "\n          " .. same .. "\n", 1, true), text)
+    assert.truthy(text:find(("\nhow sure  %s\n          %s\n          %s\n"):format(first, width, same), 1, true), text)
   end)
 
   it("names the cells that must not be quoted, and says why and what to do, the gravest first", function()
@@ -256,16 +268,46 @@ describe("an answer", function()
       cell = { compilations = 2, requests_counted = 120 } } }
     local a = answer.of(found)
     assert.same({
-      "4 cells (method=draft concurrency=4; method=draft concurrency=4 repeat 2; method=draft concurrency=4 repeat 3; "
-        .. "1 more): the engine counted 120 requests, the cell sent 96: others used the server: measure again on a "
-        .. "server that nobody else uses (--fresh)",
-      "4 cells (method=draft concurrency=4; method=draft concurrency=4 repeat 2; method=draft concurrency=4 repeat 3; "
-        .. "1 more): the server compiled 2 kernels during it, by its log: its first answers came late: measure again "
-        .. "now that they are compiled (--fresh), or raise the round's warmup",
+      "4 cells (method=draft concurrency=4): the engine counted 120 requests, the cell sent 96: others used the "
+        .. "server: measure again on a server that nobody else uses (--fresh)",
+      "4 cells (method=draft concurrency=4): the server compiled 2 kernels during it, by its log: its first answers "
+        .. "came late: measure again now that they are compiled (--fresh), or raise the round's warmup",
     }, words.flagged(a.sure, a.measured.cells))
     assert.truthy(words.flagged(a.sure, 4)[1]:find("^all 4 cells: the engine counted"))
     local text = screen.text(a, { about = found.about, next = {} })
-    assert.truthy(text:find("\nlook at   4 cells (method=draft concurrency=4; ", 1, true), text)
+    assert.truthy(text:find("\nlook at   4 cells (method=draft concurrency=4): ", 1, true), text)
+  end)
+
+  it("says where flagged cells are in few words: a block of the grid, else the first few places", function()
+    local function where(list)
+      for _, item in ipairs(list) do
+        item.ratios, item.verdict, item.cell = { 1.1, 1.1, 1.1 }, "faster", { compilations = 2 }
+      end
+      return answer_of(list).sure.flagged[1].where
+    end
+    assert.equal("method=draft k=1,3 concurrency=4,8", where { { load = 4, k = 1 }, { load = 4, k = 3 },
+      { load = 8, k = 1 }, { load = 8, k = 3 } })
+    assert.equal("method=draft k=1 concurrency=4; method=draft k=3 concurrency=4; method=draft k=5 concurrency=4; "
+      .. "1 more", where { { load = 4, k = 1 }, { load = 4, k = 3 }, { load = 4, k = 5 }, { load = 8, k = 3 } })
+  end)
+
+  it("shows each kind of mark once where many places share a field, the most frequent first", function()
+    local list = {}
+    for k = 1, 14 do
+      list[#list + 1] = { load = 1, k = k, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" }
+      list[#list + 1] = { load = 8, k = k, ratios = { 1, 1, 1 }, verdict = k > 4 and "slower" or "undecided" }
+    end
+    local found = study_of(list)
+    local text = screen.text(answer.of(found), { about = found.about, next = {} })
+    local map = "\nwhere                1  8 requests at once\n          big draft  +  -?\n"
+    assert.truthy(text:find(map, 1, true), text)
+    assert.truthy(text:find("; of several marks the most frequent is first, over k\n", 1, true), text)
+  end)
+
+  it("asks for the requests' records where they were left out", function()
+    local a = answer_of { { load = 4, ratios = { 1.1 }, figure = "total_throughput", cell = { records = false },
+      problem = "the requests' records were left out: no paired speed-up" } }
+    assert.equal("a verdict needs the requests' records: leave out --no-records, and --repeats 3", a.try[1].text)
   end)
 
   it("has each place's figures beside its baseline's", function()

@@ -313,6 +313,10 @@ describe("verdict", function()
     for i = 1, 121 do many[i] = entry end
     text = speedup_table.text(many, { axes = {} })
     assert.truthy(text:find("121 rows: see speedups.jsonl", 1, true), text)
+    assert.truthy(text:find("^[^\n]+%(simulated%): 121 faster\n"), text)
+    for _, one in ipairs(entry.all) do one.cell.metrics.drain = true end -- none of it was at its load
+    text = speedup_table.text({ entry }, { axes = {} })
+    assert.truthy(text:find("^[^\n]+%(simulated%): 1 faster %(mostly ramp%-up%)\n"), text)
     assert.truthy(text:find("within one start: all repeats shared", 1, true), text)
     for _, cell in ipairs(cells) do cell.schedule = nil end -- results of before starts were told apart
     assert.equal("within one start", verdict.judge(store, cells, index)[1].scope)

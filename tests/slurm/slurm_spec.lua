@@ -154,7 +154,7 @@ local function check()
     return #processes() == 0
   end)
   local shown = w:read "results/share/slurm/report.txt"
-  assert.truthy(shown and shown:find("12 cells (12 places x 1 repeat), none failed", 1, true), shown)
+  assert.truthy(shown and shown:find("12 cells, 1 repeat each, none failed", 1, true), shown)
   local alone = w:run("run " .. COMMON:gsub("--speed 1", "--speed 50") .. "--out alone")
   assert.equal(0, alone.status, alone.err)
   assert.same(w.places(w:read "alone/speedups.jsonl"), w.places(w:read "results/speedups.jsonl"))

@@ -6,6 +6,7 @@ local acceptance = require "specbench.analysis.acceptance"
 local anomaly = require "specbench.analysis.anomaly"
 local json = require "specbench.base.json"
 local speedup = require "specbench.analysis.speedup"
+local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 
 local flags = {}
@@ -144,18 +145,59 @@ function flags.of(cells, index)
   return list
 end
 
+-- A cell's place by the axes that have several values, and each of those values.
+local function place_of(cell, about)
+  local words, values = {}, {}
+  for _, axis in ipairs(about.axes) do
+    local value = cell.coordinates[axis.name]
+    if #axis.values > 1 and value ~= nil then
+      words[#words + 1], values[axis.name] = ("%s=%s"):format(axis.name, value), tostring(value)
+    end
+  end
+  return table.concat(words, " "), values
+end
+
 ---A cell by the axes that have several values.
 ---@param cell table
 ---@param about table the store's round.json
 ---@return string
 function flags.place(cell, about)
-  local words = {}
+  local name = place_of(cell, about)
+  return cell.repetition > 1 and ("%s repeat %d"):format(name, cell.repetition) or name
+end
+
+-- "method=draft k=1,3", as --only takes it, where these are all the places of a block of the grid.
+local function block_of(seen, places, about)
+  local words, size = {}, 1
   for _, axis in ipairs(about.axes) do
-    local value = cell.coordinates[axis.name]
-    if #axis.values > 1 and value ~= nil then words[#words + 1] = ("%s=%s"):format(axis.name, value) end
+    local values = seen[axis.name]
+    if values then
+      words[#words + 1] = ("%s=%s"):format(axis.name, table.concat(values, ","))
+      size = size * #values
+    end
   end
-  if cell.repetition > 1 then words[#words + 1] = "repeat " .. cell.repetition end
-  return table.concat(words, " ")
+  return size == places and table.concat(words, " ") or nil
+end
+
+---Several cells by their places: a block of the grid in few words, else the first few.
+---@param cells table[]
+---@param about table the store's round.json
+---@param most integer places to name
+---@return string
+function flags.places(cells, about, most)
+  if #cells == 1 then return flags.place(cells[1], about) end
+  local names, known, seen = {}, {}, {}
+  for _, cell in ipairs(cells) do
+    local name, values = place_of(cell, about)
+    if not known[name] then
+      known[name], names[#names + 1] = true, name
+      for axis, value in pairs(values) do
+        seen[axis] = seen[axis] or {}
+        if not tables.contains(seen[axis], value) then table.insert(seen[axis], value) end
+      end
+    end
+  end
+  return block_of(seen, #names, about) or text_table.listed(names, most)
 end
 
 ---@param list specbench.flag[]

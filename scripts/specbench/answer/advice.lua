@@ -100,7 +100,9 @@ function advice.tries(found, answer)
     add("client", "the client was late in %d cell%s: do not quote them; --io-threads, or a machine of its own",
       #sure.late, #sure.late == 1 and "" or "s")
   end
-  if m.published == 0 and m.repeats.most < 3 then
+  if tables.count(found.cells, function(cell) return cell.records == false end) > 0 then
+    add("records", "a verdict needs the requests' records: leave out --no-records, and --repeats 3")
+  elseif m.published == 0 and m.repeats.most < 3 then
     add("repeats", "no verdict below 3 repeats: --repeats 3")
   elseif (sure.counts.undecided or 0) > 0 and sure.noise then
     if sure.noise > NOISY then

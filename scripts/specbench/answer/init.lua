@@ -80,6 +80,8 @@ function answer.of(found, options)
   self.judgements = pays.of(found.entries, context)
   self.map = grid.of(found.entries, context)
   self.sure = measured.sure(found, figure)
+  local reasons = self.sure.reasons
+  if reasons[1] and reasons[1].reason == fallback then table.remove(reasons, 1) end -- it is said once
   self.absolute = absolute.rows(found.cells, options.price)
   self.try = advice.tries(found, self)
   self.notes = advice.notes(found, self)

@@ -11,6 +11,8 @@ local verdict = require "specbench.analysis.verdict"
 
 local measured = {}
 
+local NAMED = 3 -- places of flagged cells
+
 -- Flags that keep a single cell from being quoted, the gravest first.
 local NEEDS_A_LOOK = { "requests", "graphs", "compilation", "tokens", "stall", "anomaly", "acceptance" }
 
@@ -140,8 +142,8 @@ end
 ---@field drift specbench.drift.server? the baseline that moved most
 ---@field late { coordinates: table, repetition: integer, reason: string, name: string }[] cells in which the client was
 ---@field certified integer cells that tell whether it was
----@field flagged { flag: string, cells: string[], reason: string }[] single cells that need a look, by kind
----  (analysis/flags), the gravest first; reason: the first one's
+---@field flagged { flag: string, cells: integer, where: string, reason: string }[] single cells that need a look, by
+---  kind (analysis/flags), the gravest first; where: their places; reason: the first one's
 ---@field unlike { method: string, difference: string, cells: integer }[] methods that ran otherwise than their baseline
 
 -- Repeats' standard deviation around their places' means.
@@ -200,10 +202,31 @@ local function flagged_of(found)
   local by_kind, list = {}, {}
   for _, item in ipairs(found.flagged) do
     by_kind[item.flag] = by_kind[item.flag] or { flag = item.flag, cells = {}, reason = item.reason }
-    table.insert(by_kind[item.flag].cells, flags.place(item.cell, found.about))
+    table.insert(by_kind[item.flag].cells, item.cell)
   end
-  for _, flag in ipairs(NEEDS_A_LOOK) do list[#list + 1] = by_kind[flag] end
+  for _, flag in ipairs(NEEDS_A_LOOK) do
+    local kind = by_kind[flag]
+    if kind then
+      kind.cells, kind.where = #kind.cells, flags.places(kind.cells, found.about, NAMED)
+      list[#list + 1] = kind
+    end
+  end
   return list
+end
+
+---How many places have which verdict, and how many of those mostly measured ramp-up and drain.
+---@param entries specbench.verdict.entry[]
+---@param figure string what the answer rests on: verdicts speak of `paired` alone
+---@return table<string, integer> counts "none" among them
+---@return table<string, integer> ramp_up_of
+function measured.counts(entries, figure)
+  local counts, ramp_up_of = {}, {}
+  for _, entry in ipairs(entries) do
+    local name = figure == "paired" and entry.verdict or "none"
+    counts[name] = (counts[name] or 0) + 1
+    if pays.ramp_up(entry) then ramp_up_of[name] = (ramp_up_of[name] or 0) + 1 end
+  end
+  return counts, ramp_up_of
 end
 
 local ONLY_PAIRED = "verdicts rest on the paired speed-up alone"
@@ -212,17 +235,15 @@ local ONLY_PAIRED = "verdicts rest on the paired speed-up alone"
 ---@param figure string what the answer rests on
 ---@return specbench.answer.sure
 function measured.sure(found, figure)
-  local self = { places = #found.entries, counts = {}, ramp_up = 0, ramp_up_of = {}, same_prompts = 0,
+  local counts, ramp_up_of = measured.counts(found.entries, figure)
+  local self = { places = #found.entries, counts = counts, ramp_up = 0, ramp_up_of = ramp_up_of, same_prompts = 0,
     flagged = flagged_of(found), late = {}, certified = 0 }
+  for _, count in pairs(ramp_up_of) do self.ramp_up = self.ramp_up + count end
   local reasons, list = {}, {}
   for _, entry in ipairs(found.entries) do
-    local name = figure == "paired" and entry.verdict or "none"
-    self.counts[name] = (self.counts[name] or 0) + 1
-    if pays.ramp_up(entry) then
-      self.ramp_up, self.ramp_up_of[name] = self.ramp_up + 1, (self.ramp_up_of[name] or 0) + 1
-    end
     if entry.prompts then self.same_prompts = self.same_prompts + 1 end
-    local reason = name == "none" and (entry.reason or figure ~= "paired" and ONLY_PAIRED)
+    local is_open = figure ~= "paired" or not entry.verdict
+    local reason = is_open and (entry.reason or figure ~= "paired" and ONLY_PAIRED)
     if reason then
       if not reasons[reason] then
         reasons[reason] = { reason = reason, count = 0 }

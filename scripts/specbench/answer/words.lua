@@ -79,11 +79,11 @@ local function with_reach(setting)
   return ("%s %s"):format(words.ratio(setting), verdict.reach(setting))
 end
 
--- "1.31x alone, 1.08x at 8"; one load alone with its interval
-local function ratios(judgement, last)
+-- "1.31x alone, 1.08x at 8", with what lies between them; one load alone with its interval
+local function ratios(judgement, last, between)
   local kind, alone = judgement.load, judgement.alone
   if not last or last == alone then return ("%s %s"):format(with_reach(alone), at_load(kind, alone.load, true)) end
-  return ("%s %s, %s %s"):format(words.ratio(alone), at_load(kind, alone.load), words.ratio(last),
+  return ("%s %s%s, %s %s"):format(words.ratio(alone), at_load(kind, alone.load), between or "", words.ratio(last),
     at_load(kind, last.load))
 end
 
@@ -108,6 +108,12 @@ function words.name(judgement)
   return table.concat(list, " ")
 end
 
+-- ", even at about 24" where the ratio passes 1 between two loads
+local function even(judgement)
+  local form = judgement.load == "concurrency" and ", even at about %.0f" or ", even at about %.2g"
+  return judgement.crossing and form:format(judgement.crossing) or ""
+end
+
 local sentences = {}
 
 function sentences.yes(judgement, last)
@@ -118,8 +124,10 @@ end
 
 sentences["up to"] = function(judgement)
   local beyond, also = judgement.beyond, judgement.also
-  return ("yes, up to %s: %s (%s %s: %s%s)"):format(at_loads(judgement.load, { judgement.up_to }),
-    ratios(judgement, judgement.at), verdict_word(beyond), at_load(judgement.load, beyond.load), with_reach(beyond),
+  local is_alone = judgement.load == "concurrency" and judgement.up_to == 1
+  local reach = is_alone and "alone only" or "up to " .. at_loads(judgement.load, { judgement.up_to })
+  return ("yes, %s: %s (%s %s: %s%s)"):format(reach, is_alone and with_reach(judgement.at)
+    or ratios(judgement, judgement.at), verdict_word(beyond), at_load(judgement.load, beyond.load), with_reach(beyond),
     also and "; faster again at " .. at_loads(judgement.load, also) or "")
 end
 
@@ -146,7 +154,7 @@ end
 
 sentences["not judged"] = function(judgement, last)
   if not judgement.alone then return ("no speed-up: %s"):format(judgement.reason or "nobody knows why") end
-  return "not judged: " .. ratios(judgement, last)
+  return "not judged: " .. ratios(judgement, last, even(judgement))
 end
 
 ---Does it pay, and up to which load. Why nothing is judged stands with the counts of verdicts (words.counts).
@@ -188,6 +196,13 @@ local function times(value)
   return ("%.2f times"):format(value)
 end
 
+---Why there is no paired speed-up, beside the one that is shown for it.
+---@param reason string
+---@return string "the requests' records are missing"
+function words.lacking(reason)
+  return (reason:gsub(": no paired speed%-up$", ""))
+end
+
 ---Why: tokens a step against the step's time.
 ---@param judgement specbench.answer.judgement
 ---@return string? sentence nil where timelines and counters do not tell
@@ -218,8 +233,12 @@ function words.measured(m)
   if m.cells == 0 then
     return m.failed > 0 and ("nothing: %s FAILED"):format(words.count(m.failed, "cell")) or "nothing yet"
   end
-  local list = { ("%s (%s x %s)"):format(words.count(m.cells, "cell"), words.count(m.places, "place"),
-    m.repeats.most == 1 and "1 repeat" or words.range(m.repeats) .. " repeats") }
+  local list = { words.count(m.cells, "cell") }
+  if m.repeats.most > 1 then
+    list[1] = ("%s (%s x %s repeats)"):format(list[1], words.count(m.places, "place"), words.range(m.repeats))
+  else
+    list[2] = "1 repeat each"
+  end
   list[#list + 1] = m.failed == 0 and "none failed" or ("%d FAILED"):format(m.failed)
   if m.again > 0 then list[#list + 1] = ("%d measured again"):format(m.again) end
   if m.seconds then
@@ -272,20 +291,29 @@ function words.with(m)
 end
 
 -- "6 faster (2 of them mostly ramp-up)": their mark on the map is ramp-up's, and no load counts as paying by them.
-local function counted(sure, name)
-  local count, ramp_up = sure.counts[name], sure.ramp_up_of[name]
+local function counted(counts, ramp_up_of, name)
+  local count, ramp_up = counts[name], ramp_up_of[name]
   if not ramp_up then return ("%d %s"):format(count, name) end
   return ("%d %s (%smostly ramp-up)"):format(count, name, ramp_up < count and ("%d of them "):format(ramp_up) or "")
+end
+
+---Counts of verdicts, as measured.counts has them, without those that are none.
+---@param counts table<string, integer>
+---@param ramp_up_of table<string, integer>
+---@return string[] "3 faster", "6 slower (2 of them mostly ramp-up)"
+function words.verdicts(counts, ramp_up_of)
+  local list = {}
+  for _, name in ipairs { "faster", "slower", "tie", "undecided" } do
+    if counts[name] then list[#list + 1] = counted(counts, ramp_up_of, name) end
+  end
+  return list
 end
 
 ---Counts of verdicts.
 ---@param sure specbench.answer.sure
 ---@return string "3 faster, 1 undecided, 2 without a verdict"
 function words.counts(sure)
-  local list = {}
-  for _, name in ipairs { "faster", "slower", "tie", "undecided" } do
-    if sure.counts[name] then list[#list + 1] = counted(sure, name) end
-  end
+  local list = words.verdicts(sure.counts, sure.ramp_up_of)
   local none = sure.counts.none
   if none then
     local reason = sure.reasons[1]
@@ -299,14 +327,14 @@ end
 ---@param sure specbench.answer.sure
 ---@return string[] sentences
 function words.sure(sure)
-  local list, first = {}, { words.counts(sure) }
-  if first[1] == "" then first[1] = nil end
+  local list, judged = {}, { words.counts(sure) }
+  if judged[1] == "" then judged[1] = nil end
+  if sure.scope == "within one start" then judged[#judged + 1] = "within one start of the servers" end
+  if #judged > 0 then list[1] = table.concat(judged, "; ") end
   if sure.widest then
-    first[#first + 1] = ("95 %% intervals [ ] are typically +-%s, the widest is %.2f %s"):format(
+    list[#list + 1] = ("95 %% intervals [ ] are typically +-%s, the widest is %.2f %s"):format(
       words.percent(sure.reach), sure.widest.ratio, verdict.reach(sure.widest))
   end
-  if sure.scope == "within one start" then first[#first + 1] = "within one start of the servers" end
-  if #first > 0 then list[1] = table.concat(first, "; ") end
   if sure.same_prompts > 0 then
     local which = sure.same_prompts < sure.places and ("in %d of %d places "):format(sure.same_prompts, sure.places)
     list[#list + 1] = (which or "") .. verdict.THESE_ONLY
@@ -355,8 +383,8 @@ local REMEDIES = {
 function words.flagged(sure, cells)
   local list = {}
   for i, item in ipairs(sure.flagged) do
-    local which = cells > 1 and #item.cells == cells and ("all %d cells"):format(cells)
-      or ("%s (%s)"):format(words.count(#item.cells, "cell"), text_table.listed(item.cells, NAMED))
+    local which = cells > 1 and item.cells == cells and ("all %d cells"):format(cells)
+      or ("%s (%s)"):format(words.count(item.cells, "cell"), item.where)
     list[i] = ("%s: %s: %s"):format(which, item.reason, REMEDIES[item.flag])
   end
   return list

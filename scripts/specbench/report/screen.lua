@@ -5,6 +5,7 @@ local absolute_table = require "specbench.report.absolute_table"
 local colour = require "specbench.report.colour"
 local marks = require "specbench.answer.marks"
 local search_table = require "specbench.report.search_table"
+local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 local words = require "specbench.answer.words"
 
@@ -21,7 +22,7 @@ local LEGEND = { -- in the order that they are explained
 local LABEL = 10    -- columns before a section's text
 local LINES = 6     -- judgements shown
 local ROWS = 8      -- of the map
-local SIDE_BY_SIDE = 12 -- marks in a field; more are counted
+local SIDE_BY_SIDE = 12 -- marks in a field; of more each kind stands once
 local WHYS, TRIES, NOTS, CAUSES, FLAGS, FIGURES = 2, 3, 3, 3, 2, 12
 
 ---@class specbench.screen.options
@@ -77,12 +78,13 @@ local function field_of(field, seen)
     seen[text[i]] = true
   end
   if #field <= SIDE_BY_SIDE then return table.concat(text) end
-  seen.counted = true
-  local tallies = {}
+  local kinds = {}
   for _, item in ipairs(LEGEND) do
-    if counts[item[1]] then tallies[#tallies + 1] = ("%d%s"):format(counts[item[1]], item[1]) end
+    if counts[item[1]] then kinds[#kinds + 1] = { mark = item[1], count = counts[item[1]] } end
   end
-  return table.concat(tallies, " ")
+  seen.kinds = true
+  for i, kind in ipairs(tables.most_frequent_first(kinds, "mark")) do text[i] = kind.mark end
+  return table.concat(text, "", 1, #kinds)
 end
 
 local function legend(map, seen)
@@ -94,11 +96,13 @@ local function legend(map, seen)
   for i, axis in ipairs(seen.several and map.beside or {}) do
     local values = {}
     for k, value in ipairs(axis.values) do values[k] = text_table.text(value) end
-    beside[i] = seen.counted and axis.name or ("%s %s"):format(axis.name, table.concat(values, ", "))
+    beside[i] = seen.kinds and axis.name or ("%s %s"):format(axis.name, table.concat(values, ", "))
   end
   local text = table.concat(list, ", ")
   if #beside == 0 then return text end
-  if seen.counted then return ("%s; counts over %s"):format(text, table.concat(beside, ", ")) end
+  if seen.kinds then
+    return ("%s; of several marks the most frequent is first, over %s"):format(text, table.concat(beside, ", "))
+  end
   return ("%s; the marks of one load stand for %s"):format(text, table.concat(beside, ", each with "))
 end
 
@@ -168,12 +172,13 @@ end
 
 local function sure_lines(a)
   local sure = a.sure
-  local list, rest = words.sure(sure), {}
-  local function add(text) rest[#rest + 1] = text end
-  if sure.noise then add(("one repeat's ratio varies by %s"):format(words.percent(sure.noise))) end
-  add(words.drift(sure.drift))
-  add(words.client(sure, a.measured.cells))
-  if #rest > 0 then list[#list + 1] = table.concat(rest, "; ") end
+  local list, moved = words.sure(sure), {}
+  if sure.noise then moved[1] = ("one repeat's ratio varies by %s"):format(words.percent(sure.noise)) end
+  moved[#moved + 1] = words.drift(sure.drift)
+  local client = words.client(sure, a.measured.cells)
+  if #sure.late == 0 then moved[#moved + 1] = client end
+  if #moved > 0 then list[#list + 1] = table.concat(moved, "; ") end
+  if #sure.late > 0 then list[#list + 1] = client end
   return list
 end
 
@@ -243,7 +248,7 @@ function screen.text(a, options)
   end
   if #a.judgements > 0 then
     if a.fallback then
-      section(out, "", { ("by %s, for %s"):format(words.figure(a.figure), a.fallback) }, width)
+      section(out, "", { ("by %s, for %s"):format(words.figure(a.figure), words.lacking(a.fallback)) }, width)
     elseif a.figure ~= "paired" then
       section(out, "", { ("by %s; verdicts rest on the paired speed-up"):format(words.figure(a.figure)) }, width)
     end

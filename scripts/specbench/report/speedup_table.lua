@@ -6,9 +6,11 @@ local goodput = require "specbench.analysis.goodput"
 local intervals = require "specbench.analysis.intervals"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
+local measured = require "specbench.answer.measured"
 local own_metrics = require "specbench.analysis.own_metrics"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
+local words = require "specbench.answer.words"
 
 local speedup_table = {}
 
@@ -100,15 +102,10 @@ local function row_of(entry, axes, extras)
 end
 
 local function counts(entries)
-  local by_verdict, words = {}, {}
-  for _, entry in ipairs(entries) do
-    local name = entry.verdict or "no verdict"
-    by_verdict[name] = (by_verdict[name] or 0) + 1
-  end
-  for _, name in ipairs { "faster", "slower", "tie", "undecided", "no verdict" } do
-    if by_verdict[name] then words[#words + 1] = ("%d %s"):format(by_verdict[name], name) end
-  end
-  return table.concat(words, ", ")
+  local by_verdict, ramp_up_of = measured.counts(entries, "paired")
+  local list = words.verdicts(by_verdict, ramp_up_of)
+  if by_verdict.none then list[#list + 1] = ("%d no verdict"):format(by_verdict.none) end
+  return table.concat(list, ", ")
 end
 
 local function percent(value)
@@ -118,14 +115,14 @@ end
 -- How far starts differ, and what of it moves a server's cells all together.
 local function spread_line(spread)
   if not spread then return nil end
-  local words = { ("Spread of the ratio (standard deviation, pooled over %d cells): between starts %s"):format(
+  local parts = { ("Spread of the ratio (standard deviation, pooled over %d cells): between starts %s"):format(
     spread.cells, percent(spread.between)) }
-  if spread.within then words[#words + 1] = ("between repeats of one start %s"):format(percent(spread.within)) end
+  if spread.within then parts[#parts + 1] = ("between repeats of one start %s"):format(percent(spread.within)) end
   if spread.shared then
-    words[#words + 1] = spread.shared == 0 and "no more of it common to a server's cells than chance shows"
+    parts[#parts + 1] = spread.shared == 0 and "no more of it common to a server's cells than chance shows"
       or ("common to all cells of a server %s"):format(percent(spread.shared))
   end
-  return table.concat(words, ", ")
+  return table.concat(parts, ", ")
 end
 
 local function moderation_line(moderation)
