@@ -72,7 +72,7 @@ describe("predict and fit", function()
       end
     end
     assert.equal(26, predicted)
-    local saved = run "report part --no-pictures --price 2.5 --html"
+    local saved = run "report part --no-pictures --price 2.5 --html --markdown --csv"
     assert.truthy(saved:find("26 cells predicted, not measured, which saved [%d.]+ GPU hours %(%d+ %% of "), saved)
     assert.truthy(saved:find("at 2.5 a GPU hour", 1, true), saved)
     -- on the page they are hatched, in a section and under a legend of their own, and lead to no cell
@@ -85,6 +85,24 @@ describe("predict and fit", function()
     for field in own:gmatch '<g class="c f%d+ pale k%-predicted">.-</text>' do
       assert.truthy(field:find ">~%d%.%d%d</text>$", field)
       assert.is_nil(field:find("href", 1, true))
+    end
+    -- in Markdown they have tables of their own, in the CSV file lines and columns of their own
+    local text = assert(fs.read(w.folder .. "/part/report.md"))
+    local before, told = text:match "^(.-)\n## Predicted, not measured\n(.-)\n## "
+    assert.equal(26, select(2, told:gsub("| \\~%d%.%d%d \\%[%d%.%d%d, %d%.%d%d\\%]", "")))
+    assert.is_nil(told:find "| %d%.%d%d")
+    assert.is_nil(before:find("\\~", 1, true))
+    local rows = {}
+    for row in assert(fs.read(w.folder .. "/part/cells.csv")):gmatch "[^\r\n]+" do rows[#rows + 1] = row end
+    assert.truthy(rows[1]:find ",predicted_speedup,predicted_low,predicted_high$")
+    local columns = select(2, rows[1]:gsub(",", ""))
+    for i, row in ipairs(rows) do
+      assert.equal(columns, select(2, row:gsub(",", "")), row)
+      if i > #rows - 26 then
+        assert.truthy(row:find "^draft,[^,]+,[^,]+,[^,]+,,predicted,,+%d%.%d+,%d%.%d+,%d%.%d+$", row)
+      else
+        assert.truthy(i == 1 or row:find(",simulated,", 1, true) and row:find ",,,$", row)
+      end
     end
     run "run grid.lua --virtual --quiet --no-pictures --no-text --out part --only k=2,3 --only concurrency=1"
     assert.truthy(run("report part --no-pictures --html"):find("22 cells predicted, not measured", 1, true))
@@ -106,6 +124,19 @@ describe("predict and fit", function()
     local curves = w:rows("asked/break_even.jsonl")
     assert.equal(9, #curves) -- k = 1 and 4 at 2, 8, 16 at once, k = 2 at 1 and 4, k = 3 at 1
     for _, line in ipairs(curves) do assert.is_true(line.simulated) end
+    -- the page draws what lies in its folder, dashed and hatched under a legend of its own; what is no curve is none
+    local kept = assert(fs.read(w.folder .. "/asked/break_even.jsonl"))
+    w:write("part/break_even.jsonl", kept .. "no JSON\n[1]\n" .. kept:match "[^\n]+":gsub('"k": %d+', '"k": 1.5')
+      .. "\n" .. kept:match "[^\n]+":gsub("method=draft", "<blink>") .. "\n")
+    run "report part --no-pictures --html --markdown"
+    page = assert(fs.read(w.folder .. "/part/report.html"))
+    own = assert(page:match '<section id="what%-if">(.-)</section>')
+    assert.truthy(own:find("by the fitted model, not measured", 1, true))
+    assert.equal(10, select(2, own:gsub('<g class="k%-predicted"><path', "")))
+    assert.is_nil(own:find("k-measured", 1, true)) -- none was measured with drafts at half the cost
+    assert.is_nil(page:find("<blink>", 1, true))
+    text = assert(fs.read(w.folder .. "/part/report.md"))
+    assert.equal(10, select(2, text:match "otherwise %(predicted%)\n(.-)\n## ":gsub("| \\~[%dan]", "")))
 
     out = run "fit whole --leave-out --out profiles"
     assert.truthy(out:find("Left out one by one, 40 cells' speed-ups", 1, true), out)

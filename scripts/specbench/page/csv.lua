@@ -1,4 +1,5 @@
--- A place a line, with all its figures and speed-ups, for spreadsheets and scripts. What is unknown is empty.
+-- A place a line, with all its figures and speed-ups, for spreadsheets and scripts. What is unknown is empty. Places
+-- whose speed-up was predicted have lines and columns of their own, where there are any.
 
 local absolute = require "specbench.page.absolute"
 local answers = require "specbench.answer"
@@ -21,6 +22,17 @@ local function line(values, count)
   return table.concat(fields, ",")
 end
 
+local PREDICTED = { "predicted_speedup", "predicted_low", "predicted_high" }
+
+-- A predicted place: nothing stands where a measured figure would.
+local function predicted_line(one, axes, count)
+  local values = {}
+  for i, name in ipairs(axes) do values[i] = one.coordinates[name] end
+  values[#axes + 2] = one.kind
+  for i, part in ipairs { "ratio", "low", "high" } do values[count - #PREDICTED + i] = one.predicted[part] end
+  return line(values, count)
+end
+
 ---@param self specbench.page.model
 ---@return string
 function csv.text(self)
@@ -35,6 +47,7 @@ function csv.text(self)
   end
   for _, name in ipairs { "energy_ratio", "energy_ratio_low", "energy_ratio_high", "energy_limited" } do title(name) end
   for _, name in ipairs { "verdict", "reason", "ramp_up", "lossy", "late", "flags" } do title(name) end
+  for _, name in ipairs(#self.predicted > 0 and PREDICTED or {}) do title(name) end
   for i = 1, #names do -- an axis may have a figure's name
     if tables.contains({ table.unpack(head, #names + 1) }, head[i]) then head[i] = "axis_" .. head[i] end
   end
@@ -73,6 +86,7 @@ function csv.text(self)
     add(table.concat(flags, " "))
     lines[#lines + 1] = line(values, #head)
   end
+  for _, one in ipairs(self.predicted) do lines[#lines + 1] = predicted_line(one, names, #head) end
   return table.concat(lines, "\r\n") .. "\r\n"
 end
 

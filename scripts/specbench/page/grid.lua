@@ -34,4 +34,19 @@ function grid.right(title)
   return { title, n = true }
 end
 
+---A table of texts.
+---@param columns { [1]: string, [2]: boolean? }[] title, whether it stands to the right
+---@param rows (string|number)[][]
+---@return specbench.page.markup
+function grid.of_texts(columns, rows)
+  local titles, drawn = {}, {}
+  for i, column in ipairs(columns) do titles[i] = column[2] and grid.right(column[1]) or column[1] end
+  for i, row in ipairs(rows) do
+    local fields = {}
+    for k, value in ipairs(row) do fields[k] = columns[k][2] and grid.figure(value) or el("td", nil, value) end
+    drawn[i] = el("tr", nil, fields)
+  end
+  return grid.draw(titles, drawn, "figures")
+end
+
 return grid

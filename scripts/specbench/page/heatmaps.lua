@@ -238,10 +238,8 @@ local function swatch(kind, is_pale, ...)
 end
 
 local function predicted_legend(self)
-  local pattern = el("pattern", { id = "hatch", width = 5, height = 5, patternUnits = "userSpaceOnUse",
-    patternTransform = "rotate(45)" }, svg.line(0, 0, 0, 5))
   return el("p", { class = "legend" }, scale(self), " ", swatch("measured"), " measured ",
-    swatch("predicted", true, el("defs", nil, pattern), hatched { x = 0, y = 0, width = 22, height = 14 }),
+    swatch("predicted", true, el("defs", nil, svg.hatching "hatch"), hatched { x = 0, y = 0, width = 22, height = 14 }),
     " ~ predicted from the measured cells, not measured; below the number the interval that a measured one would lie "
       .. "in nine times of ten. Both are the ratio of total token throughputs, whichever speed-up is chosen above: the "
       .. "model knows no other. Marks are of measured cells alone, their verdicts rest on the paired speed-up.")

@@ -26,6 +26,7 @@ local schedule = require "specbench.page.schedule"
 local search = require "specbench.page.search"
 local trouble = require "specbench.page.trouble"
 local verdict = require "specbench.page.verdict"
+local what_if = require "specbench.page.what_if"
 local why = require "specbench.page.why"
 local words = require "specbench.answer.words"
 
@@ -39,6 +40,7 @@ local SECTIONS = {
   { "answer", "Does speculation pay?", verdict.section },
   { "maps", "Where", heatmaps.section },
   { "predicted", "Predicted", heatmaps.predicted },
+  { "what-if", "What if drafts were accepted otherwise", what_if.section },
   { "load", "Speed-up against load", lines.section },
   { "loads", "Figures against load", loads.section },
   { "schedule", "Best k by load", schedule.section },

@@ -2,6 +2,7 @@
 -- figures where they are few, and where numbers come from.
 
 local absolute = require "specbench.page.absolute"
+local break_even = require "specbench.report.break_even"
 local energy = require "specbench.analysis.energy"
 local foreign = require "specbench.base.foreign"
 local heatmaps = require "specbench.page.heatmaps"
@@ -69,6 +70,22 @@ local function answers(self, add)
   for _, point in ipairs(self.answer.notes) do add("- note: " .. escape(point.text)) end
 end
 
+-- A map as a table, loads upwards; text_of: what stands in a place's field.
+local function map_table(map, text_of)
+  local columns, rows = { { ("%s \\ %s"):format(map.y.title, map.x.title) } }, {}
+  for _, x in ipairs(map.x.values) do columns[#columns + 1] = { text_table.text(x), true } end
+  for r = #map.y.values, 1, -1 do
+    local y = map.y.values[r]
+    local row = { text_table.text(y) }
+    for c, x in ipairs(map.x.values) do
+      local one = map.at[y][x]
+      row[c + 1] = one and text_of(one) or ""
+    end
+    rows[#rows + 1] = row
+  end
+  return ("\n%s\n\n%s"):format(escape(map.name), grid(columns, rows))
+end
+
 local function maps(self, add)
   local figure = self.figures[1]
   if not figure then return end
@@ -78,19 +95,32 @@ local function maps(self, add)
   local legend = heatmaps.legend(self)
   if legend ~= "" then add(escape(legend)) end
   for _, map in ipairs(list) do
-    local columns, rows = { { ("%s \\ %s"):format(map.y.title, map.x.title) } }, {}
-    for _, x in ipairs(map.x.values) do columns[#columns + 1] = { text_table.text(x), true } end
-    for r = #map.y.values, 1, -1 do
-      local y = map.y.values[r]
-      local row = { text_table.text(y) }
-      for c, x in ipairs(map.x.values) do
-        local one = map.at[y][x]
-        row[c + 1] = one and ("%.2f%s"):format(one.entry.speedups[figure.name].ratio, heatmaps.mark(one)) or ""
-      end
-      rows[#rows + 1] = row
-    end
-    add(("\n%s\n\n%s"):format(escape(map.name), grid(columns, rows)))
+    add(map_table(map, function(one)
+      return ("%.2f%s"):format(one.entry.speedups[figure.name].ratio, heatmaps.mark(one))
+    end))
   end
+end
+
+-- What nobody measured, in tables that hold nothing else.
+local function predicted(self, add)
+  if #self.predicted == 0 then return end
+  add "\n## Predicted, not measured\n"
+  add(escape("~ by a model fitted to the measured cells: the ratio of total token throughputs, and the interval that a "
+    .. "measured one would lie in nine times of ten. Places that were measured are left empty."))
+  for _, map in ipairs(model.maps(self, function() return true end, self.predicted)) do
+    add(map_table(map, function(one)
+      local told = one.predicted
+      return ("~%.2f%s"):format(told.ratio, told.low and told.high and (" [%.2f, %.2f]"):format(told.low, told.high)
+        or "")
+    end))
+  end
+end
+
+local function what_if(self, add)
+  if #self.curves == 0 then return end
+  add "\n## What if drafts were accepted otherwise (predicted)\n"
+  add(escape("~ " .. break_even.WHAT .. ".") .. "\n")
+  add(grid(break_even.answers(self.curves)))
 end
 
 local function searched(self, add)
@@ -171,6 +201,8 @@ function markdown.text(self)
   searched(self, add)
   answers(self, add)
   maps(self, add)
+  predicted(self, add)
+  what_if(self, add)
   schedules(self, add)
   figures(self, add)
   provenance(self, add)

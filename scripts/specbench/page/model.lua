@@ -3,6 +3,7 @@
 
 local answers = require "specbench.answer"
 local caveats = require "specbench.analysis.caveats"
+local curves = require "specbench.results.curves"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local place = require "specbench.answer.place"
@@ -39,6 +40,7 @@ local model = {}
 ---@field figures { name: string, title: string }[] speed-ups that places have, the answer's own first
 ---@field reach number of the ratios' scale of colours
 ---@field predicted specbench.page.place[] that were not measured: of them coordinates, load and ratio are known
+---@field curves specbench.curve[] what drafts would bring that were accepted more or less often, where somebody asked
 ---@field saved string? what it saved that they were not
 ---@field has_energy boolean? a place tells its energy beside the baseline's
 ---@field progress string? how far its sweep is, while that runs
@@ -166,6 +168,7 @@ function model.of(found, options)
   name_places(self)
   self.figures, self.reach = figures_of(self), reach_of(self)
   self.predicted, self.saved = predicted_places(self), savings.line(found, options and options.price)
+  self.curves = curves.of(found.store.folder)
   self.title = (self.about.title or self.about.round) .. caveats.simulated(found.cells)
   self.progress, self.is_empty = options and options.progress, #self.places == 0
   return self

@@ -57,6 +57,14 @@ function svg.circle(x, y, radius, class, title)
     title and el("title", nil, title))
 end
 
+---What marks an area as predicted.
+---@param id string of the pattern, once a page
+---@return specbench.page.markup pattern for `defs`
+function svg.hatching(id)
+  return el("pattern", { id = id, class = "hatching", width = 5, height = 5, patternUnits = "userSpaceOnUse",
+    patternTransform = "rotate(45)" }, svg.line(0, 0, 0, 5))
+end
+
 ---@param points number[][] { x, y }
 ---@return string path data
 function svg.way(points)

@@ -20,10 +20,8 @@ local function cost_text(share)
   return (", were what speculation adds to a step %g times as much"):format(share)
 end
 
----@param found specbench.what_if
----@return string
-local function name_of(found)
-  return found.family.name .. cost_text(found.draft_cost)
+local function interval(even)
+  return ("%s [%s, %s]"):format(acceptance(even.value), acceptance(even.low), acceptance(even.high))
 end
 
 ---@param found specbench.what_if
@@ -36,9 +34,7 @@ function break_even.text(found, accepted)
   for _, shown in ipairs(SHOWN) do columns[#columns + 1] = text_table.right(("~%g"):format(shown)) end
   local rows = {}
   for i, load in ipairs(found.loads) do
-    local own = load.breaks_even
-    local row = { load.k, load.concurrency, ("%.2f"):format(load.accepted),
-      ("%s [%s, %s]"):format(acceptance(own.value), acceptance(own.low), acceptance(own.high)) }
+    local row = { load.k, load.concurrency, ("%.2f"):format(load.accepted), interval(load.breaks_even) }
     if accepted then
       local at = what_if.at(load.curve, accepted)
       row[#row + 1] = ("%.2f [%.2f, %.2f]"):format(at.y, at.low, at.high)
@@ -46,13 +42,37 @@ function break_even.text(found, accepted)
     for _, shown in ipairs(SHOWN) do row[#row + 1] = ("%.2f"):format(what_if.at(load.curve, shown).y) end
     rows[i] = row
   end
-  return ("%s, against %s: how often a draft's token must be accepted to pay\n%s"):format(name_of(found),
-    found.family.baseline, text_table.render { columns = columns, rows = rows })
+  return ("%s%s, against %s: how often a draft's token must be accepted to pay\n%s"):format(found.family.name,
+    cost_text(found.draft_cost), found.family.baseline, text_table.render { columns = columns, rows = rows })
 end
 
+---What is predicted of it, and what is not.
+break_even.WHAT = "by the fitted model, not measured: each place of a draft accepted as often as the first, given "
+  .. "those before it; the mean over all work, intervals 90 %"
+break_even.MEASURED = "measured cells, at what was accepted there"
+
 ---What stands under such tables.
-break_even.LEGEND = "~ by the fitted model, not measured: each place of a draft accepted as often as the first, given "
-  .. "those before it; the mean over all work, intervals 90 %\n"
+break_even.LEGEND = "~ " .. break_even.WHAT .. "\n"
+
+---@param curve specbench.curve
+---@return string name of the picture that it stands in
+function break_even.name(curve)
+  return ("%s, k = %d%s"):format(curve.method, curve.k, cost_text(curve.draft_cost))
+end
+
+---Where each load breaks even, as a table.
+---@param curves specbench.curve[]
+---@return { [1]: string, [2]: boolean? }[] columns title, whether it stands to the right
+---@return (string|number)[][] rows
+function break_even.answers(curves)
+  local rows = {}
+  for i, curve in ipairs(curves) do
+    local is_measured = curve.accepted and #curve.measured > 0
+    rows[i] = { break_even.name(curve), curve.concurrency, is_measured and ("%.2f"):format(curve.accepted) or "",
+      "~" .. interval(curve.breaks_even) }
+  end
+  return { { "drafts" }, { "requests at once", true }, { "accepted, measured", true }, { "~breaks even at" } }, rows
+end
 
 ---@param found specbench.what_if
 ---@param about table round.json
@@ -77,7 +97,7 @@ function break_even.draw(found, about, path, note)
       x_title = "share of each place of a draft that is accepted, given those before it", linear = true,
       y_title = "speed-up (total token throughput)", series = series[k], png = base .. ".png", svg = base .. ".svg",
       footer = { "lines and bands: by the fitted model" .. cost_text(found.draft_cost) .. ", 90 % intervals",
-        found.draft_cost == 1 and "dots: measured cells, at what was accepted there" or "not measured" },
+        found.draft_cost == 1 and "dots: " .. break_even.MEASURED or "not measured" },
     }
     if not ok then return nil, message end
     table.move({ base .. ".png", base .. ".svg" }, 1, 2, #files + 1, files)
