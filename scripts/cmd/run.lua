@@ -128,9 +128,7 @@ end
 local function run_round(options, path)
   local find = finding.read(options)
   if options.share then
-    if find then
-      command.fail("--share and --find do not go together: a search asks for one cell at a time", 2)
-    end
+    if find then command.fail(finding.SHARED, 2) end
     return shared_run.run(options, path)
   end
   local r = command.load_round(path, options)

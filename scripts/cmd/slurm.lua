@@ -1,7 +1,8 @@
--- Hands a round to Slurm: arrays of workers on one results folder, and a report after them.
+-- Hands a round to Slurm: arrays of workers on one results folder, or one job that searches, and a report after them.
 
 local command = require "specbench.cli.command"
 local environment = require "sb.environment"
+local finding = require "specbench.cli.finding"
 local fs = require "sb.fs"
 local option_groups = require "specbench.cli.option_groups"
 local plan_json = require "specbench.cli.plan_json"
@@ -25,18 +26,21 @@ local self = {
   summary = "Submit a round to Slurm as arrays of workers that share one results folder",
   description = "Writes and submits one job array for each number of GPUs that servers need, whose tasks are workers "
     .. "(specbench run --share), and a report job after them; prints their ids. squeue and scancel do the rest; the "
-    .. "same command again goes on with what is not done. What stands behind -- goes to sbatch as it is.",
+    .. "same command again goes on with what is not done. With --find k or --budget it is one job: a search asks for "
+    .. "one cell at a time. What stands behind -- goes to sbatch as it is.",
   positionals = {
     { name = "ROUND", declares = true, help = "round file, or the name of one that comes with specbench" },
     { name = "SBATCH", optional = true, many = true,
       help = "behind --: options of sbatch (--partition=..., --account=...)" },
   },
   options = option_groups.of {
-    "grid", "engine", "data", "measure", "share", "deadlines", "results", table.unpack(own),
+    "grid", "engine", "data", "measure", "share", "search", "deadlines", "results", table.unpack(own),
   },
   examples = {
     { "specbench slurm rounds/round2.lua --engine vllm --models my_models.lua --out /shared/round2 --workers 8 -- "
       .. "--partition=gpu", "eight workers of each number of GPUs" },
+    { "specbench slurm rounds/round1.lua --engine vllm --models my_models.lua --out /shared/round1 --budget 3h -- "
+      .. "--partition=gpu", "the best k, by one job of three hours" },
   },
 }
 
@@ -50,8 +54,8 @@ local function quoted(words)
   return table.concat(list, " ")
 end
 
--- The words that this command was given, as run --share takes them.
-local function run_words(folder)
+-- The words that this command was given, as run takes them, and more behind them.
+local function run_words(folder, more)
   local mine, words, skip = {}, {}, false
   for _, option in ipairs(own) do mine["--" .. option.long] = option end
   for i = 2, #arg do
@@ -68,7 +72,7 @@ local function run_words(folder)
       words[#words + 1] = word
     end
   end
-  for _, word in ipairs { "--out", folder, "--share", "--no-wait" } do words[#words + 1] = word end
+  for _, word in ipairs { "--out", folder, table.unpack(more) } do words[#words + 1] = word end
   return words
 end
 
@@ -118,41 +122,78 @@ local function submit(words, dry_run)
   return id
 end
 
+-- What workers are handed: a job array for each number of GPUs.
+local function arrays(groups, options)
+  local jobs = {}
+  for i, group in ipairs(groups) do
+    local count = math.min(options.workers, group.units)
+    local expected = math.max(group.seconds / count, group.longest)
+    jobs[i] = { name = ("workers-%d"):format(group.gpus), gpus = group.gpus, array = count,
+      seconds = MARGIN * expected + SIGNAL_S, of_run = { "--share", "--no-wait" },
+      said = ("%d workers%%s, %d pieces of work, about %s"):format(count, group.units, progress.duration(expected)) }
+  end
+  return jobs
+end
+
+-- What a search is handed: one job, on as many GPUs as its largest server needs. How long it takes is not known before:
+-- as long as its budget, or as the whole grid at most.
+local function searching(groups, options)
+  local gpus, seconds = 1, 0
+  for _, group in ipairs(groups) do gpus, seconds = math.max(gpus, group.gpus), seconds + group.seconds end
+  local longest = options.budget and math.min(options.budget, MARGIN * seconds) or MARGIN * seconds
+  return { { name = "search", gpus = gpus, seconds = longest + SIGNAL_S, of_run = {},
+    said = ("one search%%s, %s at most"):format(progress.duration(longest)) } }
+end
+
+-- Why a search cannot be handed to Slurm, if it cannot.
+local function check_search(options, find, the_plan)
+  if options.find == "rate" then
+    command.fail("slurm --find rate: nothing tells before how long that takes: give sbatch a time and "
+      .. "`specbench run ROUND --find rate` itself (sbatch --time=... --wrap='specbench run ...')", 2)
+  end
+  local flaw = find.flaw(options) or find.refusal(the_plan)
+  if flaw then command.fail(flaw, 2) end
+end
+
 function self.run(options, positionals)
+  local find = finding.read(options)
+  if find and options.share then command.fail(finding.SHARED, 2) end
   if not options.dry_run and not program.is_there "sbatch" then
     command.fail "there is no sbatch on PATH: this is no machine of a Slurm cluster (--dry-run writes the scripts)"
   end
   local sbatch = table.move(positionals, 2, #positionals, 1, {})
   local round = command.find_round(positionals[1])
   local units, the_plan, folder = plan_json.units(options, round)
+  if find then check_search(options, find, the_plan) end
   local groups, cwd = groups_of(units), assert(fs.realpath ".")
   if #groups == 0 then
     io.stdout:write(("nothing to do: all %d pieces are done in %s\n"):format(#units, folder))
     return 0
   end
   if folder:sub(1, 1) ~= "/" then folder = cwd .. "/" .. folder end
-  local scripts = folder .. "/share/slurm"
+  local scripts = folder .. (find and "/slurm" or "/share/slurm")
   local ok, message = fs.mkdir(scripts)
   if not ok then command.fail(message) end
   local name, ids = "specbench-" .. the_plan.round.name, {}
-  local run = run_words(folder)
-  for _, group in ipairs(groups) do
-    local count = math.min(options.workers, group.units)
-    local seconds = math.max(MARGIN * math.max(group.seconds / count, group.longest) + SIGNAL_S, LEAST_S)
+  for _, job in ipairs(find and searching(groups, options) or arrays(groups, options)) do
     local directives = {
-      "--job-name=" .. name, ("--array=1-%d"):format(count), "--requeue", "--open-mode=append",
-      ("--output=%s/%%A_%%a.txt"):format(scripts), ("--signal=B:TERM@%d"):format(SIGNAL_S),
-      "--time=" .. time_limit(seconds),
+      "--job-name=" .. name, "--requeue", "--open-mode=append",
+      ("--output=%s/%s.txt"):format(scripts, job.array and "%A_%a" or "%j"), ("--signal=B:TERM@%d"):format(SIGNAL_S),
+      "--time=" .. time_limit(math.max(job.seconds, LEAST_S)),
+      job.array and ("--array=1-%d"):format(job.array) or nil,
     }
-    if the_plan.engine.uses_gpus then directives[#directives + 1] = ("--gpus-per-node=%d"):format(group.gpus) end
-    local script = ("%s/workers-%d.sh"):format(scripts, group.gpus)
-    write_script(script, directives, cwd, { environment.executable, "run", table.unpack(run) })
+    local on_gpus = ""
+    if the_plan.engine.uses_gpus then
+      directives[#directives + 1] = ("--gpus-per-node=%d"):format(job.gpus)
+      on_gpus = (" of %d GPU%s"):format(job.gpus, job.gpus == 1 and "" or "s")
+    end
+    local script = ("%s/%s.sh"):format(scripts, job.name)
+    write_script(script, directives, cwd, { environment.executable, "run",
+      table.unpack(run_words(folder, job.of_run)) })
     local words = table.move(sbatch, 1, #sbatch, 1, {})
     words[#words + 1] = script
     ids[#ids + 1] = submit(words, options.dry_run)
-    io.stdout:write(("%s: %d workers%s, %d pieces of work, about %s\n"):format(ids[#ids], count,
-      the_plan.engine.uses_gpus and (" of %d GPU%s"):format(group.gpus, group.gpus == 1 and "" or "s") or "",
-      group.units, progress.duration(math.max(group.seconds / count, group.longest))))
+    io.stdout:write(("%s: %s\n"):format(ids[#ids], job.said:format(on_gpus)))
   end
   if not options.no_report then
     local script = scripts .. "/report.sh"

@@ -62,6 +62,28 @@ describe("specbench slurm", function()
     assert.truthy(slurm("--out results").out:find("nothing to do: all 2 pieces are done", 1, true))
   end)
 
+  it("submits a search as one job, on what its largest server needs, for as long as its budget", function()
+    local result = slurm "--out results --budget 2h --no-report -- --partition=gpu"
+    assert.equal(0, result.status, result.err)
+    assert.equal(("--parsable --partition=gpu %s/results/slurm/search.sh\n"):format(w.folder), w:read "submitted")
+    assert.truthy(result.out:find("1: one search of 2 GPUs, ", 1, true), result.out)
+    local script = w:read "results/slurm/search.sh"
+    for _, directive in ipairs { "--gpus-per-node=2", "--requeue", "--signal=B:TERM@120", "--time=0-00:30:00" } do
+      assert.truthy(script:find("\n#SBATCH " .. directive .. "\n", 1, true), script) -- the grid takes no two hours
+    end
+    assert.is_nil(script:find("--array", 1, true), script)
+    assert.truthy(script:find(("--speed 200 --budget 2h --out %s/results\n"):format(w.folder), 1, true), script)
+
+    for options, words in pairs { ["--find rate --slo ttft=9"] = "how long that takes: give sbatch a time",
+      ["--find k --share"] = "leave out --share", ["--find k --repeats 3"] = "leave out --repeats",
+      ["--find k --only method=none"] = "no cell speculates" } do
+      result = slurm("--out results " .. options)
+      assert.equal(2, result.status, options)
+      assert.truthy(result.err:find(words, 1, true), result.err)
+      assert.equal(1, select(2, result.err:gsub("\n", "")), result.err)
+    end
+  end)
+
   it("says what is wrong without a cluster, and what it would do", function()
     local result = w:run("slurm grid.lua --out results", { env = { PATH = "/nonexistent" } })
     assert.equal(1, result.status)

@@ -5,7 +5,10 @@ local find_k = require "specbench.sweep.find_k"
 local find_rate = require "specbench.sweep.find_rate"
 local plan = require "specbench.experiment.plan"
 
-local finding = {}
+local finding = {
+  SHARED = "--find and --budget do not go with --share: a search asks for one cell at a time, from what all before it "
+    .. "showed; leave out --share (specbench slurm takes a search as one job)",
+}
 
 ---Reads them: options.find becomes "rate" or "k", options.tolerance and options.budget numbers.
 ---@param options table of the command line; changed
