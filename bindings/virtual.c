@@ -86,11 +86,10 @@ static int run_load(lua_State *L)
 /* server:metrics() -> the text of GET /metrics */
 static int metrics(lua_State *L)
 {
-  sb_strbuf page = { 0 };
-  sb_sim_virtual_metrics(check_box(L)->server, &page);
-  lua_pushlstring(L, page.data ? page.data : "", page.size);
-  sb_strbuf_deinit(&page);
-  return 1;
+  const virtual_box *box = check_box(L);
+  sb_strbuf *page = sbl_push_buffer(L);
+  sb_sim_virtual_metrics(box->server, page);
+  return sbl_push_text(L, page);
 }
 
 /* exit_status() -> with which a fault ended it; nil while it runs */

@@ -69,6 +69,38 @@ describe("the meta files", function()
     end
   end)
 
+  it("have what is said of a class above its line, where the page takes it from", function()
+    for _, part in ipairs { "sb", "specbench" } do
+      for _, file in ipairs(fs.list(("%s/%s"):format(folder, part))) do
+        local text = assert(fs.read(("%s/%s/%s"):format(folder, part, file)))
+        for class in text:gmatch "%-%-%-@class ([^\n]+)" do
+          assert.truthy(class:find "^%S+$" or class:find "^%S+ ?: [%w_., |]+$", ("%s: %s"):format(file, class))
+        end
+      end
+    end
+  end)
+
+  it("describe every field that a function reads of its options, and no other", function()
+    local function read_by(file, index)
+      local text = assert(fs.read(("%s/bindings/%s.c"):format(environment.home, file)))
+      return described(text, "field%(L, " .. index .. ', "([%w_]+)"')
+    end
+    local function fields_of(file, class)
+      local text = assert(fs.read(("%s/sb/%s.lua"):format(folder, file)))
+      return described(text:match("@class sb%." .. class .. "\n(.-)\n\n"), "@field ([%w_]+)")
+    end
+    local deadlines = read_by("load_input", "index")
+    assert.same({ "cell_timeout", "chunk_timeout", "first_token_timeout", "timeout" }, deadlines)
+    local of_load = read_by("load", 1)
+    table.move(deadlines, 1, #deadlines, #of_load + 1, of_load)
+    table.sort(of_load)
+    assert.same(of_load, fields_of("load", "LoadOptions"))
+    assert.same(read_by("load_input", "%-1"), fields_of("load", "LoadRequest"))
+    assert.same(read_by("load_input", "at"), fields_of("load", "Arrivals"))
+    assert.same(read_by("http", 1), fields_of("http", "HttpOptions"))
+    assert.same(read_by("proc", 1), fields_of("proc", "ProcessOptions"))
+  end)
+
   it("give the page that is committed", function()
     local script = environment.home .. "/scripts/share/api.lua"
     local pipe = assert(io.popen(("%q %q"):format(environment.executable, script)))

@@ -56,11 +56,19 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size)
 
 static void open_modules(lua_State *L)
 {
-  static const luaL_Reg modules[] = { { "sb.task", sbl_open_task },     { "sb.json", sbl_open_json },
-                                      { "sb.fs", sbl_open_fs },         { "sb.http", sbl_open_http },
-                                      { "sb.proc", sbl_open_proc },     { "sb.load", sbl_open_load },
-                                      { "sb.stats", sbl_open_stats },   { "sb.measure", sbl_open_measure },
-                                      { "sb.signal", sbl_open_signal }, { NULL, NULL } };
+  static const luaL_Reg modules[] = { { "sb.task", sbl_open_task },
+                                      { "sb.json", sbl_open_json },
+                                      { "sb.fs", sbl_open_fs },
+                                      { "sb.http", sbl_open_http },
+                                      { "sb.proc", sbl_open_proc },
+                                      { "sb.load", sbl_open_load },
+                                      { "sb.stats", sbl_open_stats },
+                                      { "sb.measure", sbl_open_measure },
+                                      { "sb.signal", sbl_open_signal },
+                                      { "sb.virtual", sbl_open_virtual },
+                                      { "sb.prom", sbl_open_prom },
+                                      { "sb.rng", sbl_open_rng },
+                                      { NULL, NULL } };
   luaL_openlibs(L);
   for (const luaL_Reg *module = modules; module->name; module++) {
     luaL_requiref(L, module->name, module->func, 0);
@@ -70,6 +78,8 @@ static void open_modules(lua_State *L)
   lua_setglobal(L, "bytes");
   lua_pushstring(L, folder);
   lua_setglobal(L, "folder");
+  lua_pushstring(L, PROFILES);
+  lua_setglobal(L, "PROFILES");
 }
 
 static int run_script(lua_State *L)
@@ -153,14 +163,44 @@ static void test_records(void **state)
   (void)state;
   check("local run = measure.decode(bytes)"
         "run:encode() run:jsonl() run:metrics { ttft = 5 } run:percentile('ttft_ms', 50)"
-        "run:request(1) run:failures() run:acceptance(3)");
+        "run:request(1) run:failures() run:acceptance(3) run:outputs() run:text(1) run:tail(99)"
+        "run:redact { 'secret' } measure.check(bytes) measure.decode('none')");
 }
 
 static void test_pairs(void **state)
 {
   (void)state;
   check("local a, b = measure.decode(bytes), measure.decode(bytes)"
-        "stats.pair(a, b) stats.within_run({ { a, b } }, 1)");
+        "stats.pair(a, b) stats.within_run({ { a, b } }, 1) stats.between_prompts { { a, b }, { a, b } }"
+        "local side = stats.decode_side(a, 1, true) if side then stats.decompose(side, side, 1) end");
+}
+
+static void test_statistics(void **state)
+{
+  (void)state;
+  check("local found = stats.interval({ 0.1, 0.2, 0.3 }) stats.widen(found, 0.01, 3)"
+        "stats.moderate { { values = { 0.1, 0.2, false } }, { values = { 0.1, 0.3, 0.2 }, server = 2 } }"
+        "stats.adjust { 0.01, false, 0.5 } stats.verdict(found, 0.01, 0.02, 0.05)"
+        "stats.judge({ tie = 0.02, cap = 5 }, { 0.1, 0.2, 0.3 })");
+}
+
+static void test_virtual(void **state)
+{
+  (void)state;
+  check(
+      "local s <close> = virtual.start { argv = { 'sim', '--profile', 'qwen2.5-7b', '--fault', 'http500@1' },"
+      "  profiles = PROFILES }"
+      "local run = s:load { requests = { { body = '{\"prompt\": \"a\", \"max_tokens\": 2}' },"
+      "  { body = '{\"prompt\": \"b\", \"max_tokens\": 2}', headers = { 'C: d' } } }, keep_text = true,"
+      "  url = '/v1/completions', arrivals = { kind = 'constant', rate = 10 } }"
+      "s:metrics() s:given_up() s:exit_status() virtual.start { argv = { 'sim', '--profile', 'none' } }");
+}
+
+static void test_counters_and_draws(void **state)
+{
+  (void)state;
+  check("prom.parse [[a{c=\"d\"} 1\ne 2]] rng.hash('x')"
+        "local r = rng.new('seed') r:shuffle { 1, 2, 3 } r:gamma(2)");
 }
 
 static void test_load(void **state)
@@ -212,9 +252,11 @@ int main(int argc, char **argv)
   if (argc > 1 && !strcmp(argv[1], SB_SUPERVISE))
     return sb_supervisor_main(argc, argv);
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_records), cmocka_unit_test(test_pairs), cmocka_unit_test(test_load),
-    cmocka_unit_test(test_http),    cmocka_unit_test(test_files), cmocka_unit_test(test_tasks),
-    cmocka_unit_test(test_process),
+    cmocka_unit_test(test_records), cmocka_unit_test(test_pairs),
+    cmocka_unit_test(test_load),    cmocka_unit_test(test_http),
+    cmocka_unit_test(test_files),   cmocka_unit_test(test_tasks),
+    cmocka_unit_test(test_process), cmocka_unit_test(test_statistics),
+    cmocka_unit_test(test_virtual), cmocka_unit_test(test_counters_and_draws),
   };
   sb_run *run = fixture_small_run();
   if (!mkdtemp(folder) || sb_records_write(run, &run_bytes))

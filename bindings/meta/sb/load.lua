@@ -27,17 +27,18 @@ local Load = {}
 ---@field arrivals? sb.Arrivals an open loop: each request is sent at its planned time; default: a closed loop
 ---@field headers? string[] "Name: value", of every request
 ---@field id_prefix? string every request carries "X-Request-Id: PREFIX-INDEX", from 0; default: no such header
----@field timeout? number seconds for a whole request; default none
----@field first_token_timeout? number seconds from a request's start to its first chunk; default none
----@field chunk_timeout? number seconds between two chunks, whatever else is sent; default none
+---@field timeout? number seconds for a whole request, connecting included; default none
+---@field first_token_timeout? number seconds from a request's start to its first chunk; default none; not with `whole`
+---@field chunk_timeout? number seconds between two chunks, whatever else is sent, or with `whole` between two bytes;
+---  default none
 ---@field cell_timeout? number seconds for the whole load; default none
----@field event_per_token? boolean the engine sends one event a token: count so where nothing better is said
----@field keep_text? boolean records keep the answers' text
----@field whole? boolean the requests ask for one JSON answer, not for a stream
+---@field event_per_token? boolean the engine sends one event a token: count so where nothing better is said; default no
+---@field keep_text? boolean records keep the answers' text; default no
+---@field whole? boolean the requests ask for one JSON answer, not for a stream; default no
 ---@field io_threads? integer 1 to 64, default 1: this many event loops, each on a thread of its own, share the streams
+---@field own_thread? boolean also a single loop is on a thread of its own, for other loads run beside this one
 
 ---@class sb.LoadProgress
----@field own_thread? boolean also a single loop is on a thread of its own, for other loads run beside this one
 ---@field total integer requests
 ---@field sent integer
 ---@field done integer with any outcome
@@ -61,7 +62,8 @@ function Load:wait(seconds) end
 ---@return sb.LoadProgress
 function Load:progress() end
 
----@class sb.LoadLag how late the client itself was: a 5 ms timer's lateness less the time spent on its own events
+--- How late the client itself was: a 5 ms timer's lateness less the time spent on its own events.
+---@class sb.LoadLag
 ---@field samples integer
 ---@field p50_ms? number nil where the thread took no sample, as are the next two
 ---@field p99_ms? number
@@ -71,7 +73,7 @@ function Load:progress() end
 ---@field real_time boolean the client went before ordinary processes; false where the machine did not let it
 ---@field threads? sb.LoadLag[] each one's, where there are several I/O threads
 
---- After the end. Of several I/O threads the worst of each figure, samples their sum.
+--- After the end or a cancel. Of several I/O threads the worst of each figure, samples their sum.
 ---@return sb.LoadLag? lag nil where the load was too short to tell
 function Load:lag() end
 
@@ -79,15 +81,16 @@ function Load:lag() end
 ---@return string? reason nil where it did not
 function Load:given_up() end
 
----@class sb.LoadReads how far chunks' times may be off
+--- How far chunks' times may be off.
+---@class sb.LoadReads
 ---@field chunks integer
----@field merged integer came with other events in one read: their time is the last one's
+---@field merged integer came with other events in one read, which may give them the last one's time
 ---@field unstamped integer have the loop's time and not the kernel's
 ---@field p99_ms number that 99 % of all chunks came earlier than their time, at most
 ---@field max_ms number
 ---@field by_kernel boolean most chunks have the kernel's own time of arrival (plain HTTP)
 
---- After the end. Of several I/O threads the worst; counts are sums.
+--- After the end or a cancel. Of several I/O threads the worst; counts are sums.
 ---@return sb.LoadReads? reads nil where no chunk came
 function Load:reads() end
 

@@ -4,16 +4,18 @@
 --- milliseconds each and block: none belongs beside a load.
 local nvml = {}
 
----@class sb.Nvml closed with Lua, or in a `<close>` variable
+--- Closed with Lua, or in a `<close>` variable.
+---@class sb.Nvml
 local Nvml = {}
 
----@class sb.GpuReading what a GPU does not tell is absent; a GPU divided by MIG tells no energy
+--- What a GPU does not tell is absent; a GPU divided by MIG tells no energy.
+---@class sb.GpuReading
 ---@field uuid string "GPU-..."
 ---@field index integer place on the PCI bus, from 0
----@field joules number? since its driver was loaded
----@field sm_clock_mhz integer? at this moment
----@field power_limited_s number? seconds, since its driver was loaded, in which power held its clocks back
----@field thermal_limited_s number? and in which heat did
+---@field joules? number since its driver was loaded
+---@field sm_clock_mhz? integer at this moment
+---@field power_limited_s? number seconds, since its driver was loaded, in which power held its clocks back
+---@field thermal_limited_s? number and in which heat did
 
 ---@return sb.Nvml? library nil where there is none on this machine
 ---@return string? message

@@ -9,7 +9,7 @@ local stats = {}
 ---@field mean? number
 ---@field sd? number
 ---@field dof? number degrees of freedom of the t that it stands on
----@field low? number absent below three repeats
+---@field low? number absent where there are fewer values than `least`
 ---@field high? number
 ---@field p? number two-sided, of "the mean is 0"
 
@@ -60,12 +60,13 @@ function stats.adjust(p) end
 ---@return "faster"|"slower"|"tie"|"undecided"|"none"
 function stats.verdict(interval, adjusted_p, tie, alpha) end
 
----@class sb.Stopping one of width and tie
+--- One of width and tie.
+---@class sb.Stopping
 ---@field width? number repeat until the interval reaches no further to a side: 0.03
 ---@field tie? number repeat until a verdict stands, with this tie band; default 0.02
 ---@field cap? integer repeats at most, 3..20; default 10
 
---- Whether another repeat is wanted, and the interval that is honest under this rule.
+--- Whether another repeat is wanted, and an interval that keeps its level although the rule looks again and again.
 ---@param rule sb.Stopping
 ---@param values number[] of all repeats so far, in order
 ---@return { more: boolean, wanted: integer, next: integer, interval: sb.Interval } state next: repeats at the next

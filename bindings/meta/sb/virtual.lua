@@ -18,7 +18,7 @@ function virtual.start(options) end
 ---Runs a load from its first request to its last answer.
 ---@param options sb.LoadOptions url (its path), requests, concurrency, arrivals and keep_text count, and of a server
 ---  with faults the deadlines, but for cell_timeout
----@return specbench.run? run
+---@return sb.Run? run
 ---@return string? message
 ---@return string? code
 function Virtual:load(options) end
@@ -32,6 +32,7 @@ function Virtual:exit_status() end
 ---@return string? reason why the last load ended before all was sent; nil where it did not
 function Virtual:given_up() end
 
+---Frees it; other calls raise from then on.
 function Virtual:close() end
 
 return virtual
