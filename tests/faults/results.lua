@@ -143,6 +143,11 @@ add("compare-deep", "compared with JSON of 100,000 nested lists", "head -c 10000
   { status = 1, says = { "x.json" } }, "compare results x.json")
 add("compare-empty", "compared with an empty file", ": >x.json", { status = 1, says = { "x.json" } },
   "compare results x.json")
+add("compare-published", "compared with tables of spec-bench-vllm of which a row has a text for a figure",
+  [[mkdir -p x.d/vanilla/Task_qa && echo '{"date": "d", "model_id": "m", "task": "qa", "subtask": "qa", ]]
+  .. [["NUM_SPEC_TOKENS": -1, "num_prompts": 8, "max_concurrency": 1, "duration": "long", "total_input_tokens": 9, ]]
+  .. [["total_output_tokens": 9}' >x.d/vanilla/Task_qa/Table_x.jsonl]], { status = 1,
+  says = { "Table_x.jsonl: line 1 says for \"duration\" what is no number" } }, "compare results x.d")
 add("show-nothing", "a cell is shown that is not there", "", { status = 1 }, "show results/cells/none")
 add("show-damaged", "a cell is shown whose records are cut",
   "head -c 50 $cell/records.bin >x && mv x $cell/records.bin",

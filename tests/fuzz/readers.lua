@@ -6,7 +6,9 @@
 -- N of each target, seconds being those of the processor; the input that broke one is left in found/, and goes to
 -- corpus/readers under the target's name and what was wrong (TARGET.WHAT), where every run plays it first.
 
+local compare = require "specbench.compare"
 local compare_input = require "specbench.compare.input"
+local compare_table = require "specbench.compare.table"
 local damage = require "specbench.results.damage"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
@@ -63,6 +65,14 @@ local GUIDELLM = [==[{"benchmarks": [{"config": {"strategy": {"type_": "concurre
  "time_to_first_token_ms": {"successful":
  {"mean": 30.1, "percentiles": {"p99": 50.5}}}}, "run_stats": {"requests_made": {"successful": 10, "total": 10}}}]}]==]
 
+local ROW = [==[{"date": "20241230-114330", "backend": "openai-chat", "model_id": "m", "tokenizer_id": "m",
+ "task": "qa", "subtask": "spec-bench-qa_0.25k", "NUM_SPEC_TOKENS": %d, "best_of": 1, "num_prompts": 80,
+ "request_rate": "inf", "burstiness": 1.0, "max_concurrency": 1, "duration": 125.6, "completed": 80,
+ "total_input_tokens": 921, "total_output_tokens": 12994, "request_goodput:": null, "output_throughput": 103.4,
+ "total_token_throughput": 110.7, "mean_ttft_ms": 25.3, "p99_ttft_ms": 26.9, "mean_tpot_ms": 9.6,
+ "mean_itl_ms": 15.6}]==]
+ROW = ROW:gsub("\n", "")
+
 local ANSWER = [==[{"method": "draft", "work": "task=qa", "concurrency": %d, "k": 3, "best": {"method": "draft",
  "k": 3}, "pays": %s, "ratio": 1.52, "low": 1.4, "high": 1.7, "measured": false, "sure": 0.97, "answered": true}]==]
 local SEARCH = ([==[{"tolerance": 0.02, "sure": 0.95, "budget": 3600, "spent": 812.5, "ended": "budget", "cells": 60,
@@ -117,6 +127,15 @@ local targets = {
     assert(not shown:find "[\0-\8\11-\31\127]", "it shows a control character")
     return shown
   end },
+  published = { seeds = { ROW:format(1), ROW:format(3) .. "\n" .. ROW:format(2):gsub('"inf"', "2.5") },
+    run = function(bytes)
+      written("published/sps/Task_qa/Table_x.jsonl", bytes)
+      written("published/vanilla/Task_qa/Table_x.jsonl", ROW:format(-1))
+      local side, message = compare_input.open(at "published")
+      if not side then return nil, message end
+      local joined = compare.join { side, side }
+      return joined and compare_table.text(joined, { side, side })
+    end },
   compare = { seeds = { VLLM, GUIDELLM }, run = function(bytes)
     local side, message = compare_input.open(written("x.json", bytes))
     if not side then return nil, message end
@@ -161,7 +180,9 @@ for name, entry in pairs(datasets) do
   end }
   assert(fs.mkdir(at("data/" .. entry[1]):match "^(.*)/"))
 end
-for _, name in ipairs { "cell", "about", "results" } do assert(fs.mkdir(at(name))) end
+for _, name in ipairs { "cell", "about", "results", "published/sps/Task_qa", "published/vanilla/Task_qa" } do
+  assert(fs.mkdir(at(name)))
+end
 
 ---- changes
 

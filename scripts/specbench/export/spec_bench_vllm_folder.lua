@@ -1,9 +1,13 @@
 -- A folder of spec-bench-vllm's own results (METHOD/Task_TASK/Table_*.jsonl) as a store that can be read:
 -- each row is a cell, as far as a row tells.
 
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
+local sealed = require "specbench.results.sealed"
+local spec_bench_vllm = require "specbench.export.spec_bench_vllm"
+local tables = require "specbench.base.tables"
 
 local published_folder = {}
 
@@ -26,8 +30,30 @@ local NEEDED = {
   "num_prompts",
 }
 
+local TEXTS = tables.set_of { "date", "backend", "model_id", "tokenizer_id", "task", "subtask" }
+
+local function is_figure(value)
+  return type(value) == "number" and math.abs(value) < math.huge
+end
+
+-- What keeps a row of anybody's from being a cell.
+local function flaw_of(row)
+  for _, key in ipairs(NEEDED) do
+    if row[key] == nil then return ("has no \"%s\": not the reference's table"):format(key) end
+  end
+  for _, key in ipairs(spec_bench_vllm.row_keys) do
+    local value, is_text = row[key], TEXTS[key] or key == "request_rate" and row[key] == "inf"
+    if value ~= nil and not (is_text and type(value) == "string" or not is_text and is_figure(value)) then
+      return ("says for \"%s\" what is no %s"):format(key, is_text and "text" or "number")
+    end
+  end
+  if not (is_figure(row.request_rate) or row.max_concurrency) then
+    return "has neither a \"request_rate\" nor a \"max_concurrency\""
+  end
+end
+
 local function read_rows(path)
-  local text, message = fs.read(path)
+  local text, message = sealed.bytes(path)
   if not text then error(message, 0) end
   local rows, number = {}, 0
   for line in text:gmatch "[^\n]+" do
@@ -35,10 +61,9 @@ local function read_rows(path)
     local row, why = json.decode(line)
     local place = ("%s: line %d"):format(path, number)
     if type(row) ~= "table" then error(("%s is not a JSON object: %s"):format(place, tostring(why)), 0) end
-    for _, key in ipairs(NEEDED) do
-      if row[key] == nil then error(("%s has no \"%s\": not the reference's table"):format(place, key), 0) end
-    end
-    rows[number] = row
+    local flaw = flaw_of(row)
+    if flaw then error(("%s %s"):format(place, flaw), 0) end
+    rows[number] = foreign.tree(row)
   end
   return rows
 end
