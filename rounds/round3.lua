@@ -7,11 +7,21 @@
 --   specbench run rounds/round3.lua --engine vllm_v0 --gpus 4,5 --models my_models.lua --datasets DIR
 --   specbench run rounds/round3.lua --quick --limits as-published               128 tokens for every prompt
 --   specbench run rounds/round3.lua --engine vllm_v0 --gpus 4,5 --profile nsys --set concurrency=8,32
+--   specbench run rounds/round3.lua --engine vllm --gpus 0,1 --models my_shapes.lua --accepted 0.6
+--                                                              models without weights: what is accepted is set
 --
 -- `specbench plan` says which settings an engine does not have, and what it has instead.
 
 local bench = require "specbench"
 local data = require "specbench.dataset"
+
+local options = bench.options {
+  options = {
+    { long = "accepted", arg = "SHARE", type = "number", min = 0, max = 1, help = "let this share of first drafts be "
+      .. "accepted, and of later ones as much, given that those before were: for models without weights, on engines "
+      .. "that can force it" },
+  },
+}
 
 local K = 3
 local LARGEST_BATCH = 512
@@ -36,6 +46,14 @@ for label in pairs(limits) do length_of[data.length_label(label)] = label end
 
 local function label(prompt)
   return length_of[prompt.context]
+end
+
+-- of each place of a draft, or nil: the models' own
+local function acceptance(share)
+  if not share then return nil end
+  local rates = {}
+  for i = 1, K do rates[i] = share ^ i end
+  return rates
 end
 
 -- What is at its default stays out of the description: the engine decides.
@@ -80,7 +98,7 @@ return bench.round {
       server.multi_step = c.multi_step > 1 and c.multi_step or nil
       return server
     end
-    server.draft, server.k = "qwen2.5-0.5b", K
+    server.draft, server.k, server.acceptance = "qwen2.5-0.5b", K, acceptance(options.accepted)
     server.disable_by_batch_size = set(c.disable_by_batch_size)
     server.speculative_max_model_len = set(c.speculative_max_model_len)
     if c.k_by_batch_size > 1 then

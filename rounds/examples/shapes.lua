@@ -5,10 +5,19 @@
 --   specbench run rounds/examples/shapes.lua --engine vllm --models my_shapes.lua --only model=llama-3-8b
 --   specbench run rounds/examples/shapes.lua --engine vllm --models my_shapes.lua --datasets cache \
 --     --set task=news_0.5k,news_4k
+--   specbench run rounds/examples/shapes.lua --engine vllm --models my_shapes.lua --only model=qwen2.5-7b \
+--     --tensor-parallel 2                     each model over two GPUs
 --
 -- my_shapes.lua: folders with a config.json and a tokenizer, and `engine_args = { "--load-format", "dummy" }`.
 
 local bench = require "specbench"
+
+local options = bench.options {
+  options = {
+    { long = "tensor-parallel", arg = "N", type = "int", min = 1, default = 1, help = "GPUs that each model is spread "
+      .. "over" },
+  },
+}
 
 -- by model: what drafts for it
 local methods = { ["qwen2.5-7b"] = "draft", ["llama-3-8b"] = "eagle", ["vicuna-7b"] = "medusa" }
@@ -42,7 +51,7 @@ return bench.round {
       model = c.model, draft = drafts[c.method], method = c.method, k = c.k,
       acceptance = c.acceptance and rates(c.acceptance, c.k),
       dtype = "bfloat16", gpu_memory_utilization = 0.18, max_model_len = c.task:find "4k" and 8192 or 4096,
-      max_num_seqs = 128,
+      max_num_seqs = 128, tensor_parallel = options.tensor_parallel > 1 and options.tensor_parallel or nil,
     }
   end,
 

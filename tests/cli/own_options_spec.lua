@@ -190,3 +190,30 @@ describe("round 1's option of its own", function()
     assert.equal(4, speculating)
   end)
 end)
+
+describe("what rounds without weights take", function()
+  -- by server, the lines of a plan that start one
+  local function servers(rest)
+    local told, lines = w:run(rest .. " --engine vllm --engine-version 0.26.0 --show-argv"), {}
+    assert.equal(0, told.status, told.err)
+    for line in told.out:gmatch "[^\n]+" do
+      if line:find("CUDA_VISIBLE_DEVICES", 1, true) then lines[#lines + 1] = line end
+    end
+    return lines
+  end
+
+  it("spreads each model of the shapes over as many GPUs as told", function()
+    local lines = servers(("plan '%s/rounds/examples/shapes.lua' --only model=llama-3-8b --set acceptance=0.6 "
+      .. "--tensor-parallel 2 --gpus 0,1"):format(environment.home))
+    assert.equal(2, #lines)
+    for _, line in ipairs(lines) do assert.truthy(line:find("--tensor-parallel-size 2", 1, true), line) end
+  end)
+
+  it("sets what round 3's draft has accepted, place by place", function()
+    local lines = servers("plan round3 --set chunked_prefill=default --set k_by_batch_size=0 --accepted 0.5 "
+      .. "--gpus 0,1 --set speculative_max_model_len=0 --model qwen2.5-14b=org/a --model qwen2.5-0.5b=org/b")
+    assert.equal(2, #lines)
+    assert.is_nil(lines[1]:find("synthetic", 1, true))
+    assert.truthy(lines[2]:find('"synthetic_acceptance_rates":[0.5,0.25,0.125]', 1, true), lines[2])
+  end)
+end)
