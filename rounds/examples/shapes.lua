@@ -39,7 +39,7 @@ return bench.round {
     { "method", { "none", "draft", "eagle", "medusa" } },
     { "k", { 3 }, when = function(c) return c.method ~= "none" end },
     { "acceptance", { 0.2, 0.4, 0.6, 0.8 }, when = function(c) return c.method ~= "none" end },
-    { "task", { "conversation" } }, -- news_0.5k, news_4k: News2HighLight
+    { "task", { "conversation" }, open = true }, -- news_0.5k, news_4k: News2HighLight
     { "concurrency", { 1, 32, 128 } },
   },
   where = function(c) return c.method == "none" or c.method == methods[c.model] end,

@@ -58,4 +58,15 @@ describe("the round of shapes", function()
     assert.equal(3, #list)
     for i, rate in ipairs(list) do assert.near(0.4 ^ i, rate, 1e-9) end
   end)
+
+  it("takes News2HighLight at a length, with room for it", function()
+    local r = load "shapes"
+    grid.set(r, { "task=news_0.5k,news_4k" })
+    grid.only(r, { "model=qwen2.5-7b" })
+    local rooms = {}
+    for _, job in ipairs(plan.new(r, { engine = "vllm", engine_version = "0.26.0" }).jobs) do
+      rooms[job.coordinates.task] = job.server.max_model_len
+    end
+    assert.same({ ["news_0.5k"] = 4096, ["news_4k"] = 8192 }, rooms)
+  end)
 end)
