@@ -82,6 +82,36 @@ describe("vocabularies", function()
   end)
 end)
 
+describe("a tokenizer", function()
+  local function with_tokens(vocabulary, added)
+    local files = { ["tokenizer.json"] = json.encode { model = { vocab = vocabulary }, added_tokens = added } }
+    local server = { method = "none", model = model("target", { vocab_size = 3 }, files) }
+    local found = checkpoint.read(server.model.path)
+    local reason = fit.flaw(engine.load "vllm", server, found)
+    fs.remove(folder)
+    return reason, found.tokens
+  end
+
+  it("makes no token that the model has no row for", function()
+    local reason, tokens = with_tokens { a = 0, b = 7, c = 1 }
+    assert.equal(8, tokens)
+    assert.truthy(reason:find("the tokenizer of target makes 8 different tokens, but its config.json has vocab_size 3",
+      1, true), reason)
+    assert.truthy(with_tokens { { "a", -1.5 }, { "b", -2.5 }, { "c", -3.5 }, { "d", -4 } })
+    assert.is_nil((with_tokens { a = 0, b = 1, c = 2 }))
+    assert.is_nil((with_tokens { { "a", -1.5 }, { "b", -2.5 } }))
+  end)
+
+  it("may have a padding token of its own beyond them", function()
+    assert.is_nil((with_tokens({ a = 0, c = 2 }, { { id = 3, content = "<pad>" } })))
+  end)
+
+  it("may be of a kind that says nothing of its tokens", function()
+    assert.is_nil((with_tokens(nil)))
+    assert.is_nil((with_tokens "none"))
+  end)
+end)
+
 describe("attention heads", function()
   it("must divide by the GPUs, the draft's too", function()
     refuses("the draft head has 14 attention heads, which do not divide by its tensor parallel size 4 "

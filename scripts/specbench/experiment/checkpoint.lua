@@ -64,8 +64,25 @@ local function template_of(folder)
   end
 end
 
+local counted = {} -- a tokenizer's file as it was -> its tokens; it is large, and the same for many servers
+
+-- Tokens that a text can become. Added ones are left out: a padding token beyond the model's rows does no harm.
+local function tokens_of(folder)
+  local found = fs.stat(folder .. "/tokenizer.json")
+  if not found then return nil end
+  local name = ("%s %d %d"):format(folder, found.inode, found.changed_ns)
+  if not counted[name] then
+    local model, last = (read(folder, "tokenizer.json") or {}).model, -1
+    local vocabulary = type(model) == "table" and type(model.vocab) == "table" and model.vocab or {}
+    for _, id in pairs(vocabulary) do last = math.max(last, integer(id) or -1) end
+    counted[name] = last >= 0 and last + 1 or #vocabulary -- by number, or pieces in order with their scores
+  end
+  return counted[name] > 0 and counted[name] or nil
+end
+
 ---@class specbench.checkpoint
----@field vocabulary integer?
+---@field vocabulary integer? rows that the model has for tokens
+---@field tokens integer? that its tokenizer makes of texts
 ---@field heads integer? attention heads
 ---@field hidden integer? size
 ---@field target_hidden integer? of the target that a head was made for, where it says so
@@ -89,7 +106,8 @@ function checkpoint.read(path, env)
   local quantized = config.quantization_config or words.quantization_config
   local architectures = type(config.architectures) == "table" and config.architectures or {}
   return {
-    vocabulary = integer(words.vocab_size), heads = integer(words.num_attention_heads),
+    vocabulary = integer(words.vocab_size), tokens = tokens_of(folder),
+    heads = integer(words.num_attention_heads),
     hidden = integer(words.hidden_size), target_hidden = integer(words.target_hidden_size),
     positions = not is_scaled and integer(words.max_position_embeddings) or nil,
     quantization = type(quantized) == "table" and text(quantized.quant_method) or nil,

@@ -42,6 +42,13 @@ local function heads(server, target, draft, draft_tp)
   end
 end
 
+local function tokenizer(server, target)
+  if not (target and target.tokens and target.vocabulary) or target.tokens <= target.vocabulary then return nil end
+  return ("the tokenizer of %s makes %d different tokens, but its config.json has vocab_size %d: the first prompt with "
+    .. "one beyond would end the server; take the tokenizer that belongs to the model"):format(server.model.name,
+    target.tokens, target.vocabulary)
+end
+
 local function vocabularies(server, target, draft, rules)
   if server.method ~= "draft" or not rules.equal_vocabularies or not (target and draft) then return nil end
   local mine, other = target.vocabulary, draft.vocabulary
@@ -99,8 +106,9 @@ function fit.flaw(engine, server, target, draft)
   if not base.speculates(server) then draft = nil end
   local draft_tp, why
   if draft then draft_tp, why = rules.draft_tensor_parallel(server) end
-  local reason = why or heads(server, target, draft, draft_tp) or vocabularies(server, target, draft, rules)
-    or context(server, target) or quantization(server, target) or head(server, target, draft, rules)
+  local reason = why or heads(server, target, draft, draft_tp) or tokenizer(server, target)
+    or vocabularies(server, target, draft, rules) or context(server, target) or quantization(server, target)
+    or head(server, target, draft, rules)
   return reason and ("%s: %s"):format(engine.name, reason) or nil
 end
 
