@@ -54,6 +54,25 @@ local function ids(options)
   return list
 end
 
+describe("a single repeat", function()
+  it("starts one server after another on GPUs that hold one each", function()
+    local list = sessions_of { engine = "vllm", repeats = 1, gpus = { 0, 1 } }
+    assert.equal(2, #list)
+    assert.equal("A/1/1 A/2/1", list[1].cells)
+  end)
+
+  it("starts all at once that stand on one GPU, so that none waits for another's start", function()
+    local list, the_plan = sessions_of({ engine = "vllm", repeats = 1, gpus = { 0, 0, 0 } }, { 1, 2 })
+    assert.equal(1, #list)
+    assert.equal(3, list[1].servers)
+    assert.equal("A/1/1 k1/1/1 k2/1/1 A/2/1 k1/2/1 k2/2/1", list[1].cells)
+    for _, slot in ipairs(list[1].slots) do assert.same({ 0 }, slot.gpus) end
+    assert.same({ "Servers: up to 3 at once, started together; cells of baseline and methods in turn" },
+      plan_text.order_lines(the_plan))
+    assert.equal(3, #sessions_of({ engine = "vllm", repeats = 1, gpus = { 0, 0 } }, { 1, 2 }))
+  end)
+end)
+
 describe("repeats of a baseline and its method", function()
   it("alternate A B, B A, A B on servers kept up, place by place", function()
     local list = sessions_of()

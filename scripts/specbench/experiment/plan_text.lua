@@ -28,7 +28,14 @@ function plan_text.thin(self)
     cells == 1 and "s" or "", #thinnest.prompts.items, streams, STEADY * streams, STEADY)
 end
 
----How repeats of baseline and method follow each other, for those who wait for it.
+local function is_repeated(self)
+  for _, job in ipairs(self.jobs) do
+    if job.repetition > 1 then return true end
+  end
+  return false
+end
+
+---How cells of baseline and method follow each other, for those who wait for it.
 ---@param self specbench.plan
 ---@return string[] lines
 function plan_text.order_lines(self)
@@ -42,7 +49,10 @@ function plan_text.order_lines(self)
   local count = 0
   for _ in pairs(servers) do count = count + 1 end
   local lines = {}
-  if sessions.interleaved then
+  if sessions.interleaved and not is_repeated(self) then
+    lines[1] = ("Servers: up to %d at once, started together; cells of baseline and methods in turn"):format(
+      most.interleaved)
+  elseif sessions.interleaved then
     lines[1] = ("Repeats: cells of baseline and methods in turn, %s ..., on %d servers kept up at once"):format(
       self.base_first and "A B, A B (whose answers take over A's lengths)" or "A B, B A, A B", most.interleaved)
   end

@@ -60,6 +60,7 @@ end
 
 ---@class specbench.pool
 ---@field gpus (integer|string)[]? each once; nil: not known
+---@field room integer? servers that each of them holds; nil: not known
 ---@field fits fun(jobs: specbench.job[]): boolean whether these jobs' servers may be up at once
 ---@field share fun(jobs: specbench.job[], loaded: boolean?): (integer|string)[][] the GPUs of each; loaded: all at the
 ---  same moment, not one while the others wait
@@ -95,7 +96,7 @@ function pool.new(engine, options)
     return assert(deal(jobs, gpus, engine.idle_is_free and not loaded and math.huge or room))
   end
 
-  return { gpus = gpus, fits = fits, share = share }
+  return { gpus = gpus, room = room, fits = fits, share = share }
 end
 
 return pool

@@ -13,6 +13,8 @@
 --   all fit at once   start 1: A M1 M2 as above, start 2: the next repeats of all three ...
 --   they do not       A, M1, M2 in odd starts, M2, M1, A in even ones
 --
+-- With one repeat servers follow each other, unless a GPU holds several: then all start at once, as above.
+--
 -- No baseline is measured twice for that, however many methods share it; and since a repeat's number alone says
 -- where it belongs, a run that goes on after a kill has the same order.
 
@@ -230,6 +232,13 @@ local function add_single(sessions, family, pool)
   end
 end
 
+-- A single repeat has nothing to alternate. But servers that stand on one GPU together need not wait for each other's
+-- start, which takes a minute or two each.
+local function is_stacked(family, pool)
+  local base, methods = sides_of(family)
+  return base and #methods > 0 and (pool.room or 1) > 1 and pool.fits(jobs_of(methods, base))
+end
+
 ---What can be measured in one place while others measure the rest elsewhere: rows of families, each a baseline with all
 ---that is compared with it, in every repeat of one start.
 ---@param batches specbench.batch[] in the grid's order, repeat after repeat
@@ -272,8 +281,8 @@ function schedule.sessions(batches, pool, options)
     return a.number < b.number
   end)
   for _, family in ipairs(families) do
-    local add = family.repeated and not family.together and add_repeated or add_single
-    add(sessions, family, pool)
+    local add_all = not family.together and (family.repeated or is_stacked(family, pool)) and add_repeated or add_single
+    add_all(sessions, family, pool)
   end
   return sessions
 end
