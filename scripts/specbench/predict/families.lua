@@ -40,9 +40,10 @@ local function by_key(list)
   return map
 end
 
--- Why a measured cell's baseline is none, by the rules that a report has.
+-- Why a measured cell's baseline is none, by the rules that a report has. Of a run that was cut, the last repeat may
+-- have no baseline of its own: that of the place's other repeats serves.
 local function refused(record, baseline, index)
-  if not index or not (record.cell and baseline.cell) then return nil end
+  if not index or not (record.cell and baseline.cell) or not index.by_key[record.cell.baseline] then return nil end
   local ratios, why = speedup.of(index, record.cell)
   return not ratios and why or nil
 end
