@@ -113,7 +113,7 @@ local function read_grid(input, options)
   local r = command.load_round(options.grid, options)
   options.baseline = own_baseline
   if not input.reference and r.name ~= input.about.round then
-    command.fail(("--grid %s: it is %s, the folder holds results of %s"):format(options.grid, r.name,
+    command.fail(("--grid %s: it is '%s', the folder holds results of %s"):format(options.grid, r.name,
       input.about.round))
   end
   local places = cells.of_round(r, options, input.reference and input.about or nil)

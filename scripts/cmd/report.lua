@@ -81,7 +81,7 @@ local function take_round(the_store, path, keeps)
   local r, message = round_file.load(command.find_round(path))
   if not r then command.fail(message) end
   if r.name ~= the_store.about.round then
-    command.fail(("--round %s: it is %s, the folder holds results of %s"):format(path, r.name, the_store.about.round))
+    command.fail(("--round %s: it is '%s', the folder holds results of %s"):format(path, r.name, the_store.about.round))
   end
   the_store:describe(round.about(r))
   local ok = true

@@ -171,7 +171,7 @@ describe("a baseline", function()
     local before = w:read "results/round.json"
     local report = w:run(("report results --full --round '%s/rounds/round1.lua'"):format(environment.home))
     assert.equal(1, report.status)
-    warned(report.err, "it is round1, the folder holds results of grid")
+    warned(report.err, "it is 'round1', the folder holds results of grid")
     assert.equal(before, w:read "results/round.json")
   end)
 

@@ -104,8 +104,10 @@ describe("a server that is up", function()
 
   it("must have been restarted between two methods, by its counters or by the user's word", function()
     local _ <close> = up("--k", "0")
-    assert.equal(0, run("external:vllm", "none").status)
-    local result = run("external:vllm", "draft")
+    local result = run("external:vllm", "none")
+    assert.equal(0, result.status)
+    assert.truthy(result.out:find("now the methods, the server restarted with one each time", 1, true), result.out)
+    result = run("external:vllm", "draft")
     assert.equal(3, result.status)
     assert.truthy(result.err:find(("the server at %s was last measured as method none, and neither its version nor its "
       .. "counters show that it was restarted since: restart it for method draft, or say --restarted"):format(url), 1,

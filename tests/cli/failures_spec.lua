@@ -26,7 +26,7 @@ describe("a server", function()
     w:faults { "nonsense" }
     local result = w:run_grid ""
     assert.equal(3, result.status)
-    has(result.err, "FAILED method=none concurrency=1 and 1 more cells of its server", "ended (exit code 2)",
+    has(result.err, "FAILED method=none concurrency=1 and 1 more cell of its server", "ended (exit code 2)",
       "the last lines of results/logs/server-001.log:", "--fault 'nonsense': unknown kind", "FAILED method=draft",
       "0 measured, 0 done before, 4 failed", "results/failed")
     assert.equal(4, w:count "failed")
@@ -118,7 +118,7 @@ describe("a server", function()
   it("that is not up where --url says so is named", function()
     local result = w:run "run grid.lua --engine external --url http://127.0.0.1:1 --out results"
     assert.equal(3, result.status)
-    has(result.err, "the server is not up: http://127.0.0.1:1", "FAILED method=none concurrency=1 and 1 more cells",
+    has(result.err, "the server is not up: http://127.0.0.1:1", "FAILED method=none concurrency=1 and 1 more cell of",
       "2 cells were not tried: their server was found not to be up")
     assert.equal(1, select(2, result.err:gsub("FAILED", "")), result.err)
     assert.equal(2, w:count "failed")

@@ -43,7 +43,9 @@ describe("a run", function()
     assert.equal(3, result.status)
     has(result.out, "\nmeasured  nothing: 4 cells FAILED\nfailed    4 cells: ", "--fault 'nonsense': unknown kind",
       "the same command tries them again", "\nnext      ls results/failed results/logs ")
-    has(result.err, "FAILED method=none concurrency=1 and 1 more cells of its server")
+    has(result.err, "FAILED method=none concurrency=1 and 1 more cell of its server:")
+    w:run "report results --markdown --no-pictures"
+    has(w:read "results/report.md", "\nnothing: 4 cells FAILED\n")
   end)
 end)
 
@@ -66,7 +68,8 @@ describe("a first screen", function()
     shows("run grid.lua --virtual --only method=none --out half", "half", "tok/s",
       "\ntry       only the baseline was measured: now the methods, into the same folder\n")
     w:write("alone.lua", w.round())
-    shows("run alone.lua --virtual --out alone", "alone", "tok/s", "try       the round names no baseline: ")
+    shows("run alone.lua --virtual --out alone", "alone", "tok/s",
+      '\ntry       no baseline: write baseline = { method = "none" } into the round, then report --round FILE\n')
   end)
 
   it("of published rows says that they are, and rests on what they have", function()

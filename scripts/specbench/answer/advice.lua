@@ -67,6 +67,11 @@ local function tries_of_judgements(judgements, add)
   end
 end
 
+-- Whether somebody else starts the servers, or some of them.
+local function any_external(m)
+  return tables.count(m.engines, function(engine) return engine.external end) > 0
+end
+
 ---@param found specbench.study
 ---@param answer specbench.answer
 ---@return specbench.answer.point[] the most urgent first
@@ -80,9 +85,10 @@ function advice.tries(found, answer)
   if sure.places == 0 then
     if m.published > 0 then return list end
     if not found.about.baseline then
-      add("baseline", 'the round names no baseline: baseline = { method = "none" } in its file, then --round FILE')
+      add("baseline", 'no baseline: write baseline = { method = "none" } into the round, then report --round FILE')
     elseif m.baselines > 0 then
-      add("methods", "only the baseline was measured: now the methods, into the same folder")
+      add("methods", "only the baseline was measured: now the methods%s, into the same folder",
+        any_external(m) and ", the server restarted with one each time" or "")
     end
     return list
   end

@@ -86,7 +86,7 @@ local function fail_rest(self, batches, from, key, message)
     end
   end
   self.bar:update { done = self.done, failed = true, finished = ("FAILED %s%s: %s"):format(batches[from][1].description,
-    count > 1 and (" and %d more cells of its server"):format(count - 1) or "", message) }
+    count > 1 and (" and %d more cell%s of its server"):format(count - 1, count == 2 and "" or "s") or "", message) }
 end
 
 -- Loads a batch's cells at the same moment. A cell of it that was done before runs beside the others, but is not
