@@ -25,8 +25,8 @@ local self = {
     { long = "prompt-tokens", arg = "T", type = "int", min = 1, default = 256, help = "tokens of made-up prompts" },
     { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1,
       help = "requests in flight (1, or with --rate as many as come)" },
-    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (8 a stream); "
-      .. "fewer prompts are repeated, each time under a new beginning" },
+    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (8 a stream, 64 where "
+      .. "--rate has no -c); fewer prompts are repeated, each time under a new beginning" },
     { long = "rate", arg = "R", type = "number", min = 0.001, help = "requests a second, Poisson arrivals" },
     { long = "max-tokens", arg = "T", type = "int", min = 1, default = 128, help = "tokens of an answer at most" },
     { long = "ignore-eos", type = "flag", help = "answers go on to --max-tokens, where the engine can be told so" },

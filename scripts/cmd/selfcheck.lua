@@ -31,16 +31,17 @@ local self = {
   positionals = { { name = "WHAT", optional = true, choices = words,
     help = "client, threads, loop, memory, start, analysis or all (default)" } },
   options = option_groups.of {
-    { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1, help = "requests in flight" },
-    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (4 a stream)" },
-    { long = "tokens", arg = "T", type = "int", min = 1, default = 256, help = "tokens of an answer" },
+    { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1,
+      help = "client: requests in flight (each load's own)" },
+    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "client: requests in all (4 a stream)" },
+    { long = "tokens", arg = "T", type = "int", min = 1, default = 256, help = "client: tokens of an answer" },
     option_groups.io_threads,
     { long = "out", short = "o", arg = "FILE", help = "write the figures as JSON" },
     -- how the parts run themselves as a process, and how a rig that compares load generators runs this one: equal
     -- bodies for all of them, nothing sent but the load
     { long = "url", arg = "URL", hidden = true, help = "server to drive; default: simulators of our own" },
     { long = "records", arg = "FILE", hidden = true, help = "with --url: write the run's records" },
-    { long = "long", type = "flag", help = "the open loop for 30 s" },
+    { long = "long", type = "flag", help = "loop: for 30 s, not 5" },
   },
   examples = {
     "specbench selfcheck", "specbench selfcheck client -c 64 -n 256 --tokens 256",

@@ -292,7 +292,7 @@ local function finish(list, context)
   end
   if context.figure ~= "paired" then
     unjudged(settings)
-  elseif not context.rule then -- under one that looked at the data only its own intervals are honest
+  elseif not context.rule then -- under one that looked at the data only its own intervals keep their level
     pool(settings)
   end
   local judgements = {}
