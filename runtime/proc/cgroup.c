@@ -81,10 +81,7 @@ size_t sb_cgroup_members(const char *path, pid_t **pids)
   FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
   int pid;
   while (file && fscanf(file, "%d", &pid) == 1) {
-    if (count == capacity) {
-      capacity = capacity ? 2 * capacity : 64;
-      *pids = sb_realloc(*pids, capacity * sizeof **pids);
-    }
+    sb_grow(*pids, count, capacity, 64);
     (*pids)[count++] = pid;
   }
   if (file)
