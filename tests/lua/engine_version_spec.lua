@@ -99,13 +99,14 @@ describe("command lines of older versions", function()
     local function config(have) return engine.load("trtllm").command(server(have, eagle)).config end
     assert.truthy(config("1.2.0"):find('"decoding_type":"Eagle",', 1, true))
     assert.truthy(config("1.3.0"):find('"decoding_type":"Eagle3",', 1, true))
-    -- until 1.3.0 the depth of MTP is this key alone, whose default is 1: max_draft_len is read from it
+    -- until the last candidates of 1.3.0 the depth of MTP is this key alone, whose default is 1; those take both
     local mtp = { method = "mtp", k = 3 }
     local function depth(have)
       return engine.load("trtllm").command(server(have, mtp)).config:match '"MTP",("[%w_]+":%d)'
     end
     assert.equal('"num_nextn_predict_layers":3', depth "1.2.0")
-    assert.equal('"max_draft_len":3', depth "1.3.0")
+    assert.equal('"num_nextn_predict_layers":3', depth "1.3.0rc7")
+    assert.equal('"max_draft_len":3', depth "1.4.0rc1")
     assert.equal('"max_draft_len":3', depth(nil))
   end)
 

@@ -28,9 +28,10 @@ local VARIES = "TensorRT-LLM counts no drafts, and with %s not every draft has k
 -- Settings under which a step drafts fewer than k tokens, or none.
 local VARYING = { "draft_len_schedule", "max_concurrency", "acceptance_rate_threshold" }
 
--- Before 1.3.0 MTP took its depth from this key alone, 1 unless told, and overwrote max_draft_len with it.
+-- MTP took its depth from this key alone, 1 unless told, and overwrote max_draft_len with it, until the last candidates
+-- of 1.3.0; those take either.
 local function depth_key(server)
-  local layers = server.method == "mtp" and version.before(server.engine_version, "1.3.0")
+  local layers = server.method == "mtp" and version.before(server.engine_version, "1.4.0")
   return layers and "num_nextn_predict_layers" or "max_draft_len"
 end
 
