@@ -242,7 +242,7 @@ function words.measured(m)
   list[#list + 1] = m.failed == 0 and "none failed" or ("%d FAILED"):format(m.failed)
   if m.again > 0 then list[#list + 1] = ("%d measured again"):format(m.again) end
   if m.seconds then
-    list[#list + 1] = ("%s of %sload"):format(words.duration(m.seconds), m.virtual > 0 and "simulated " or "")
+    list[#list + 1] = ("%s %s"):format(words.duration(m.seconds), m.virtual > 0 and "simulated" or "of load")
   end
   if m.first then list[#list + 1] = moment(m.first) end
   return table.concat(list, ", ")
