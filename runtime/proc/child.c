@@ -16,7 +16,7 @@
 #include "base/handles.h"
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "proc/process_tree.h"
+#include "proc/processes.h"
 #include "proc/supervisor.h"
 #include "proc/tree.h"
 

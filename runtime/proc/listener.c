@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
-#include "proc/process_tree.h"
+#include "proc/processes.h"
 
 enum { LISTENING = 0x0A, MAX_SOCKETS = 64 };
 

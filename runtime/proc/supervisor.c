@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "proc/cgroup.h"
-#include "proc/process_tree.h"
+#include "proc/processes.h"
 #include "proc/relay.h"
 #include "proc/tree.h"
 

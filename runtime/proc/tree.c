@@ -13,7 +13,7 @@
 
 #include "base/strbuf.h"
 #include "proc/cgroup.h"
-#include "proc/process_tree.h"
+#include "proc/processes.h"
 
 /* The first line of a file in /proc, or what a link there points to, cut to the space. */
 static bool read_word(const char *path, char *word, size_t size)

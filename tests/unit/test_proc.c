@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
-#include "proc/process_tree.h"
+#include "proc/processes.h"
 #include "proc/supervisor.h"
 #include "proc/tail.h"
 

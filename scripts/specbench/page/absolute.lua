@@ -2,7 +2,7 @@
 -- what a click on a map leads to where no script runs.
 
 local energy = require "specbench.analysis.energy"
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local marks = require "specbench.answer.marks"
 local measure = require "sb.measure"
@@ -89,9 +89,9 @@ end
 local function table_of(self, group, columns, figure)
   local axes, rows = model.differing(self, group.items), {}
   local head = table.move(axes, 1, #axes, 1, {})
-  for _, column in ipairs(columns) do head[#head + 1] = grid.right(column[2]) end
-  if figure then head[#head + 1] = grid.right("speed-up, " .. figure) end
-  if self.has_energy then head[#head + 1] = grid.right "energy a token, ratio" end
+  for _, column in ipairs(columns) do head[#head + 1] = html_table.right(column[2]) end
+  if figure then head[#head + 1] = html_table.right("speed-up, " .. figure) end
+  if self.has_energy then head[#head + 1] = html_table.right "energy a token, ratio" end
   head[#head + 1] = figure and "verdict" or ""
   for i, one in ipairs(group.items) do
     local fields = {}
@@ -104,15 +104,17 @@ local function table_of(self, group, columns, figure)
       fields[#fields + 1] = el("td", { class = is_thin and "n faint" or "n" }, absolute.text(column, one.row.figures))
     end
     if figure then
-      fields[#fields + 1] = grid.figure(one.entry and verdict.text(one.entry.speedups[figure]) or "")
+      fields[#fields + 1] = html_table.figure(one.entry and verdict.text(one.entry.speedups[figure]) or "")
     end
     local mark = one.entry and marks.by_name[one.entry.verdict]
-    if self.has_energy then fields[#fields + 1] = grid.figure(one.energy and energy.ratio_text(one.energy) or "") end
+    if self.has_energy then
+      fields[#fields + 1] = html_table.figure(one.energy and energy.ratio_text(one.energy) or "")
+    end
     fields[#fields + 1] = el("td", nil, absolute.verdict(one), " ", mark and mark.drawn)
     rows[i] = el("tr", { id = "p" .. one.number, ["data-n"] = one.number,
       class = one.row.is_baseline and "baseline" or false }, fields)
   end
-  return grid.draw(head, rows, "figures")
+  return html_table.draw(head, rows, "figures")
 end
 
 ---@param self specbench.page.model

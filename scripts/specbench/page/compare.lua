@@ -3,7 +3,7 @@
 local compare = require "specbench.compare"
 local compare_table = require "specbench.compare.table"
 local forest = require "specbench.page.forest"
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local page = require "specbench.page"
 local text_table = require "specbench.base.text_table"
@@ -41,13 +41,13 @@ local function summary(result)
     local counts = counts_of(result, name)
     if counts.s3 + counts.s2 + counts.s8 > 0 then
       rows[#rows + 1] = el("tr", nil, el("td", nil, compare_table.titles[name], IS_TIME[name] and " (a time)" or ""),
-        grid.figure(compare_table.geometric_mean(result.rows, name)),
-        grid.figure(counts.s3), grid.figure(counts.s2),
-        grid.figure(counts.s8))
+        html_table.figure(compare_table.geometric_mean(result.rows, name)),
+        html_table.figure(counts.s3), html_table.figure(counts.s2),
+        html_table.figure(counts.s8))
     end
   end
-  return grid.draw({ "", grid.right "mean B / A", grid.right "B better", grid.right "B worse", grid.right "neither" },
-    rows)
+  local right = html_table.right
+  return html_table.draw({ "", right "mean B / A", right "B better", right "B worse", right "neither" }, rows)
 end
 
 local function forests(result)
@@ -73,19 +73,19 @@ end
 local function table_of(result)
   local axes, rows = compare_table.varying(result), {}
   local columns = table.move(axes, 1, #axes, 1, {})
-  for _, name in ipairs(compare.names) do columns[#columns + 1] = grid.right(compare_table.titles[name]) end
+  for _, name in ipairs(compare.names) do columns[#columns + 1] = html_table.right(compare_table.titles[name]) end
   columns[#columns + 1] = "repeats"
   for i, row in ipairs(result.rows) do
     local fields = {}
     for k, name in ipairs(axes) do fields[k] = el("td", nil, text_table.text(row.coordinates[name])) end
     for _, name in ipairs(compare.names) do
-      fields[#fields + 1] = grid.figure(verdict.text(row.ratios[name]))
+      fields[#fields + 1] = html_table.figure(verdict.text(row.ratios[name]))
     end
     fields[#fields + 1] = el("td", nil, ("%d, %d"):format(row.repeats[1], row.repeats[2]),
       row.slower and " slower" or "")
     rows[i] = el("tr", nil, fields)
   end
-  return grid.draw(columns, rows, "figures")
+  return html_table.draw(columns, rows, "figures")
 end
 
 local function one_sided(result)

@@ -1,7 +1,7 @@
 -- Throughput against latency: tokens a second that a user sees, against those that a GPU gives, with the settings that
 -- no other one beats in both; and goodput under the objectives.
 
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local model = require "specbench.page.model"
 local palette = require "specbench.page.palette"
@@ -127,8 +127,8 @@ local function goodput_row(one, most)
   return el("tr", { ["data-n"] = one.number }, el("td", nil, one.name), el("td", nil, svg.frame(220, 16, "goodput",
     el("g", { class = "s1" }, svg.rect(0, 2, 216 * value / most, 12, "bar")),
     base and svg.rect(math.max(216 * base / most - 1, 0), 0, 3, 16, "mark"))),
-    grid.figure(svg.figure(value)), grid.figure(base and svg.figure(base) or ""),
-    grid.figure(base and base > 0 and ("%.2f"):format(value / base) or ""))
+    html_table.figure(svg.figure(value)), html_table.figure(base and svg.figure(base) or ""),
+    html_table.figure(base and base > 0 and ("%.2f"):format(value / base) or ""))
 end
 
 ---What met the objectives, beside the baseline's; baselines have no rows of their own.
@@ -148,7 +148,8 @@ function pareto.goodput(self)
     end
     for k, one in ipairs(group.items) do rows[k] = goodput_row(one, most) end
     list[i] = el("details", { open = i == 1 and #rows <= 40 }, el("summary", nil, group.name),
-      grid.draw({ "", "", grid.right "requests/s", grid.right "baseline", grid.right "ratio" }, rows))
+      html_table.draw({ "", "", html_table.right "requests/s", html_table.right "baseline", html_table.right "ratio" },
+        rows))
   end
   if #list == 0 then return nil end
   return html.join(el("p", { class = "legend" }, "Requests a second that met ", objectives_of(self),

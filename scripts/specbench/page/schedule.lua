@@ -2,7 +2,7 @@
 -- alone. A batch size between two measured loads has what was seen at the larger one; beyond the largest there is no
 -- speculation.
 
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local json = require "specbench.base.json"
 local pays = require "specbench.answer.pays"
@@ -80,13 +80,14 @@ local function answer_rows(judgement)
     local interval = best.low and ("%.2f to %.2f"):format(best.low, best.high) or ""
     local judged = best.ramp_up and "ramp-up" or best.verdict == "none" and "no verdict" or best.verdict
     local setting = best.setting ~= "" and best.setting or "on"
-    rows[i] = el("tr", nil, grid.figure(svg.figure(at.load)),
+    rows[i] = el("tr", nil, html_table.figure(svg.figure(at.load)),
       el("td", nil, faster and setting or "no speculation"), el("td", nil, setting),
-      grid.figure(best.ratio and ("%.2f"):format(best.ratio) or "–"), el("td", nil, interval),
+      html_table.figure(best.ratio and ("%.2f"):format(best.ratio) or "–"), el("td", nil, interval),
       el("td", nil, judged))
   end
-  return grid.draw({ grid.right(judgement.load == "rate" and "requests/s" or "at once"), "to deploy", "fastest",
-    grid.right "its speed-up", "95 % interval", "verdict" }, rows)
+  local right = html_table.right
+  return html_table.draw({ right(judgement.load == "rate" and "requests/s" or "at once"), "to deploy", "fastest",
+    right "its speed-up", "95 % interval", "verdict" }, rows)
 end
 
 ---@class specbench.page.schedule

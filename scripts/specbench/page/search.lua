@@ -1,6 +1,6 @@
 -- What a search for the best k found, where one chose the cells.
 
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local search_table = require "specbench.report.search_table"
 
@@ -16,7 +16,7 @@ function search.section(self)
   local lines = {}
   for i, line in ipairs(search_table.lines(found, self.saved)) do lines[i] = el("p", nil, line, ".") end
   return html.join(lines, el("details", nil, el("summary", nil, "Every answer"),
-    grid.of_texts(search_table.answers(found))))
+    html_table.of_texts(search_table.answers(found))))
 end
 
 return search

@@ -2,7 +2,7 @@
 -- otherwise than asked.
 
 local flags = require "specbench.analysis.flags"
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 
 local el = html.el
@@ -57,7 +57,7 @@ local function flagged(self)
   end
   local more = #self.found.flagged - #rows
   return html.join(el("h3", nil, "Flags"), el("details", nil, el("summary", nil, table.concat(words, ", ")),
-    grid.draw({}, rows),
+    html_table.draw({}, rows),
     more > 0 and el("p", { class = "faint" }, ("%d more in flags.jsonl"):format(more)) or nil))
 end
 

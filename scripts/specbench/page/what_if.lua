@@ -2,7 +2,7 @@
 -- the measured cells as points.
 
 local break_even = require "specbench.report.break_even"
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local palette = require "specbench.page.palette"
 local svg = require "specbench.page.svg"
@@ -76,7 +76,8 @@ function what_if.section(self)
   if #self.curves == 0 then return nil end
   local figures = {}
   for i, group in ipairs(tables.grouped(self.curves, break_even.name)) do figures[i] = chart(group) end
-  return html.join(legend(), el("div", { class = "maps" }, figures), grid.of_texts(break_even.answers(self.curves)))
+  return html.join(legend(), el("div", { class = "maps" }, figures),
+    html_table.of_texts(break_even.answers(self.curves)))
 end
 
 return what_if

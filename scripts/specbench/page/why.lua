@@ -1,7 +1,7 @@
 -- Why it pays or loses: the factors of output throughput's ratio as bars, and what of the drafts was accepted.
 
 local factors = require "specbench.analysis.factors"
-local grid = require "specbench.page.grid"
+local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local model = require "specbench.page.model"
 local palette = require "specbench.page.palette"
@@ -173,18 +173,18 @@ function why.acceptance(self)
     local fields = { el("td", nil, group.name), el("td", nil, positions(group.items)) }
     local length = mean(group.items, function(one) return (told(one) or {}).mean_length end)
     local rate = mean(group.items, function(one) return one.row.figures.acceptance end)
-    fields[3] = grid.figure(svg.figure(length))
-    fields[4] = grid.figure(rate and ("%.0f %%"):format(100 * rate) or "–")
+    fields[3] = html_table.figure(svg.figure(length))
+    fields[4] = html_table.figure(rate and ("%.0f %%"):format(100 * rate) or "–")
     for _, name in ipairs(kinds) do
       local value = group.rates[name]
-      fields[#fields + 1] = grid.figure(value and ("%.0f %%"):format(100 * value) or "–")
+      fields[#fields + 1] = html_table.figure(value and ("%.0f %%"):format(100 * value) or "–")
     end
     rows[i] = el("tr", nil, fields)
   end
-  local columns = { "method", "accepted by position, %", grid.right "tokens a step", grid.right "accepted" }
-  for _, name in ipairs(kinds) do columns[#columns + 1] = grid.right(name) end
+  local columns = { "method", "accepted by position, %", html_table.right "tokens a step", html_table.right "accepted" }
+  for _, name in ipairs(kinds) do columns[#columns + 1] = html_table.right(name) end
   return html.join(el("p", { class = "legend" }, "Means over the places of a server; by the engine's counters where it "
-    .. "has them, else by the answers."), grid.draw(columns, rows))
+    .. "has them, else by the answers."), html_table.draw(columns, rows))
 end
 
 return why

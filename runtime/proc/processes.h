@@ -1,5 +1,5 @@
-#ifndef SB_PROCESS_TREE_H
-#define SB_PROCESS_TREE_H
+#ifndef SB_PROCESSES_H
+#define SB_PROCESSES_H
 
 #include <stdbool.h>
 #include <stddef.h>

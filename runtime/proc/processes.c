@@ -1,4 +1,4 @@
-#include "proc/process_tree.h"
+#include "proc/processes.h"
 
 #include <dirent.h>
 #include <fcntl.h>
