@@ -27,6 +27,7 @@ Server.__index = Server
 local POLL_FIRST, POLL_LONGEST = 0.01, 0.5 -- seconds between two questions whether it is ready
 local LOG_LINES = 15
 local TREES_SECONDS = 60 -- that what earlier runs left may take to end
+local FASTEST = 1e6 -- that a simulator's clock runs, in the world's seconds
 local LAST_BREATH = 0.3 -- seconds: connections of a process that ends break before its exit is seen
 
 local function fill(text, values)
@@ -224,7 +225,8 @@ function server.clock_scale(of)
   if not handle.told_scale then
     local answer = http.get(handle.url:gsub("/+$", "") .. "/version", { timeout = 5 })
     local told = answer and json.decode(answer.body)
-    handle.told_scale = type(told) == "table" and tonumber(told.clock_scale) or 1
+    local scale = type(told) == "table" and tonumber(told.clock_scale) or 1
+    handle.told_scale = scale > 0 and scale <= FASTEST and scale or 1 -- anybody may answer there
   end
   return handle.told_scale
 end

@@ -1,6 +1,7 @@
 -- A server's own clock: a script need not know how fast a simulator runs.
 
 local bench = require "specbench"
+local fs = require "sb.fs"
 
 local SPEED = 10
 
@@ -48,5 +49,19 @@ end)
 describe("a server that tells no clock", function()
   it("has the world's", function()
     assert.equal(1, bench.server.clock_scale "http://127.0.0.1:1")
+  end)
+
+  it("has it too where it tells one that cannot be", function()
+    local folder = assert(fs.temporary())
+    assert(fs.remove(folder))
+    assert(fs.mkdir(folder))
+    local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+    assert(fs.write(folder .. "/version", "{}"))
+    local server <close> = assert(bench.server.start { ready = "/version",
+      argv = { "python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory", folder, "{port}" } })
+    for _, told in ipairs { "0", "-1", "1e300", "1e999", '"nan"', "{}" } do
+      assert(fs.write(folder .. "/version", ('{"clock_scale": %s}'):format(told)))
+      assert.equal(1, bench.server.clock_scale(server.url), told)
+    end
   end)
 end)
