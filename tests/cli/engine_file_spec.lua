@@ -78,16 +78,21 @@ describe("the example of an engine's file", function()
 end)
 
 describe("an engine's file", function()
-  it("that changed measures anew, since its flags may have", function()
+  it("that changed measures anew, since its flags may have; what no cell can hold of its server is left out", function()
     w:write("mine.lua", fs.read(EXAMPLE))
     local function cells()
-      assert.equal(0, run("./mine.lua").status)
-      return #fs.list(w.folder .. "/results/grid-lab-server/cells")
+      local result = run "./mine.lua"
+      assert.equal(0, result.status, result.err)
+      return #fs.list(w.folder .. "/results/grid-lab-server/cells"), result.err
     end
-    assert.equal(4, cells())
-    assert.equal(4, cells())
-    w:write("mine.lua", fs.read(EXAMPLE) .. "-- another server\n")
-    assert.equal(8, cells())
+    assert.equal(4, (cells()))
+    assert.equal(4, (cells()))
+    w:write("mine.lua", example("version =", [[
+      effective = { path = "/version", info = function() return { max_running = "many" } end },
+      version =]]))
+    local count, err = cells()
+    assert.equal(8, count)
+    assert.truthy(err:find("how it runs: max_running must be a number, not many", 1, true), err)
   end)
 
   it("with gaps is told all of them in a line", function()

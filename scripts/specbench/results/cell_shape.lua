@@ -52,13 +52,15 @@ local machine = { host = "string", boot_id = "string", cpu = "string",
 local published_row = { method = "name!", folder = "name!", task = "scalar", subtask = "scalar", context = "scalar",
   num_spec_tokens = "number", labels = { map_of = "scalar" } }
 
+local effective = { map_of = "scalar", graph_tokens = "number", kv_cache_tokens = "number", max_running = "number" }
+
 local cell = {
   id = "string!", key = "string!", round = "string", repetition = "integer!", started = "string!", status = "string!",
   coordinates = { map_of = "scalar", ["!"] = true }, baseline = "string", seed = "number", quick = "boolean",
   records = "boolean",
   engine = { name = "string!", version = "string", written_for = "string", version_trouble = "string", url = "string",
     ready_seconds = "number", chunk_is_step = "boolean", argv = { list_of = "scalar" },
-    gpus = { list_of = "scalar" } },
+    gpus = { list_of = "scalar" }, effective = effective },
   identity = {
     engine = "string", server = server, ["!"] = true,
     workload = { rate = "number", concurrency = "number", temperature = "number", count = "number", chat = "boolean",
@@ -181,6 +183,12 @@ end
 function cell_shape.flaw(value)
   if check(value, cell) then return check(value, cell, "") end
   if value.status ~= "failed" and not value.metrics then return "it has no metrics" end
+end
+
+---@param value table how a server says that it runs
+---@return string? flaw
+function cell_shape.effective_flaw(value)
+  return check(value, effective, "")
 end
 
 ---@param value table what a round.json holds

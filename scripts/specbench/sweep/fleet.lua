@@ -1,6 +1,7 @@
 -- The servers of one session: started when a cell needs them, kept up, started again when they die, given up when
 -- that happens too often. What becomes of one does not touch the others.
 
+local cell_shape = require "specbench.results.cell_shape"
 local clock = require "sb.clock"
 local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
@@ -39,8 +40,8 @@ local function ask_version(engine, s)
   end
 end
 
--- How the server really runs, as far as it or its log tells.
-local function ask_effective(engine, s)
+-- How the server really runs, as far as it or its log tells in a way that a cell can hold.
+local function ask_effective(self, engine, s)
   local ways = engine.effective
   if not ways then return nil end
   local found
@@ -51,7 +52,9 @@ local function ask_effective(engine, s)
   elseif s.log then
     found = ways.log(s:said())
   end
-  return found and next(found) and found or nil
+  local flaw = found and cell_shape.effective_flaw(found)
+  if flaw then self.warn("left out what the server says of how it runs: " .. flaw) end
+  return found and not flaw and next(found) and foreign.tree(found) or nil
 end
 
 -- A server that is another version than its command line was written for may have understood it otherwise.
@@ -168,7 +171,7 @@ local function start(self, key)
   s.profile_folder = folder
   s.version = s.version or ask_version(engine, s)
   check_version(self, slot.job, s)
-  s.effective = ask_effective(engine, s)
+  s.effective = ask_effective(self, engine, s)
 end
 
 ---@param session specbench.session
