@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +16,9 @@
 /* A stop that a late timer shows and neither work nor the wait for a turn explains. */
 static const int64_t UNEXPLAINED_NS = 500 * 1000;
 
+/* How long what the kernel said of the thread is gone by. */
+static const int64_t LATELY_NS = 100 * 1000;
+
 typedef struct held {
   int64_t t, ns; /* at that moment the thread had worked and waited so long; t 0: not known */
 } held;
@@ -23,6 +26,7 @@ typedef struct held {
 struct sb_lag {
   int schedstat;     /* the thread's; -1: the kernel has none */
   held last, before; /* at the last two times */
+  held lately;       /* when it was last asked for in between */
   int64_t t_stopped; /* when it was last seen that the thread had stood still; 0: never */
   sb_http *http;
   sb_timer timer;
@@ -43,18 +47,28 @@ static int64_t overlap(int64_t from, int64_t to, int64_t start, int64_t end)
 }
 
 /* Both count from the thread's start. The wait is schedstat's second number; its first, the work, leaves out the turn that
- * the thread is at, and the thread's clock does not. */
-static held held_now(const sb_lag *lag)
+ * the thread is at, and the thread's clock (cpu) does not. */
+static held held_now(const sb_lag *lag, int64_t cpu)
 {
-  char text[96];
-  long long wait;
+  char text[96], *end;
   ssize_t n = lag->schedstat < 0 ? -1 : pread(lag->schedstat, text, sizeof text - 1, 0);
   if (n <= 0)
     return (held){ 0 };
   text[n] = '\0';
-  if (sscanf(text, "%*s %lld", &wait) != 1)
-    return (held){ 0 };
-  return (held){ sb_clock_now(), sb_clock_thread_cpu() + wait };
+  const char *wait = strchr(text, ' ');
+  int64_t ns = wait ? strtoll(wait, &end, 10) : 0;
+  return wait && end > wait ? (held){ sb_clock_now(), cpu + ns } : (held){ 0 };
+}
+
+/* As it was a moment ago, and since then all was work: asking the kernel for each of many reads would be most of it. */
+static held held_lately(sb_lag *lag)
+{
+  int64_t now = sb_clock_now();
+  if (!lag->lately.t || now - lag->lately.t > LATELY_NS) {
+    lag->lately = held_now(lag, sb_clock_thread_cpu());
+    return lag->lately;
+  }
+  return (held){ now, lag->lately.ns + now - lag->lately.t };
 }
 
 /* Whether the timer is overdue for longer than the thread was at work or waited for its turn. */
@@ -63,12 +77,12 @@ static bool was_stopped(const sb_lag *lag, held from, held now)
   return now.t - lag->due > now.ns - from.ns + UNEXPLAINED_NS;
 }
 
-int64_t sb_lag_held(const sb_lag *lag, int64_t since)
+int64_t sb_lag_held(sb_lag *lag, int64_t since)
 {
   if (!lag)
     return INT64_MAX;
   held from = lag->last.t && lag->last.t <= since ? lag->last : lag->before;
-  held now = held_now(lag);
+  held now = held_lately(lag);
   if (!from.t || from.t > since || !now.t || since <= lag->t_stopped || was_stopped(lag, from, now))
     return INT64_MAX;
   return now.ns - from.ns;
@@ -88,7 +102,7 @@ static void on_time(sb_timer *timer)
   lag->cpu_last = cpu;
   sb_samples_add(&lag->samples, late_ms);
   lag->before = lag->last;
-  lag->last = held_now(lag);
+  lag->last = held_now(lag, cpu);
   if (was_stopped(lag, lag->before, lag->last))
     lag->t_stopped = now;
   lag->busy_max_ms = fmax(lag->busy_max_ms, fmin(late_ms, at_work_ms));
@@ -108,9 +122,9 @@ sb_lag *sb_lag_start(sb_loop *loop, sb_http *http, sb_err *err)
   lag->timer.data = lag;
   lag->real_time = sb_realtime_is_on();
   lag->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-  lag->last = held_now(lag);
-  lag->wall_start = sb_clock_now();
   lag->cpu_start = lag->cpu_last = sb_clock_thread_cpu();
+  lag->last = held_now(lag, lag->cpu_start);
+  lag->wall_start = sb_clock_now();
   lag->due = lag->wall_start + SB_LAG_PERIOD_NS;
   sb_timer_at(&lag->timer, lag->due);
   return lag;

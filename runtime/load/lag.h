@@ -34,7 +34,7 @@ void sb_lag_stop(sb_lag *lag);
 /* How long the thread was at work or waited for its turn since `since`, at most, in nanoseconds: what woke it in that
  * time was not kept waiting longer. INT64_MAX where it cannot be told: the kernel does not say (schedstat), or the
  * thread stood still otherwise (SIGSTOP). On the loop's thread; NULL: it cannot be told. */
-int64_t sb_lag_held(const sb_lag *lag, int64_t since);
+int64_t sb_lag_held(sb_lag *lag, int64_t since);
 
 /* Of NULL: no samples. */
 void sb_lag_summarise(sb_lag *lag, sb_lag_summary *summary);

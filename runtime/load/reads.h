@@ -15,7 +15,7 @@
  * so may a read without a stamp, whose time is the loop's. */
 
 typedef struct sb_reads {
-  const sb_lag *lag; /* the loop's; NULL: there is none */
+  sb_lag *lag; /* the loop's; NULL: there is none */
   uint64_t chunks, merged,
       unstamped;     /* all; in reads of several events; in reads that the kernel did not stamp */
   uint64_t vague;    /* may have come so much earlier that more care would tell more */

@@ -81,22 +81,29 @@ static void keep_counts(sb_record *record, const sb_oai_event *event)
                                                             : SB_FINISH_OTHER;
 }
 
-/* The record's hash is open until the answer is complete. */
+/* The record's hash is open until the answer is complete. Text that is not kept is hashed where it stands, as far as it
+ * can be read there. */
 static void add_text(sb_stream *stream, const sb_oai_event *event)
 {
-  size_t before = stream->text.size;
-  for (int i = 0; i < 2; i++)
-    if (event->text[i].size)
-      sb_json_unescape(&event->text[i], &stream->text);
-  if (stream->text.size == before)
-    return;
-  stream->record->text_hash =
-      sb_hash64_add(stream->record->text_hash, stream->text.data + before, stream->text.size - before);
-  if (stream->text.size > SB_STREAM_MAX_TEXT) {
-    stream->text_dropped = true;
-    sb_strbuf_deinit(&stream->text);
-  } else if (!stream->options->keep_text || stream->text_dropped) {
-    sb_strbuf_clear(&stream->text);
+  uint64_t *hash = &stream->record->text_hash;
+  for (int i = 0; i < 2; i++) {
+    const sb_json_string_t *text = &event->text[i];
+    bool keep = stream->options->keep_text && !stream->text_dropped;
+    if (!text->escaped && !keep) {
+      *hash = sb_hash64_add(*hash, text->raw, text->size);
+      continue;
+    }
+    if (!text->size)
+      continue;
+    size_t before = stream->text.size;
+    sb_json_unescape(text, &stream->text);
+    *hash = sb_hash64_add(*hash, stream->text.data + before, stream->text.size - before);
+    if (!keep) {
+      sb_strbuf_clear(&stream->text);
+    } else if (stream->text.size > SB_STREAM_MAX_TEXT) {
+      stream->text_dropped = true;
+      sb_strbuf_deinit(&stream->text);
+    }
   }
 }
 

@@ -32,24 +32,25 @@ enum {
   SB_STREAM_MAX_WHOLE = 64 * 1024 * 1024
 };
 
+/* What every event needs comes first, so that it is in few cache lines. */
 typedef struct sb_stream {
   sb_record *record;
   const sb_stream_options *options;
-  sb_http_request *request; /* NULL while idle */
   sb_http *http;
   sb_reads *reads; /* the loop's; NULL: nobody asks */
   uint32_t events; /* in the read in hand */
-  sb_sse sse;
-  sb_strbuf text;    /* so far, where it is kept */
-  bool text_dropped; /* it grew too long to be kept */
-  sb_strbuf body;    /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
-  sb_token_count count;
-  uint32_t chunks_told; /* chunks that came before the last event that was none */
-  int64_t t_event;      /* arrival of the event being read */
   bool saw_done, saw_event;
-  bool cut;                      /* the body had not ended when the answer had */
+  bool runs_on;      /* far beyond max_tokens: of no use any more */
+  bool cut;          /* the body had not ended when the answer had */
+  bool text_dropped; /* it grew too long to be kept */
+  int64_t t_event;   /* arrival of the event being read */
+  sb_strbuf text;    /* so far, where it is kept */
+  sb_token_count count;
+  sb_sse sse;
+  sb_http_request *request;      /* NULL while idle */
+  sb_strbuf body;                /* of an answer that is not a stream, cut at 64 KiB where it is an error's */
+  uint32_t chunks_told;          /* chunks that came before the last event that was none */
   int64_t t_end;                 /* arrival of [DONE] */
-  bool runs_on;                  /* far beyond max_tokens: of no use any more */
   int64_t t_watched, t_progress; /* the watch's: since when, and when it last saw progress (watch.h) */
   uint64_t progress;
   void (*on_end)(struct sb_stream *stream);

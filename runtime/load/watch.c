@@ -1,11 +1,13 @@
 #include "load/watch.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 
-enum { PERIOD_MS = 20 };
+/* Streams are looked at so often within the shortest deadline, and where all are long seldom. */
+enum { LOOKS = 50, MIN_PERIOD_MS = 20, MAX_PERIOD_MS = 100 };
 
 /* Later than this, the loop did not run: other requests' work takes less. */
 static const int64_t STILL_NS = 200 * SB_NS_PER_MS;
@@ -95,7 +97,7 @@ static void on_tick(uv_timer_t *timer)
 {
   sb_watch *watch = (sb_watch *)timer;
   int64_t now = sb_clock_now(), late = now - watch->due;
-  watch->due = now + PERIOD_MS * SB_NS_PER_MS;
+  watch->due = now + watch->period_ms * SB_NS_PER_MS;
   if (late > STILL_NS)
     watch->stood_still += late;
   now -= watch->stood_still;
@@ -123,10 +125,22 @@ void sb_watch_init(sb_watch *watch, uv_loop_t *loop, sb_patience *patience, sb_s
   watch->timer.data = owner;
 }
 
+static int64_t period_ms(const sb_deadlines *deadlines)
+{
+  const int64_t all[] = { deadlines->request_ns, deadlines->first_token_ns, deadlines->chunk_ns,
+                          deadlines->load_ns };
+  int64_t period = MAX_PERIOD_MS;
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (all[i] && all[i] / SB_NS_PER_MS / LOOKS < period)
+      period = all[i] / SB_NS_PER_MS / LOOKS;
+  return period > MIN_PERIOD_MS ? period : MIN_PERIOD_MS;
+}
+
 void sb_watch_start(sb_watch *watch)
 {
-  watch->due = sb_clock_now() + PERIOD_MS * SB_NS_PER_MS;
-  uv_timer_start(&watch->timer, on_tick, PERIOD_MS, PERIOD_MS);
+  watch->period_ms = period_ms(&watch->patience->deadlines);
+  watch->due = sb_clock_now() + watch->period_ms * SB_NS_PER_MS;
+  uv_timer_start(&watch->timer, on_tick, (uint64_t)watch->period_ms, (uint64_t)watch->period_ms);
 }
 
 void sb_watch_stop(sb_watch *watch)

@@ -41,7 +41,7 @@ typedef struct sb_watch {
   sb_patience *patience;
   sb_stream *streams;
   uint32_t count;
-  int64_t due, stood_still;
+  int64_t period_ms, due, stood_still;
   void (*on_given_up)(void *owner);
 } sb_watch;
 

@@ -47,16 +47,16 @@ typedef struct sb_record {
   bool tokens_disagree; /* the server's counts contradict each other, or max_tokens */
   bool
       resent; /* sent twice, for the server closed its kept connection meanwhile: it may have been served twice */
+  uint64_t text_hash; /* sb_hash64 of the answer's text with seed 0 */
+  uint64_t bytes;     /* body bytes read */
+  sb_timeline timeline;
   int64_t prompt_tokens, completion_tokens, cached_tokens; /* the server's usage; -1 unknown */
   int64_t
       data_prompt_tokens; /* the prompt's by the data that it is of; -1: they do not tell. Files do not keep it */
   int64_t draft_tokens, accepted_tokens; /* where the server says so per request; -1 unknown */
-  uint64_t text_hash;                    /* sb_hash64 of the answer's text with seed 0 */
-  uint64_t bytes;                        /* body bytes read */
   char *error;                           /* one line, heap, NULL where outcome is OK */
   char *text;                            /* the answer, heap, NULL where it was not kept */
   size_t text_size;                      /* its bytes, zeroes among them */
-  sb_timeline timeline;
   sb_timeline others; /* events that brought neither text nor tokens: when, in the place of `tokens` how many
                             chunks came since the one before, and in that of `has_text` whether it was [DONE] */
 } sb_record;

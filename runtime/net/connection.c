@@ -40,14 +40,14 @@ struct sb_connections {
 struct sb_connection {
   sb_source socket; /* not watched while connecting */
   sb_connections *owner;
-  origin *origin;
-  sb_dial *dial;                  /* while connecting; later NULL where the socket is ours alone */
-  void *user;                     /* NULL: in the pool */
-  LIST_ENTRY(sb_connection) link; /* in the pool */
-  int64_t t_idle;
-  sb_stamped stamped;
+  sb_dial *dial; /* while connecting; later NULL where the socket is ours alone */
+  void *user;    /* NULL: in the pool */
   bool plain, reused, wants_write;
   bool has_more; /* bytes or the end came beyond what is in hand */
+  sb_stamped stamped;
+  origin *origin;
+  LIST_ENTRY(sb_connection) link; /* in the pool */
+  int64_t t_idle;
 };
 
 static void on_batch_end(sb_batch_end *end)

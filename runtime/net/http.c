@@ -23,25 +23,26 @@ enum { WATCH_PERIOD_MS = 20 };
 static const int64_t STILL_NS = 200 * SB_NS_PER_MS;
 
 struct sb_http {
-  uv_timer_t watch;  /* looks for requests that are late */
+  uv_timer_t watch;  /* looks for requests that are late, from the first one on that may be */
   int64_t watch_due; /* when it is to look again */
   sb_connections *connections;
   LIST_HEAD(, sb_http_request) active;
   LIST_HEAD(, sb_http_request) idle; /* their buffers serve the next ones */
 };
 
+/* What every read needs is in the middle, from the end of `call` to the beginning of `response`: few cache lines. */
 struct sb_http_request {
   sb_http *http;
   sb_connection *connection;
   LIST_ENTRY(sb_http_request) link; /* in one of the two */
-  sb_http_call call;                /* without what the caller may free: URL, headers, method */
   char *origin;
-  sb_strbuf head;     /* the request line and headers */
-  size_t sent;        /* of head and body */
-  uint64_t body_size; /* of the answer, so far */
-  sb_response response;
+  sb_strbuf head;    /* the request line and headers */
+  size_t sent;       /* of head and body */
+  sb_http_call call; /* without what the caller may free: URL, headers, method */
   int64_t t_start, t_send, t_first_byte, t_last_byte;
-  int64_t stood_still;              /* how long the loop itself did since the start: nobody's waiting */
+  int64_t stood_still; /* how long the loop itself did since the start: nobody's waiting */
+  uint64_t body_size;  /* of the answer, so far */
+  sb_response response;
   sb_http1_persistence persistence; /* what the request itself says of its connection */
   bool to_head, connected, retried, resent;
 };
@@ -345,7 +346,7 @@ sb_http_request *sb_http_start(sb_http *http, const sb_http_call *call, sb_err *
   url.origin = NULL;
   sb_url_deinit(&url);
 
-  if (LIST_EMPTY(&http->active)) {
+  if ((call->timeout_ns || call->chunk_timeout_ns) && !uv_is_active((uv_handle_t *)&http->watch)) {
     http->watch_due = request->t_start + WATCH_PERIOD_MS * SB_NS_PER_MS;
     uv_timer_start(&http->watch, on_watch, WATCH_PERIOD_MS, WATCH_PERIOD_MS);
   }

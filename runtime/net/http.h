@@ -42,9 +42,9 @@ typedef struct sb_http_call {
   const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
   const char *body;           /* borrowed until on_done or cancel */
   size_t body_size;
-  uint64_t max_body;        /* bytes of the answer's body beyond which it fails; 0: no bound */
   int64_t timeout_ns;       /* of the whole request; 0: none */
   int64_t chunk_timeout_ns; /* longest wait for the next byte (connecting included); 0: none */
+  uint64_t max_body;        /* bytes of the answer's body beyond which it fails; 0: no bound */
   /* Each stretch of the body as it arrives, with the HTTP status; may be NULL. Must not start or cancel
    * requests. */
   void (*on_data)(void *context, int status, const char *data, size_t size, int64_t t_ns);

@@ -28,21 +28,22 @@ typedef enum sb_response_state {
   SB_RESPONSE_REFUSED /* reason says why; the connection is of no further use */
 } sb_response_state;
 
-/* Embedded; zero-initialise, then sb_response_reset before each answer. */
+/* Embedded; zero-initialise, then sb_response_reset before each answer. What every stretch of a body needs comes first,
+ * so that it is in few cache lines. */
 typedef struct sb_response {
   sb_response_state state;
   int status;                        /* 0 until a final answer's status line was read */
   bool keep_alive;                   /* once COMPLETE: the connection may carry another request */
   bool begun;                        /* a byte has come */
-  char content_type[128];            /* cut where it is longer; empty where there is none */
-  const char *reason;                /* of a refusal: one line, static */
   bool to_head, chunked, has_length; /* how the answer is framed; internal */
-  int minor;                         /* of the version HTTP/1.x */
   uint64_t remaining;                /* bytes of a body that is not in chunks */
+  sb_http1_chunks chunks;
+  const char *reason; /* of a refusal: one line, static */
+  int minor;          /* of the version HTTP/1.x */
   size_t head_size;
   sb_http1_persistence persistence;
   sb_http1_lines lines;
-  sb_http1_chunks chunks;
+  char content_type[128]; /* cut where it is longer; empty where there is none */
 } sb_response;
 
 /* A stretch of the body. */
