@@ -16,6 +16,7 @@
 /* sb.measure: runs (the records of one load) and the figures computed from them. */
 
 #define TYPE "specbench.run"
+#define TAIL_LEVEL 0.95 /* of the bounds of a percentile */
 
 typedef struct run_box {
   sb_run *run;
@@ -51,8 +52,10 @@ static void forget_latencies(run_box *box)
 static sb_latencies *latencies_of(lua_State *L)
 {
   run_box *box = luaL_checkudata(L, 1, TYPE);
-  if (!box->gathered)
+  if (!box->gathered) {
+    forget_latencies(box);
     sb_latencies_gather(&box->latencies, box->run);
+  }
   box->gathered = true;
   return &box->latencies;
 }
@@ -105,10 +108,47 @@ static void push_figures(lua_State *L, const sb_metric_entry *entries, size_t co
     }
 }
 
-/* metrics{ ttft = ms, tpot = ms, e2el = ms }? -> { [name] = value } */
+/* What the run's latencies say of a percentile far out: see sb.Tail. */
+static void push_tail(lua_State *L, sb_latencies *latencies, double percent)
+{
+  uint64_t requests = latencies->e2el_ms.total, needs = sb_tail_needs(percent);
+  sb_tail bounds = sb_tail_bounds(percent, requests, TAIL_LEVEL);
+  const char *names[2];
+  double percents[2], values[SB_LATENCY_COUNT][SB_PERCENTILES];
+  size_t known = 0;
+  if (!isnan(bounds.low))
+    names[known] = "low", percents[known++] = bounds.low;
+  if (!isnan(bounds.high))
+    names[known] = "high", percents[known++] = bounds.high;
+  sb_latencies_percentiles(latencies, percents, known, values);
+  lua_createtable(L, 0, 4);
+  sbl_set_integer(L, "requests", (lua_Integer)requests);
+  sbl_set_integer(L, "needs", (lua_Integer)needs);
+  lua_pushboolean(L, requests >= needs);
+  lua_setfield(L, -2, "carried");
+  lua_createtable(L, 0, SB_LATENCY_COUNT);
+#define SB_SET(name)                                           \
+  lua_createtable(L, 0, 2);                                    \
+  for (size_t i = 0; i < known; i++)                           \
+    sbl_set_number(L, names[i], values[SB_LATENCY_##name][i]); \
+  lua_setfield(L, -2, #name);
+  SB_LATENCIES(SB_SET)
+#undef SB_SET
+  lua_setfield(L, -2, "bounds");
+}
+
+static double check_tail(lua_State *L, int index, int argument)
+{
+  double percent = luaL_checknumber(L, index);
+  luaL_argcheck(L, percent > 0 && percent < 100, argument, "a percentile lies between 0 and 100");
+  return percent;
+}
+
+/* metrics({ ttft = ms, tpot = ms, e2el = ms }?, tails?) -> { [name] = value }, and a list of tails, one for each percent
+ * of `tails` */
 static int metrics(lua_State *L)
 {
-  sb_run *run = check_run(L);
+  run_box *box = luaL_checkudata(L, 1, TYPE);
   sb_slo slo = { -1, -1, -1 };
   if (!lua_isnoneornil(L, 2)) {
     static const char *const known[] = { "ttft", "tpot", "e2el", NULL };
@@ -118,13 +158,29 @@ static int metrics(lua_State *L)
     slo.tpot_ms = sbl_opt_number_field(L, 2, "tpot", -1);
     slo.e2el_ms = sbl_opt_number_field(L, 2, "e2el", -1);
   }
+  lua_settop(L, 3);
+  if (!lua_isnil(L, 3))
+    luaL_checktype(L, 3, LUA_TTABLE);
   sb_metrics figures;
-  sb_metrics_compute(run, &slo, &figures);
+  forget_latencies(box);
+  sb_metrics_and_latencies(box->run, &slo, &figures, &box->latencies);
   size_t count = sb_metrics_list(&figures, NULL, 0);
   sb_metric_entry *entries = lua_newuserdatauv(L, count * sizeof *entries, 0);
   sb_metrics_list(&figures, entries, count);
   push_figures(L, entries, count);
-  return 1;
+  if (lua_isnil(L, 3)) {
+    forget_latencies(box);
+    return 1;
+  }
+  lua_newtable(L);
+  for (int i = 1; lua_rawgeti(L, 3, i) != LUA_TNIL; i++) {
+    push_tail(L, &box->latencies, check_tail(L, -1, 3));
+    lua_rawseti(L, -3, i);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  forget_latencies(box);
+  return 2;
 }
 
 /* percentile(latency, ...) -> milliseconds of each percent, or nils where there are no samples */
@@ -150,46 +206,10 @@ static int percentile(lua_State *L)
   return last - 2;
 }
 
-/* run:tail(percent, level?) */
-static int tail(lua_State *L)
-{
-  double percent = luaL_checknumber(L, 2), level = luaL_optnumber(L, 3, 0.95);
-  luaL_argcheck(L, percent > 0 && percent < 100, 2, "a percentile lies between 0 and 100");
-  luaL_argcheck(L, level > 0 && level < 1, 3, "a level lies between 0 and 1");
-  sb_latencies *latencies = latencies_of(L);
-  uint64_t requests = latencies->e2el_ms.total, needs = sb_tail_needs(percent);
-  sb_tail bounds = sb_tail_bounds(percent, requests, level);
-  const char *names[2];
-  double percents[2], values[SB_LATENCY_COUNT][SB_PERCENTILES];
-  size_t known = 0;
-  if (!isnan(bounds.low))
-    names[known] = "low", percents[known++] = bounds.low;
-  if (!isnan(bounds.high))
-    names[known] = "high", percents[known++] = bounds.high;
-  sb_latencies_percentiles(latencies, percents, known, values);
-  lua_createtable(L, 0, 4);
-  sbl_set_integer(L, "requests", (lua_Integer)requests);
-  sbl_set_integer(L, "needs", (lua_Integer)needs);
-  lua_pushboolean(L, requests >= needs);
-  lua_setfield(L, -2, "carried");
-  lua_createtable(L, 0, SB_LATENCY_COUNT);
-#define SB_SET(name)                                           \
-  lua_createtable(L, 0, 2);                                    \
-  for (size_t i = 0; i < known; i++)                           \
-    sbl_set_number(L, names[i], values[SB_LATENCY_##name][i]); \
-  lua_setfield(L, -2, #name);
-  SB_LATENCIES(SB_SET)
-#undef SB_SET
-  lua_setfield(L, -2, "bounds");
-  return 1;
-}
-
 /* tail_needs(percent) */
 static int tail_needs(lua_State *L)
 {
-  double percent = luaL_checknumber(L, 1);
-  luaL_argcheck(L, percent > 0 && percent < 100, 1, "a percentile lies between 0 and 100");
-  lua_pushinteger(L, (lua_Integer)sb_tail_needs(percent));
+  lua_pushinteger(L, (lua_Integer)sb_tail_needs(check_tail(L, 1, 1)));
   return 1;
 }
 
@@ -393,7 +413,6 @@ int sbl_open_measure(lua_State *L)
 {
   static const luaL_Reg methods[] = { { "metrics", metrics },
                                       { "percentile", percentile },
-                                      { "tail", tail },
                                       { "request", request },
                                       { "text", text },
                                       { "outputs", outputs },

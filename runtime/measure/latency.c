@@ -7,6 +7,20 @@ void sb_latencies_deinit(sb_latencies *latencies)
 #define SB_DEINIT(name) sb_samples_deinit(&latencies->name);
   SB_LATENCIES(SB_DEINIT)
 #undef SB_DEINIT
+  latencies->burst_zeros = 0;
+}
+
+void sb_latencies_reserve(sb_latencies *latencies, const sb_run *run, sb_chunk_arrivals *arrivals)
+{
+  size_t chunks = 0;
+  for (uint32_t i = 0; i < run->count; i++)
+    chunks += run->records[i].outcome == SB_OUTCOME_OK ? run->records[i].timeline.chunks : 0;
+  sb_samples_reserve(&latencies->itl_chunk_ms, chunks);
+  sb_samples_reserve(&latencies->itl_token_ms, chunks);
+  sb_samples_reserve(&latencies->itl_burst_ms, chunks + run->count);
+  sb_samples_reserve(&latencies->ref_itl_ms, chunks);
+  if (arrivals)
+    sb_samples_reserve(&arrivals->at, chunks);
 }
 
 /* The gaps between a chunk and the part of its answer before it. */
@@ -54,8 +68,11 @@ void sb_latencies_read(sb_latencies *latencies, const sb_record *record, double 
     if (arrivals && per_chunk)
       sb_samples_add_weighted(&arrivals->at, (double)(chunk.t_ns - arrivals->origin_ns), chunk.tokens);
   }
-  if (per_chunk) /* a chunk's further tokens wait for nothing */
-    sb_samples_add_weighted(&latencies->itl_burst_ms, 0.0, record->timeline.tokens - span->token_chunks);
+  if (per_chunk) { /* a chunk's further tokens wait for nothing */
+    uint64_t zeros = record->timeline.tokens - span->token_chunks;
+    sb_samples_add_weighted(&latencies->itl_burst_ms, 0.0, zeros);
+    latencies->burst_zeros += zeros;
+  }
 }
 
 void sb_latencies_add(sb_latencies *latencies, const sb_request_metrics *metrics)
@@ -67,6 +84,7 @@ void sb_latencies_add(sb_latencies *latencies, const sb_request_metrics *metrics
 
 void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
 {
+  sb_latencies_reserve(latencies, run, NULL);
   for (uint32_t i = 0; i < run->count; i++) {
     const sb_record *record = &run->records[i];
     if (record->outcome != SB_OUTCOME_OK)
@@ -80,24 +98,58 @@ void sb_latencies_gather(sb_latencies *latencies, const sb_run *run)
 }
 
 /* Where a chunk is a token the conventions of a gap have the same samples, a hundred times as many as there are
- * requests. */
+ * requests: they are looked into once. */
+static bool is_as_by_chunk(const sb_latencies *latencies, const sb_samples *gaps)
+{
+  return sb_samples_equal(gaps, &latencies->itl_chunk_ms);
+}
+
+/* Whether bursts are the chunks' gaps and zeros: where every request tells its tokens chunk by chunk. */
+static bool bursts_are_chunks(const sb_latencies *latencies)
+{
+  return latencies->itl_burst_ms.total == latencies->itl_chunk_ms.total + latencies->burst_zeros;
+}
+
 void sb_latencies_percentiles(sb_latencies *latencies, const double *percents, size_t count,
                               double (*out)[SB_PERCENTILES])
 {
-#define SB_SAME(name) bool same_##name = sb_samples_equal(&latencies->name, &latencies->itl_chunk_ms);
-  SB_GAPS(SB_SAME)
-#undef SB_SAME
+  double *by_chunk = out[SB_LATENCY_itl_chunk_ms], *by_burst = out[SB_LATENCY_itl_burst_ms];
+  bool token_same = is_as_by_chunk(latencies, &latencies->itl_token_ms),
+       reference_same = is_as_by_chunk(latencies, &latencies->ref_itl_ms);
 #define SB_READ(name) sb_samples_percentiles(&latencies->name, percents, count, out[SB_LATENCY_##name]);
   SB_REQUEST_METRICS(SB_READ)
-  SB_READ(itl_chunk_ms)
-#define SB_READ_UNLESS_SAME(name)                                                       \
-  if (same_##name)                                                                      \
-    memcpy(out[SB_LATENCY_##name], out[SB_LATENCY_itl_chunk_ms], count * sizeof **out); \
-  else                                                                                  \
-    SB_READ(name)
-  SB_GAPS(SB_READ_UNLESS_SAME)
-#undef SB_READ_UNLESS_SAME
+  sb_samples_percentiles_and_with_zeros(&latencies->itl_chunk_ms, latencies->burst_zeros, percents, count,
+                                        by_chunk, by_burst);
+  if (!bursts_are_chunks(latencies))
+    SB_READ(itl_burst_ms)
+  if (token_same)
+    memcpy(out[SB_LATENCY_itl_token_ms], by_chunk, count * sizeof *by_chunk);
+  else
+    SB_READ(itl_token_ms)
+  if (reference_same)
+    memcpy(out[SB_LATENCY_ref_itl_ms], by_chunk, count * sizeof *by_chunk);
+  else
+    SB_READ(ref_itl_ms)
 #undef SB_READ
+}
+
+void sb_latencies_summaries(sb_latencies *latencies, sb_summary out[SB_LATENCY_COUNT])
+{
+  double values[SB_LATENCY_COUNT][SB_PERCENTILES];
+#define SB_MOMENTS(name) sb_samples_moments(&latencies->name, &out[SB_LATENCY_##name]);
+  SB_REQUEST_METRICS(SB_MOMENTS)
+  SB_MOMENTS(itl_chunk_ms)
+#define SB_MOMENTS_UNLESS_SAME(name)                       \
+  if (is_as_by_chunk(latencies, &latencies->name))         \
+    out[SB_LATENCY_##name] = out[SB_LATENCY_itl_chunk_ms]; \
+  else                                                     \
+    SB_MOMENTS(name)
+  SB_GAPS(SB_MOMENTS_UNLESS_SAME)
+#undef SB_MOMENTS_UNLESS_SAME
+#undef SB_MOMENTS
+  sb_latencies_percentiles(latencies, sb_summary_percents, SB_PERCENTILES, values);
+  for (size_t i = 0; i < SB_LATENCY_COUNT; i++)
+    sb_summary_put_percentiles(&out[i], values[i]);
 }
 
 sb_samples *sb_latencies_find(sb_latencies *latencies, const char *name)

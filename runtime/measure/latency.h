@@ -18,6 +18,7 @@ typedef struct sb_latencies {
 #define SB_FIELD(name) sb_samples name;
   SB_LATENCIES(SB_FIELD)
 #undef SB_FIELD
+  uint64_t burst_zeros; /* of itl_burst_ms: tokens that came in one chunk with the token before them */
 } sb_latencies;
 
 void sb_latencies_deinit(sb_latencies *latencies);
@@ -27,6 +28,9 @@ typedef struct sb_chunk_arrivals {
   sb_samples at;
   int64_t origin_ns;
 } sb_chunk_arrivals;
+
+/* Makes room for what the chunks of all completed requests add; arrivals may be NULL. */
+void sb_latencies_reserve(sb_latencies *latencies, const sb_run *run, sb_chunk_arrivals *arrivals);
 
 /* Reads a completed request's chunks, once: adds their gaps, and their arrivals where its source tells tokens
  * chunk by chunk (arrivals may be NULL); *span is sb_record_span's. `clock_scale` and `rule` are the run's. */
@@ -50,6 +54,9 @@ enum {
  * order. */
 void sb_latencies_percentiles(sb_latencies *latencies, const double *percents, size_t count,
                               double (*out)[SB_PERCENTILES]);
+
+/* sb_samples_summary of every latency: out[SB_LATENCY_name]; the same holds. */
+void sb_latencies_summaries(sb_latencies *latencies, sb_summary out[SB_LATENCY_COUNT]);
 
 /* "itl_token_ms" -> its samples; NULL where no latency has that name. */
 sb_samples *sb_latencies_find(sb_latencies *latencies, const char *name);

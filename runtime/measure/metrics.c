@@ -11,7 +11,7 @@ typedef struct tally {
   const sb_run *run;
   const sb_slo *slo;
   sb_in_flight in_flight;
-  sb_latencies latencies;
+  sb_latencies *latencies;
   sb_chunk_arrivals arrivals; /* completed requests' chunks; the origin is the first send */
   bool arrivals_known;        /* every completed request tells its tokens chunk by chunk */
   bool tpot_known;
@@ -92,9 +92,9 @@ static void add_completed(tally *t, const sb_record *record, sb_span *span)
   sb_request_metrics metrics;
   double scale = t->run->clock_scale;
   sb_reference_rule rule = sb_reference_rule_of(t->run);
-  sb_latencies_read(&t->latencies, record, scale, rule, &t->arrivals, span);
+  sb_latencies_read(t->latencies, record, scale, rule, &t->arrivals, span);
   sb_request_metrics_compute(record, span, scale, rule, &metrics);
-  sb_latencies_add(&t->latencies, &metrics);
+  sb_latencies_add(t->latencies, &metrics);
   add_tokens(t, record, span);
   if (t->slo)
     judge(t, record, &metrics);
@@ -109,6 +109,7 @@ static void add_completed(tally *t, const sb_record *record, sb_span *span)
 static void gather(tally *t)
 {
   const sb_run *run = t->run;
+  sb_latencies_reserve(t->latencies, run, &t->arrivals);
   for (uint32_t i = 0; i < run->count; i++) {
     int64_t send = run->records[i].t_send;
     if (send && (!t->arrivals.origin_ns || send < t->arrivals.origin_ns))
@@ -218,25 +219,18 @@ static void put_acceptance(const tally *t, sb_metrics *m)
   m->tokens_per_step = ratio(t->drafted_output, t->drafted_output - t->accepted);
 }
 
-/* Where every chunk brings one token and its text, all conventions have the same gaps: most of the time that a
- * cell's figures take goes into sorting them, so that is done once. */
-static void summarise(sb_latencies *latencies, sb_metrics *m)
+static void put_latencies(tally *t, sb_metrics *m)
 {
-  const sb_samples *chunk = &latencies->itl_chunk_ms;
-#define SB_SAME(name) bool same_##name = sb_samples_equal(&latencies->name, chunk);
-  SB_GAPS(SB_SAME)
-#undef SB_SAME
-  sb_samples_summary(&latencies->itl_chunk_ms, &m->itl_chunk_ms);
-#define SB_SUMMARISE(name)     \
-  if (same_##name)             \
-    m->name = m->itl_chunk_ms; \
-  else                         \
-    sb_samples_summary(&latencies->name, &m->name);
-  SB_GAPS(SB_SUMMARISE)
-#undef SB_SUMMARISE
-#define SB_SUMMARISE(name) sb_samples_summary(&latencies->name, &m->name);
-  SB_REQUEST_METRICS(SB_SUMMARISE)
-#undef SB_SUMMARISE
+  sb_summary summaries[SB_LATENCY_COUNT];
+  sb_latencies_summaries(t->latencies, summaries);
+#define SB_PUT(name) m->name = summaries[SB_LATENCY_##name];
+  SB_LATENCIES(SB_PUT)
+#undef SB_PUT
+  if (t->output_unknown > 0) { /* a time per token of some answers would pass for that of all */
+    sb_samples none = { 0 };
+    sb_samples_summary(&none, &m->tpot_ms);
+    m->ref_tpot_ms = m->tpot_ms;
+  }
 }
 
 /* The reference's chat client is done when its last request is. */
@@ -284,21 +278,24 @@ static void put(tally *t, sb_metrics *m)
   m->tokens_per_chunk = ratio((double)t->chunk_tokens, (double)t->token_chunks);
   m->decode_tpot_ms = known(t->output_unknown == 0, ratio(t->decode_ms, t->decode_gaps));
   put_acceptance(t, m);
-  if (t->output_unknown > 0) { /* a time per token of some answers would pass for that of all */
-    sb_samples_deinit(&t->latencies.tpot_ms);
-    sb_samples_deinit(&t->latencies.ref_tpot_ms);
-  }
-  summarise(&t->latencies, m);
+  put_latencies(t, m);
+}
+
+void sb_metrics_and_latencies(const sb_run *run, const sb_slo *slo, sb_metrics *metrics,
+                              sb_latencies *latencies)
+{
+  tally t = { .run = run, .slo = slo, .latencies = latencies, .arrivals_known = true, .tpot_known = true };
+  sb_in_flight_measure(run, &t.in_flight);
+  gather(&t);
+  put(&t, metrics);
+  sb_samples_deinit(&t.arrivals.at);
 }
 
 void sb_metrics_compute(const sb_run *run, const sb_slo *slo, sb_metrics *metrics)
 {
-  tally t = { .run = run, .slo = slo, .arrivals_known = true, .tpot_known = true };
-  sb_in_flight_measure(run, &t.in_flight);
-  gather(&t);
-  put(&t, metrics);
-  sb_latencies_deinit(&t.latencies);
-  sb_samples_deinit(&t.arrivals.at);
+  sb_latencies latencies = { 0 };
+  sb_metrics_and_latencies(run, slo, metrics, &latencies);
+  sb_latencies_deinit(&latencies);
 }
 
 typedef struct place {

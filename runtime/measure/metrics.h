@@ -61,6 +61,10 @@ typedef struct sb_slo {
 /* slo may be NULL. */
 void sb_metrics_compute(const sb_run *run, const sb_slo *slo, sb_metrics *metrics);
 
+/* The same, and the latencies that it gathers, as sb_latencies_gather does; they are empty before, and the caller's. */
+void sb_metrics_and_latencies(const sb_run *run, const sb_slo *slo, sb_metrics *metrics,
+                              sb_latencies *latencies);
+
 typedef struct sb_metric_entry {
   const char *name; /* "output_throughput", "ttft_ms.p99"; static */
   const char *unit;

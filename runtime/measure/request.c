@@ -31,7 +31,7 @@ void sb_others_read(const sb_record *record, sb_others_reader *others)
   next_other(others);
 }
 
-int64_t sb_others_before(sb_others_reader *others, uint64_t chunk, int64_t t_ns)
+int64_t sb_others_before_some(sb_others_reader *others, uint64_t chunk, int64_t t_ns)
 {
   for (; others->chunks <= chunk; next_other(others))
     if (!others->next.has_text && others->next.t_ns > t_ns)

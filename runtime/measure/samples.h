@@ -26,15 +26,21 @@ void sb_samples_deinit(sb_samples *samples);
 /* What the rarer cases of adding need: the first weight other than 1, more memory. */
 void sb_samples_add_slowly(sb_samples *samples, double value, uint64_t weight);
 
+/* Makes room for `more` samples beside those that are there. */
+void sb_samples_reserve(sb_samples *samples, size_t more);
+
 /* NaN and weight 0 are left out. Inline, as it is called some times for each chunk of a run. */
 static inline void sb_samples_add_weighted(sb_samples *samples, double value, uint64_t weight)
 {
-  if (weight != 1 || samples->weights || samples->count == samples->capacity || isnan(value)) {
+  if ((weight != 1 && !samples->weights) || weight == 0 || samples->count == samples->capacity ||
+      isnan(value)) {
     sb_samples_add_slowly(samples, value, weight);
     return;
   }
+  if (samples->weights)
+    samples->weights[samples->count] = weight;
   samples->values[samples->count++] = value;
-  samples->total++;
+  samples->total += weight;
   samples->sorted = false;
 }
 
@@ -69,9 +75,13 @@ double sb_samples_percentile(sb_samples *samples, double percent); /* 0 .. 100 *
 enum { SB_PERCENTILES = SB_SUMMARY_PERCENTILES(SB_COUNT, ) };
 #undef SB_COUNT
 
-/* At most SB_PERCENTILES of them, ascending, without sorting the samples: for a few figures of many. May leave the
- * samples in another order. */
+/* At most SB_PERCENTILES of them, without sorting the samples: for a few figures of many. May leave the samples in
+ * another order. */
 void sb_samples_percentiles(sb_samples *samples, const double *percents, size_t count, double *out);
+
+/* The same, and in the same search those of the samples, none of which is below 0, with `zeros` more of 0. */
+void sb_samples_percentiles_and_with_zeros(sb_samples *samples, uint64_t zeros, const double *percents,
+                                           size_t count, double *out, double *out_with_zeros);
 
 typedef struct sb_summary {
   double count, mean, std;
@@ -80,7 +90,14 @@ typedef struct sb_summary {
 #undef SB_FIELD
 } sb_summary;
 
-/* May leave the samples in another order. */
+/* count, mean and std of the samples in the order in which they were added, on which the last bits depend. */
+void sb_samples_moments(const sb_samples *samples, sb_summary *summary);
+
+/* The percentages of SB_SUMMARY_PERCENTILES, and how a summary gets the values at them. */
+extern const double sb_summary_percents[SB_PERCENTILES];
+void sb_summary_put_percentiles(sb_summary *summary, const double values[SB_PERCENTILES]);
+
+/* All of it. May leave the samples in another order. */
 void sb_samples_summary(sb_samples *samples, sb_summary *summary);
 
 #endif

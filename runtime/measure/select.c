@@ -9,8 +9,7 @@
 enum {
   SORT_BITS = 12, /* 3 digits for whole nanoseconds up to 4 s and more */
   SELECT_BITS = 11,
-  BUCKETS = 1 << SELECT_BITS,
-  FEW = 1024, /* quicker to sort than to select from */
+  FEW = 16, /* quicker to sort than to select from */
 };
 
 /* A number whose unsigned order is the doubles' order. */
@@ -124,22 +123,28 @@ void sb_select_read(const double *values, const uint64_t *weights, const uint64_
   read_sorted(values, weights, 0, ranks, n, out);
 }
 
-/* The range of a list's keys, cut into equal buckets. */
+typedef struct bucket {
+  size_t count,
+      end; /* end: of what was put in its place so far; SIZE_MAX: it has none, since it holds no rank */
+  uint64_t weight; /* of weighted values */
+} bucket;
+
+/* The range of a list's keys, cut into equal buckets, about as many as there are values. */
 typedef struct range {
   uint64_t from;
   unsigned shift;
-  size_t counts[BUCKETS], ends[BUCKETS];
-  uint64_t weights[BUCKETS];
+  size_t count;
+  bucket buckets[];
 } range;
 
-static inline size_t bucket_of(const range *in, double value)
+static inline bucket *bucket_of(range *in, double value)
 {
-  return (sort_key(value) - in->from) >> in->shift;
+  return &in->buckets[(sort_key(value) - in->from) >> in->shift];
 }
 
-static uint64_t weight_of(const range *in, bool weighted, size_t bucket)
+static uint64_t weight_of(const bucket *b, bool weighted)
 {
-  return weighted ? in->weights[bucket] : in->counts[bucket];
+  return weighted ? b->weight : b->count;
 }
 
 /* NULL where all values are the same. */
@@ -153,14 +158,19 @@ static range *divide(const double *values, const uint64_t *weights, size_t count
   }
   if (least == most)
     return NULL;
-  range *in = sb_calloc(1, sizeof *in);
-  unsigned span = bit_length(most - least);
+  unsigned span = bit_length(most - least), bits = bit_length(count);
+  bits = bits > SELECT_BITS ? SELECT_BITS : bits;
+  unsigned shift = span > bits ? span - bits : 0;
+  size_t buckets = (size_t)((most - least) >> shift) + 1;
+  range *in = sb_calloc(1, sizeof *in + buckets * sizeof *in->buckets);
   in->from = least;
-  in->shift = span > SELECT_BITS ? span - SELECT_BITS : 0;
-  for (size_t i = 0; i < count; i++)
-    in->counts[bucket_of(in, values[i])]++;
-  for (size_t i = 0; weights && i < count; i++)
-    in->weights[bucket_of(in, values[i])] += weights[i];
+  in->shift = shift;
+  in->count = buckets;
+  for (size_t i = 0; i < count; i++) {
+    bucket *b = bucket_of(in, values[i]);
+    b->count++;
+    b->weight += weights ? weights[i] : 0;
+  }
   return in;
 }
 
@@ -176,12 +186,12 @@ static size_t ranks_within(uint64_t before, uint64_t weight, const uint64_t *ran
 /* Gives each bucket that holds a rank its place, and all others none; returns how many values they have. */
 static size_t place(range *in, bool weighted, uint64_t before, const uint64_t *ranks, size_t n)
 {
-  size_t placed = 0;
-  for (size_t b = 0, r = 0; b < BUCKETS; b++) {
-    uint64_t weight = weight_of(in, weighted, b);
+  size_t placed = 0, r = 0;
+  for (bucket *b = in->buckets; b < in->buckets + in->count; b++) {
+    uint64_t weight = weight_of(b, weighted);
     size_t within = ranks_within(before, weight, ranks + r, n - r);
-    in->ends[b] = within ? placed : SIZE_MAX;
-    placed += within ? in->counts[b] : 0;
+    b->end = within ? placed : SIZE_MAX;
+    placed += within ? b->count : 0;
     before += weight;
     r += within;
   }
@@ -192,22 +202,39 @@ static void gather(range *in, const double *values, const uint64_t *weights, siz
                    uint64_t *weights_to)
 {
   for (size_t i = 0; i < count; i++) {
-    size_t *end = &in->ends[bucket_of(in, values[i])];
-    if (*end == SIZE_MAX)
+    bucket *b = bucket_of(in, values[i]);
+    if (b->end == SIZE_MAX)
       continue;
-    to[*end] = values[i];
+    to[b->end] = values[i];
     if (weights)
-      weights_to[*end] = weights[i];
-    ++*end;
+      weights_to[b->end] = weights[i];
+    b->end++;
   }
 }
 
-/* Radix selection: only buckets that hold a rank are looked into; each level narrows the keys by 11 bits. */
+static void insertion_sort(double *values, uint64_t *weights, size_t count)
+{
+  for (size_t i = 1; i < count; i++) {
+    double value = values[i];
+    uint64_t weight = weights ? weights[i] : 1;
+    size_t at = i;
+    for (; at > 0 && values[at - 1] > value; at--) {
+      values[at] = values[at - 1];
+      if (weights)
+        weights[at] = weights[at - 1];
+    }
+    values[at] = value;
+    if (weights)
+      weights[at] = weight;
+  }
+}
+
+/* Radix selection: only buckets that hold a rank are looked into, each of which is divided again. */
 static void narrow(double *values, uint64_t *weights, size_t count, uint64_t before, const uint64_t *ranks,
                    size_t n, double *out)
 {
-  if (count < FEW) {
-    sb_select_sort(values, weights, count);
+  if (count <= FEW) {
+    insertion_sort(values, weights, count);
     read_sorted(values, weights, before, ranks, n, out);
     return;
   }
@@ -221,12 +248,13 @@ static void narrow(double *values, uint64_t *weights, size_t count, uint64_t bef
   double *some = sb_alloc(placed * sizeof *some);
   uint64_t *some_weights = weights ? sb_alloc(placed * sizeof *weights) : NULL;
   gather(in, values, weights, count, some, some_weights);
-  for (size_t b = 0, r = 0; r < n; b++) {
-    uint64_t weight = weight_of(in, weights, b);
+  size_t r = 0;
+  for (const bucket *b = in->buckets; r < n; b++) {
+    uint64_t weight = weight_of(b, weights);
     size_t within = ranks_within(before, weight, ranks + r, n - r);
     if (within) {
-      size_t start = in->ends[b] - in->counts[b];
-      narrow(some + start, weights ? some_weights + start : NULL, in->counts[b], before, ranks + r, within,
+      size_t start = b->end - b->count;
+      narrow(some + start, weights ? some_weights + start : NULL, b->count, before, ranks + r, within,
              out + r);
     }
     before += weight;

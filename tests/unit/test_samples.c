@@ -178,7 +178,7 @@ static void a_summary_selects_what_sorting_finds(void **state)
   (void)state;
   sb_rng rng;
   sb_rng_init(&rng, 12, 3);
-  const size_t counts[] = { 1, 2, 3, 100, 1023, 1024, 5000, 40000 };
+  const size_t counts[] = { 1, 2, 3, 16, 17, 100, 1024, 5000, 40000 };
   for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
     for (int shape = 0; shape < SHAPES; shape++)
       for (unsigned most = 1; most <= 4; most += 3) {
@@ -200,6 +200,36 @@ static void a_summary_selects_what_sorting_finds(void **state)
         sb_samples_deinit(&samples);
         sb_samples_deinit(&written_out);
       }
+}
+
+static void zeros_beside_the_samples_are_as_if_they_were_among_them(void **state)
+{
+  (void)state;
+  sb_rng rng;
+  sb_rng_init(&rng, 13, 3);
+  const size_t counts[] = { 0, 1, 2, 17, 3000 };
+  const uint64_t zeros[] = { 0, 1, 50, 5000 };
+  for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+    for (size_t z = 0; z < sizeof zeros / sizeof *zeros; z++) {
+      sb_samples samples = { 0 }, all = { 0 };
+      sb_samples_add_weighted(&all, 0.0, zeros[z]);
+      for (size_t i = 0; i < counts[c]; i++) {
+        double value = drawn(&rng, CLUSTERED);
+        sb_samples_add(&samples, value);
+        sb_samples_add(&all, value);
+      }
+      double alone[SB_PERCENTILES], beside[SB_PERCENTILES], alone_wanted[SB_PERCENTILES],
+          wanted[SB_PERCENTILES];
+      sb_samples_percentiles(&all, sb_summary_percents, SB_PERCENTILES, wanted);
+      sb_samples_percentiles_and_with_zeros(&samples, zeros[z], sb_summary_percents, SB_PERCENTILES, alone,
+                                            beside);
+      sb_samples_sort(&samples);
+      sb_samples_percentiles(&samples, sb_summary_percents, SB_PERCENTILES, alone_wanted);
+      assert_memory_equal(wanted, beside, sizeof wanted);
+      assert_memory_equal(alone_wanted, alone, sizeof alone);
+      sb_samples_deinit(&samples);
+      sb_samples_deinit(&all);
+    }
 }
 
 static void equal_samples_have_equal_weights(void **state)
@@ -244,6 +274,7 @@ int main(void)
     cmocka_unit_test(numpy_agrees_on_ten_thousand_with_negative_ones),
     cmocka_unit_test(sorting_orders_any_number_and_loses_none),
     cmocka_unit_test(a_summary_selects_what_sorting_finds),
+    cmocka_unit_test(zeros_beside_the_samples_are_as_if_they_were_among_them),
     cmocka_unit_test(equal_samples_have_equal_weights),
     cmocka_unit_test(a_sample_added_after_a_percentile_counts),
   };

@@ -65,29 +65,26 @@ function measure.check(bytes) end
 ---@return integer requests that carry this percentile, see sb.Tail
 function measure.tail_needs(percent) end
 
---- The figures by name ("output_throughput", "ttft_ms.p99"); those that the records cannot tell are absent.
----@param slo? sb.Slo what counts for goodput
----@return table<string, number|integer|boolean>
-function Run:metrics(slo) end
-
---- The samples are gathered once for all percentiles and tails that are asked of a run.
----@param latency string "ttft_ms", "itl_token_ms", ...
----@param ... number percents, 0..100
----@return number? ... milliseconds, one a percent; nil where there is no sample
-function Run:percentile(latency, ...) end
-
 ---@class sb.Tail
 ---@field requests integer that the percentile comes from
 ---@field needs integer so many would carry it: MLPerf's rule, 99 % confidence (662 for the 99th)
 ---@field carried boolean
 ---@field bounds table<string, { low: number?, high: number? }> by latency, milliseconds: where the true percentile
----  lies; absent where no value of so few bounds it on that side. Gaps of one answer hang together and count as one
+---  lies with 95 % confidence; absent where no value of so few bounds it on that side. Gaps of one answer hang together
+---  and count as one
 
---- What the sample can say of a percentile far out.
----@param percent number between 0 and 100
----@param level? number default 0.95
----@return sb.Tail
-function Run:tail(percent, level) end
+--- The figures by name ("output_throughput", "ttft_ms.p99"); those that the records cannot tell are absent.
+---@param slo? sb.Slo what counts for goodput
+---@param tails? number[] percents: what the sample can say of percentiles far out, between 0 and 100
+---@return table<string, number|integer|boolean> figures
+---@return sb.Tail[]? tails one for each percent that was given
+function Run:metrics(slo, tails) end
+
+--- The samples are gathered once for all percentiles that are asked of a run.
+---@param latency string "ttft_ms", "itl_token_ms", ...
+---@param ... number percents, 0..100
+---@return number? ... milliseconds, one a percent; nil where there is no sample
+function Run:percentile(latency, ...) end
 
 ---@param i integer from 1
 ---@return sb.Request

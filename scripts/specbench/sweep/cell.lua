@@ -177,8 +177,10 @@ function cell.measure(job, server, on_progress, at_load)
     if job.workload.lengths == "replay" and not lengths then lengths, unknown = replay.of_run(run) end
     result.lengths = { mode = job.workload.lengths, sha256 = lengths and lengths.sha256, unknown = unknown }
   end
-  result.slo, result.metrics = job.slo, run:metrics(job.slo)
-  result.tails = { p95 = run:tail(95), p99 = run:tail(99) }
+  local tails
+  result.slo = job.slo
+  result.metrics, tails = run:metrics(job.slo, { 95, 99 })
+  result.tails = { p95 = tails[1], p99 = tails[2] }
   result.own, result.own_trouble = job.own_metrics(run)
   result.certificate = derive(result, "certificate", certificate.judge, run, itself, result.metrics,
     job.clock_scale or 1)
