@@ -47,15 +47,35 @@ static void put_escaped(sb_strbuf *out, unsigned code)
   }
 }
 
+static bool is_plain(unsigned char c)
+{
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Where the next byte is that does not stand for itself, or the end. Eight at a time, since most texts have none: a
+ * byte's top bit is set where it is above 0x7f, or where what is tried on the others carries into it. */
+static const unsigned char *skip_plain(const unsigned char *p, const unsigned char *end)
+{
+  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones * 0x80;
+  for (; end - p >= 8; p += 8) {
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    uint64_t low = word & ~tops, quote = low ^ ones * '"', slash = low ^ ones * '\\';
+    uint64_t odd =
+        word | ~(low + ones * 0x60) | (low + ones) | ~(quote + ones * 0x7f) | ~(slash + ones * 0x7f);
+    if (odd & tops)
+      break;
+  }
+  while (p < end && is_plain(*p))
+    p++;
+  return p;
+}
+
 void sb_json_put_string(sb_strbuf *out, const char *text, size_t size)
 {
   const unsigned char *p = (const unsigned char *)text, *end = p + size, *plain = p;
   sb_strbuf_putc(out, '"');
-  while (p < end) {
-    if (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') {
-      p++;
-      continue;
-    }
+  while ((p = skip_plain(p, end)) < end) {
     sb_strbuf_append(out, plain, (size_t)(p - plain));
     unsigned code = 0xfffd;
     size_t n = utf8(p, (size_t)(end - p), &code);

@@ -361,6 +361,29 @@ static void strings_are_written_in_ascii(void **state)
   assert_puts("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\"\\u00e9\\u20ac\\ud83d\\ude00\"");
 }
 
+/* Texts are looked at eight bytes at a time. */
+static void a_byte_is_escaped_wherever_it_stands(void **state)
+{
+  (void)state;
+  for (unsigned c = 1; c < 0x80; c++)
+    for (size_t at = 0; at < 17; at++) {
+      char text[18], plain[2] = { (char)c, '\0' };
+      sb_strbuf wanted = { 0 }, byte = { 0 }, out = { 0 };
+      memset(text, 'x', 17);
+      text[at] = (char)c;
+      sb_json_put_string(&byte, plain, 1);
+      sb_json_put_string(&out, text, 17);
+      sb_strbuf_printf(&wanted, "\"%.*s%.*s%.*s\"", (int)at, "xxxxxxxxxxxxxxxxx", (int)byte.size - 2,
+                       byte.data + 1, (int)(16 - at), "xxxxxxxxxxxxxxxxx");
+      assert_string_equal(wanted.data, out.data);
+      bool plainly = c >= 0x20 && c != '"' && c != '\\';
+      assert_int_equal(plainly, out.size == 19);
+      sb_strbuf_deinit(&wanted);
+      sb_strbuf_deinit(&byte);
+      sb_strbuf_deinit(&out);
+    }
+}
+
 static void invalid_utf8_is_replaced_byte_by_byte(void **state)
 {
   (void)state;
@@ -423,6 +446,7 @@ int main(void)
     cmocka_unit_test(doubles_that_json_lacks_become_null),
     cmocka_unit_test(any_double_reads_back_the_same),
     cmocka_unit_test(strings_are_written_in_ascii),
+    cmocka_unit_test(a_byte_is_escaped_wherever_it_stands),
     cmocka_unit_test(invalid_utf8_is_replaced_byte_by_byte),
     cmocka_unit_test(every_code_point_round_trips),
   };
