@@ -70,29 +70,3 @@ double sb_rng_gamma(sb_rng *rng, double shape)
       return d * v;
   }
 }
-
-uint64_t sb_hash64_begin(uint64_t seed)
-{
-  return UINT64_C(14695981039346656037) ^ seed;
-}
-
-uint64_t sb_hash64_add(uint64_t h, const void *data, size_t size)
-{
-  const unsigned char *p = data;
-  for (size_t i = 0; i < size; i++)
-    h = (h ^ p[i]) * UINT64_C(1099511628211);
-  return h;
-}
-
-uint64_t sb_hash64_end(uint64_t h)
-{
-  h ^= h >> 32;
-  h *= UINT64_C(0xd6e8feb86659fd93);
-  h ^= h >> 32;
-  return h;
-}
-
-uint64_t sb_hash64(const void *data, size_t size, uint64_t seed)
-{
-  return sb_hash64_end(sb_hash64_add(sb_hash64_begin(seed), data, size));
-}

@@ -50,7 +50,8 @@ int sb_sim_admission_read(sb_sim_admission *a, const sb_sim_profile *profile, co
 {
   sb_sim_api_request *request = &a->request;
   a->usage_excess = 0;
-  if (sb_sim_api_parse(request, incoming->chat, model, incoming->body, incoming->size, error) ||
+  if (sb_sim_api_parse(request, incoming->chat, model, !incoming->prompt_tokens, incoming->body,
+                       incoming->size, error) ||
       read_prompt_tokens(incoming->prompt_tokens, &request->prompt_tokens, error))
     return -1;
   int64_t room = profile->max_model_len - request->prompt_tokens;

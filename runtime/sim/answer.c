@@ -67,13 +67,6 @@ static void put_finish(const char *finish_reason, sb_strbuf *out)
   put(out, "\",\"stop_reason\":null");
 }
 
-/* The words of the next tokens; words need no escaping. */
-static void put_words(const sb_sim_answer *a, int32_t tokens, sb_strbuf *out)
-{
-  for (int32_t i = a->sent; i < a->sent + tokens; i++)
-    sb_sim_tokens_text(sb_sim_tokens_answer(a->request.prompt_hash, i), i, out);
-}
-
 static void put_ids(const sb_sim_answer *a, int32_t tokens, sb_strbuf *out)
 {
   if (!a->request.token_ids)
@@ -90,7 +83,7 @@ static void put_ids(const sb_sim_answer *a, int32_t tokens, sb_strbuf *out)
 /* From the words of a choice on, which a chunk and a whole answer have alike. */
 static void end_choice(sb_sim_answer *a, int32_t tokens, const char *finish_reason, sb_strbuf *out)
 {
-  put_words(a, tokens, out);
+  sb_sim_tokens_text(a->request.prompt_hash, a->sent, a->sent + tokens, out); /* words need no escaping */
   put(out, a->request.chat ? "\"}" : "\"");
   put_finish(finish_reason, out);
   put_ids(a, tokens, out);

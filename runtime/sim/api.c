@@ -19,7 +19,7 @@ typedef struct reading {
   sb_strbuf *ids; /* where the prompt's token ids go; NULL: nowhere */
   const char *served;
   int64_t max_completion_tokens; /* the newer name of max_tokens; 0: not given */
-  bool has_prompt, has_stream_options;
+  bool counts_text, has_prompt, has_stream_options;
 } reading;
 
 static int fail(sb_sim_api_error *error, int status, const char *param, const char *format, ...)
@@ -94,7 +94,8 @@ static void add_text(reading *r, const sb_json_string_t *piece)
   sb_strbuf_clear(&r->text);
   sb_json_unescape(piece, &r->text);
   r->request->prompt_hash = sb_hash64(r->text.data, r->text.size, r->request->prompt_hash);
-  r->request->prompt_tokens += sb_sim_tokens_count(r->text.data, r->text.size, r->ids);
+  if (r->counts_text)
+    r->request->prompt_tokens += sb_sim_tokens_count(r->text.data, r->text.size, r->ids);
 }
 
 static int read_prompt(reading *r)
@@ -254,11 +255,11 @@ static int read_body(reading *r, int (*field)(reading *, const sb_json_string_t 
   return sb_json_done(&r->json) ? 0 : fail(r->error, 400, "", "the body is not valid JSON");
 }
 
-int sb_sim_api_parse(sb_sim_api_request *request, bool chat, const char *served, const char *body,
-                     size_t size, sb_sim_api_error *error)
+int sb_sim_api_parse(sb_sim_api_request *request, bool chat, const char *served, bool counts_text,
+                     const char *body, size_t size, sb_sim_api_error *error)
 {
   *request = (sb_sim_api_request){ .chat = chat, .max_tokens = -1 };
-  reading r = { .request = request, .error = error, .served = served };
+  reading r = { .request = request, .error = error, .served = served, .counts_text = counts_text };
   sb_json_init(&r.json, body, size);
   int rc = read_body(&r, read_field);
   sb_strbuf_deinit(&r.text);
@@ -295,7 +296,7 @@ int sb_sim_api_tokenize(const char *served, int max_model_len, const char *body,
 {
   sb_sim_api_request request = { 0 };
   sb_strbuf ids = { 0 };
-  reading r = { .request = &request, .error = error, .served = served, .ids = &ids };
+  reading r = { .request = &request, .error = error, .served = served, .counts_text = true, .ids = &ids };
   sb_json_init(&r.json, body, size);
   int rc = read_body(&r, tokenize_field);
   if (!rc && !r.has_prompt)

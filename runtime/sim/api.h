@@ -26,10 +26,10 @@ typedef struct sb_sim_api_request {
   bool ignore_eos, stream, include_usage, continuous_usage, token_ids;
 } sb_sim_api_request;
 
-/* Reads the body of POST /v1/chat/completions (chat) or /v1/completions. served: the model's name. 0, or -1
- * with *error filled. */
-int sb_sim_api_parse(sb_sim_api_request *request, bool chat, const char *served, const char *body,
-                     size_t size, sb_sim_api_error *error);
+/* Reads the body of POST /v1/chat/completions (chat) or /v1/completions. served: the model's name; counts_text: a text's
+ * tokens are not told beside the body, and so counted. 0, or -1 with *error filled. */
+int sb_sim_api_parse(sb_sim_api_request *request, bool chat, const char *served, bool counts_text,
+                     const char *body, size_t size, sb_sim_api_error *error);
 
 /* Reads the body of POST /tokenize and appends the answer. 0 or -1. */
 int sb_sim_api_tokenize(const char *served, int max_model_len, const char *body, size_t size, sb_strbuf *out,

@@ -45,10 +45,21 @@ int32_t sb_sim_tokens_answer(uint64_t prompt_hash, int32_t index)
 }
 
 /* Two syllables of 64 each give every id below 4096 a word of its own. */
-void sb_sim_tokens_text(int32_t id, int32_t index, sb_strbuf *out)
+void sb_sim_tokens_text(uint64_t prompt_hash, int32_t from, int32_t to, sb_strbuf *out)
 {
   static const char onsets[] = "bdfghjklmnprstvz", vowels[] = "aeio";
-  unsigned n = (unsigned)id;
-  char word[5] = { ' ', onsets[n & 15], vowels[n >> 4 & 3], onsets[n >> 6 & 15], vowels[n >> 10 & 3] };
-  sb_strbuf_append(out, index ? word : word + 1, index ? sizeof word : sizeof word - 1);
+  if (from >= to)
+    return;
+  char *begin = sb_strbuf_reserve(out, (size_t)(to - from) * 5), *at = begin;
+  for (int32_t i = from; i < to; i++) {
+    unsigned n = (unsigned)sb_sim_tokens_answer(prompt_hash, i);
+    if (i > 0)
+      *at++ = ' ';
+    *at++ = onsets[n & 15];
+    *at++ = vowels[n >> 4 & 3];
+    *at++ = onsets[n >> 6 & 15];
+    *at++ = vowels[n >> 10 & 3];
+  }
+  *at = '\0';
+  out->size += (size_t)(at - begin);
 }

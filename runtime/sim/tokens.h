@@ -19,7 +19,8 @@ int64_t sb_sim_tokens_count(const char *text, size_t size, sb_strbuf *ids);
 /* Token `index` (from 0) of the answer to a prompt: an id below SB_SIM_VOCABULARY. */
 int32_t sb_sim_tokens_answer(uint64_t prompt_hash, int32_t index);
 
-/* Appends a token's text: a plain ASCII word, with a space before it unless it is the answer's first. */
-void sb_sim_tokens_text(int32_t id, int32_t index, sb_strbuf *out);
+/* Appends the text of an answer's tokens `from` (counted from 0) to before `to`: plain ASCII words, with a space before
+ * each that is not the answer's first. */
+void sb_sim_tokens_text(uint64_t prompt_hash, int32_t from, int32_t to, sb_strbuf *out);
 
 #endif

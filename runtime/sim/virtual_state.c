@@ -33,8 +33,7 @@ void sb_sim_virtual_begin_answer(sb_record *record, int64_t now)
 static void keep_text(sb_sim_load *l, sb_record *record, const sb_sim_entry *e)
 {
   sb_strbuf_clear(&l->text);
-  for (int32_t i = 0; i < e->tokens; i++)
-    sb_sim_tokens_text(sb_sim_tokens_answer(e->admission.request.prompt_hash, i), i, &l->text);
+  sb_sim_tokens_text(e->admission.request.prompt_hash, 0, e->tokens, &l->text);
   record->text_hash = sb_hash64(l->text.data, l->text.size, 0);
   if (l->options->stream.keep_text) {
     record->text = sb_strdup(l->text.data ? l->text.data : "");
