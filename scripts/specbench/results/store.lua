@@ -193,20 +193,24 @@ end
 
 local RECENT = 8 -- texts of answers whose packed bytes are kept: as many as a round has tasks, say
 
+local function packed_anew(text)
+  local bytes = fs.gzip(text)
+  return { text = text, bytes = bytes, sum = fs.sha256(bytes) }
+end
+
 -- A simulator in virtual time answers the same prompt with the same text in every cell; packing it is half of all the
 -- time that such a run takes.
 local function packed(self, text, is_virtual)
-  if not is_virtual then return fs.gzip(text) end
+  if not is_virtual then return packed_anew(text) end
   for i, known in ipairs(self.packed) do
     if known.text == text then
       table.insert(self.packed, 1, table.remove(self.packed, i))
-      return known.bytes
+      return known
     end
   end
-  local bytes = fs.gzip(text)
-  table.insert(self.packed, 1, { text = text, bytes = bytes })
+  table.insert(self.packed, 1, packed_anew(text))
   self.packed[RECENT + 1] = nil
-  return bytes
+  return self.packed[1]
 end
 
 ---Writes a cell: into cells/ (a second measurement: reruns/) where it is good, into failed/ where it is not.
@@ -221,12 +225,15 @@ function Store:write(cell, run, outputs)
   fs.remove(work)
   local ok, message = fs.mkdir(work)
   local files = {}
-  local function put(name, bytes)
-    files[name] = fs.sha256(bytes)
+  local function put(name, bytes, sum)
+    files[name] = sum or fs.sha256(bytes)
     if ok then ok, message = fs.put(("%s/%s"):format(work, name), bytes) end
   end
   if run then put("records.bin", run:encode()) end
-  if outputs then put("outputs.jsonl.gz", packed(self, outputs, cell.virtual)) end
+  if outputs then
+    local answers = packed(self, outputs, cell.virtual)
+    put("outputs.jsonl.gz", answers.bytes, answers.sum)
+  end
   cell.files = next(files) and files
   if ok then ok, message = fs.put(work .. "/cell.json", sealed.encode(cell)) end
   if not ok then return nil, message end
