@@ -50,9 +50,9 @@ describe("the meta files", function()
     local example = text:match("%-%-%- ```lua\n(.-)%-%-%- ```"):gsub("%f[^\n\0]%-%-%- ?", "")
     local drawn, gnuplot = {}, require "specbench.report.gnuplot"
     local render <const> = gnuplot.render
-    gnuplot.render = function(picture)
-      drawn[#drawn + 1] = picture.svg
-      return true
+    gnuplot.render = function(pictures)
+      for _, picture in ipairs(pictures) do drawn[#drawn + 1] = picture.svg end
+      return #pictures
     end
     local ok, message = pcall(assert(load(example)))
     gnuplot.render = render

@@ -105,9 +105,30 @@ describe("a picture", function()
         assert(os.execute(("ln -s '%s' '%s%s'"):format(base, base, ending)))
       end
       local program = stand_in(base, ("echo drawn >'%s.png.part'"):format(base))
-      assert(gnuplot.render { script = "plot 1", width = 10, height = 10, png = base .. ".png", gnuplot = program })
+      local picture = { script = "plot 1", width = 10, height = 10, png = base .. ".png", gnuplot = program }
+      assert.equal(1, (gnuplot.render { picture }))
       assert.equal("mine", read(base))
       assert.equal("drawn\n", read(base .. ".png"))
+    end)
+  end)
+
+  it("is drawn by itself where another beside it cannot be", function()
+    with_paths(function(base)
+      local function picture(path, script)
+        return { script = script, width = 10, height = 10, png = path, gnuplot = stand_in(base, [[
+          grep -q wrong "$2" && { echo 'no such thing'; exit 1; }
+          for part in $(sed -n "s/^set output '\\(.*\\)'/\\1/p" "$2"); do cp "$2" "$part"; done]]) }
+      end
+      local function drawn_of(...)
+        os.remove(base .. ".png")
+        return { gnuplot.render { picture(base .. ".png", "plot 1"), ... } }
+      end
+      assert.same({ 2 }, drawn_of(picture(base .. ".svg", "plot 2")))
+      assert.truthy(read(base .. ".svg"):find("\nreset\n.*\nplot 2\n")) -- both in one run
+      assert.same({ 1, ("gnuplot could not draw %s.svg: no such thing"):format(base) },
+        drawn_of(picture(base .. ".svg", "wrong"), picture(base .. "-none/a", "plot 3")))
+      assert.truthy(read(base .. ".png"):find "\nplot 1\n")
+      assert.is_nil(read(base .. ".svg.part"))
     end)
   end)
 

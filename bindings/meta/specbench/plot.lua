@@ -63,6 +63,12 @@ local plot = {}
 ---@return string? message one line
 function plot.heatmap(map) end
 
+--- Draws heatmaps, each into files of its own, in less time than one by one.
+---@param list specbench.plot.heatmap[]
+---@return integer drawn how many of them, from the first on: all, unless there is a message
+---@return string? message one line
+function plot.heatmaps(list) end
+
 --- Maps under one scale of colours.
 ---@class specbench.plot.overview : specbench.plot.files
 ---@field columns string[] headings above the panels

@@ -212,12 +212,22 @@ function canvas:map(map, box, font, min, max)
   self:add("unset label; unset object; unset colorbox")
 end
 
-function canvas:render(files)
-  return gnuplot.render {
+--- What gnuplot draws into the files that are named.
+---@param files { png: string?, svg: string?, gnuplot: string? }
+---@return specbench.gnuplot.picture
+function canvas:picture(files)
+  return {
     script = table.concat(self.lines, "\n"),
     width = self.width, height = self.height,
     png = files.png, svg = files.svg, gnuplot = files.gnuplot,
   }
+end
+
+---@return true|nil
+---@return string|nil message one line
+function canvas:render(files)
+  local _, message = gnuplot.render { self:picture(files) }
+  return not message or nil, message
 end
 
 function canvas:begin(min, max)

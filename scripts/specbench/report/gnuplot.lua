@@ -51,19 +51,28 @@ local function last_line_with_text(output)
   return found
 end
 
---- Draws one picture.
-local function draw(kind, path, picture, program)
-  local unfinished, script = path .. ".part", path .. ".gp"
-  local lines = {
-    set_terminal(kind, picture.width, picture.height),
-    "set output " .. gnuplot.quote(unfinished),
-    ("set pointsize %g"):format(kind == "png" and POINT_SIZE * PNG_SCALE or POINT_SIZE),
+-- What draws one file, behind others in the same run of gnuplot.
+local function commands_of(file)
+  local picture = file.picture
+  return table.concat({
+    "reset",
+    set_terminal(file.kind, picture.width, picture.height),
+    "set output " .. gnuplot.quote(file.unfinished),
+    ("set pointsize %g"):format(file.kind == "png" and POINT_SIZE * PNG_SCALE or POINT_SIZE),
     picture.script,
     "unset output",
-  }
-  os.remove(unfinished) -- in a folder from elsewhere they may be links, which would be followed
+  }, "\n")
+end
+
+-- Draws all of the files in one run of gnuplot, half of whose time it takes to begin; or none of them.
+local function draw(files, program)
+  local script, commands = files[1].path .. ".gp", {}
+  for i, file in ipairs(files) do
+    os.remove(file.unfinished) -- in a folder from elsewhere they may be links, which would be followed
+    commands[i] = commands_of(file)
+  end
   os.remove(script)
-  local written, message = write_file(script, table.concat(lines, "\n") .. "\n")
+  local written, message = write_file(script, table.concat(commands, "\n") .. "\n")
   if not written then
     return nil, ("cannot write a picture: %s"):format(message)
   end
@@ -71,13 +80,18 @@ local function draw(kind, path, picture, program)
   local output = pipe:read("a")
   local succeeded = pipe:close()
   os.remove(script)
-  if succeeded then
-    local renamed, why = os.rename(unfinished, path)
-    return renamed, why
+  for _, file in ipairs(files) do
+    if succeeded then
+      succeeded, message = os.rename(file.unfinished, file.path)
+    else
+      os.remove(file.unfinished)
+    end
   end
-  os.remove(unfinished)
-  return nil, ("gnuplot could not draw %s: %s"):format(
-    path, last_line_with_text(output) or "it gave no reason")
+  if succeeded then
+    return true
+  end
+  return nil, message or ("gnuplot could not draw %s: %s"):format(
+    files[1].path, last_line_with_text(output) or "it gave no reason")
 end
 
 ---@class specbench.gnuplot.picture
@@ -88,24 +102,42 @@ end
 ---@field svg? string path
 ---@field gnuplot? string the program, "gnuplot" unless told
 
---- Draws the picture into the files that are named.
----@param picture specbench.gnuplot.picture
----@return true|nil
----@return string|nil message one line
-function gnuplot.render(picture)
-  local program = picture.gnuplot or "gnuplot"
-  if not os.execute(("command -v %s >/dev/null 2>&1"):format(shell_quote(program))) then
-    return nil, ("%s not found: install gnuplot-nox to get pictures"):format(program)
-  end
+local function files_of(picture)
+  local files = {}
   for _, kind in ipairs { "png", "svg" } do
-    if picture[kind] then
-      local drawn, message = draw(kind, picture[kind], picture, program)
-      if not drawn then
-        return nil, message
-      end
+    local path = picture[kind]
+    if path then files[#files + 1] = { kind = kind, path = path, unfinished = path .. ".part", picture = picture } end
+  end
+  return files
+end
+
+--- Draws pictures into the files that each names.
+---@param pictures specbench.gnuplot.picture[]
+---@return integer drawn how many of them, from the first on: all, unless there is a message
+---@return string|nil message one line
+function gnuplot.render(pictures)
+  local files = {}
+  for _, picture in ipairs(pictures) do
+    local own = files_of(picture)
+    table.move(own, 1, #own, #files + 1, files)
+  end
+  if #files == 0 then
+    return #pictures
+  end
+  local program = pictures[1].gnuplot or "gnuplot"
+  if not os.execute(("command -v %s >/dev/null 2>&1"):format(shell_quote(program))) then
+    return 0, ("%s not found: install gnuplot-nox to get pictures"):format(program)
+  end
+  if draw(files, program) then
+    return #pictures
+  end
+  for i, picture in ipairs(pictures) do -- one by one they tell which it is that cannot be drawn
+    for _, file in ipairs(files_of(picture)) do
+      local drawn, message = draw({ file }, program)
+      if not drawn then return i - 1, message end
     end
   end
-  return true
+  return #pictures
 end
 
 return gnuplot

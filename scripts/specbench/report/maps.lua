@@ -208,16 +208,15 @@ function maps.collect(found, shown)
 end
 
 local function write_each(store, list)
-  local written = {}
-  for _, map in ipairs(list) do
+  local pictures, written = {}, {}
+  for i, map in ipairs(list) do
     local path = store:path(("pictures/%s_heatmap"):format((map.name:gsub("[^%w.-]", "_"))))
-    local picture = { png = path .. ".png", svg = path .. ".svg" }
-    for name, value in pairs(map.drawn) do picture[name] = value end
-    local ok, message = plot.heatmap(picture)
-    if not ok then return written, message end
-    table.move({ picture.png, picture.svg }, 1, 2, #written + 1, written)
+    pictures[i] = { png = path .. ".png", svg = path .. ".svg" }
+    for name, value in pairs(map.drawn) do pictures[i][name] = value end
   end
-  return written
+  local drawn, message = plot.heatmaps(pictures)
+  for i = 1, drawn do table.move({ pictures[i].png, pictures[i].svg }, 1, 2, #written + 1, written) end
+  return written, message
 end
 
 -- All maps on one sheet: the first `per` axis down, the second across.

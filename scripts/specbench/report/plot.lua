@@ -31,11 +31,7 @@ local LINE_COLOURS = {
 local quote = gnuplot.quote
 local footer_lines, text_width, widest = canvas.footer_lines, canvas.text_width, canvas.widest
 
---- Draws one heatmap.
----@param map specbench.plot.heatmap
----@return true|nil
----@return string|nil message one line
-function plot.heatmap(map)
+local function heatmap_page(map)
   local min, max = map.min or 0, map.max or 2
   local left = widest(map.y, FONT) + (map.y_title and 46 or 22)
   local bar = canvas.bar_width(map, FONT - 2)
@@ -69,7 +65,25 @@ function plot.heatmap(map)
   page:footer(footer)
   page:map(map, box, FONT, min, max)
   page:add("unset multiplot")
-  return page:render(map)
+  return page
+end
+
+--- Draws one heatmap.
+---@param map specbench.plot.heatmap
+---@return true|nil
+---@return string|nil message one line
+function plot.heatmap(map)
+  return heatmap_page(map):render(map)
+end
+
+--- Draws heatmaps, each into files of its own.
+---@param list specbench.plot.heatmap[]
+---@return integer drawn how many of them, from the first on: all, unless there is a message
+---@return string|nil message one line
+function plot.heatmaps(list)
+  local pictures = {}
+  for i, map in ipairs(list) do pictures[i] = heatmap_page(map):picture(map) end
+  return gnuplot.render(pictures)
 end
 
 --- Draws many heatmaps as a grid with one colour bar: models down, tasks across.
