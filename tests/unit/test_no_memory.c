@@ -162,8 +162,8 @@ static void test_records(void **state)
 {
   (void)state;
   check("local run = measure.decode(bytes)"
-        "run:encode() run:jsonl() run:metrics { ttft = 5 } run:percentile('ttft_ms', 50)"
-        "run:request(1) run:failures() run:acceptance(3) run:outputs() run:text(1) run:tail(99)"
+        "run:encode() run:jsonl() run:metrics({ ttft = 5 }, { 99 }) run:percentile('ttft_ms', 50)"
+        "run:request(1) run:failures() run:acceptance(3) run:outputs() run:text(1)"
         "run:redact { 'secret' } measure.check(bytes) measure.decode('none')");
 }
 
