@@ -63,7 +63,8 @@ describe("a first screen", function()
     shows("run grid.lua --virtual --repeats 3 --out virtual", "virtual",
       "grid   SIMULATED IN VIRTUAL TIME: no GPU was measured", " none failed, 4 s simulated, ",
       "it pays?  qwen2.5-7b draft: ",
-      "\nnote      simulated in virtual time: what a profile says, not what a GPU did\n")
+      "\nnote      simulated in virtual time: what a profile says, not what a GPU did; the acceptance of 6\n"
+        .. "            cells is assumed\n")
     shows("run grid.lua --virtual --repeats 1 --out one", "one", "4 cells, 1 repeat each",
       "2 without a verdict (1 repeat: no verdict below 3 (--repeats))", "no verdict below 3 repeats: --repeats 3")
     shows("run grid.lua --virtual --only method=none --out half", "half", "tok/s",

@@ -347,7 +347,10 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
     local what = {}
     for i, point in ipairs(a.notes) do what[i] = point.what end
     assert.same({ "simulated", "synthetic", "quick" }, what)
-    assert.truthy(a.notes[1].text:find "^3 of 6 cells: ")
+    assert.equal("3 of 6 cells: simulated: what a profile says, not what a GPU did", a.notes[1].text)
+    a = answer_of { { load = 4, ratios = { 1.1, 1.1, 1.1 }, cell = { engine = { name = "sim" }, assumed = true } } }
+    assert.equal("3 of 6 cells: simulated: what a profile says, not what a GPU did; the acceptance of 3 cells is "
+      .. "assumed", a.notes[1].text)
   end)
 
   it("says what is missing where nothing can be compared yet", function()

@@ -11,7 +11,8 @@ local STEP = os.getenv "SPECBENCH_TEST_CROSSING" == "all" and 1 or 211
 
 -- What only some cells have.
 local SELDOM = {
-  lossy = "its answers may differ", error = "e", note = "n", records = false, own = { mine = 1.5 }, own_trouble = "t",
+  lossy = "its answers may differ", assumed = true, error = "e", note = "n", records = false, own = { mine = 1.5 },
+  own_trouble = "t",
   energy = { joules = 12.5, seconds = 2, source = "nvml",
     gpus = { { uuid = "GPU-1", joules = 12.5, sm_clock_mhz = 1500, power_limited_s = 1, thermal_limited_s = 0.5 } } },
   energy_unknown = "u", acceptance_unknown = "u", requests_counted = 5, output_tokens_counted = 5,

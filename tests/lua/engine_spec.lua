@@ -393,6 +393,42 @@ describe("an external server", function()
   end)
 end)
 
+describe("the simulator's acceptance", function()
+  it("is assumed where its profile has nothing published behind it", function()
+    local sim = engine.load "sim"
+    local function assumed(name, method, task)
+      return sim.assumed({ model = { name = name }, method = method, k = 3 }, task)
+    end
+    assert.is_nil(assumed("Qwen2.5-7B", "draft", "specbench_QA"))
+    assert.is_true(assumed("Qwen2.5-7B", "draft", "polish"))
+    assert.is_true(assumed("Qwen2.5-7B", "draft")) -- the default's
+    assert.is_true(assumed("Qwen2.5-7B", "ngram", "SpecBench_qa"))
+    assert.is_true(assumed("qwen2.5-14b", "draft", "SpecBench_qa")) -- scaled
+    assert.is_true(assumed("llama-3.1-8b", "eagle3", "SpecBench_qa"))
+    assert.is_nil(assumed("llama-3.1-8b", "none", "SpecBench_qa"))
+    assert.is_nil(assumed("nobody's", "draft"))
+  end)
+
+  it("is looked for in what a profile extends, and is not where a profile of its own says nothing", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(fs.mkdir(folder))
+    local _ <close> = setmetatable({}, { __close = function() fs.remove(folder) end })
+    assert(fs.write(folder .. "/old.json", '{"scaled": true, "methods": {"draft": {"acceptance": {"default": '
+      .. '{"conditional": [0.5], "assumed": true}, "qa": {"conditional": [0.6]}}}}}'))
+    assert(fs.write(folder .. "/new.json", '{"extends": "old", "scaled": false, "methods": {"draft": {"acceptance": '
+      .. '{"mt": {"conditional": [0.7]}}}}}'))
+    local function assumed(file, task)
+      local model = { name = "m", path = folder .. file }
+      return engine.load("sim").assumed({ model = model, method = "draft", k = 1 }, task)
+    end
+    assert.is_true(assumed("/old.json", "qa"))
+    assert.is_nil(assumed("/new.json", "mt"))
+    assert.is_nil(assumed("/new.json", "qa"))
+    assert.is_true(assumed("/new.json", "else"))
+  end)
+end)
+
 describe("argv", function()
   it("does not change from call to call", function()
     local changes = { method = "draft", k = 3, env = { A = "1", B = "2" }, seed = 7,

@@ -220,6 +220,7 @@
 ---@field lacks? fun(server: table): string? where it needs more than a program: what this machine lacks of it, told before anything starts
 ---@field twin? fun(server: table): table? how a plain server must be started to run as this one does where the engine decides: `pinned` of a description; nil: as it is
 ---@field lossy? fun(server: table): string? which setting of a description may change what the answers say
+---@field assumed? fun(server: table, task: string?): true? whether nothing published or measured stands behind the acceptance that it plays
 ---@field fit? specbench.engine.fit what it asks of checkpoints: `draft_tensor_parallel(server)`, `equal_vocabularies`, `heterogeneous`, `head(server, draft)`
 ---@field effective? specbench.engine.asks_effective how a server that is up really runs: `log(text)`, or `path` and `info(answer)`
 ---@field compilations? fun(text: string): integer how many kernels were compiled late, from what was added to the log meanwhile

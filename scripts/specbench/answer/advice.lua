@@ -140,8 +140,9 @@ function advice.notes(found, answer)
   local m = answer.measured
   local function part(number) return number == m.cells and "" or ("%d of %d cells: "):format(number, m.cells) end
   if m.simulated > 0 then
-    add("simulated", "%ssimulated%s: what a profile says, not what a GPU did", part(m.simulated),
-      m.virtual > 0 and " in virtual time" or "")
+    add("simulated", "%ssimulated%s: what a profile says, not what a GPU did%s", part(m.simulated),
+      m.virtual > 0 and " in virtual time" or "", m.assumed == 0 and "" or
+      ("; the acceptance of %d cell%s is assumed"):format(m.assumed, m.assumed == 1 and "" or "s"))
   end
   if m.published > 0 then
     add("published", "%spublished rows: no requests, so no paired speed-up, no verdict, no certificate",

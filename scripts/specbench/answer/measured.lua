@@ -38,6 +38,7 @@ local NEEDS_A_LOOK = { "requests", "graphs", "compilation", "tokens", "stall", "
 ---@field requests { least: integer, most: integer }? of a cell
 ---@field prompts string[] where they came from
 ---@field simulated integer cells
+---@field assumed integer simulated cells whose acceptance is assumed: nothing published or measured stands behind it
 ---@field virtual integer cells
 ---@field synthetic integer cells whose prompts are made up
 ---@field quick integer cells
@@ -120,6 +121,7 @@ function measured.of(found)
     requests = range_of(cells, function(cell) return cell.metrics.requests end),
     prompts = names_of(tally(cells, prompts_of)),
     simulated = tables.count(cells, caveats.is_simulated),
+    assumed = tables.count(cells, function(cell) return cell.assumed end),
     virtual = tables.count(cells, function(cell) return cell.virtual end),
     synthetic = tables.count(cells, caveats.is_synthetic), quick = tables.count(cells, caveats.is_quick),
     published = tables.count(cells, function(cell) return cell.engine.name == "published" end),

@@ -200,6 +200,8 @@ return shape.record {
       .. "this one does where the engine decides: `pinned` of a description; nil: as it is" },
     { "lossy", shape.func("server", "string or nil", SERVER .. "string?"), "which setting of a description may change "
       .. "what the answers say" },
+    { "assumed", shape.func("server, task", "true or nil", "fun(server: table, task: string?): true?"),
+      "whether nothing published or measured stands behind the acceptance that it plays" },
     { "fit", fit, "what it asks of checkpoints: `draft_tensor_parallel(server)`, `equal_vocabularies`, "
       .. "`heterogeneous`, `head(server, draft)`" },
     { "effective", effective, "how a server that is up really runs: `log(text)`, or `path` and `info(answer)`" },

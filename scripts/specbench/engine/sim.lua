@@ -3,10 +3,10 @@
 
 local base = require "specbench.engine.base"
 local counters = require "specbench.engine.counters"
-local environment = require "sb.environment"
 local fs = require "sb.fs"
 local http = require "specbench.engine.vllm_http"
 local json = require "specbench.base.json"
+local sim_profile = require "specbench.engine.sim_profile"
 local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
 
@@ -28,12 +28,18 @@ local function lacks(server)
   if file:find "%.json$" or os.getenv "SPECBENCH_SIM_PROFILES" or server.model.engine_args or server.extra_args
     or server.model.env or server.env then return nil end
   local known = {}
-  for _, name in ipairs(fs.list(environment.home .. "/runtime/sim/profiles") or {}) do
+  for _, name in ipairs(fs.list(sim_profile.folder()) or {}) do
     known[#known + 1] = name:match "^(.*)%.json$"
   end
   if tables.contains(known, file) then return nil end
   return ("the simulator has no profile '%s'%s; it has %s, and --model %s=FILE.json brings another"):format(file,
     unknown.hint(file, known), table.concat(known, ", "), server.model.name)
+end
+
+local function assumed(server, task)
+  local file = profile(server.model)
+  local path = file:find "%.json$" and file or ("%s/%s.json"):format(sim_profile.folder(), file)
+  return sim_profile.is_assumed(path, server, task)
 end
 
 -- What no server can be asked for, and the simulator refuses too.
@@ -114,6 +120,7 @@ return base.engine {
   },
   own_unsupported = own_unsupported,
   lacks = lacks,
+  assumed = assumed,
   command = command,
   served_name = served_name,
   request = request,

@@ -80,6 +80,7 @@ local cell = {
     joules = "number", sm_clock_mhz = "number", power_limited_s = "number", thermal_limited_s = "number" } } },
   energy_unknown = "string",
   resent = "count", troubles = { list_of = "string" }, compilations = "count", lossy = "string",
+  assumed = "boolean",
   profile_trouble = "string", profile = { files = { list_of = "string" } },
   certificate = { client_ok = "boolean", reasons = { list_of = "string" } },
   schedule = { order = "string", position = "number", start = "count" },

@@ -45,6 +45,7 @@ local function describe(job, server)
     format = FORMAT, id = job.id, round = job.round, coordinates = job.coordinates, repetition = job.repetition,
     seed = job.seed, identity = job.identity, export = job.export, key = job.key,
     quick = job.quick, virtual = job.identity.virtual, lossy = base.lossy(job.engine, job.server),
+    assumed = job.engine.assumed and job.engine.assumed(job.server, job.workload.task) or nil,
     engine = {
       name = job.engine.name, file = job.engine.file, chunk_is_step = job.engine.capabilities.chunk_is_step,
       version = server.version, written_for = server.written_for,
