@@ -50,17 +50,21 @@ local function series_of(cells, throughput)
   return tables.grouped(points, function(point) return place_but_for_load(point.cell) end)
 end
 
--- The nearest others along the axis, the nearest first.
-local function neighbours_of(series, point)
-  local list = {}
-  for _, other in ipairs(series) do
-    if other.x ~= point.x then list[#list + 1] = other end
+-- The nearest others along the axis, the nearest first; of two as near that with fewer streams.
+-- line: the series, sorted by load; place: the point's in it.
+local function neighbours_of(line, place)
+  local x, list, low, high = line[place].x, {}, place - 1, place + 1
+  while line[low] and line[low].x == x do low = low - 1 end
+  while line[high] and line[high].x == x do high = high + 1 end
+  while #list < NEIGHBOURS and (line[low] or line[high]) do
+    local left, right = line[low], line[high]
+    if left and (not right or x - left.x <= right.x - x) then
+      list[#list + 1], low = left, low - 1
+    else
+      list[#list + 1], high = right, high + 1
+    end
   end
-  table.sort(list, function(a, b)
-    local left, right = math.abs(a.x - point.x), math.abs(b.x - point.x)
-    return left ~= right and left < right or left == right and a.x < b.x
-  end)
-  return { table.unpack(list, 1, NEIGHBOURS) }
+  return list
 end
 
 -- How far the point lies above (or, negative, below) what one neighbour allows; a natural logarithm.
@@ -78,8 +82,8 @@ local function agreed(values)
   return values[1] > 0 and values[1] or values[2]
 end
 
-local function judge(series, point)
-  local near = neighbours_of(series, point)
+local function judge(line, place)
+  local point, near = line[place], neighbours_of(line, place)
   if #near < FEWEST then return nil end
   local distances, words = {}, {}
   for i, other in ipairs(near) do
@@ -102,7 +106,10 @@ end
 function anomaly.find(cells, throughput)
   local found = {}
   for _, series in ipairs(series_of(cells, throughput)) do
-    for _, point in ipairs(series.items) do found[#found + 1] = judge(series.items, point) end
+    local line, places = table.move(series.items, 1, #series.items, 1, {}), {}
+    table.sort(line, function(a, b) return a.x < b.x end)
+    for place, point in ipairs(line) do places[point] = place end
+    for _, point in ipairs(series.items) do found[#found + 1] = judge(line, places[point]) end
   end
   return found
 end
