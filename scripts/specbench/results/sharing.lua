@@ -328,8 +328,15 @@ function Sharing:finish(unit)
 end
 
 ---@param unit string
+---@param by_now boolean? as the file server says now: a client of NFS may go for a minute by what it saw in a
+---  folder, until it changes something there itself
 ---@return boolean
-function Sharing:is_done(unit)
+function Sharing:is_done(unit, by_now)
+  if by_now then
+    local own = path_of(self, "done", self.me)
+    fs.claim(own)
+    fs.remove(own)
+  end
   return fs.stat(path_of(self, "done", unit)) ~= nil
 end
 

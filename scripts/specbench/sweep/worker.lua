@@ -145,9 +145,9 @@ local function has_all(self, unit)
   return true
 end
 
--- Whether nothing is left to do of a unit; what is handed in but not moved yet is moved.
-local function is_done(self, unit)
-  if not self.done[unit.id] and self.sharing:is_done(unit.id) then
+-- Whether nothing is left to do of a unit; what is handed in but not moved yet is moved. by_now: see sharing.
+local function is_done(self, unit, by_now)
+  if not self.done[unit.id] and self.sharing:is_done(unit.id, by_now) then
     self.sharing:land(unit.id)
     self.done[unit.id] = true
   end
@@ -163,7 +163,7 @@ local function take(self, free)
       if not is_done(self, unit) and (self.tried[unit.id] or false) == again and unit.gpus <= self.size then
         local claimed, taken_over = false, nil
         if unit.gpus <= free then claimed, taken_over = self.sharing:claim(unit.id) end
-        if claimed and is_done(self, unit) then
+        if claimed and is_done(self, unit, true) then
           self.sharing:release(unit.id)
         elseif claimed then
           if taken_over then say(self, "unit %s: its worker gave no sign for long and is taken for dead", unit.id) end
