@@ -162,10 +162,87 @@ static int array(lua_State *L)
   return 1;
 }
 
+/* The table on top of the stack, as plain() leaves it. */
+static void make_plain(lua_State *L)
+{
+  int table = lua_gettop(L);
+  luaL_checkstack(L, 5, "JSON nesting");
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    int is_whole = 0;
+    lua_Integer whole;
+    switch (lua_type(L, -1)) {
+    case LUA_TTABLE: make_plain(L); break;
+    case LUA_TNUMBER:
+      whole = lua_tointegerx(L, -1, &is_whole);
+      if (is_whole && !lua_isinteger(L, -1)) {
+        lua_pushvalue(L, -2);
+        lua_pushinteger(L, whole);
+        lua_rawset(L, table);
+      }
+      break;
+    case LUA_TLIGHTUSERDATA: {
+      bool is_object = lua_type(L, -2) == LUA_TSTRING;
+      lua_pushvalue(L, -2);
+      if (is_object)
+        lua_pushnil(L);
+      else
+        lua_pushlightuserdata(L, (void *)&null_mark);
+      lua_rawset(L, table);
+      break;
+    }
+    default: break;
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/* What lua-cjson read: whole numbers become integers, and null an absent field. In an array it would shift what
+ * follows, so it stays null there. */
+static int plain(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  make_plain(L);
+  return 1;
+}
+
+/* How long the escape at a backslash is of whose character a terminal takes no notice, or of a separator; 0: another. */
+static size_t harmless_escape(const char *at, size_t left, lua_Integer *separators)
+{
+  static const char separator[] = "\\u001f";
+  if (left >= 2 && strchr("\\\"/nt", at[1]) && at[1])
+    return 2;
+  if (left < sizeof separator - 1 || memcmp(at, separator, sizeof separator - 1) != 0)
+    return 0;
+  ++*separators;
+  return sizeof separator - 1;
+}
+
+static int is_printable(lua_State *L)
+{
+  size_t size, length = 1;
+  const char *text = luaL_checklstring(L, 1, &size);
+  lua_Integer wanted = luaL_optinteger(L, 2, 0), separators = 0;
+  for (size_t i = 0; i < size; i += length) {
+    unsigned char byte = (unsigned char)text[i];
+    length = byte == '\\' ? harmless_escape(text + i, size - i, &separators)
+                          : (byte >= ' ' && byte < 127) || byte == '\n' || byte == '\t';
+    if (length == 0)
+      break;
+  }
+  lua_pushboolean(L, length != 0 && separators == wanted);
+  return 1;
+}
+
 int sbl_open_json(lua_State *L)
 {
   static const luaL_Reg no_methods[] = { { NULL, NULL } };
-  static const luaL_Reg functions[] = { { "encode", encode }, { "array", array }, { NULL, NULL } };
+  static const luaL_Reg functions[] = { { "encode", encode },
+                                        { "array", array },
+                                        { "plain", plain },
+                                        { "is_printable", is_printable },
+                                        { NULL, NULL } };
   sbl_type(L, ARRAY_TYPE, no_methods);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, (void *)&null_mark);

@@ -43,6 +43,17 @@ describe("json.encode", function()
     assert.equal("null", json.encode(require "cjson".null))
   end)
 
+  it("has what was read as its text says: whole numbers, and no field that is null", function()
+    local read = require("cjson").decode '{"a": 3, "b": [1, null, 2.5, {"c": null, "d": -0.0}], "e": null, "f": 1e300}'
+    local value = json.plain(read)
+    assert.equal(read, value)
+    assert.equal("integer", math.type(value.a))
+    assert.equal("integer", math.type(value.b[4].d))
+    assert.same({ a = 3, b = { 1, json.null, 2.5, { d = 0 } }, f = 1e300 }, value)
+    assert.equal("float", math.type(value.f))
+    assert.has_error(function() json.plain(1) end)
+  end)
+
   it("refuses what JSON has no words for", function()
     local loop = {}
     loop.x = loop

@@ -17,6 +17,19 @@ function json.encode(value, order) end
 ---@return table items the same table
 function json.array(items) end
 
+--- Makes of a table that lua-cjson read what its text says: whole numbers are integers, null in an object is an absent
+--- field, null in a list is json.null.
+---@param value table it is changed
+---@return table value the same
+function json.plain(value) end
+
+--- Whether all strings of a JSON text do nothing to a terminal but stand there: ASCII without control characters, lines
+--- and tabs aside. It tells sooner than a look at each string.
+---@param text string
+---@param separators? integer how many escapes of a "\31" must stand in it, of which the caller knows where; default: 0
+---@return boolean
+function json.is_printable(text, separators) end
+
 --- null. lua-cjson's null is written as null too.
 ---@type lightuserdata
 json.null = nil

@@ -63,18 +63,6 @@ function foreign.tree(value, left)
   return value
 end
 
----Whether foreign.tree would leave all strings of a JSON text as they are: most files hold nothing but letters, which
----a look at the text tells much sooner than one at each string.
----@param text string
----@param separators integer? "\31"s that may stand in it, as escapes; the caller knows where they are
----@return boolean
-function foreign.is_printable_json(text, separators)
-  local rest = text:gsub('\\[\\"/nt]', "")
-  local found
-  rest, found = rest:gsub("\\u001f", "")
-  return found == (separators or 0) and not rest:find "[\0-\8\11-\31\127-\xFF\\]"
-end
-
 ---JSON text, in which control characters that it may hold as they are become escapes.
 ---@param text string
 ---@return string

@@ -3,24 +3,7 @@
 local cjson = require "cjson"
 local core = require "sb.json"
 
-local null, tointeger, type = cjson.null, math.tointeger, type -- a report asks for millions
-
-local json = { encode = core.encode, array = core.array, null = core.null }
-
--- null in an object is an absent field; in an array it would shift what follows, so it stays null there.
-local function plain(value)
-  for key, item in pairs(value) do
-    local kind = type(item)
-    if kind == "number" then
-      value[key] = tointeger(item) or item
-    elseif kind == "table" then
-      plain(item)
-    elseif item == null then
-      value[key] = math.type(key) and core.null or nil
-    end
-  end
-  return value
-end
+local json = { encode = core.encode, array = core.array, null = core.null, is_printable = core.is_printable }
 
 ---@param text string
 ---@return any? value whole numbers are integers
@@ -28,8 +11,8 @@ end
 function json.decode(text)
   local ok, value = pcall(cjson.decode, text)
   if not ok then return nil, (value:gsub("^.-:%d+: ", "")) end
-  if type(value) == "number" then return tointeger(value) or value end
-  return type(value) == "table" and plain(value) or value
+  if type(value) == "number" then return math.tointeger(value) or value end
+  return type(value) == "table" and core.plain(value) or value
 end
 
 ---The text that a value has once it was written and read again, when 1.0 is 1: what a value at hand and one from a file

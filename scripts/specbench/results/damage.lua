@@ -6,6 +6,7 @@ local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local identity = require "specbench.results.identity"
 local index = require "specbench.results.index"
+local json = require "specbench.base.json"
 local measure = require "sb.measure"
 local sealed = require "specbench.results.sealed"
 
@@ -26,23 +27,24 @@ local function separators_of(cell)
 end
 
 -- The cell that a cell.json holds, with the file's text where a checksum vouches for it; or nil, what is wrong, nil and
--- whether that is only that it could not be read.
-local function read_cell(path, id)
+-- whether that is only that it could not be read. is_known: its fields were found right before, and it has not changed.
+local function read_cell(path, id, is_known)
   local cell, message, text, unreadable = sealed.read(path)
   if not cell then return nil, message, nil, unreadable end
   if id and cell.id ~= id then return nil, ("%s is not about cell %s"):format(path, id) end
-  local flaw = cell_shape.flaw(cell) or cell.files and not text and "its checksum is missing"
+  local flaw = not is_known and cell_shape.flaw(cell) or cell.files and not text and "its checksum is missing"
   if flaw then return nil, ("%s: %s"):format(path, flaw) end
-  if not (text and foreign.is_printable_json(text, separators_of(cell))) then foreign.tree(cell, SEPARATED) end
+  if not (text and json.is_printable(text, separators_of(cell))) then foreign.tree(cell, SEPARATED) end
   return cell, nil, text
 end
 
 ---A cell of any folder.
 ---@param place string its folder
+---@param is_known boolean? a look at the folder found it in the index, see damage.find
 ---@return table? cell nil where it cannot be trusted
 ---@return string? message
-function damage.cell(place)
-  local cell, message = read_cell(place .. "/cell.json")
+function damage.cell(place, is_known)
+  local cell, message = read_cell(place .. "/cell.json", nil, is_known)
   return cell, message
 end
 
@@ -110,12 +112,13 @@ end
 ---Cells that are not as they were written. Those that the folder's index knows, and that have not changed since, are
 ---not read again.
 ---@param folder string of results
----@param how { sound: table<string, table>?, keeps_index: boolean? }? sound: to which those are added, by "PART/ID",
----  that were read and found sound: whoever wants them, too, need not read them again; keeps_index: what was found out
----  is kept for the next look, where many were read
+---@param how { sound: table<string, table>?, known: table<string, boolean>?, keeps_index: boolean? }? sound: to which
+---  those are added, by "PART/ID", that were read and found sound: whoever wants them, too, need not read them again;
+---  known: to which those are added that the index knows; keeps_index: what was found out is kept for the next look,
+---  where many were read
 ---@return specbench.damage[] list
 function damage.find(folder, how)
-  local sound = how and how.sound
+  local sound, in_index = how and how.sound, how and how.known
   local known, marks, list, read = index.read(folder), {}, {}, 0
   for _, part in ipairs { "cells", "reruns" } do
     for _, id in ipairs(fs.list(folder .. "/" .. part) or {}) do
@@ -127,6 +130,8 @@ function damage.find(folder, how)
         reason, cell, unreadable = damage.fault(place, id)
         read = read + 1
         if sound then sound[name] = cell end
+      elseif in_index then
+        in_index[name] = true
       end
       if reason then
         list[#list + 1] = { part = part, id = id, reason = reason, unreadable = unreadable }

@@ -32,6 +32,7 @@ local store = {}
 ---@field is_described_anew boolean? the round says other things of its report than it did when the folder was last used
 ---@field damaged table<string, string> why cells are left out, by id
 ---@field sound table<string, table>? what was read when the folder was opened or looked at, until :cells() hands it out
+---@field known table<string, boolean> which cells the index knew when the folder was opened, by "PART/ID"
 local Store = {}
 Store.__index = Store
 
@@ -58,8 +59,9 @@ function store.open(folder, keeps_index)
   if not about then
     return nil, ("%s is not a results folder (%s)"):format(folder, message)
   end
-  local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {}, sound = {} }, Store)
-  note_damage(self, { sound = self.sound, keeps_index = keeps_index })
+  local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {}, sound = {}, known = {} },
+    Store)
+  note_damage(self, { sound = self.sound, known = self.known, keeps_index = keeps_index })
   return self
 end
 
@@ -82,7 +84,8 @@ function store.create(folder, about, how)
     return nil, ("%s is shared by %d workers that gave a sign of life in the last %d s: --share joins them"):format(
       folder, workers, sharing.STALE)
   end
-  local self = setmetatable({ folder = folder, lock = lock, warnings = {}, damaged = {}, packed = {} }, Store)
+  local self = setmetatable({ folder = folder, lock = lock, warnings = {}, damaged = {}, packed = {}, known = {} },
+    Store)
   local previous, flaw, unreadable
   if fs.stat(folder .. "/round.json") then previous, flaw, unreadable = description.read(folder) end
   if unreadable then return nil, flaw end
@@ -122,7 +125,7 @@ end
 ---@return specbench.store? store
 ---@return string? message
 function store.share(folder, about, alone)
-  local self = setmetatable({ folder = folder, warnings = {}, damaged = {} }, Store)
+  local self = setmetatable({ folder = folder, warnings = {}, damaged = {}, known = {} }, Store)
   local previous, flaw
   if fs.stat(folder .. "/round.json") then previous, flaw = description.read(folder) end
   flaw = flaw or folder_check.objection(folder, previous, about)
@@ -247,7 +250,7 @@ local function read_cell(self, kind, id)
   local name = ("%s/%s"):format(kind, id)
   local known = self.sound and self.sound[name]
   if known then return known end
-  local cell, message = damage.cell(("%s/%s"):format(self.folder, name))
+  local cell, message = damage.cell(("%s/%s"):format(self.folder, name), self.known[name])
   if not cell then error({ exit = 1, message = message }, 0) end
   if self.sound then self.sound[name] = cell end
   return cell
@@ -256,11 +259,9 @@ end
 ---Every good cell of the folder, in no particular order. One that was measured twice is the second, with the first
 ---as its field `first`. `baseline` is the key of the cell that it is compared with, as round.json says now; folders
 ---that do not say it have cells that say it themselves.
----@param only_looks boolean? nothing is changed about them, so that whoever asks next may have the same tables
 ---@return table[] cells
-function Store:cells(only_looks)
+function Store:cells()
   local cells, again = {}, {}
-  if only_looks then self.sound = self.sound or {} end
   for _, id in ipairs(fs.list(self.folder .. "/reruns") or {}) do again[id] = true end
   for _, id in ipairs(fs.list(self.folder .. "/cells") or {}) do
     if not self.damaged[id] then
@@ -270,9 +271,21 @@ function Store:cells(only_looks)
       cells[#cells + 1] = cell
     end
   end
-  if not only_looks then self.sound = nil end -- whoever asks again must find none of the changes made to these
+  self.sound = nil -- whoever asks again must find none of the changes made to these
   keys.find_baselines(self.about, cells)
   return cells
+end
+
+---The engines that measured the folder's cells, but for cells of which the caller knows it.
+---@param but table<string, boolean> their ids
+---@return table<string, boolean> names
+function Store:engines(but)
+  local names = {}
+  self.sound = self.sound or {} -- whoever asks for the cells next need not read these again
+  for _, id in ipairs(fs.list(self.folder .. "/cells") or {}) do
+    if not but[id] and not self.damaged[id] then names[read_cell(self, "cells", id).engine.name] = true end
+  end
+  return names
 end
 
 ---@param id string
