@@ -104,11 +104,11 @@ local function announce(the_plan, the_store, options)
 end
 
 -- What another engine measured in the same place would hide, or be hidden.
-local function warn_of_engines(the_store, engine)
-  local others = {}
-  for _, cell in ipairs(the_store:cells(true)) do
-    if cell.engine.name ~= engine then others[cell.engine.name] = true end
-  end
+local function warn_of_engines(the_store, the_plan)
+  local planned, engine = {}, the_plan.engine.name
+  for _, job in ipairs(the_plan.jobs) do planned[job.id] = true end -- an id says which engine measures its cell
+  local others = the_store:engines(planned)
+  others[engine] = nil
   if not next(others) then return end
   command.warn { ("%s holds cells of engine %s, this run uses %s: reports take the newest cell of each place, whatever "
     .. "measured it; another --out keeps them apart"):format(the_store.folder, table.concat(tables.keys(others), ", "),
@@ -146,7 +146,7 @@ local function run_round(options, path)
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)
   end_left(the_store)
-  warn_of_engines(the_store, the_plan.engine.name)
+  warn_of_engines(the_store, the_plan)
   if options.json then options.events, options.quiet = watched.events(io.stdout), true end
   if not options.quiet then announce(the_plan, the_store, options) end
   if options.virtual then -- what takes seconds to make again is synced once, and nothing disturbs its figures

@@ -28,6 +28,13 @@ local function pending(batch, is_done)
   return false
 end
 
+---@param the_plan specbench.plan
+---@param is_done fun(job: specbench.job): boolean
+---@return boolean whether a cell of it is left to measure
+function units.any_left(the_plan, is_done)
+  return pending(the_plan.jobs, is_done)
+end
+
 -- Distinct GPUs that a session's servers have been given.
 local function gpus_of(session)
   local seen = {}
@@ -83,11 +90,12 @@ end
 ---@param the_plan specbench.plan
 ---@param most number seconds that a unit's cells should take at most; a row is not cut
 ---@param is_done (fun(job: specbench.job): boolean)? cells that need not be measured
+---@param families specbench.batch[][][]? the plan's, where they are known
 ---@return specbench.unit[]
-function units.cut(the_plan, most, is_done)
+function units.cut(the_plan, most, is_done, families)
   is_done = is_done or never
   local list = {}
-  for _, rows in ipairs(plan.families(the_plan)) do
+  for _, rows in ipairs(families or plan.families(the_plan)) do
     local costs, total = {}, 0
     for i, row in ipairs(rows) do
       costs[i] = 0
@@ -168,10 +176,11 @@ local GAIN = 0.98 -- of the makespan: what units that start servers more often m
 ---@return specbench.unit[] list in the order of beginning
 ---@return number makespan seconds
 function units.pack(the_plan, count, most, is_done)
-  local best = units.sort(units.cut(the_plan, math.huge, is_done))
+  local families = plan.families(the_plan)
+  local best = units.sort(units.cut(the_plan, math.huge, is_done, families))
   local shortest, total = units.makespan(best, count, most), units.gpu_seconds(best)
   for _, parts in ipairs(PARTS) do
-    local list = units.sort(units.cut(the_plan, math.max(total / count / parts, 1e-3), is_done))
+    local list = units.sort(units.cut(the_plan, math.max(total / count / parts, 1e-3), is_done, families))
     local makespan = units.makespan(list, count, most)
     if makespan < GAIN * shortest then best, shortest = list, makespan end
   end

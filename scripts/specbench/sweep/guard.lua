@@ -7,7 +7,8 @@ local speedup = require "specbench.analysis.speedup"
 local guard = {}
 
 ---@class specbench.guard
----@field cells table<string, table> id -> the cell that counts
+---@field held table<string, table>? id -> the cell that counts; nil until somebody asks
+---@field by_id table<string, specbench.flag>? why they look wrong; nil until somebody asks, and again with each new one
 ---@field tried table<string, boolean> ids measured again in this sweep, well or not
 local Guard = {}
 Guard.__index = Guard
@@ -16,9 +17,7 @@ Guard.__index = Guard
 ---@param engine string cells of other engines are no neighbours
 ---@return specbench.guard
 function guard.new(store, engine)
-  local self = setmetatable({ store = store, engine = engine, cells = {}, tried = {} }, Guard)
-  for _, cell in ipairs(store:cells()) do self:add(cell) end
-  return self
+  return setmetatable({ store = store, engine = engine, tried = {} }, Guard)
 end
 
 -- Prompts that the server may have kept would be answered faster the second time.
@@ -26,21 +25,37 @@ local function is_repeatable(cell)
   return cell.prefix_cache == "off" or cell.prefix_cache == "reset"
 end
 
----@param cell table one that was measured well
+---@return table<string, table> cells id -> the one that counts
+function Guard:cells()
+  if not self.held then
+    self.held = {} -- a folder of many cells takes its time
+    for _, cell in ipairs(self.store:cells()) do self:add(cell) end
+  end
+  return self.held
+end
+
+---@param cell table one that was measured well, and kept
 function Guard:add(cell)
-  if cell.engine.name == self.engine then self.cells[cell.id] = cell end
+  if not self.held then return end -- whoever asks will find it in the folder
+  if cell.engine.name == self.engine then self.held[cell.id] = cell end
+  self.by_id = nil
+end
+
+local function suspicious(self)
+  local cells, by_id = {}, {}
+  for _, cell in pairs(self:cells()) do cells[#cells + 1] = cell end
+  for _, flag in ipairs(flags.suspicious(speedup.current(cells))) do
+    by_id[flag.cell.id] = by_id[flag.cell.id] or flag
+  end
+  return by_id
 end
 
 ---Batches of a session with a cell to measure again.
 ---@param session specbench.session
 ---@return { batch: specbench.batch, flags: table<string, specbench.flag> }[] list flags: by the cell's id
 function Guard:suspects(session)
-  local cells = {}
-  for _, cell in pairs(self.cells) do cells[#cells + 1] = cell end
-  local by_id, list = {}, {}
-  for _, flag in ipairs(flags.suspicious(speedup.current(cells))) do
-    by_id[flag.cell.id] = by_id[flag.cell.id] or flag
-  end
+  self.by_id = self.by_id or suspicious(self)
+  local by_id, list = self.by_id, {}
   for _, batch in ipairs(session) do
     local found = {}
     for _, job in ipairs(batch) do

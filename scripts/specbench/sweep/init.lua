@@ -100,7 +100,7 @@ local function measure_batch(self, servers, batch, order)
   task.each(batch, function(i, job)
     job.conversations, job.own_thread = self.store:path "conversations",
       self.side_by_side or self.options.own_thread
-    job.replayed, job.replay_trouble = replay.of(job, self.guard.cells, self.store)
+    job.replayed, job.replay_trouble = replay.of(job, self.guard, self.store)
     function job.set_aside(path, reason)
       self.warn(assert(aside.file(self.store.folder, "conversations/" .. path:match "[^/]*$", reason)))
     end
@@ -183,7 +183,7 @@ local function measure_missing(self, servers, batches, session)
         bury(servers, batch, results)
       end
     end
-    if schedule then batches[i + 1] = schedule:more(session, self.guard.cells) end
+    if schedule then batches[i + 1] = schedule:more(session, self.guard:cells()) end
   end
   return held
 end
@@ -270,6 +270,7 @@ function sweep.units(the_plan, is_done, cores)
   local most = math.min(gpus and #gpus or 1, cores or math.maxinteger)
   -- in virtual time nothing waits, and a server that is up has no GPU of ours
   if most == 1 or the_plan.virtual or not the_plan.engine.capabilities.spawn then return nil, 1 end
+  if is_done and not units.any_left(the_plan, is_done) then return nil, 1 end
   local list, makespan = units.pack(the_plan, #gpus, most, is_done)
   if #list < 2 then return nil, 1 end
   return list, most, makespan
@@ -283,7 +284,7 @@ end
 function sweep.cost(the_plan, seconds, is_done, cores)
   local list, most, makespan = sweep.units(the_plan, is_done, cores)
   return { seconds = seconds, list = list, most = most, makespan = makespan,
-    gpu_seconds = units.gpu_seconds(list or units.cut(the_plan, math.huge, is_done)) }
+    gpu_seconds = units.gpu_seconds(list or seconds > 0 and units.cut(the_plan, math.huge, is_done) or {}) }
 end
 
 -- The plan's sessions in its order, or those that a schedule asks for one by one.
@@ -291,7 +292,7 @@ local function sessions_of(self)
   local schedule, sessions, i = self.options.schedule, self.plan.sessions, 0
   return function()
     i = i + 1
-    if schedule then return schedule:session(self.guard.cells) end
+    if schedule then return schedule:session(self.guard:cells()) end
     return sessions[i]
   end
 end
@@ -356,7 +357,7 @@ function sweep.run(the_plan, the_store, options)
     for _, job in ipairs(batch) do skipped = skipped + (the_store:has(job.id) and 1 or 0) end
     for _ = 1, missing do costs[#costs + 1] = plan.cost(batch) / missing end
   end
-  self.bar = watched.new(the_plan, the_store, options, costs, self.guard.cells)
+  self.bar = watched.new(the_plan, the_store, options, costs, self.guard)
   self.brief = self.bar.brief
   self.warn = function(line) self.bar:line("Warning: " .. line) end
   self.gpu_memory = not the_plan.virtual and gpu_memory.new(self.warn) or nil

@@ -37,13 +37,13 @@ end
 
 ---The lengths that a job's answers must have.
 ---@param job specbench.job
----@param cells table<string, table> those measured so far, that count
+---@param guard specbench.guard that knows the cells measured so far
 ---@param store specbench.store
 ---@return specbench.replay? lengths nil: as they come, which are those of a baseline that is measured first
 ---@return string? message why there are none, though there should be
-function replay.of(job, cells, store)
+function replay.of(job, guard, store)
   if job.workload.lengths ~= "replay" then return nil end
-  local is_baseline = job.baseline == job.key
+  local is_baseline, cells = job.baseline == job.key, guard:cells()
   -- a baseline that is measured once more keeps the lengths that its methods may have taken over
   local base = is_baseline and cells[job.id] or not is_baseline and find(job, job.baseline, cells)
   if not base then

@@ -61,12 +61,12 @@ end
 ---@param the_store specbench.store
 ---@param options { quiet: boolean?, full: boolean?, events: specbench.live.events?, progress_out: table? } of sweep.run
 ---@param costs number[] expected seconds of the cells to be measured
----@param cells table<string, table> by their ids: those that are done
+---@param guard specbench.guard that knows the cells that are done
 ---@return specbench.progress
-function watched.new(the_plan, the_store, options, costs, cells)
+function watched.new(the_plan, the_store, options, costs, guard)
   local to = options.events
   local shown = not (options.quiet or to or options.progress_out) and terminal() or nil
-  local sums = (shown or to) and tally_of(the_plan, the_store, cells) or nil
+  local sums = (shown or to) and tally_of(the_plan, the_store, guard:cells()) or nil
   if to then
     to:emit("start", {
       round = the_store.about.round, engine = the_plan.engine.name, results = the_store.folder, cells = sums.total,
