@@ -3,6 +3,7 @@
 local data = require "specbench.dataset"
 local engines = require "specbench.engine"
 local grid = require "specbench.experiment.grid"
+local plan = require "specbench.experiment.plan"
 local round = require "specbench.experiment.round"
 local request_list = require "specbench.experiment.request_list"
 local workload = require "specbench.experiment.workload"
@@ -50,6 +51,30 @@ describe("cells of a grid", function()
     for _, it in ipairs(branching) do
       assert.equal(it.cell.method == "none" and 4 or it.cell.size, it.work.limit_list[1].max_tokens)
     end
+  end)
+
+  it("are asked for their workload once where it looks at the same of them, also when it does so late", function()
+    local asked, known = 0, {}
+    for _, prompt in ipairs(assert(data.prompts { dataset = "random", tokens = 40, count = 5, seed = 7 }).items) do
+      known[prompt.text] = true
+    end
+    local r = round.new {
+      name = "late", axes = { { "method", { "none", "draft" } }, { "size", { 8, 16 } }, { "concurrency", { 1, 2 } } },
+      server = function(c)
+        return { model = "m", method = c.method, k = c.method == "draft" and 3 or nil, draft = "d" }
+      end,
+      workload = function(c)
+        asked = asked + 1
+        local function limits(prompt) return { max_tokens = known[prompt.text] and 4 or c.size } end
+        return { prompts = { dataset = "random", tokens = 40, count = 5 }, limits = limits }
+      end,
+    }
+    local jobs = plan.new(r, { engine = "sim", seed = 7, repeats = 2 }).jobs
+    assert.equal(16, #jobs)
+    for _, job in ipairs(jobs) do
+      assert.equal(job.repetition == 1 and 4 or job.coordinates.size, job.workload.limit_list[5].max_tokens)
+    end
+    assert.is_true(asked < 16, asked)
   end)
 
   it("share the requests that they send, and only those", function()

@@ -282,9 +282,11 @@ function shape.record(what)
   }, Record)
   self.title, self.class, self.doc = what[1], what.class, what.doc
   self.fields, self.flaw_of_all = what.fields, what.flaw
-  self.by_name, self.names, self.within = {}, {}, {}
+  self.by_name, self.names, self.within, self.needed, self.defaults = {}, {}, {}, {}, {}
   for _, field in ipairs(self.fields) do
     self.by_name[field[1]] = field
+    if field.needed then self.needed[#self.needed + 1] = field[1] end
+    if field.default ~= nil then self.defaults[#self.defaults + 1] = field end
     if type(field[1]) == "string" then self.names[#self.names + 1] = field[1] end
     for _, name in ipairs(field[2].names or {}) do self.within[name] = ("%s.%s"):format(field[1], name) end
   end
@@ -330,8 +332,22 @@ local function inspect_field(field, item, found, here)
   return not flaw
 end
 
+-- Whether a table is sound that has all its fields itself: of dozens that it may have most are absent, and a grid asks
+-- for each of its cells.
+local function is_sound(self, value)
+  for key, item in pairs(value) do
+    local field = self.by_name[key]
+    if not (field and inspect_field(field, item)) then return false end
+  end
+  for _, key in ipairs(self.needed) do
+    if value[key] == nil then return false end
+  end
+  return not (self.flaw_of_all and self.flaw_of_all(value))
+end
+
 function Record:inspect(value, found, place, name)
   if type(value) ~= "table" then return wrong(found, value, self.must, place, name) end
+  if not found and not getmetatable(value) then return is_sound(self, value) end
   local here = found and (name and ("%s.%s"):format(place, name) or place)
   local sound = tell_unknown(self, value, found, here)
   for _, field in ipairs(self.fields) do
@@ -392,11 +408,21 @@ end
 ---@return table copy
 function Record:filled(value)
   local copy = {}
-  for _, field in ipairs(self.fields) do
-    local item = value[field[1]]
-    if item == nil then item = field.default end
-    local convert = item ~= nil and field[2].convert
+  local function fill(field, item)
+    local convert = field[2].convert
     copy[field[1]] = convert and convert(item) or item
+  end
+  if getmetatable(value) then
+    for _, field in ipairs(self.fields) do
+      if value[field[1]] ~= nil then fill(field, value[field[1]]) end
+    end
+  else
+    for key, item in pairs(value) do
+      if self.by_name[key] then fill(self.by_name[key], item) end
+    end
+  end
+  for _, field in ipairs(self.defaults) do
+    if copy[field[1]] == nil then fill(field, field.default) end
   end
   return copy
 end

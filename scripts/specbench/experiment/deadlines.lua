@@ -24,6 +24,8 @@ local REQUEST, CELL = 1800, 7200 -- at least
 -- The estimate is of an A100: a machine a hundred times slower is still measured.
 local WAVES_TO_FIRST_TOKEN, WAVES_A_REQUEST, CELLS = 20, 100, 100
 
+for _, entry in ipairs(list) do entry.option = entry[3]:gsub("-", "_") end
+
 ---@class specbench.deadlines: table<string, number> seconds of wall time
 ---@field start number
 ---@field first_token number from a request's start to its first chunk with text or tokens
@@ -58,7 +60,7 @@ end
 ---@return specbench.deadlines
 function deadlines.of(r, options, expected)
   local told = {}
-  for _, entry in ipairs(list) do told[entry[1]] = options[entry[3]:gsub("-", "_")] or r[entry[2]] end
+  for _, entry in ipairs(list) do told[entry[1]] = options[entry.option] or r[entry[2]] end
   local chunk = told.chunk or CHUNK
   return {
     start = told.start or expected.start,

@@ -69,14 +69,20 @@ function grid.set(self, settings)
   end
 end
 
+local declared_of = setmetatable({}, { __mode = "k" }) -- by an axis' declared values: the same as a set
+
 ---The settings that gave a cell values which the round itself does not have.
 ---@param cell specbench.coordinates
 ---@return string[] settings "concurrency=0"
 function grid.foreign_settings(self, cell)
   local settings = {}
   for _, axis in ipairs(self.axes) do
-    local value = cell[axis.name]
-    if value ~= nil and not tables.contains(axis.declared, value) then
+    local value, declared = cell[axis.name], declared_of[axis.declared]
+    if not declared then
+      declared = tables.set_of(axis.declared)
+      declared_of[axis.declared] = declared
+    end
+    if value ~= nil and not declared[value] then
       settings[#settings + 1] = ("%s=%s"):format(axis.name, tostring(value))
     end
   end
@@ -164,18 +170,20 @@ local function words_of(self, cell)
   return words
 end
 
--- f gets `first`, where there is one, and the cell as the round's functions see it.
+-- f gets `first`, where there is one, and the cell as the round's functions see it. Gives its answer and what it has
+-- looked at.
 local function call(self, name, cell, f, first)
   local function label() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end
-  local seen = view.of(cell, self.axes, label)
-  if first ~= nil then return blame.call(label, f, first, seen) end
-  return blame.call(label, f, seen)
+  local seen, looked_at = view.of(cell, self.axes, label)
+  if first ~= nil then return blame.call(label, f, first, seen), looked_at end
+  return blame.call(label, f, seen), looked_at
 end
 
 ---Calls one of the round's functions for a cell; its error names both.
 ---@param name "server"|"workload"|"where"|"reduce"
 ---@param cell specbench.coordinates
 ---@return any
+---@return specbench.view.reads looked_at
 function grid.ask(self, name, cell)
   return call(self, name, cell, self[name])
 end

@@ -13,6 +13,7 @@ local secrets = require "specbench.base.secrets"
 local store = require "specbench.results.store"
 local tables = require "specbench.base.tables"
 local installed = require "specbench.engine.installed"
+local view = require "specbench.experiment.view"
 local workload = require "specbench.experiment.workload"
 
 local job = {}
@@ -61,8 +62,7 @@ function job.twin(r, description, engine, known, options)
 end
 
 -- What the engine turns into a command line; or nil and why it cannot. And the version that it is written for.
-local function resolve_server(r, cell, engine, known, options)
-  local description = grid.ask(r, "server", cell)
+local function resolve_server(r, description, engine, known, options)
   local checked, reason = blame.check(r.file or r.name, engines.check, description, engine)
   if not checked then return nil, reason end
   local server, version, why, absent = look_up(description, engine, known, options)
@@ -75,6 +75,33 @@ local function resolve_server(r, cell, engine, known, options)
   end
   if reason then return nil, reason end
   return server, nil, { known = version, why = why, absent = absent }
+end
+
+-- A cell's server as jobs hold it; or what has but the reason why the engine cannot serve it. Cells that the round's
+-- function cannot tell apart have the same.
+local function server_of(r, cell, engine, known, options, memory)
+  local found = memory:find(cell)
+  if found then return found end
+  local description, looked_at = grid.ask(r, "server", cell)
+  local server, reason, version = resolve_server(r, description, engine, known, options)
+  found = server and { described = server, version = version, key = json.encode(server),
+    identity = secrets.server(server) } or { reason = reason }
+  memory:keep(cell, looked_at, found)
+  return found
+end
+
+-- A cell's workload as `make` reads what the round says of it. Cells that the round's function cannot tell apart are
+-- asked once; but functions in what it said may look at its cell later than it did itself.
+local function workload_of(r, cell, memory, make)
+  local known = memory:find(cell)
+  if known then
+    local ok, work = pcall(make, known.said)
+    if ok and view.agrees(known.looked_at, cell) then return work end
+  end
+  local said, looked_at = grid.ask(r, "workload", cell)
+  local work = make(said)
+  memory:keep(cell, looked_at, { said = said, looked_at = looked_at })
+  return work
 end
 
 ---@class specbench.job
@@ -101,28 +128,34 @@ end
 ---@param engine specbench.engine
 ---@param known specbench.models
 ---@param options table of the command line, see plan.new
+---@param memory { servers: specbench.view.memory, workloads: specbench.view.memory } of this round, engine, models and
+---  command line
 ---@return specbench.job? job nil where the engine cannot serve it
 ---@return string? reason
-function job.of(r, cell, engine, known, options)
-  local server, reason, version = resolve_server(r, cell, engine, known, options)
-  if not server then return nil, reason end
+function job.of(r, cell, engine, known, options, memory)
+  local found = server_of(r, cell, engine, known, options, memory.servers)
+  if found.reason then return nil, found.reason end
+  local server = found.described
   local seen, looked_at = grid.seen(r, cell, "limits")
-  local work = blame.check(r.file or r.name, workload.new, grid.ask(r, "workload", cell), cell, {
+  local how = {
     describe = grid.describe(r, cell), seen = seen, looked_at = looked_at,
     prompts_per_stream = options.prompts_per_stream,
     salt = needs_salt(engine, server, options), lengths = options.lengths,
     body = tables.merged(known:said(server.model.name, "body"), options.body),
-  })
+  }
+  local work = workload_of(r, cell, memory.workloads, function(said)
+    return blame.check(r.file or r.name, workload.new, said, cell, how)
+  end)
   local identity = {
     round = r.name, coordinates = coordinates_of(r, cell, keys.ABSENT), repetition = cell.repetition, seed = cell.seed,
-    engine = engine.name, engine_file = engine.file and engine.file.sha256, server = secrets.server(server),
+    engine = engine.name, engine_file = engine.file and engine.file.sha256, server = found.identity,
     workload = workload.identity(work), warmup = r.warmup or 1, virtual = options.virtual or nil,
   }
   local cost = estimate.cell(work, server.model.name, clock_scale(engine, options))
   return {
     id = store.id(identity), identity = identity, round = r.name, description = grid.describe(r, cell),
     coordinates = coordinates_of(r, cell), repetition = cell.repetition, seed = cell.seed, engine = engine,
-    engine_version = version, server = server, server_key = json.encode(server), workload = work,
+    engine_version = found.version, server = server, server_key = found.key, workload = work,
     warmup = r.warmup or 1, quick = cell.quick,
     slo = options.slo, keep_text = not options.no_text, keep_records = not options.no_records,
     deadlines = deadlines.of(r, options, {

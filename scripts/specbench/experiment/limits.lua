@@ -6,6 +6,7 @@
 local blame = require "specbench.base.blame"
 local fields = require "specbench.experiment.workload_shape"
 local rng = require "sb.rng"
+local view = require "specbench.experiment.view"
 
 local limits = {}
 
@@ -14,7 +15,7 @@ local WEAK_KEYS, WEAK_VALUES = { __mode = "k" }, { __mode = "v" }
 local sound = setmetatable({}, WEAK_VALUES) -- checked limits by their text
 local lists = setmetatable({}, WEAK_VALUES) -- lists by the texts of all their limits
 local hashes = setmetatable({}, WEAK_KEYS) -- of a list
-local answers = setmetatable({}, WEAK_KEYS) -- of a function: by set of prompts, { reads =, list = }[]
+local answers = setmetatable({}, WEAK_KEYS) -- of a function: by set of prompts, a specbench.view.memory of lists
 
 -- Nothing but limits that can be told apart by their text.
 local function is_plain(limit)
@@ -77,16 +78,6 @@ local function check_again(list, again)
   end
 end
 
--- What the function answered for a cell that it could not tell from this one.
-local function answered(f, set, cell)
-  for _, known in ipairs(answers[f] and answers[f][set] or {}) do
-    local same = true
-    for name, value in pairs(known.reads) do same = same and cell[name] == value end
-    for name in pairs(known.absent) do same = same and cell[name] == nil end
-    if same then return known.list end
-  end
-end
-
 ---@param spec table|fun(prompt: table, c: table): table what the workload says
 ---@param set { items: table[] } prompts
 ---@param cell specbench.coordinates
@@ -99,18 +90,15 @@ function limits.of(spec, set, cell, options)
     for i = 1, #set.items do list[i] = limit end
     return shared(list)
   end
-  local known = answered(spec, set, cell)
+  answers[spec] = answers[spec] or setmetatable({}, WEAK_KEYS)
+  answers[spec][set] = answers[spec][set] or view.memory()
+  local known = answers[spec][set]:find(cell)
   if known then return known end
   local seen, describe = options.seen or cell, options.describe or "a cell"
   local list = ask(spec, set.items, seen, describe)
   check_again(list, ask(spec, set.items, seen, describe))
   list = shared(list)
-  local looked_at = options.looked_at
-  if looked_at and not looked_at.all then
-    answers[spec] = answers[spec] or setmetatable({}, WEAK_KEYS)
-    answers[spec][set] = answers[spec][set] or {}
-    table.insert(answers[spec][set], { reads = looked_at.values, absent = looked_at.absent, list = list })
-  end
+  if options.looked_at then answers[spec][set]:keep(cell, options.looked_at, list) end
   return list
 end
 

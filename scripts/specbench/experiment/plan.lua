@@ -11,6 +11,7 @@ local models = require "specbench.experiment.models"
 local pool = require "specbench.experiment.pool"
 local profiler = require "specbench.engine.profiler"
 local schedule = require "specbench.experiment.schedule"
+local view = require "specbench.experiment.view"
 local workload = require "specbench.experiment.workload"
 
 local plan = {}
@@ -39,8 +40,9 @@ end
 local function job_of(self, cell, options)
   local r = self.round
   local settings = grid.foreign_settings(r, cell)
-  if #settings == 0 or r.reduce then return experiment_job.of(r, cell, self.engine, self.models, options) end
-  local ok, job, reason = pcall(experiment_job.of, r, cell, self.engine, self.models, options)
+  local function make() return experiment_job.of(r, cell, self.engine, self.models, options, self.memory) end
+  if #settings == 0 or r.reduce then return make() end
+  local ok, job, reason = pcall(make)
   if ok then return job, reason end
   local message = type(job) == "table" and job.message
   if not message then error(job, 0) end
@@ -228,6 +230,7 @@ function plan.new(r, options)
     starts = 0, seconds = 0, streams = 1, longest = 1, rule = options.rule,
     virtual = options.virtual, base_first = options.lengths == "replay",
     pool = pool.new(engine, options), worth = options.worth,
+    memory = { servers = view.memory(), workloads = view.memory() },
   }
   check_replay(self, r)
   local kept, all = {}, batches_of(self, options)

@@ -1,6 +1,7 @@
 -- A cell's coordinates as a round's functions see them: to read. What a function would write there, other functions
 -- and the results' names would take for the cell's own; a name that no axis has would be nil, and quietly.
 
+local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
 
 local view = {}
@@ -59,6 +60,62 @@ function view.of(cell, axes, label)
     end,
     __metatable = "a cell's coordinates",
   }), looked_at
+end
+
+---Whether a cell is as what was looked at on another.
+---@param looked_at specbench.view.reads
+---@param cell specbench.coordinates
+---@return boolean
+function view.agrees(looked_at, cell)
+  for name, value in pairs(looked_at.values) do
+    if cell[name] ~= value then return false end
+  end
+  for name in pairs(looked_at.absent) do
+    if cell[name] ~= nil then return false end
+  end
+  return not looked_at.all
+end
+
+---What a function answered to cells that it could not tell apart: they agree in all that it looked at.
+---@class specbench.view.memory
+---@field kinds { names: string[], answers: table<string, any> }[] one for each set of names that was looked at
+local Memory = {}
+Memory.__index = Memory
+
+---@return specbench.view.memory
+function view.memory()
+  return setmetatable({ kinds = {}, by_names = {} }, Memory)
+end
+
+local function values_of(names, cell)
+  local words = {}
+  for i, name in ipairs(names) do words[i] = ("%q"):format(cell[name]) end
+  return table.concat(words, "\31")
+end
+
+---@param cell specbench.coordinates
+---@return any answer nil: not known
+function Memory:find(cell)
+  for _, kind in ipairs(self.kinds) do
+    local answer = kind.answers[values_of(kind.names, cell)]
+    if answer ~= nil then return answer end
+  end
+end
+
+---@param cell specbench.coordinates
+---@param looked_at specbench.view.reads what the function has looked at there
+---@param answer any
+function Memory:keep(cell, looked_at, answer)
+  if looked_at.all then return end
+  local seen = tables.merged(looked_at.values, looked_at.absent)
+  local names = tables.keys(seen)
+  local key = table.concat(names, "\31")
+  local kind = self.by_names[key]
+  if not kind then
+    kind = { names = names, answers = {} }
+    self.by_names[key], self.kinds[#self.kinds + 1] = kind, kind
+  end
+  kind.answers[values_of(names, cell)] = answer
 end
 
 return view
