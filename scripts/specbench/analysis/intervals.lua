@@ -69,8 +69,7 @@ end
 -- Numbers for the names that servers' descriptions are.
 local function numberer()
   local numbers, count = {}, 0
-  return function(server)
-    local name = json.encode(server)
+  return function(name)
     if not numbers[name] then
       count = count + 1
       numbers[name] = count
@@ -79,15 +78,31 @@ local function numberer()
   end
 end
 
----@class specbench.intervals.cell
+---@class specbench.intervals.ground what the intervals of a cell's figures stand on alike
 ---@field repeats { cell: table, base: table }[]
+---@field blocks { label: string|integer, repeats: integer[] }[] of intervals.blocks
+---@field starts integer
+---@field baseline string the description of its server
+---@field server string of the cell's
+
+---@param repeats { cell: table, base: table }[]
+---@return specbench.intervals.ground
+function intervals.ground(repeats)
+  local blocks, starts = intervals.blocks(repeats)
+  local one = repeats[1]
+  return { repeats = repeats, blocks = blocks, starts = starts, baseline = json.encode(one.base.identity.server),
+    server = json.encode(one.cell.identity.server) }
+end
+
+---@class specbench.intervals.cell
+---@field ground specbench.intervals.ground
 ---@field logs number[] the figure's logarithm, one a repeat
 
 -- Of cells of one kind: a table of values with a column a block, as sb.stats takes it.
 local function table_of(cells)
   local columns, count = {}, 0
   for _, cell in ipairs(cells) do
-    for _, block in ipairs(cell.blocks) do
+    for _, block in ipairs(cell.ground.blocks) do
       if not columns[block.label] then
         count = count + 1
         columns[block.label] = count
@@ -98,18 +113,15 @@ local function table_of(cells)
   for i, cell in ipairs(cells) do
     local values = {}
     for k = 1, count do values[k] = false end
-    for _, block in ipairs(cell.blocks) do values[columns[block.label]] = mean(cell.logs, block.repeats) end
-    local one = cell.repeats[1]
-    rows[i] = {
-      values = values, baseline = number(one.base.identity.server), server = number(one.cell.identity.server),
-    }
+    for _, block in ipairs(cell.ground.blocks) do values[columns[block.label]] = mean(cell.logs, block.repeats) end
+    rows[i] = { values = values, baseline = number(cell.ground.baseline), server = number(cell.ground.server) }
   end
   return rows
 end
 
-local function plain_of(cell, least)
+local function plain_of(blocks, logs, least)
   local values = {}
-  for i, block in ipairs(cell.blocks) do values[i] = mean(cell.logs, block.repeats) end
+  for i, block in ipairs(blocks) do values[i] = mean(logs, block.repeats) end
   return stats.interval(values, nil, least)
 end
 
@@ -127,7 +139,7 @@ end
 ---@return "starts"|"within one start" kind
 function intervals.of(repeats, logs)
   local blocks, starts = intervals.blocks(repeats)
-  local interval = plain_of({ blocks = blocks, logs = logs }, starts > 1 and LEAST_STARTS or intervals.MIN_REPEATS)
+  local interval = plain_of(blocks, logs, starts > 1 and LEAST_STARTS or intervals.MIN_REPEATS)
   return interval, starts > 1 and intervals.STARTS or intervals.WITHIN
 end
 
@@ -143,10 +155,10 @@ local function spread_of(cells, moderation)
   local means, inside, dof, share = 0, 0, 0, 0
   for _, cell in ipairs(cells) do
     means = means + cell.plain.sd ^ 2 / #cells
-    for _, block in ipairs(cell.blocks) do
+    for _, block in ipairs(cell.ground.blocks) do
       inside = inside + squares(cell.logs, block.repeats)
       dof = dof + #block.repeats - 1
-      share = share + 1 / (#block.repeats * #cell.blocks * #cells)
+      share = share + 1 / (#block.repeats * #cell.ground.blocks * #cells)
     end
   end
   local within = dof > 0 and inside / dof or nil
@@ -154,15 +166,14 @@ local function spread_of(cells, moderation)
     shared = moderation.shared_sd, cells = #cells }
 end
 
----Fills in every cell's `kind`, `starts`, `interval` (the one that counts) and `plain` (Student's t of its own).
+---Fills in every cell's `kind`, `interval` (the one that counts) and `plain` (Student's t of its own).
 ---@param cells specbench.intervals.cell[] of the whole grid
 ---@return table<string, sb.Moderation> found by kind, what moderated the cells of that kind
 ---@return specbench.intervals.spread? spread of starts
 function intervals.fill(cells)
   local kinds, found = { [intervals.STARTS] = {}, [intervals.WITHIN] = {} }, {}
   for _, cell in ipairs(cells) do
-    cell.blocks, cell.starts = intervals.blocks(cell.repeats)
-    cell.kind = cell.starts > 1 and intervals.STARTS or intervals.WITHIN
+    cell.kind = cell.ground.starts > 1 and intervals.STARTS or intervals.WITHIN
     table.insert(kinds[cell.kind], cell)
   end
   for kind, list in pairs(kinds) do
@@ -170,9 +181,10 @@ function intervals.fill(cells)
     local moderated
     moderated, found[kind] = stats.moderate(table_of(list), nil, least)
     for i, cell in ipairs(list) do
-      cell.interval, cell.plain = moderated[i], plain_of(cell, least)
+      cell.interval, cell.plain = moderated[i], plain_of(cell.ground.blocks, cell.logs, least)
       -- two repeats are no ground for a verdict, however many starts they had
-      if #cell.repeats < intervals.MIN_REPEATS then cell.interval = { count = #cell.repeats } end
+      local count = #cell.ground.repeats
+      if count < intervals.MIN_REPEATS then cell.interval = { count = count } end
     end
   end
   return found, spread_of(kinds[intervals.STARTS], found[intervals.STARTS])

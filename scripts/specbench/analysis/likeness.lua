@@ -42,9 +42,9 @@ end
 function likeness.of(cells, index)
   local list, by_text = {}, {}
   for _, cell in ipairs(cells) do
-    local ratios, base = speedup.of(index, cell)
-    local both = ratios and cell.engine.effective and base.engine.effective
-    local text = both and differences(cell, base) or ""
+    local ratios, base
+    if cell.engine.effective then ratios, base = speedup.of(index, cell) end
+    local text = ratios and base.engine.effective and differences(cell, base) or ""
     if text ~= "" then
       local method = cell.identity.server.method or "none"
       local key = method .. "\31" .. text

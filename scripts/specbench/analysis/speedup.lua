@@ -2,7 +2,7 @@
 -- and a reason.
 
 local hosts = require "specbench.analysis.hosts"
-local json = require "specbench.base.json"
+local tables = require "specbench.base.tables"
 local versions = require "specbench.base.version"
 
 local speedup = {}
@@ -57,7 +57,7 @@ local figures = {
 }
 
 -- What a server's description says of speculation; all else must be the same on both sides.
-local speculation = {
+local speculation = tables.set_of {
   "method", "k", "draft", "draft_tensor_parallel", "prompt_lookup_max", "prompt_lookup_min",
   "speculative_max_model_len", "disable_by_batch_size", "k_by_batch_size", "acceptance", "speculative",
   "pinned", -- a plain server started the way the method runs
@@ -66,26 +66,23 @@ local speculation = {
 
 -- The first field of the servers' descriptions, by name, that differs without being about speculation.
 local function other_flag(mine, other)
-  local names = {}
-  for _, server in ipairs { mine, other } do
-    for name in pairs(server) do names[name] = true end
-  end
-  for _, name in ipairs(speculation) do names[name] = nil end
-  local differing = {}
-  for name in pairs(names) do
-    local left, right = mine[name], other[name]
-    if left ~= right and (left == nil or right == nil or json.encode(left) ~= json.encode(right)) then
-      differing[#differing + 1] = name
+  local first
+  local function look(server)
+    for name in pairs(server) do
+      if not speculation[name] and (not first or name < first) and not tables.same(mine[name], other[name]) then
+        first = name
+      end
     end
   end
-  table.sort(differing)
-  return differing[1]
+  look(mine)
+  look(other)
+  return first
 end
 
 local function mismatch(cell, base, index)
   local any_model = index.any_model
   local mine, other = cell.identity, base.identity
-  if json.encode(mine.workload) ~= json.encode(other.workload) then
+  if not tables.same(mine.workload, other.workload) then
     return "the baseline had other prompts or limits"
   end
   if cell.answers_sha256 ~= base.answers_sha256 then return "the baseline's conversations had other answers" end
@@ -97,7 +94,7 @@ local function mismatch(cell, base, index)
     return ("the baseline ran on %s %s, this cell on %s"):format(other.engine, base.engine.version, cell.engine.version)
   end
   local model, base_model = mine.server.model, other.server.model
-  local is_other = json.encode(model) ~= json.encode(base_model)
+  local is_other = not tables.same(model, base_model)
   if is_other and not any_model then
     return ("the baseline is another model (%s)"):format(base_model.path or base_model.name)
   end

@@ -129,7 +129,7 @@ local function set_interval(entry, name, cell, interval, plain, rule)
   local figure = entry.speedups[name]
   if name == "paired" then entry.interval, entry.plain_interval = interval, plain end
   if not interval.low then return end
-  entry.starts = cell.starts
+  entry.starts = cell.ground.starts
   figure.ratio, figure.kind = ratio_of(entry.all, name, interval.mean), cell.kind
   figure.low, figure.high = math.exp(interval.low), math.exp(interval.high)
   if name == "paired" and entry.prompts then figure.population = population_of(entry.prompts, interval, rule) end
@@ -143,7 +143,7 @@ local function fill_intervals(entries, rule)
     local cells, owners = {}, {}
     for _, entry in ipairs(entries) do
       if entry.logs and entry.logs[name] then
-        cells[#cells + 1] = { repeats = entry.all, logs = entry.logs[name] }
+        cells[#cells + 1] = { ground = entry.ground, logs = entry.logs[name] }
         owners[#cells] = entry
       end
     end
@@ -162,16 +162,17 @@ end
 
 -- The odd starts' and the even ones' mean of a figure, by which maxima are held out; those of repeats where all share
 -- one start.
-local function halves_of(repeats, name)
-  local halves, blocks, starts = { {}, {} }, intervals.blocks(repeats)
-  for number, block in ipairs(blocks) do
+local function halves_of(ground, name)
+  local halves = { {}, {} }
+  for number, block in ipairs(ground.blocks) do
     for _, i in ipairs(block.repeats) do
-      local ratio = repeats[i].ratios[name]
+      local ratio = ground.repeats[i].ratios[name]
       if ratio then table.insert(halves[2 - number % 2], math.log(ratio)) end
     end
   end
   if #halves[1] == 0 or #halves[2] == 0 then return nil end
-  return { odd = factors.mean(halves[1]), even = factors.mean(halves[2]), of = starts > 1 and "starts" or "repeats" }
+  return { odd = factors.mean(halves[1]), even = factors.mean(halves[2]),
+    of = ground.starts > 1 and "starts" or "repeats" }
 end
 
 -- What a stopping rule had to leave open.
@@ -216,8 +217,8 @@ local function measure_entry(group, store, baselines)
   fill_speedups(entry, group.repeats)
   entry.prompts = same_prompts(group.repeats)
   entry.lengths = lengths.of(group.repeats)
-  entry.halves = {}
-  for _, name in ipairs(verdict.names) do entry.halves[name] = halves_of(group.repeats, name) end
+  entry.ground, entry.halves = intervals.ground(group.repeats), {}
+  for _, name in ipairs(verdict.names) do entry.halves[name] = halves_of(entry.ground, name) end
   entry.decomposition = factors.of(group.repeats)
   entry.lossless = lossless.of(group.repeats, store, baselines)
   entry.acceptance = acceptance.of(group.cells)

@@ -133,7 +133,7 @@ local function pool(settings)
   for _, setting in ipairs(settings) do
     local logs = setting.places > 1 and mean_logs(setting.entries)
     if logs and #logs >= intervals.MIN_REPEATS and not setting.counts.none then
-      cells[#cells + 1] = { repeats = setting.entries[1].all, logs = logs }
+      cells[#cells + 1] = { ground = intervals.ground(setting.entries[1].all), logs = logs }
       owners[#cells] = setting
     end
   end

@@ -22,6 +22,22 @@ function tables.merged(...)
   return all
 end
 
+---Whether two values are the same, tables by what is in them.
+---@param a any
+---@param b any
+---@return boolean
+function tables.same(a, b)
+  if a == b then return true end
+  if type(a) ~= "table" or type(b) ~= "table" then return false end
+  for key, value in pairs(a) do
+    if not tables.same(value, b[key]) then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
 ---@param list any[]
 ---@param wanted any
 ---@return boolean

@@ -166,10 +166,11 @@ local ORDER = { "html", "markdown", "csv" }
 ---  progress: string?, price: number? } figure, reload, progress, price: as page.html takes them
 ---@return string[] paths
 function page.write(found, wanted)
-  local self, paths = model.of(found, wanted), {}
+  local self, paths = nil, {}
   local makers = { html = draw, markdown = markdown.text, csv = csv.text }
   for _, kind in ipairs(ORDER) do
     if wanted[kind] then
+      self = self or model.of(found, wanted)
       local path = found.store:path(FILES[kind])
       assert(fs.write(path, makers[kind](self, wanted)))
       paths[#paths + 1] = path
