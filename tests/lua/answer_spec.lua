@@ -395,6 +395,17 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
     assert.equal("failed", a.try[1].what)
   end)
 
+  it("has what a server wrote last under a cause, unless that would be the screen", function()
+    local function told(lines)
+      local cause = "it ended; the last lines of logs/a.log:\n" .. ("    Trouble\n"):rep(lines)
+      local a = answer_of({}, { failed = { { cause = cause, count = 2 } } })
+      return screen.text(a, { about = { name = "r" }, next = {} }):match "\nfailed +(.-)\n+%l"
+    end
+    local short, long = told(2), told(15)
+    assert.equal(2, select(2, short:gsub("Trouble", "")))
+    assert.equal("2 cells: it ended; see logs/a.log", long)
+  end)
+
   it("says that repeats are too noisy to be averaged away", function()
     local a = answer_of { { load = 1, ratios = { 1, 1.3, 1.15 }, verdict = "undecided" } }
     assert.equal("noise", a.try[1].what)

@@ -233,6 +233,15 @@ local function searched(out, options, width)
   out[#out + 1] = ""
 end
 
+local LOG_LINES = 3 -- of a server, under a cause: more would be the screen
+
+-- A cause without what a server wrote last, where that is more than a line or two.
+local function short(cause)
+  local reason, log, tail = cause:match "^(.*); the last lines of (.-):\n(.*)$"
+  if not reason or select(2, tail:gsub("[^\n]+", "")) <= LOG_LINES then return cause end
+  return ("%s; see %s"):format(reason, log)
+end
+
 ---@param a specbench.answer
 ---@param options specbench.screen.options
 ---@return string text
@@ -243,7 +252,9 @@ function screen.text(a, options)
   section(out, "measured", { words.measured(m), words.with(m), not options.searched and options.saved or nil }, width)
   if m.failed > 0 then
     local causes = {}
-    for i, item in ipairs(m.causes) do causes[i] = ("%s: %s"):format(words.count(item.count, "cell"), item.cause) end
+    for i, item in ipairs(m.causes) do
+      causes[i] = ("%s: %s"):format(words.count(item.count, "cell"), short(item.cause))
+    end
     section(out, "failed", cut(causes, CAUSES, "cause"), width)
   end
   if #a.judgements > 0 then
