@@ -2,7 +2,8 @@
 # sh tests/proof/run.sh [CTEST-OPTION]...
 #
 # Builds the proofs, runs them all and prints their figures; e.g. -R grids for one. Exit status 0: every figure
-# lies where it must. All but truth run in virtual time; truth wants a quiet machine.
+# lies where it must. All but truth and certificate run in virtual time; these two take wall time and want a machine of
+# their own (-E 'truth|certificate' leaves them out).
 set -eu
 cd "$(dirname "$0")/../.."
 cmake -S . -B build/proof -DCMAKE_BUILD_TYPE=Release >/dev/null
