@@ -52,6 +52,7 @@ local function measure(repeats)
   for i, cell in ipairs(s:cells()) do
     -- without its checksum, as older programs wrote it: what follows is judged by the fields alone
     cell.checksum, cell.files = nil, nil
+    cell.identity.server.tensor_parallel, cell.identity.server.max_num_seqs = 2, 64
     cell.engine.effective = { runner = "V2", graph_tokens = 512, max_running = 256, async_scheduling = true }
     world.cells[i], world.records[i] = cell, assert(fs.read(("%s/cells/%s/records.bin"):format(folder, cell.id)))
   end

@@ -100,7 +100,7 @@ local function check_wrong(tree, place, write)
     local harmed = crossing.copy(tree)
     if crossing.put(harmed, place, wrong) then
       write(harmed)
-      local ok, text, warnings = pcall(told)
+      local ok, text, warnings = pcall(told, PAGES_OF_ALL or i == 1)
       local what = ("%s = %s"):format(place.name, json.encode(wrong))
       assert.is_true(ok, ("%s: %s"):format(what, type(text) == "table" and text.message or tostring(text)))
       crossing.check_words(text, what)

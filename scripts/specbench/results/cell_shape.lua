@@ -32,7 +32,7 @@ local kinds = {
 -- { map_of = rule, and rules of its own for some names }.
 local server = {
   model = { name = "scalar!", path = "scalar", url = "string", ["!"] = true }, method = "string", k = "number",
-  multi_step = "number", ["!"] = true,
+  multi_step = "number", tensor_parallel = "number", max_num_seqs = "number", ["!"] = true,
 }
 
 local function counts(rules, ...)
