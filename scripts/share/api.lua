@@ -12,8 +12,8 @@ local INTRODUCTION = [[
 The modules that are part of the `specbench` program itself: `require "sb.NAME"` gives one in any script that
 `specbench` runs. `sb/*.lua` describe them in LuaCATS, for editors ([lua-language-server](https://luals.github.io):
 add this folder to `workspace.library`), and `specbench/*.lua` the tables that rounds and scripts hand over; nothing
-loads them at run time. Scripts about rounds, servers and sweeps
-use the `specbench.*` modules, which are Lua on top of these; [the one for pictures](#specbenchplot) is here too.
+loads them at run time. Scripts about rounds, servers and sweeps use the `specbench.*` modules, which are Lua on top of
+these; [the one for pictures](#specbenchplot) is here too.
 
 What goes wrong in operation (a file, a server) gives `nil, message, code`: one line, and a word such as "io",
 "timeout", "invalid", "parse" or "state". What is wrong in the script raises an error.

@@ -11,6 +11,7 @@ environment.home = nil
 ---@type string
 environment.executable = nil
 
+--- Which specbench this is, such as "0.1.0".
 ---@type string
 environment.version = nil
 

@@ -97,7 +97,7 @@ function Run:request(i) end
 function Run:text(i) end
 
 --- All answers that were kept, as outputs.jsonl has them.
----@return string lines JSON, one an answer: id (from 0), prompt_id, text
+---@return string lines JSON, one an answer: id (from 0), prompt_id, text; an empty line where none was kept
 function Run:outputs() end
 
 --- Why requests failed.
