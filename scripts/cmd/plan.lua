@@ -11,6 +11,7 @@ local preflight = require "specbench.experiment.preflight"
 local progress = require "specbench.sweep.progress"
 local rehearsal = require "specbench.sweep.rehearsal"
 local secrets = require "specbench.base.secrets"
+local shell = require "specbench.base.shell"
 local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
@@ -33,11 +34,6 @@ local self = {
   },
 }
 
-local function quote(word)
-  if word:match "^[%w%-_./=:,@%%+{}]+$" then return word end
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
 -- As a shell takes it: `env -u NAME` unsets.
 local function command_line(argv, env)
   local words, names = {}, tables.keys(env)
@@ -45,9 +41,9 @@ local function command_line(argv, env)
     if not env[name] then words[#words + 1] = (words[1] and "" or "env ") .. "-u " .. name end
   end
   for _, name in ipairs(names) do
-    if env[name] then words[#words + 1] = name .. "=" .. quote(tostring(env[name])) end
+    if env[name] then words[#words + 1] = name .. "=" .. shell.word(tostring(env[name])) end
   end
-  for _, word in ipairs(argv) do words[#words + 1] = quote(word) end
+  words[#words + 1] = shell.line(argv)
   return table.concat(words, " ")
 end
 

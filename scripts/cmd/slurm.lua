@@ -8,6 +8,7 @@ local option_groups = require "specbench.cli.option_groups"
 local plan_json = require "specbench.cli.plan_json"
 local program = require "specbench.base.program"
 local progress = require "specbench.sweep.progress"
+local shell = require "specbench.base.shell"
 
 local SIGNAL_S = 120 -- before its time is over a worker is told to end: servers need theirs
 local MARGIN = 1.5 -- of what the plan expects: estimates are rough, and what is not done goes on with the same command
@@ -43,16 +44,6 @@ local self = {
       .. "--partition=gpu", "the best k, by one job of three hours" },
   },
 }
-
-local function quote(word)
-  return word:match "^[%w%-_./=:,@%%+]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
-local function quoted(words)
-  local list = {}
-  for i, word in ipairs(words) do list[i] = quote(word) end
-  return table.concat(list, " ")
-end
 
 -- The words that this command was given, as run takes them, and more behind them.
 local function run_words(folder, more)
@@ -103,15 +94,15 @@ end
 local function write_script(path, directives, cwd, words)
   local lines = { "#!/bin/sh" }
   for _, directive in ipairs(directives) do lines[#lines + 1] = "#SBATCH " .. directive end
-  lines[#lines + 1] = ("cd %s || exit"):format(quote(cwd))
-  lines[#lines + 1] = ("SPECBENCH_HOME=%s exec %s"):format(quote(environment.home), quoted(words))
+  lines[#lines + 1] = ("cd %s || exit"):format(shell.word(cwd))
+  lines[#lines + 1] = ("SPECBENCH_HOME=%s exec %s"):format(shell.word(environment.home), shell.line(words))
   local ok, message = fs.write(path, table.concat(lines, "\n") .. "\n")
   if not ok then command.fail(message) end
 end
 
 -- Submits a script; the id that sbatch gave it.
 local function submit(words, dry_run)
-  local line = "sbatch --parsable " .. quoted(words)
+  local line = "sbatch --parsable " .. shell.line(words)
   if dry_run then
     io.stdout:write(line, "\n")
     return "ID"

@@ -11,16 +11,13 @@ local fs = require "sb.fs"
 local plan = require "specbench.experiment.plan"
 local round_file = require "specbench.experiment.round_file"
 local sealed = require "specbench.results.sealed"
+local quoted = require("specbench.base.shell").quoted
 local store = require "specbench.results.store"
 local tables = require "specbench.base.tables"
 
 local world = dofile(environment.home .. "/tests/cli/world.lua")
 
 local many = { COMMAND = "many.lua --virtual --out results --no-pictures" }
-
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 ---@param folder string that is there
 ---@param count integer cells, an even number

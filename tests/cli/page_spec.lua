@@ -307,7 +307,8 @@ describe("a schedule", function()
   end)
 
   it("quotes a command line for a shell", function()
-    assert.equal("a --b '{\"c\": 1}' 'it'\\''s'", schedule.command { "a", "--b", '{"c": 1}', "it's" })
+    assert.equal("a --b '{\"c\": 1}' 'it'\\''s' --port {port} '{a,b}' ''",
+      schedule.command { "a", "--b", '{"c": 1}', "it's", "--port", "{port}", "{a,b}", "" })
     assert.is_nil(schedule.command {})
   end)
 end)

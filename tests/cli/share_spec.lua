@@ -3,6 +3,7 @@
 local fs = require "sb.fs"
 local home = require("sb.environment").home
 local json = require "specbench.base.json"
+local quoted = require("specbench.base.shell").quoted
 local task = require "sb.task"
 
 local w
@@ -22,10 +23,6 @@ after_each(function()
   w:wait_gone(w:servers())
   w:remove()
 end)
-
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 -- Starts a worker, whose output goes to the files NAME.out and NAME.err, its status to NAME.status.
 -- inside: a shell command that goes before it and ends with `exec "$@"`.

@@ -8,6 +8,7 @@
 
 local environment = require "sb.environment"
 local fs = require "sb.fs"
+local quoted = require("specbench.base.shell").quoted
 
 local STORED = environment.home .. "/tests/cli/stored"
 local GOLDEN = STORED .. "/golden"
@@ -28,10 +29,6 @@ before_each(function()
   assert(os.execute(("chmod +x '%s/bin/gnuplot'"):format(w.folder)))
 end)
 after_each(function() w:remove() end)
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 -- Programs' and folders' places are the machine's. Digits beyond the twelfth are its C library's: exp and log may
 -- differ by one bit between two of them.
@@ -71,7 +68,7 @@ end
 
 local function files_under(folder)
   local list = {}
-  local pipe <close> = assert(io.popen(("cd %s && find . -type f | LC_ALL=C sort"):format(quote(folder))))
+  local pipe <close> = assert(io.popen(("cd %s && find . -type f | LC_ALL=C sort"):format(quoted(folder))))
   for line in pipe:lines() do list[#list + 1] = line:sub(3) end
   return list
 end
@@ -82,7 +79,7 @@ end
 
 describe("a stored folder's report", function()
   local function is_as_it_was(round, arguments, golden)
-    assert(os.execute(("cp -r %s %s"):format(quote(STORED .. "/" .. round), quote(w.folder))))
+    assert(os.execute(("cp -r %s %s"):format(quoted(STORED .. "/" .. round), quoted(w.folder))))
     local result = w:run(("report %s %s --full --no-colour"):format(round, arguments),
       { env = { PATH = w.folder .. "/bin:" .. os.getenv "PATH" } })
     assert.equal(0, result.status, result.err)
@@ -117,8 +114,8 @@ end)
 
 describe("a stored folder", function()
   it("goes on with the round file that it was written from: what it holds is done", function()
-    assert(os.execute(("cp -r %s %s"):format(quote(STORED .. "/round1"), quote(w.folder))))
-    local result = w:run(("run %s/rounds/round1.lua"):format(quote(STORED))
+    assert(os.execute(("cp -r %s %s"):format(quoted(STORED .. "/round1"), quoted(w.folder))))
+    local result = w:run(("run %s/rounds/round1.lua"):format(quoted(STORED))
       .. " --quick --only method=none,draft,eagle --only k=1 "
       .. "--only model=qwen2.5-7b,llama-3-8b --only task=qa --only concurrency=4 --repeats 3 --speed 20 --no-pictures "
       .. "--no-text --out round1")
@@ -130,7 +127,7 @@ end)
 for golden, folder in pairs { plan = environment.home .. "/rounds", ["old-plan"] = STORED .. "/rounds" } do
   describe(golden == "plan" and "the plan of a round" or "the plan of a round that a user has copied", function()
     local function is_golden(round, arguments, name)
-      local result = w:run(("plan %s/%s.lua --cells --show-argv %s"):format(quote(folder), round, arguments))
+      local result = w:run(("plan %s/%s.lua --cells --show-argv %s"):format(quoted(folder), round, arguments))
       assert.equal(0, result.status, result.err)
       check(("%s/%s.gz"):format(golden, name), result.out)
     end

@@ -13,6 +13,7 @@
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local quoted = require("specbench.base.shell").quoted
 local task = require "sb.task"
 
 local PATIENCE_S = 60 -- for what takes a moment; far beyond what a slow machine needs
@@ -63,10 +64,6 @@ return bench.round {
 local World = {}
 World.__index = World
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
 local function lines_of(text)
   local lines = {}
   for line in (text or ""):gmatch "[^\n]+" do lines[#lines + 1] = line end
@@ -86,7 +83,7 @@ local function new()
   assert(fs.mkdir(folder))
   local self = setmetatable({ folder = folder, server = folder .. "/server" }, World)
   self:write("server", SERVER:format(folder, environment.executable, folder))
-  assert(os.execute("chmod +x " .. quote(self.server)))
+  assert(os.execute("chmod +x " .. quoted(self.server)))
   self:models {}
   return self
 end
@@ -180,9 +177,9 @@ end
 local function command_line(self, arguments, options)
   local environ = {}
   if not (options.env and options.env.OPENAI_API_KEY) then environ[1] = "OPENAI_API_KEY=" .. CANARY end
-  for name, value in pairs(options.env or {}) do environ[#environ + 1] = name .. "=" .. quote(value) end
-  return ("env %s SPECBENCH_HOME=%s %s %s %s"):format(UNSET, quote(environment.home), table.concat(environ, " "),
-    options.program or quote(environment.executable), arguments), ("cd %s && "):format(quote(self.folder))
+  for name, value in pairs(options.env or {}) do environ[#environ + 1] = name .. "=" .. quoted(value) end
+  return ("env %s SPECBENCH_HOME=%s %s %s %s"):format(UNSET, quoted(environment.home), table.concat(environ, " "),
+    options.program or quoted(environment.executable), arguments), ("cd %s && "):format(quoted(self.folder))
 end
 
 ---Runs it to its end.
@@ -217,8 +214,8 @@ function World:start(arguments, options)
   fs.remove(self.folder .. "/status")
   local line, cd = command_line(self, arguments, options)
   line = "echo $$ >pid.part; mv pid.part pid; exec " .. line
-  line = options.terminal and ("script -qec %s /dev/null"):format(quote("sh -c " .. quote(line)))
-    or "sh -c " .. quote(line)
+  line = options.terminal and ("script -qec %s /dev/null"):format(quoted("sh -c " .. quoted(line)))
+    or "sh -c " .. quoted(line)
   os.execute(("%s{ %s >stdout 2>stderr </dev/null; echo $? >status.part; mv status.part status; } &"):format(cd,
     line))
   self:eventually("specbench to start", function() return self:read "pid" end)

@@ -5,6 +5,7 @@ local fs = require "sb.fs"
 local environment = require "sb.environment"
 local home = environment.home
 local json = require "specbench.base.json"
+local quoted = require("specbench.base.shell").quoted
 local task = require "sb.task"
 
 local ALL = os.getenv "SPECBENCH_TEST_SLURM" == "all" -- else those that CI has time for
@@ -19,10 +20,6 @@ return setmetatable({ name = "gpu-server", uses_gpus = true, idle_is_free = fals
 local MARK = ("SPECBENCH_TEST_RUN=%d"):format(os.time())
 
 local w, slurm
-
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 -- What a command writes; nil where it fails.
 local function answer(line)

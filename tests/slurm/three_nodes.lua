@@ -8,6 +8,7 @@ local bench = require "specbench"
 local clock = require "sb.clock"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
+local quoted = require("specbench.base.shell").quoted
 local store = require "specbench.results.store"
 local task = require "sb.task"
 
@@ -19,10 +20,6 @@ local ROUND = #words > 0 and table.concat(words, " ") or environment.home .. "/r
 local NODE = [[
 mount --bind "$2" /proc/sys/kernel/random/boot_id && hostname "$1" && shift 2 && exec "$@"
 ]]
-
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 local folder
 

@@ -1,6 +1,7 @@
 --- The man page and the bash completion, made from the same tables as --help.
 
 local cli = require "specbench.cli"
+local shell = require "specbench.base.shell"
 
 local manual = {}
 
@@ -149,10 +150,6 @@ function manual.man(commands, about)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local function shell_quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
 --- Option words of a command, and a case branch for each option whose value is one of a few.
 local function completion_of(command)
   local words, choices, values = { "--help" }, {}, {}
@@ -162,7 +159,7 @@ local function completion_of(command)
       local patterns = "--" .. option.long .. (option.short and "|-" .. option.short or "")
       if option.choices then
         choices[#choices + 1] = ("        %s) choices=%s ;;"):format(
-          patterns, shell_quote(table.concat(option.choices, " ")))
+          patterns, shell.quoted(table.concat(option.choices, " ")))
       else
         values[#values + 1] = patterns
       end
@@ -192,9 +189,9 @@ function manual.completion(commands)
     local first = (command.positionals or {})[1]
     if first and first.choices then
       case[#case + 1] = ("      [ \"$COMP_CWORD\" -ne 2 ] || [ \"${current#-}\" != \"$current\" ] || choices=%s")
-        :format(shell_quote(table.concat(first.choices, " ")))
+        :format(shell.quoted(table.concat(first.choices, " ")))
     end
-    case[#case + 1] = ("      words=%s\n      ;;"):format(shell_quote(words))
+    case[#case + 1] = ("      words=%s\n      ;;"):format(shell.quoted(words))
     cases[#cases + 1] = table.concat(case, "\n")
   end
   return ([[

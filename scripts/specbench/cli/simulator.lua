@@ -1,5 +1,7 @@
 --- `specbench sim` is not Lua: its command table is made from its own --help, so that both say the same.
 
+local shell = require "specbench.base.shell"
+
 local simulator = {}
 
 local SUMMARY = "Serve a simulated LLM with speculative decoding"
@@ -23,7 +25,7 @@ end
 ---@param program string specbench itself
 ---@return string text that it prints
 function simulator.help(program)
-  local pipe <close> = assert(io.popen(("'%s' sim --help"):format(program:gsub("'", "'\\''"))))
+  local pipe <close> = assert(io.popen(shell.quoted(program) .. " sim --help"))
   return pipe:read "a"
 end
 

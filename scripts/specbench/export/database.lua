@@ -2,12 +2,9 @@
 
 local fs = require "sb.fs"
 local program = require "specbench.base.program"
+local shell = require "specbench.base.shell"
 
 local database = {}
-
-local function shell_quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 local function literal(text)
   return "'" .. text:gsub("'", "''") .. "'"
@@ -111,10 +108,10 @@ function database.write(format, list, folder)
     assert(fs.remove(parts[i]))
   end
   local line = how.tool .. " -batch -bail -init /dev/null" -- whatever this user has set for himself
-  if format == "sqlite" then line = ("%s %s"):format(line, shell_quote(parts[1])) end
+  if format == "sqlite" then line = ("%s %s"):format(line, shell.quoted(parts[1])) end
   local script = list[1].path .. ".sql"
   assert(fs.write(script, how.script(list, parts)))
-  local pipe = assert(io.popen(("%s < %s 2>&1"):format(line, shell_quote(script))))
+  local pipe = assert(io.popen(("%s < %s 2>&1"):format(line, shell.quoted(script))))
   local output = pipe:read "a"
   local ok, message = pipe:close(), nil
   if not ok then message = ("%s: %s"):format(how.tool, complaint(output)) end

@@ -6,6 +6,7 @@ local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local json = require "specbench.base.json"
 local pays = require "specbench.answer.pays"
+local shell = require "specbench.base.shell"
 local svg = require "specbench.page.svg"
 local words = require "specbench.answer.words"
 
@@ -40,19 +41,12 @@ function schedule.ranges(list, largest)
   return ranges
 end
 
-local function quoted(word)
-  if word:find "^[%w%-_./:=,@%%+]+$" then return word end
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
 ---A command line that can be pasted into a shell.
 ---@param argv string[]?
 ---@return string? nil where none is known
 function schedule.command(argv)
   if not argv or #argv == 0 then return nil end
-  local list = {}
-  for i, word in ipairs(argv) do list[i] = quoted(tostring(word)) end
-  return table.concat(list, " ")
+  return shell.line(argv)
 end
 
 local function list_text(ranges, open, close)

@@ -3,6 +3,8 @@
 -- Only a complete picture ever has the final name: gnuplot writes beside it, then the file is
 -- renamed.
 
+local shell = require "specbench.base.shell"
+
 local gnuplot = {}
 
 local PNG_SCALE = 2 -- pixels of a PNG per unit of layout, for sharp text on dense screens
@@ -14,10 +16,6 @@ local POINT_SIZE = 0.8 -- of a mark in an SVG; a PNG's has to be scaled as all e
 ---@return string
 function gnuplot.quote(text)
   return "'" .. text:gsub("[\r\n]+", " "):gsub("'", "''") .. "'"
-end
-
-local function shell_quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
 local function set_terminal(kind, width, height)
@@ -76,7 +74,7 @@ local function draw(files, program)
   if not written then
     return nil, ("cannot write a picture: %s"):format(message)
   end
-  local pipe = assert(io.popen(("%s -d %s 2>&1"):format(shell_quote(program), shell_quote(script))))
+  local pipe = assert(io.popen(("%s -d %s 2>&1"):format(shell.quoted(program), shell.quoted(script))))
   local output = pipe:read("a")
   local succeeded = pipe:close()
   os.remove(script)
@@ -125,7 +123,7 @@ function gnuplot.render(pictures)
     return #pictures
   end
   local program = pictures[1].gnuplot or "gnuplot"
-  if not os.execute(("command -v %s >/dev/null 2>&1"):format(shell_quote(program))) then
+  if not os.execute(("command -v %s >/dev/null 2>&1"):format(shell.quoted(program))) then
     return 0, ("%s not found: install gnuplot-nox to get pictures"):format(program)
   end
   if draw(files, program) then

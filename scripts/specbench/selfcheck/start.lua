@@ -4,6 +4,7 @@ local clients = require "specbench.selfcheck.clients"
 local clock = require "sb.clock"
 local process = require "specbench.selfcheck.process"
 local rounds = require "specbench.selfcheck.rounds"
+local shell = require "specbench.base.shell"
 local simulator = require "specbench.selfcheck.simulator"
 local tables = require "specbench.base.tables"
 
@@ -12,14 +13,10 @@ local start = {}
 local TIMES = 11
 local STREAMS = 512
 
-local function quote(word)
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
 -- Milliseconds of a command, the shell's own start included (about one).
 local function time_of(argv)
   local words = {}
-  for i, word in ipairs(argv) do words[i] = quote(word) end
+  for i, word in ipairs(argv) do words[i] = shell.quoted(word) end
   local line = "exec " .. table.concat(words, " ") .. " >/dev/null 2>&1"
   local begun = clock.now()
   local ok, _, code = os.execute(line)
