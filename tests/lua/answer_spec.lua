@@ -250,7 +250,7 @@ describe("an answer", function()
       { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" },
       { load = 8, ratios = { 1.2, 1.2, 1.2 }, verdict = "faster", drain = true },
     }
-    local first, width = "2 faster (1 of them mostly ramp-up)",
+    local first, width = "2 faster (1 mostly ramp-up)",
       "95 % intervals [ ] are typically +-2.0 %, the widest is 1.30 [1.27, 1.33]"
     assert.same({ first, width }, words.sure(answer.of(found).sure))
     found.entries[1].prompts = { scope = "these only", count = 8, variance = 0.1 }
@@ -336,6 +336,7 @@ concurrency  method  k  tok/s  TTFT ms
 p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
 ]], absolute_table.text(rows, found.about))
     assert.truthy(absolute_table.text(rows, found.about, 3, "--csv"):find("\n2 more rows: --csv\n", 1, true))
+    assert.truthy(absolute_table.text(rows, found.about, 4, "--csv"):find("\n1 more row: --csv\n", 1, true))
   end)
 
   it("says what was measured, and what to note", function()

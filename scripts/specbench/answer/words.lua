@@ -290,17 +290,17 @@ function words.with(m)
   return table.concat(list, ", ")
 end
 
--- "6 faster (2 of them mostly ramp-up)": their mark on the map is ramp-up's, and no load counts as paying by them.
+-- "6 faster (2 mostly ramp-up)": their mark on the map is ramp-up's, and no load counts as paying by them.
 local function counted(counts, ramp_up_of, name)
   local count, ramp_up = counts[name], ramp_up_of[name]
   if not ramp_up then return ("%d %s"):format(count, name) end
-  return ("%d %s (%smostly ramp-up)"):format(count, name, ramp_up < count and ("%d of them "):format(ramp_up) or "")
+  return ("%d %s (%smostly ramp-up)"):format(count, name, ramp_up < count and ("%d "):format(ramp_up) or "")
 end
 
 ---Counts of verdicts, as measured.counts has them, without those that are none.
 ---@param counts table<string, integer>
 ---@param ramp_up_of table<string, integer>
----@return string[] "3 faster", "6 slower (2 of them mostly ramp-up)"
+---@return string[] "3 faster", "6 slower (2 mostly ramp-up)"
 function words.verdicts(counts, ramp_up_of)
   local list = {}
   for _, name in ipairs { "faster", "slower", "tie", "undecided" } do

@@ -4,6 +4,7 @@
 local keys = require "specbench.results.keys"
 local speedup_table = require "specbench.report.speedup_table"
 local text_table = require "specbench.base.text_table"
+local words = require "specbench.answer.words"
 
 local absolute_table = {
   MOST = 120, -- rows; more stand in the CSV file
@@ -37,12 +38,12 @@ end
 
 -- "12.3/20.1"
 local function text_of(row, column, itl)
-  local words, known = {}, false
+  local parts, known = {}, false
   for i, name in ipairs(names_of(column[1], itl)) do
     known = known or row.figures[name] ~= nil
-    words[i] = text_table.figure(row.figures[name], column[3])
+    parts[i] = text_table.figure(row.figures[name], column[3])
   end
-  return known and table.concat(words, "/") or DASH
+  return known and table.concat(parts, "/") or DASH
 end
 
 -- Rows that are compared with one stand below it.
@@ -78,11 +79,11 @@ local function varying(rows, about)
 end
 
 local function marks_of(row)
-  local words = {}
-  if row.ramp_up then words[#words + 1] = "ramp-up" end
-  if row.late then words[#words + 1] = "client late" end
-  if row.lossy then words[#words + 1] = "lossy" end
-  return table.concat(words, ", ")
+  local marks = {}
+  if row.ramp_up then marks[#marks + 1] = "ramp-up" end
+  if row.late then marks[#marks + 1] = "client late" end
+  if row.lossy then marks[#marks + 1] = "lossy" end
+  return table.concat(marks, ", ")
 end
 
 ---@param rows specbench.answer.absolute.row[]
@@ -119,7 +120,7 @@ function absolute_table.text(rows, about, limit, all)
     listed[i] = line
   end
   local lines = { text_table.render { columns = columns, rows = listed } }
-  if #listed < #rows then lines[#lines + 1] = ("%d more rows: %s\n"):format(#rows - #listed, all) end
+  if #listed < #rows then lines[#lines + 1] = ("%s: %s\n"):format(words.count(#rows - #listed, "more row"), all) end
   lines[#lines + 1] = ("p50/p99, means of the repeats' own; ITL by %s\n"):format(itl == "itl_token"
     and "token (a chunk's gap / its tokens)" or "chunk (the gap before each)")
   return table.concat(lines)

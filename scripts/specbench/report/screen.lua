@@ -148,7 +148,7 @@ local function map_lines(map, kind, seen)
   rows = { head, table.unpack(rows, 1, math.min(#rows, ROWS)) }
   local lines = {}
   for line in text_table.render({ columns = columns, rows = rows }):gmatch "[^\n]+" do lines[#lines + 1] = line end
-  if more > 0 then lines[#lines + 1] = ("%d more rows: --full"):format(more) end
+  if more > 0 then lines[#lines + 1] = words.count(more, "more row") .. ": --full" end
   return lines
 end
 

@@ -118,7 +118,7 @@ function search_table.map(found, limit)
     rows = { head, table.unpack(rows, 1, math.min(#rows, limit or #rows)) } }):gmatch "[^\n]+" do
     lines[#lines + 1] = line
   end
-  if more > 0 then lines[#lines + 1] = ("%d more rows: --full"):format(more) end
+  if more > 0 then lines[#lines + 1] = words.count(more, "more row") .. ": --full" end
   for _, item in ipairs(LEGEND) do
     if seen[item[1]] then marks[#marks + 1] = ("%s %s"):format(item[1], item[2]) end
   end
