@@ -3,7 +3,8 @@
 #
 # Builds the proofs, runs them all and prints their figures; e.g. -R grids for one. Exit status 0: every figure
 # lies where it must. All but truth and certificate run in virtual time; these two take wall time and want a machine of
-# their own (-E 'truth|certificate' leaves them out).
+# their own (-E 'truth|certificate' leaves them out). The published tables, which predict and a part of search
+# need, are looked for in $SPECBENCH_TEST_DATA.
 set -eu
 cd "$(dirname "$0")/../.."
 cmake -S . -B build/proof -DCMAKE_BUILD_TYPE=Release >/dev/null
