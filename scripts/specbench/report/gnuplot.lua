@@ -3,6 +3,7 @@
 -- Only a complete picture ever has the final name: gnuplot writes beside it, then the file is
 -- renamed.
 
+local programs = require "specbench.base.program"
 local shell = require "specbench.base.shell"
 
 local gnuplot = {}
@@ -123,7 +124,7 @@ function gnuplot.render(pictures)
     return #pictures
   end
   local program = pictures[1].gnuplot or "gnuplot"
-  if not os.execute(("command -v %s >/dev/null 2>&1"):format(shell.quoted(program))) then
+  if not programs.is_there(program) then
     return 0, ("%s not found: install gnuplot-nox to get pictures"):format(program)
   end
   if draw(files, program) then
