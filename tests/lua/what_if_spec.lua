@@ -46,7 +46,8 @@ describe("what if a draft were accepted more often", function()
     assert.equal(12, count)
     assert.is_true(sum / count < 0.06, ("mean error %.4f"):format(sum / count)) -- a repeat varies by 0.09
     assert.is_true(worst < 0.25, ("worst error %.4f"):format(worst))
-    assert.is_true(inside >= 8, ("%d of 12 in their interval"):format(inside)) -- which is for endless repeats
+    -- which is for endless repeats: a mean of two varies by more
+    assert.is_true(inside >= 7, ("%d of 12 in their interval"):format(inside))
   end)
 
   it("breaks even later under more load, and sooner with drafts that cost less", function()

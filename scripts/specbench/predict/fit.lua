@@ -110,9 +110,9 @@ local function reweigh(self, points, lower, weights)
 end
 
 -- How much more repeats differ than a rule of thumb has it, as a factor of the variance; at least 1, which is believed
--- where few cells tell. The fit itself does not mind, but nothing that it says is surer than that. The median cell's,
--- as a share of what half of all chi-squares lie below (Wilson and Hilferty): a repeat that hung is for the weights to
--- deal with.
+-- where few cells tell. The fit itself does not mind, but what it says is as unsure as sums of so noisy cells are. The
+-- median cell's, as a share of what half of all chi-squares lie below (Wilson and Hilferty): a repeat that hung is for
+-- the weights to deal with.
 local function noise_of(self)
   local factors = {}
   for _, cell in ipairs(self.cells) do
@@ -173,7 +173,7 @@ local function solve(self, before)
     for name, i in pairs(unknowns.at) do theta[i] = before.theta[before.parameters.at[name]] or theta[i] end
   end
   local points = measure_points(self)
-  self.scale, self.doubt = 1, noise_of(self)
+  self.scale, self.noise_factor = 1, noise_of(self)
   local mean, covariance, lower, rest
   for round = 1, ROUNDS do
     relinearise(points, theta)

@@ -24,6 +24,23 @@ function fitted.new(cells, occupancies)
   return setmetatable({ cells = cells, situations = {}, occupancies = occupancies or {} }, Fitted)
 end
 
+-- How much more a run varies than the fit took it to, as a share of the rule of thumb's variance.
+local function excess(self)
+  return math.max(0, self.noise_factor - self.scale)
+end
+
+-- With which weights a value is a sum of the cells, where that has to be known: they are as noisy as the fit took them.
+local function shares(self, cross)
+  return excess(self) > 0 and linear.solve(self.lower, cross) or nil
+end
+
+-- The covariance that two such sums have beyond the fit's, for cells that are noisier.
+local function covariance_of_excess(self, a, b)
+  local sum = 0
+  for i, point in ipairs(a and b and self.points or {}) do sum = sum + a[i] * b[i] * point.noise / point.weight end
+  return excess(self) * sum
+end
+
 -- What the fit says of a place: everything that means, variances and covariances are made of.
 local function outlook(self, place)
   local known = self.outlooks and self.outlooks[place]
@@ -38,6 +55,7 @@ local function outlook(self, place)
   end
   local half = linear.forward(self.lower, cross)
   known = { found = found, rows = rows, spreadout = spreadout, half = half, model = at[1],
+    shares = shares(self, cross),
     value = at[1] - linear.dot_rows(self.theta, rows, 2) + linear.dot_rows(self.mean, rows, 2)
       + linear.dot(cross, self.weights) }
   self.outlooks = self.outlooks or {}
@@ -46,12 +64,12 @@ local function outlook(self, place)
 end
 
 local function covariance(self, a, b)
-  return self.doubt * (linear.dot_rows(a.spreadout, b.rows, 2)
-    + self.scale * residuals.covariance(a.found.spot, b.found.spot) - linear.dot(a.half, b.half))
+  return linear.dot_rows(a.spreadout, b.rows, 2) + self.scale * residuals.covariance(a.found.spot, b.found.spot)
+    - linear.dot(a.half, b.half) + covariance_of_excess(self, a.shares, b.shares)
 end
 
 local function noise(self, seen)
-  return self.doubt * self.scale * residuals.noise(seen.found.drain)
+  return (self.scale + excess(self)) * residuals.noise(seen.found.drain)
 end
 
 ---@class specbench.predict.prediction
@@ -93,7 +111,9 @@ local function posterior(self, indices)
   local cross, spreadout = {}, linear.times_rows(self.covariance_of, chosen, 2)
   for i, point in ipairs(self.points) do cross[i] = linear.dot_rows(point.spreadout, chosen, 2) end
   local half = linear.forward(self.lower, cross)
-  local variance = self.doubt * (linear.dot_rows(spreadout, chosen, 2) - linear.dot(half, half))
+  local of_cells = shares(self, cross)
+  local variance = linear.dot_rows(spreadout, chosen, 2) - linear.dot(half, half)
+    + covariance_of_excess(self, of_cells, of_cells)
   return situation.sum(self.theta, indices), math.sqrt(math.max(0, variance))
 end
 
@@ -144,7 +164,7 @@ end
 function Fitted:strangers()
   local list = {}
   for _, point in ipairs(self.points) do
-    local off = point.off / math.sqrt(self.doubt)
+    local off = point.off / math.sqrt(1 + excess(self) / self.scale)
     if math.abs(off) > STRANGE then list[#list + 1] = { cell = point.cell, off = off } end
   end
   table.sort(list, function(a, b) return math.abs(a.off) > math.abs(b.off) end)

@@ -7,11 +7,13 @@ local tables = require "specbench.base.tables"
 local parameters = {}
 
 -- Priors of the costs: the median as a share of the gap between chunks at the lowest concurrency, and the standard
--- deviation of the logarithm. Wide: a factor of e each way is one deviation.
+-- deviation of the logarithm. Wide: a factor of e each way is one deviation, and of the bend, which many servers do not
+-- show, two. A GPU that has to compute for longer than it reads its weights (beyond some 300 tokens a step with 16-bit
+-- ones, 75 with 4-bit ones) takes a 300th or a 75th of a step more for each further token.
 local COSTS = {
   { "alpha", 0.85, 1 }, { "gamma", 0.015, 1 }, { "epsilon", 0.004, 1 },
   { "prefill_base", 0.5, 0.7 }, { "prefill_token", 0.004, 0.7 }, { "request_overhead", 1, 0.7 },
-  { "bend", 0.00005, 2 }, { "beta", 0.08, 1 }, { "delta", 0.007, 1 },
+  { "bend", 0.0005, 2 }, { "beta", 0.08, 1 }, { "delta", 0.007, 1 },
 }
 local PLAIN_COSTS = 7 -- beta and delta are the drafts'
 local BEND_AT = 64 -- tokens in a step's batch

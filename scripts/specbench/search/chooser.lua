@@ -40,6 +40,14 @@ end
 ---@field gain number nats
 ---@field seconds number that measuring it takes
 
+-- Seconds that leaving the server that is up will cost once more: what it would still tell wants it started again.
+local function return_seconds(candidates, state)
+  for _, candidate in ipairs(candidates) do
+    if candidate.server == state.up and candidate.gain > LEAST then return state.start(state.up) end
+  end
+  return 0
+end
+
 ---@param candidates specbench.search.candidate[]
 ---@param state { up: string?, start: (fun(server: string): number), left: number? } up: the server that is up; start:
 ---  seconds until one is; left: of the budget
@@ -47,10 +55,12 @@ end
 ---@return boolean too_long there is none, but some would tell something and do not fit into what is left
 function chooser.next(candidates, state)
   local best, most, too_long = nil, 0, false
+  local coming_back = return_seconds(candidates, state)
   for _, candidate in ipairs(candidates) do
     if candidate.gain > LEAST then
-      local seconds = candidate.seconds + (candidate.server ~= state.up and state.start(candidate.server) or 0)
-      local worth = candidate.gain / seconds
+      local leaves = candidate.server ~= state.up
+      local seconds = candidate.seconds + (leaves and state.start(candidate.server) or 0)
+      local worth = candidate.gain / (seconds + (leaves and coming_back or 0))
       if state.left and seconds > state.left then
         too_long = true
       elseif worth > most then
