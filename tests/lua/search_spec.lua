@@ -35,9 +35,18 @@ describe("doubt", function()
     local asked = { settings = places("none", "k1") }
     local fit = fitted({ none = 50, k1 = 100 }, { none = 0.01, k1 = 0.01 })
     doubt.weigh(asked, fit, 0.02, true)
-    assert.truthy(doubt.is_open(asked) and not doubt.is_settled { asked })
+    assert.truthy(doubt.is_open(asked) and not doubt.is_settled({ asked }, 1))
     doubt.weigh(asked, fit, 0.02)
-    assert.truthy(doubt.is_settled { asked })
+    assert.truthy(doubt.is_settled({ asked }, 0))
+  end)
+
+  it("stays while few answers are wrong but more time would right more than its share", function()
+    local list = { { wrong = 0.06 } }
+    for i = 2, 4 do list[i] = { wrong = 0.01 } end -- 2.25 % on average, one is open
+    assert.falsy(doubt.is_settled(list, 0.08))
+    assert.truthy(doubt.is_settled(list, 0.1))
+    list[1].wrong = 0.08 -- 2.75 %
+    assert.falsy(doubt.is_settled(list, 0.5))
   end)
 end)
 
@@ -70,7 +79,12 @@ describe("the chooser", function()
     assert.equal("far", next_of { up = "a", start = function() return 0.1 end })
     assert.equal("near", next_of { up = "a", left = 30 })
     assert.same({ nil, true }, { next_of { up = "a", left = 10 } })
-    list[1].gain, list[2].gain = 1e-4, 0
+    -- what is left at a server wants it started again
+    list[2].gain = 8
+    assert.equal("near", next_of { up = "a" })
+    list[1].gain = 1e-4
+    assert.equal("far", next_of { up = "a" })
+    list[2].gain = 0
     assert.same({ nil, false }, { next_of { up = "a" } })
   end)
 end)

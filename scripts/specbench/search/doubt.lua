@@ -1,13 +1,16 @@
 -- When a search is done. An answer is sure where the setting that is chosen is, with probability SURE, less than the
 -- tolerance slower than the best; the chances of its rivals are summed, which is more than the chance that any of them
 -- wins. A grid's answers are known where none is unsure, or where on average so few are wrong that the last ones would
--- cost more than all the others: they are named as not sure.
+-- cost more than all the others: they are named as not sure. Where a grid is cheap to know, fewer are left: a search
+-- goes on until a further percent of the grid's time would right no more than WORTH percent of the answers. (Doubt
+-- falls about as the time grows that was spent, so what the next percent would right is the doubt by the time.)
 
 local stats = require "sb.stats"
 
 local doubt = {
   SURE = 0.95,
   WRONG = 0.025, -- of all answers
+  WORTH = 0.25, -- answers by time, each as a share of all
 }
 
 local SMALL = 1e-3 -- chances below it are counted, but nothing is measured for them
@@ -47,11 +50,12 @@ function doubt.is_open(asked)
 end
 
 ---@param list specbench.search.question[] weighed, all of them
+---@param spent number share of the grid's time
 ---@return boolean
-function doubt.is_settled(list)
+function doubt.is_settled(list, spent)
   local wrong, open = 0, false
   for _, asked in ipairs(list) do wrong, open = wrong + asked.wrong, open or doubt.is_open(asked) end
-  return not open or wrong <= doubt.WRONG * #list
+  return not open or wrong <= math.min(doubt.WRONG, doubt.WORTH * spent) * #list
 end
 
 return doubt

@@ -159,6 +159,29 @@ local function candidates(self)
   return list
 end
 
+-- How much of the grid's time its measured cells took, each of their servers started once.
+local function share_spent(self, start)
+  local spent, whole, seen, servers, up = 0, 0, {}, {}, {}
+  local function count(record, predicted)
+    local slot = self.slots[record.key]
+    if seen[record.key] or not slot then return end
+    local seconds = (record.seconds or predicted[record.key]) * self.pace
+    seen[record.key], servers[slot], up[slot] = true, true, up[slot] or record.seconds ~= nil
+    spent, whole = spent + (record.seconds and seconds or 0), whole + seconds
+  end
+  for _, family in ipairs(self.families) do
+    for _, one in ipairs(family.fitted and family.pairs or {}) do
+      local predicted = self.kept[family.name].seconds
+      count(one.place, predicted)
+      count(one.baseline, predicted)
+    end
+  end
+  for slot in pairs(servers) do
+    spent, whole = spent + (up[slot] and start(slot) or 0), whole + start(slot)
+  end
+  return spent / whole
+end
+
 ---@param state { up: string?, start: (fun(server: string): number), left: number?, is_out: (fun(key: string,
 ---  server: string): boolean)? } as chooser.next takes it; is_out: what is not to be tried
 ---@return string? key of the place to measure next
@@ -169,7 +192,7 @@ function Search:next(state)
     local kept = family.fitted and self.kept[family.name]
     if kept then table.move(kept.questions, 1, #kept.questions, #all + 1, all) end
   end
-  if #all > 0 and doubt.is_settled(all) then return nil, "answered" end
+  if #all > 0 and doubt.is_settled(all, share_spent(self, state.start)) then return nil, "answered" end
   for _, one in ipairs(candidates(self)) do
     if not (state.is_out and state.is_out(one.key, one.server)) then wanted[#wanted + 1] = one end
   end
