@@ -181,6 +181,7 @@ describe("specbench plan", function()
     assert.truthy(whole:find("the best k within 3 %, one server after another: at most the whole grid, ", 1, true),
       whole)
     assert.truthy(whole:find("%d at 3600 a GPU hour$"), whole)
+    assert.truthy(search("--find k --gpus 0-3"):find("one server after another (1 of 4 GPUs at a time)", 1, true))
     assert.truthy(cut:find("at most 0:01 (--budget); 0.000278 GPU hours, server starts included: 1 at 3600", 1, true),
       cut)
     assert.truthy(search "--find rate --slo ttft=200":find("first rates", 1, true))

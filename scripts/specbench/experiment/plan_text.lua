@@ -122,9 +122,11 @@ local function search_line(self, cost, options, time)
     for _, slot in ipairs(session.slots) do widest = math.max(widest, #(slot.gpus or {})) end
   end
   if options.budget then gpu_seconds = math.min(gpu_seconds, options.budget * widest) end
-  return ("Search: only the cells that it takes to know the best k within %g %%, one server after another: at most "
+  local gpus = #(self.pool.gpus or {})
+  local idle = gpus > widest and (" (%d of %d GPUs at a time)"):format(widest, gpus) or ""
+  return ("Search: only the cells that it takes to know the best k within %g %%, one server after another%s: at most "
     .. "%s%s")
-    :format(100 * options.tolerance, is_cut and time(options.budget) .. " (--budget)"
+    :format(100 * options.tolerance, idle, is_cut and time(options.budget) .. " (--budget)"
       or ("the whole grid, %s"):format(time(cost.seconds)), options.price
       and "; " .. plan_text.money(self, nil, nil, gpu_seconds, options.price) or "")
 end
