@@ -1,11 +1,9 @@
 #include "measure.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_write.h"
 #include "base/strbuf.h"
 #include "measure/acceptance.h"
 #include "measure/metrics.h"
@@ -241,23 +239,17 @@ static int text(lua_State *L)
   return 2;
 }
 
-/* outputs() -> the kept texts as JSON lines, as outputs.jsonl has them; one that was too long has its hash alone */
+/* outputs() -> the kept texts */
 static int outputs(lua_State *L)
 {
-  const sb_run *run = check_run(L);
-  sb_strbuf *out = sbl_push_buffer(L);
-  for (uint32_t i = 0; i < run->count; i++) {
-    const sb_record *record = &run->records[i];
-    if (!record->text)
-      continue;
-    sb_strbuf_printf(out, "{\"id\": %" PRIu32 ", \"prompt_id\": %" PRIu32 ", \"text\": ", i,
-                     record->prompt_id);
-    sb_json_put_string(out, record->text, record->text_size);
-    sb_strbuf_puts(out, "}\n");
-  }
-  if (!out->size)
-    sb_strbuf_putc(out, '\n');
-  return sbl_push_text(L, out);
+  return sbl_push_outputs(L, check_run(L));
+}
+
+/* same_outputs(other) -> whether outputs() of both is the same */
+static int same_outputs(lua_State *L)
+{
+  lua_pushboolean(L, sbl_same_outputs(check_run(L), sbl_check_run(L, 2)));
+  return 1;
 }
 
 /* #run: how many requests it has */
@@ -416,6 +408,7 @@ int sbl_open_measure(lua_State *L)
                                       { "request", request },
                                       { "text", text },
                                       { "outputs", outputs },
+                                      { "same_outputs", same_outputs },
                                       { "failures", failures },
                                       { "resent", resent },
                                       { "chunks", chunks },

@@ -1,5 +1,11 @@
 #include "record.h"
 
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/json_write.h"
+#include "base/strbuf.h"
+
 /* A negative number is one that is not known: the field stays absent. */
 static void set_known(lua_State *L, const char *name, int64_t value)
 {
@@ -89,4 +95,37 @@ void sbl_push_record(lua_State *L, const sb_record *record)
   lua_setfield(L, -2, "chunks");
   push_others(L, record);
   lua_setfield(L, -2, "others");
+}
+
+int sbl_push_outputs(lua_State *L, const sb_run *run)
+{
+  sb_strbuf *out = sbl_push_buffer(L);
+  for (uint32_t i = 0; i < run->count; i++) {
+    const sb_record *record = &run->records[i];
+    if (!record->text)
+      continue;
+    sb_strbuf_printf(out, "{\"id\": %" PRIu32 ", \"prompt_id\": %" PRIu32 ", \"text\": ", i,
+                     record->prompt_id);
+    sb_json_put_string(out, record->text, record->text_size);
+    sb_strbuf_puts(out, "}\n");
+  }
+  if (!out->size)
+    sb_strbuf_putc(out, '\n');
+  return sbl_push_text(L, out);
+}
+
+static bool same_text(const sb_record *a, const sb_record *b)
+{
+  if (!a->text || !b->text)
+    return a->text == b->text;
+  return a->prompt_id == b->prompt_id && a->text_size == b->text_size &&
+         memcmp(a->text, b->text, a->text_size) == 0;
+}
+
+bool sbl_same_outputs(const sb_run *a, const sb_run *b)
+{
+  bool same = a->count == b->count;
+  for (uint32_t i = 0; same && i < a->count; i++)
+    same = same_text(&a->records[i], &b->records[i]);
+  return same;
 }

@@ -100,6 +100,19 @@ describe("the simulator in virtual time", function()
     assert.not_equal(bytes "1", bytes "2")
   end)
 
+  it("answers a prompt in the same words at any load, and only that prompt", function()
+    local s <close> = started()
+    local whole = load_of(s, { count = 6, tokens = 8, concurrency = 6 })
+    for _, how in ipairs { { count = 6, tokens = 8, concurrency = 1 }, { count = 5, tokens = 8, concurrency = 1 },
+      { count = 6, tokens = 7, concurrency = 1 } } do
+      local run = load_of(s, how)
+      local same = how.count == 6 and how.tokens == 8
+      assert.equal(same, run:outputs() == whole:outputs())
+      assert.equal(same, run:same_outputs(whole))
+      assert.equal(same, whole:same_outputs(run))
+    end
+  end)
+
   it("keeps a closed loop's concurrency and an open loop's plan", function()
     local s <close> = started()
     local closed = load_of(s, { count = 40, tokens = 20, concurrency = 5 }):metrics()

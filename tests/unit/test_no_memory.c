@@ -163,7 +163,7 @@ static void test_records(void **state)
   (void)state;
   check("local run = measure.decode(bytes)"
         "run:encode() run:jsonl() run:metrics({ ttft = 5 }, { 99 }) run:percentile('ttft_ms', 50)"
-        "run:request(1) run:failures() run:acceptance(3) run:outputs() run:text(1)"
+        "run:request(1) run:failures() run:acceptance(3) run:outputs() run:same_outputs(run) run:text(1)"
         "run:redact { 'secret' } measure.check(bytes) measure.decode('none')");
 }
 

@@ -100,6 +100,11 @@ function Run:text(i) end
 ---@return string lines JSON, one an answer: id (from 0), prompt_id, text; an empty line where none was kept
 function Run:outputs() end
 
+--- Whether outputs() of both runs is the same, without making it.
+---@param other sb.Run
+---@return boolean
+function Run:same_outputs(other) end
+
 --- Why requests failed.
 ---@return table<string, integer> count by "outcome: error"
 function Run:failures() end

@@ -194,24 +194,24 @@ local function counting(self, id)
   return ("%s/%s/%s"):format(self.folder, self:has_rerun(id) and "reruns" or "cells", id)
 end
 
-local RECENT = 8 -- texts of answers whose packed bytes are kept: as many as a round has tasks, say
+local RECENT = 8 -- runs whose packed answers are kept: as many as a round has tasks, say
 
-local function packed_anew(text)
-  local bytes = fs.gzip(text)
-  return { text = text, bytes = bytes, sum = fs.sha256(bytes) }
+local function packed_anew(answers)
+  local bytes = fs.gzip(answers:outputs())
+  return { answers = answers, bytes = bytes, sum = fs.sha256(bytes) }
 end
 
--- A simulator in virtual time answers the same prompt with the same text in every cell; packing it is half of all the
--- time that such a run takes.
-local function packed(self, text, is_virtual)
-  if not is_virtual then return packed_anew(text) end
+-- A simulator in virtual time answers the same prompt with the same text in every cell; writing these down and packing
+-- them is half of all the time that such a run takes.
+local function packed(self, answers, is_virtual)
+  if not is_virtual then return packed_anew(answers) end
   for i, known in ipairs(self.packed) do
-    if known.text == text then
+    if known.answers:same_outputs(answers) then
       table.insert(self.packed, 1, table.remove(self.packed, i))
       return known
     end
   end
-  table.insert(self.packed, 1, packed_anew(text))
+  table.insert(self.packed, 1, packed_anew(answers))
   self.packed[RECENT + 1] = nil
   return self.packed[1]
 end
@@ -220,10 +220,10 @@ end
 ---@param cell table what cell.json holds; cell.id and cell.status ("ok" or "failed") among it; cell.rerun: why it was
 ---  measured once more
 ---@param run specbench.run? the records
----@param outputs string? JSON lines of the answers' texts
+---@param answers specbench.run? with the texts that are kept
 ---@return string? folder
 ---@return string? message
-function Store:write(cell, run, outputs)
+function Store:write(cell, run, answers)
   local work = ("%s/unfinished/%s"):format(self.folder, cell.id)
   fs.remove(work)
   local ok, message = fs.mkdir(work)
@@ -233,9 +233,9 @@ function Store:write(cell, run, outputs)
     if ok then ok, message = fs.put(("%s/%s"):format(work, name), bytes) end
   end
   if run then put("records.bin", run:encode()) end
-  if outputs then
-    local answers = packed(self, outputs, cell.virtual)
-    put("outputs.jsonl.gz", answers.bytes, answers.sum)
+  if answers then
+    local texts = packed(self, answers, cell.virtual)
+    put("outputs.jsonl.gz", texts.bytes, texts.sum)
   end
   cell.files = next(files) and files
   if ok then ok, message = fs.put(work .. "/cell.json", sealed.encode(cell)) end

@@ -132,8 +132,9 @@ end
 ---@param on_progress fun(progress: table)?
 ---@param at_load fun()? called when all but the load is done: it may wait for other cells that start with this one
 ---@return table cell what cell.json holds
----@return { run: specbench.run?, outputs: string?, load_seconds: number, breakdown: string? } more outputs: JSON
----  lines; load_seconds: how long the servers were at work for it; breakdown: why the server is of no more use
+---@return { run: specbench.run?, answers: specbench.run?, load_seconds: number, breakdown: string? } more run: where
+---  its records are kept; answers: where their texts are; load_seconds: how long the servers were at work for it;
+---  breakdown: why the server is of no more use
 function cell.measure(job, server, on_progress, at_load)
   local result = describe(job, server)
   local begun = clock.now()
@@ -217,7 +218,7 @@ function cell.measure(job, server, on_progress, at_load)
     breakdown = breakdown or itself.given_up -- it may be well by its own word, and yet answers nothing
   end
   return result, {
-    run = job.keep_records and run or nil, outputs = job.keep_text and run:outputs() or nil,
+    run = job.keep_records and run or nil, answers = job.keep_text and run or nil,
     load_seconds = load_seconds, breakdown = breakdown,
   }
 end

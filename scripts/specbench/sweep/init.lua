@@ -29,8 +29,8 @@ local function is_missing(self, job)
   return not self.store:has(job.id) and not self.quarantine.cells[job.id]
 end
 
-local function finish_cell(self, result, run, outputs)
-  local folder, message = self.store:write(result, run, outputs)
+local function finish_cell(self, result, run, answers)
+  local folder, message = self.store:write(result, run, answers)
   if not folder then error("cannot keep a cell: " .. message, 0) end
   local count = result.status ~= "ok" and "failed" or result.rerun and "reruns" or "measured"
   self[count] = self[count] + 1
@@ -125,7 +125,7 @@ end
 local function keep(self, results)
   for _, r in ipairs(results) do
     if not self.store:has(r.job.id) then
-      finish_cell(self, r.cell, r.more.run, r.more.outputs)
+      finish_cell(self, r.cell, r.more.run, r.more.answers)
       self.bar:update { done = self.done, failed = r.cell.status ~= "ok", finished = sweep.line(r.job, r.cell) }
     end
   end
@@ -202,7 +202,7 @@ local function measure_again(self, servers, session)
         local flag = suspect.flags[r.job.id]
         if flag then
           r.cell.rerun = { flag = flag.flag, reason = flag.reason }
-          finish_cell(self, r.cell, r.more.run, r.more.outputs)
+          finish_cell(self, r.cell, r.more.run, r.more.answers)
           if not self.brief then
             self.bar:line(("once more (%s): %s"):format(flag.reason, sweep.line(r.job, r.cell)))
           end
