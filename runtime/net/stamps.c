@@ -147,7 +147,8 @@ static void tell_apart(sb_stamps *s, evidence found)
  * may have. What follows a crowd at once may have been held back as long as the crowd was not acknowledged. */
 static void settle(sb_stamps *s, sb_stamped *c, int socket, int64_t empty)
 {
-  int64_t before = 0, now = s->parts[0].arrival.t_ns ? sb_clock_now() : s->now;
+  bool later = s->part_count > 1 || s->parts[0].arrival.t_ns > s->now;
+  int64_t before = 0, now = later ? sb_clock_now() : s->now;
   bool held_back = c->t_crowded && s->parts[0].arrival.t_ns - c->t_crowded < HELD_BACK_NS;
   int64_t floor = held_back ? c->t_last : empty;
   uint32_t stamps = 0;
