@@ -9,8 +9,9 @@ local clock = require "sb.clock"
 local environment = require "sb.environment"
 local fs = require "sb.fs"
 local quoted = require("specbench.base.shell").quoted
-local store = require "specbench.results.store"
 local task = require "sb.task"
+
+local judge = dofile(environment.home .. "/tests/slurm/judge.lua")
 
 local STALE_S = 4
 local words = { ... }
@@ -55,27 +56,6 @@ local function unit_of(name)
     local cells = fs.list(("%s/shared/share/tries/%s/cells"):format(folder, try)) or {}
     if node == name and #cells > 0 then return unit, #cells end
   end
-end
-
-local failures = 0
-
-local function check(what, holds, format, ...)
-  failures = failures + (holds and 0 or 1)
-  print(("%-52s %s%s"):format(what, holds and "yes" or "NO", format and ": " .. format:format(...) or ""))
-end
-
--- The cells of a folder, by id and by key.
-local function cells_of(name)
-  local by_id, by_key = {}, {}
-  for _, cell in ipairs(assert(store.open(("%s/%s"):format(folder, name))):cells()) do
-    by_id[cell.id], by_key[cell.key] = cell, cell
-  end
-  return by_id, by_key
-end
-
--- A folder's speed-ups, but for how long lay between the earlier and the later repeats.
-local function speedups(name)
-  return (read(name .. "/speedups.jsonl"):gsub('"seconds": [%d.e+-]+', ""))
 end
 
 -- Processes that are at work in our folder.
@@ -124,38 +104,14 @@ bench.main(function()
   assert(os.execute(("cd %s && %s > shared.txt 2>&1"):format(quoted(folder), specbench "report shared --no-pictures")),
     read "shared.txt")
 
-  local shared, by_key = cells_of "shared"
-  local alone = cells_of "alone"
-  local wanted, found, pairs_there, torn, own = 0, 0, 0, 0, {}
-  for id in pairs(alone) do
-    wanted = wanted + 1
-    found = found + (shared[id] and 1 or 0)
-  end
-  for id, cell in pairs(shared) do
-    local base = by_key[cell.baseline]
-    own[cell.machine.host] = (own[cell.machine.host] or 0) + 1
-    if not alone[id] then found = found - 1 end
-    if base and base ~= cell then
-      pairs_there = pairs_there + 1
-      if base.machine.boot_id ~= cell.machine.boot_id then torn = torn + 1 end
-    end
-  end
-  check("every node ended well", read "node1.status" .. read "node2.status" .. read "node3.status" == "0\n0\n0\n")
-  check("every cell is there once", found == wanted and #(fs.list(folder .. "/shared/failed") or {}) == 0,
-    "%d of %d", found, wanted)
-  check("every cell and its baseline are of one node", torn == 0 and pairs_there > 0, "%d pairs, %d torn",
-    pairs_there, torn)
-  check("speed-ups and maxima are those of one node", speedups "shared" == speedups "alone"
-    and read "shared/maxima.jsonl" == read "alone/maxima.jsonl", "%d places",
-    select(2, read("shared/speedups.jsonl"):gsub("\n", "")))
-  check("nothing is claimed, no try is left", #fs.list(folder .. "/shared/share/claims") == 0
-    and #fs.list(folder .. "/shared/share/tries") <= 1)
-  check("no process is left", processes() == 0)
+  judge.check("every node ended well", read "node1.status" .. read "node2.status" .. read "node3.status" == "0\n0\n0\n")
+  local own = judge.folders(folder)
+  judge.check("no process is left", processes() == 0)
   for i = 1, 3 do
     local units, all, measured = read(("node%d.txt"):format(i)):match "(%d+) of (%d+) units done here: (%d+) cells?"
     print(("node%d: %s of %s units, %s cells measured; %d cells in the folder are its own"):format(i, units, all,
       measured, own["node" .. i] or 0))
   end
   print(("three nodes took %.1f s on this machine, one node %.1f s"):format(wall, alone_wall))
-  return failures == 0 and 0 or 1
+  return judge.failures == 0 and 0 or 1
 end)
