@@ -55,6 +55,15 @@ void sb_timeline_shrink(sb_timeline *timeline)
   timeline->capacity = timeline->size;
 }
 
+void sb_timeline_pack(sb_timeline *timeline, sb_timeline *spare)
+{
+  *spare = (sb_timeline){ .bytes = timeline->bytes, .capacity = timeline->capacity };
+  timeline->capacity = timeline->size;
+  timeline->bytes = timeline->size ? sb_alloc(timeline->size) : NULL;
+  if (timeline->size)
+    memcpy(timeline->bytes, spare->bytes, timeline->size);
+}
+
 bool sb_timeline_next_of_any_size(sb_timeline_reader *reader, sb_chunk *chunk)
 {
   const uint8_t *at = reader->at;

@@ -35,6 +35,9 @@ void sb_timeline_append(sb_timeline *timeline, int64_t t_ns, uint32_t tokens, bo
 /* Gives unused capacity back: called once the answer is complete. */
 void sb_timeline_shrink(sb_timeline *timeline);
 
+/* The same, for one of many that grow alike: what it grew in goes to *spare, an empty one, for the next to begin with. */
+void sb_timeline_pack(sb_timeline *timeline, sb_timeline *spare);
+
 typedef struct sb_timeline_reader {
   const uint8_t *at, *end;
   int64_t t_ns;

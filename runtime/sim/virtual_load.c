@@ -26,6 +26,8 @@ static void send_next(sb_sim_load *l)
   sb_sim_entry *e = &l->entries[index];
   record->t_send = s->now;
   record->t_intended = l->options->arrivals_ns ? l->run->t_start + l->options->arrivals_ns[index] : s->now;
+  if (l->spare_count)
+    record->timeline = l->spare[--l->spare_count];
   sb_timeline_reset(&record->timeline, s->now);
   e->in_flight = true;
   e->heard = s->now;
@@ -161,6 +163,7 @@ sb_run *sb_sim_virtual_load(sb_sim_virtual *s, const sb_load_options *options, s
                     .options = options,
                     .run = sb_run_new(options->count),
                     .entries = sb_calloc(options->count, sizeof *l.entries),
+                    .spare = sb_calloc(options->count, sizeof *l.spare),
                     .first_id = s->submitted + 1 };
   const char *path = strstr(options->url, "/v1/");
   l.chat = path && !strcmp(path, "/v1/chat/completions");
@@ -178,6 +181,9 @@ sb_run *sb_sim_virtual_load(sb_sim_virtual *s, const sb_load_options *options, s
   run(&l);
   l.run->t_end = s->now;
   free(l.entries);
+  while (l.spare_count)
+    sb_timeline_deinit(&l.spare[--l.spare_count]);
+  free(l.spare);
   sb_strbuf_deinit(&l.text);
   return l.run;
 }

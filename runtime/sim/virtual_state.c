@@ -45,5 +45,5 @@ void sb_sim_virtual_settle(sb_sim_load *l, sb_record *record, const sb_sim_entry
 {
   sb_token_count_settle(&(sb_token_count){ 0 }, record);
   keep_text(l, record, e);
-  sb_timeline_shrink(&record->timeline);
+  sb_timeline_pack(&record->timeline, &l->spare[l->spare_count++]);
 }

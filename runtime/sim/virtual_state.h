@@ -45,6 +45,8 @@ typedef struct sb_sim_load {
   sb_sim_entry *entries;
   uint64_t first_id;
   uint32_t sent, done;
+  sb_timeline *spare; /* memory that answers grew in, for those to come */
+  uint32_t spare_count;
   uint32_t silent; /* requests that ended without a chunk in time since the server was last heard of */
   sb_strbuf text;
 } sb_sim_load;

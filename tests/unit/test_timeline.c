@@ -69,6 +69,9 @@ static void an_empty_timeline_has_no_chunk(void **state)
   assert_false(sb_timeline_next(&reader, &chunk));
   sb_timeline_reset(&timeline, 77);
   sb_timeline_shrink(&timeline);
+  sb_timeline spare;
+  sb_timeline_pack(&timeline, &spare);
+  assert_int_equal(spare.capacity, 0);
   assert_int_equal(timeline.last_ns, 77);
   sb_timeline_read(&timeline, &reader);
   assert_false(sb_timeline_next(&reader, &chunk));
@@ -94,8 +97,18 @@ static void chunks_read_back_as_they_were_appended(void **state)
       tokens += expected[i].tokens;
       sb_timeline_append(&timeline, t, expected[i].tokens, expected[i].has_text);
     }
-    if (seed % 2)
+    if (seed % 3 == 1)
       sb_timeline_shrink(&timeline);
+    if (seed % 3 == 2) { /* the memory that is left serves another */
+      sb_timeline spare;
+      sb_timeline_pack(&timeline, &spare);
+      assert_int_equal(timeline.capacity, timeline.size);
+      sb_timeline_reset(&spare, 5);
+      for (size_t i = 0; i < N; i++)
+        sb_timeline_append(&spare, 5, 0, false);
+      assert_int_equal(spare.chunks, N);
+      sb_timeline_deinit(&spare);
+    }
     assert_int_equal(timeline.chunks, N);
     assert_int_equal(timeline.tokens, tokens);
     assert_int_equal(timeline.last_ns, t);
