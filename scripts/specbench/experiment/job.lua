@@ -137,8 +137,9 @@ function job.of(r, cell, engine, known, options, memory)
   if found.reason then return nil, found.reason end
   local server = found.described
   local seen, looked_at = grid.seen(r, cell, "limits")
+  local description = grid.describe(r, cell)
   local how = {
-    describe = grid.describe(r, cell), seen = seen, looked_at = looked_at,
+    describe = description, seen = seen, looked_at = looked_at,
     prompts_per_stream = options.prompts_per_stream,
     salt = needs_salt(engine, server, options), lengths = options.lengths,
     body = tables.merged(known:said(server.model.name, "body"), options.body),
@@ -153,7 +154,7 @@ function job.of(r, cell, engine, known, options, memory)
   }
   local cost = estimate.cell(work, server.model.name, clock_scale(engine, options))
   return {
-    id = store.id(identity), identity = identity, round = r.name, description = grid.describe(r, cell),
+    id = store.id(identity), identity = identity, round = r.name, description = description,
     coordinates = coordinates_of(r, cell), repetition = cell.repetition, seed = cell.seed, engine = engine,
     engine_version = found.version, server = server, server_key = found.key, workload = work,
     warmup = r.warmup or 1, quick = cell.quick,
