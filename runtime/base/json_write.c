@@ -1,7 +1,6 @@
 #include "base/json_write.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -92,7 +91,14 @@ void sb_json_put_string(sb_strbuf *out, const char *text, size_t size)
 
 void sb_json_put_int(sb_strbuf *out, int64_t value)
 {
-  sb_strbuf_printf(out, "%" PRId64, value);
+  char text[20], *end = text + sizeof text, *at = end;
+  uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  do
+    *--at = (char)('0' + rest % 10);
+  while (rest /= 10);
+  if (value < 0)
+    *--at = '-';
+  sb_strbuf_append(out, at, (size_t)(end - at));
 }
 
 /* Adds one to the last digit before the exponent; false where that takes a digit more. */
@@ -139,28 +145,32 @@ void sb_json_put_double(sb_strbuf *out, double value)
     n--;
   long exponent = strtol(exponent_at + 1, NULL, 10);
 
+  char spelled[48], *at = spelled;
   if (text[0] == '-')
-    sb_strbuf_putc(out, '-');
+    *at++ = '-';
   if (exponent < -4 || exponent >= 16) {
-    sb_strbuf_putc(out, digits[0]);
-    if (n > 1) {
-      sb_strbuf_putc(out, '.');
-      sb_strbuf_append(out, digits + 1, n - 1);
-    }
-    sb_strbuf_printf(out, "e%c%02ld", exponent < 0 ? '-' : '+', labs(exponent));
+    *at++ = digits[0];
+    if (n > 1)
+      *at++ = '.';
+    memcpy(at, digits + 1, n - 1);
+    at += n - 1;
+    at += snprintf(at, sizeof spelled - sizeof digits, "e%c%02ld", exponent < 0 ? '-' : '+', labs(exponent));
   } else if (exponent < 0) {
-    sb_strbuf_puts(out, "0.");
+    *at++ = '0';
+    *at++ = '.';
     for (long i = -1; i > exponent; i--)
-      sb_strbuf_putc(out, '0');
-    sb_strbuf_append(out, digits, n);
+      *at++ = '0';
+    memcpy(at, digits, n);
+    at += n;
   } else {
     size_t whole = (size_t)exponent + 1;
     for (size_t i = 0; i < whole; i++)
-      sb_strbuf_putc(out, i < n ? digits[i] : '0');
-    sb_strbuf_putc(out, '.');
-    if (n > whole)
-      sb_strbuf_append(out, digits + whole, n - whole);
-    else
-      sb_strbuf_putc(out, '0');
+      *at++ = i < n ? digits[i] : '0';
+    *at++ = '.';
+    for (size_t i = whole; i < n; i++)
+      *at++ = digits[i];
+    if (n <= whole)
+      *at++ = '0';
   }
+  sb_strbuf_append(out, spelled, (size_t)(at - spelled));
 }

@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -361,6 +362,20 @@ static void strings_are_written_in_ascii(void **state)
   assert_puts("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\"\\u00e9\\u20ac\\ud83d\\ude00\"");
 }
 
+static void integers_are_written_whole(void **state)
+{
+  (void)state;
+  const int64_t values[] = { 0, 7, -7, 10, 4096, -1000000, INT64_MAX, INT64_MIN };
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    sb_strbuf out = { 0 }, wanted = { 0 };
+    sb_json_put_int(&out, values[i]);
+    sb_strbuf_printf(&wanted, "%" PRId64, values[i]);
+    assert_string_equal(out.data, wanted.data);
+    sb_strbuf_deinit(&out);
+    sb_strbuf_deinit(&wanted);
+  }
+}
+
 /* Texts are looked at eight bytes at a time. */
 static void a_byte_is_escaped_wherever_it_stands(void **state)
 {
@@ -446,6 +461,7 @@ int main(void)
     cmocka_unit_test(doubles_that_json_lacks_become_null),
     cmocka_unit_test(any_double_reads_back_the_same),
     cmocka_unit_test(strings_are_written_in_ascii),
+    cmocka_unit_test(integers_are_written_whole),
     cmocka_unit_test(a_byte_is_escaped_wherever_it_stands),
     cmocka_unit_test(invalid_utf8_is_replaced_byte_by_byte),
     cmocka_unit_test(every_code_point_round_trips),
