@@ -65,7 +65,7 @@ describe("specbench measure", function()
     assert.truthy(told.warnings[1]:find("3 texts, 8 requests: texts are repeated", 1, true), told.warnings[1])
     local report = w:run "report kept --no-pictures"
     assert.equal(0, report.status, report.err)
-    has(report.out, "One server   SIMULATED", "1 cell (1 place x 1 repeat)")
+    has(report.out, "One server   SIMULATED", "1 cell, 1 repeat each")
   end)
 
   it("refuses what it cannot measure in one line", function()
