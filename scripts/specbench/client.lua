@@ -72,6 +72,20 @@ client.options = shape.record {
   },
 }
 
+-- The requests with their bodies as text.
+local function with_text(requests)
+  local list = {}
+  for i, request in ipairs(requests) do
+    local body = request.body
+    list[i] = {
+      body = type(body) == "table" and json.encode(body) or body,
+      prompt_id = request.prompt_id, headers = request.headers, max_tokens = request.max_tokens,
+      prompt_tokens = request.prompt_tokens,
+    }
+  end
+  return list
+end
+
 -- A load against the simulator in no time: no client whose lateness could matter.
 local function load_virtually(server, options)
   local run = assert(server.virtual:load(options))
@@ -87,8 +101,8 @@ end
 
 ---Sends the requests and waits for all of them.
 ---@param options specbench.load_options
----@param is_own boolean? the library made them: looking at each of the requests again would take longer than a
----  simulator in virtual time takes to answer them
+---@param is_own boolean? the library made them, with bodies as text: looking at each of the requests again would take
+---  longer than a simulator in virtual time takes to answer them
 ---@return specbench.run run userdata, see bindings/meta/sb/measure.lua
 ---@return specbench.client.itself itself what the client says of itself, for specbench.certificate
 function client.load(options, is_own)
@@ -101,15 +115,7 @@ function client.load(options, is_own)
   if message then error(message, 0) end
   headers[#headers + 1] = authorization
   local clock_scale = options.clock_scale or servers.clock_scale(options.server)
-  local requests = {}
-  for i, request in ipairs(options.requests) do
-    local body = request.body
-    requests[i] = {
-      body = type(body) == "table" and json.encode(body) or body,
-      prompt_id = request.prompt_id, headers = request.headers, max_tokens = request.max_tokens,
-      prompt_tokens = request.prompt_tokens,
-    }
-  end
+  local requests = is_own and options.requests or with_text(options.requests)
   local arrivals
   if options.rate and options.rate < math.huge then
     arrivals = {
