@@ -150,7 +150,8 @@ local function check_each(values, rules, place)
     if is_list ~= (math.type(name) == "integer") then
       return not place or ("%s must be %s"):format(place, is_list and "a list" or "an object")
     end
-    local flaw = check_value(value, rules.list_of or rules[name] or rules.map_of, place and within(place, name))
+    local own = name ~= "!" and rules[name] -- a foreign object may have a field of that name
+    local flaw = check_value(value, rules.list_of or own or rules.map_of, place and within(place, name))
     if flaw then return flaw end
   end
   if is_list and count ~= #values then return not place or place .. " must be a list without gaps" end
