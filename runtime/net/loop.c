@@ -52,6 +52,8 @@ sb_loop *sb_loop_new(void)
   loop->set = epoll_create1(EPOLL_CLOEXEC);
   loop->libuv.on_ready = on_libuv_ready;
   if (loop->set < 0 || !sb_loop_watch(loop, &loop->libuv, uv_backend_fd(&loop->uv), EPOLLIN)) {
+    if (loop->set >= 0)
+      close(loop->set);
     uv_loop_close(&loop->uv);
     free(loop);
     return NULL;
