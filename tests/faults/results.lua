@@ -95,6 +95,10 @@ for _, harm in ipairs(of "results/predictions.jsonl") do
   add("predictions-" .. harm[1], "predictions.jsonl " .. harm[2], "echo '{}' >results/predictions.jsonl && " .. harm[3],
     { status = 0 })
 end
+for _, harm in ipairs(of "results/break_even.jsonl") do
+  add("break-even-" .. harm[1], "break_even.jsonl " .. harm[2], "echo '{}' >results/break_even.jsonl && " .. harm[3],
+    { status = 0 }, "report results --no-pictures --html")
+end
 for _, way in ipairs { { "pipe", "mkfifo " }, { "device", "ln -sf /dev/zero " } } do
   local kind, make = table.unpack(way)
   add("watch-note-" .. kind, "the note of a sweep that is followed is a " .. kind, make .. "results/live.json",
@@ -116,6 +120,8 @@ add("run-no-round", "round.json is lost", "rm results/round.json", MEASURED, GO_
 add("run-round-damaged", "round.json is damaged", "echo x >results/round.json", MEASURED, GO_ON)
 add("run-notes-garbage", "the notes of servers are garbage", "echo x >results/servers/nonsense", MEASURED, GO_ON)
 add("run-lock-is-a-pipe", "the lock is a pipe", "rm -f results/lock && mkfifo results/lock", MEASURED, GO_ON)
+add("run-fresh-rule-is-a-pipe", "what is moved aside for a fresh run has a pipe in the place of its rule",
+  "mkfifo results/until.json", MEASURED, GO_ON .. " --fresh")
 add("run-lock-is-a-folder", "the lock is a folder", "rm -f results/lock && mkdir results/lock", { status = 1,
   says = { "results/lock" } }, GO_ON)
 add("run-other-round", "the folder holds another round's cells", edit('"round": "grid"', '"round": "other"',

@@ -2,6 +2,7 @@
 
 local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
+local sealed = require "specbench.results.sealed"
 
 local aside = {}
 
@@ -29,7 +30,7 @@ function aside.all(folder)
   end
   local ok, message = fs.mkdir(target)
   for _, name in ipairs { "round.json", "until.json", "search.json" } do -- what a report of them needs
-    local text = fs.read(("%s/%s"):format(folder, name))
+    local text = sealed.bytes(("%s/%s"):format(folder, name))
     if ok and text then ok, message = fs.write(("%s/%s"):format(target, name), text) end
   end
   for _, part in ipairs { "cells", "reruns", "failed" } do

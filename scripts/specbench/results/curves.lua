@@ -1,8 +1,8 @@
 -- Curves of what drafts would bring that lie beside a folder's cells, as `predict --acceptance` or `--draft-cost` left
 -- them: by a fitted model, with the cells that were measured as points.
 
-local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local sealed = require "specbench.results.sealed"
 
 local curves = {}
 
@@ -49,7 +49,7 @@ end
 ---@return specbench.curve[] list empty where nobody asked
 function curves.of(folder)
   local list = {}
-  for line in (fs.read(folder .. "/break_even.jsonl") or ""):gmatch "[^\n]+" do
+  for line in (sealed.bytes(folder .. "/break_even.jsonl") or ""):gmatch "[^\n]+" do
     list[#list + 1] = curve_of(json.decode(line))
   end
   return list
