@@ -15,9 +15,7 @@ local STREAMS = 512
 
 -- Milliseconds of a command, the shell's own start included (about one).
 local function time_of(argv)
-  local words = {}
-  for i, word in ipairs(argv) do words[i] = shell.quoted(word) end
-  local line = "exec " .. table.concat(words, " ") .. " >/dev/null 2>&1"
+  local line = "exec " .. shell.line(argv) .. " >/dev/null 2>&1"
   local begun = clock.now()
   local ok, _, code = os.execute(line)
   local ms = (clock.now() - begun) / 1e6
