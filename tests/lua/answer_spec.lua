@@ -26,13 +26,18 @@ local function cell_of(at, method, k, r, more)
   return cell
 end
 
--- at: load, task?, k?, ratios (one a repeat), verdict, drain?, rate?, figure?
+-- at: load, task?, k?, ratios (one a repeat), repetitions? (their numbers), starts? (of the servers, one a repeat),
+-- verdict, drain?, rate?, figure?
 local function entry_of(at, cells)
   local logs, sum, all = {}, 0, {}
   for r, ratio in ipairs(at.ratios) do
     logs[r] = math.log(ratio)
     sum = sum + logs[r]
-    all[r] = { cell = cell_of(at, at.method or "draft", at.k, r, at.cell), base = cell_of(at, "none", nil, r) }
+    local number = at.repetitions and at.repetitions[r] or r
+    all[r] = { cell = cell_of(at, at.method or "draft", at.k, number, at.cell),
+      base = cell_of(at, "none", nil, number) }
+    all[r].cell.schedule = at.starts and { start = at.starts[r] }
+    all[r].base.schedule = all[r].cell.schedule
     cells[#cells + 1], cells[#cells + 2] = all[r].base, all[r].cell
   end
   local ratio = #logs > 0 and math.exp(sum / #logs)
@@ -195,6 +200,30 @@ describe("the answer to whether speculation pays", function()
     local list = {}
     for i, judgement in ipairs(a.judgements) do list[i] = { judgement.task, judgement.answer } end
     assert.same({ { "qa", "no" }, { "code", "undecided" } }, list)
+  end)
+
+  it("has an interval over tasks only where all have the same repeats", function()
+    local function best_of(repetitions)
+      return answer_of({
+        { load = 1, task = "qa", ratios = { 1.30, 1.32, 1.31 }, verdict = "faster" },
+        { load = 1, task = "code", ratios = { 1.20, 1.22, 1.21 }, repetitions = repetitions, verdict = "faster" },
+      }).judgements[1].loads[1].best
+    end
+    assert.truthy(best_of { 1, 2, 3 }.low)
+    local other = best_of { 1, 3, 4 }
+    assert.is_nil(other.low) -- the second repeat of one is not the third of the other
+    assert.equals("faster", other.verdict)
+  end)
+
+  it("takes repeats together in which any of several tasks shared a start", function()
+    local function best_of(starts_of_qa)
+      return answer_of({
+        { load = 1, task = "qa", ratios = { 1.30, 1.32, 1.34, 1.40 }, starts = starts_of_qa, verdict = "faster" },
+        { load = 1, task = "code", ratios = { 1.30, 1.32, 1.34, 1.40 }, starts = { 1, 1, 3, 3 }, verdict = "faster" },
+      }).judgements[1].loads[1].best
+    end
+    local alike, apart = best_of { 1, 1, 3, 3 }, best_of { 1, 2, 3, 4 }
+    assert.near(alike.high / alike.low, apart.high / apart.low, 1e-12)
   end)
 
   it("keeps request rates and requests at once apart", function()

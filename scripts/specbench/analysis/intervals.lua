@@ -21,42 +21,41 @@ end
 
 -- Repeats that share a start on one side or the other, directly or through others, numbered from 1 in the order of
 -- their first one: what is measured in one of these groups owes nothing to the starts of another.
-local function groups_of(repeats)
-  local group, count = {}, 0
+local function groups_of(places)
+  local group = {}
   local function merge(from, to)
     for i, number in pairs(group) do
       if number == from then group[i] = to end
     end
   end
   local seen = {}
-  for i, one in ipairs(repeats) do
-    count = count + 1
-    group[i] = count
-    for _, key in ipairs { "method " .. start_of(one.cell), "baseline " .. start_of(one.base) } do
-      if seen[key] then merge(group[i], group[seen[key]]) end
-      seen[key] = i
+  for i = 1, #places[1] do
+    group[i] = i
+    for _, repeats in ipairs(places) do
+      local one = repeats[i]
+      for _, key in ipairs { "method " .. start_of(one.cell), "baseline " .. start_of(one.base) } do
+        if seen[key] then merge(group[i], group[seen[key]]) end
+        seen[key] = i
+      end
     end
   end
   return group
 end
 
----The blocks that a cell's repeats fall into, where each is independent of the others.
----@param repeats { cell: table, base: table }[]
----@return { label: string|integer, repeats: integer[] }[] blocks label: by which blocks of other cells are theirs
----@return integer starts how many of them are starts of their own; 1: the blocks are repeats of one start
-function intervals.blocks(repeats)
+-- The blocks that repeats fall into, where each is independent of the others: those of `ground`, and its starts.
+local function blocks_of(places)
   local by_group, blocks = {}, {}
-  for i, number in ipairs(groups_of(repeats)) do
+  for i, number in ipairs(groups_of(places)) do
     local block = by_group[number]
     if not block then
-      block = { label = start_of(repeats[i].cell), repeats = {} }
+      block = { label = start_of(places[1][i].cell), repeats = {} }
       by_group[number] = block
       blocks[#blocks + 1] = block
     end
     table.insert(block.repeats, i)
   end
   if #blocks >= LEAST_STARTS then return blocks, #blocks end
-  for i, one in ipairs(repeats) do blocks[i] = { label = one.cell.repetition, repeats = { i } } end
+  for i, one in ipairs(places[1]) do blocks[i] = { label = one.cell.repetition, repeats = { i } } end
   return blocks, 1
 end
 
@@ -79,18 +78,19 @@ local function numberer()
 end
 
 ---@class specbench.intervals.ground what the intervals of a cell's figures stand on alike
----@field repeats { cell: table, base: table }[]
----@field blocks { label: string|integer, repeats: integer[] }[] of intervals.blocks
----@field starts integer
+---@field repeats { cell: table, base: table }[] of the first place
+---@field blocks { label: string|integer, repeats: integer[] }[] label: by which blocks of other cells are theirs
+---@field starts integer how many of the blocks are starts of their own; 1: they are repeats of one start
 ---@field baseline string the description of its server
 ---@field server string of the cell's
 
----@param repeats { cell: table, base: table }[]
+---@param ... { cell: table, base: table }[] a place's repeats; of several, whose mean a figure is, all have the same
 ---@return specbench.intervals.ground
-function intervals.ground(repeats)
-  local blocks, starts = intervals.blocks(repeats)
-  local one = repeats[1]
-  return { repeats = repeats, blocks = blocks, starts = starts, baseline = json.encode(one.base.identity.server),
+function intervals.ground(...)
+  local places = { ... }
+  local blocks, starts = blocks_of(places)
+  local one = places[1][1]
+  return { repeats = places[1], blocks = blocks, starts = starts, baseline = json.encode(one.base.identity.server),
     server = json.encode(one.cell.identity.server) }
 end
 
@@ -138,7 +138,7 @@ end
 ---@return sb.Interval interval
 ---@return "starts"|"within one start" kind
 function intervals.of(repeats, logs)
-  local blocks, starts = intervals.blocks(repeats)
+  local blocks, starts = blocks_of { repeats }
   local interval = plain_of(blocks, logs, starts > 1 and LEAST_STARTS or intervals.MIN_REPEATS)
   return interval, starts > 1 and intervals.STARTS or intervals.WITHIN
 end

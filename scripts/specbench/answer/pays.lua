@@ -68,21 +68,28 @@ function pays.ramp_up(entry)
   return false
 end
 
--- Of `paired`, repeat by repeat; nil where places have other numbers of repeats.
+-- Of `paired`, repeat by repeat; nil where places do not have the same repeats: what one shows then belongs to no one
+-- of another's.
 local function mean_logs(entries)
-  local logs = {}
+  local first, means = entries[1].all, {}
+  for r = 1, #first do means[r] = 0 end
   for _, entry in ipairs(entries) do
-    local mine = entry.logs and entry.logs.paired
-    if not mine or #logs > 0 and #mine ~= #logs[1] then return nil end
-    logs[#logs + 1] = mine
+    local logs = entry.logs and entry.logs.paired or {}
+    if #logs ~= #first then return nil end
+    for r, log in ipairs(logs) do
+      if entry.all[r].cell.repetition ~= first[r].cell.repetition then return nil end
+      means[r] = means[r] + log
+    end
   end
-  local means = {}
-  for r = 1, logs[1] and #logs[1] or 0 do
-    local sum = 0
-    for _, list in ipairs(logs) do sum = sum + list[r] end
-    means[r] = sum / #logs
-  end
-  return #means > 0 and means or nil
+  for r, sum in ipairs(means) do means[r] = sum / #entries end
+  return means
+end
+
+-- What such means stand on: the starts of every place.
+local function ground_of(entries)
+  local places = {}
+  for i, entry in ipairs(entries) do places[i] = entry.all end
+  return intervals.ground(table.unpack(places))
 end
 
 local function ratio_of(entries, figure)
@@ -133,7 +140,7 @@ local function pool(settings)
   for _, setting in ipairs(settings) do
     local logs = setting.places > 1 and mean_logs(setting.entries)
     if logs and #logs >= intervals.MIN_REPEATS and not setting.counts.none then
-      cells[#cells + 1] = { ground = intervals.ground(setting.entries[1].all), logs = logs }
+      cells[#cells + 1] = { ground = ground_of(setting.entries), logs = logs }
       owners[#cells] = setting
     end
   end
