@@ -88,6 +88,8 @@ describe("run --find rate", function()
     local one = found(w, "results/service-virtual-rate").draft
     assert.equal("over repeats", one.speedup.kind)
     assert.equal(3, one.repeats)
+    assert.near(one.speedup.ratio, one.rate / one.baseline, 1e-9) -- all of the same repeats
+    assert.truthy(one.too_much > one.rate and one.too_much / one.rate < 1.021)
     assert.truthy(one.speedup.low <= one.speedup.ratio and one.speedup.ratio <= one.speedup.high)
     assert.truthy(result.out:find("95 % over repeats", 1, true), result.out)
     assert.truthy(result.out:find("simulated in virtual time", 1, true), result.out)

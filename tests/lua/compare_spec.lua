@@ -40,6 +40,7 @@ local function results(name, cells)
         input_tokens = 10000, engine = cell.more and cell.more.engine or { name = "vllm" },
         certificate = cell.more and cell.more.certificate, reference = cell.reference,
         schedule = cell.starts and { start = cell.starts[r] },
+        machine = cell.hosts and { host = cell.hosts[r], boot_id = cell.hosts[r] },
         identity = { server = { model = { name = "m" } }, workload = cell.workload or { prompts = "p" } },
         metrics = {
           duration = 10 / speed, total_output_tokens = 2000, output_throughput = 200 * speed,
@@ -158,6 +159,18 @@ describe("two results folders", function()
     assert.truthy(compare_table.text(result, both):find("Within one start: a side's repeats shared one start", 1, true))
   end)
 
+  it("stand on hosts as on starts: what one of them measured hangs together", function()
+    local folders = {}
+    for i, speeds in ipairs { { 1, 1, 1, 1 }, { 1.1, 1.12, 1.05, 1.07 } } do
+      folders[i] = results("host" .. i, { { at = at(1), speed = speeds, hosts = { "a", "a", "b", "b" } } })
+    end
+    local figure = join(folders[1], folders[2]).rows[1].ratios.total_throughput
+    local logs = {}
+    for i, pair in ipairs { { 1.1, 1.12 }, { 1.05, 1.07 } } do logs[i] = (math.log(pair[1]) + math.log(pair[2])) / 2 end
+    assert.equal("starts", figure.kind)
+    near(math.exp(stats.interval(logs, nil, 2).low), figure.low)
+  end)
+
   it("count and name cells of one side alone", function()
     local result, _, sides = join(results("a", { { at = at(1), speed = 1 }, { at = at(4), speed = 1 } }),
       results("b", { { at = at(1), speed = 1 }, { at = at(1, "none"), speed = 1 }, { at = at(2), speed = 1 } }))
@@ -195,7 +208,8 @@ end)
 
 describe("what a reader must know", function()
   it("of simulated servers and late clients is said, and cells that B lost are in CI", function()
-    local a = results("a", { { at = at(1), speed = 1, more = { engine = { name = "sim" } } },
+    local a = results("a", {
+      { at = at(1), speed = 1, more = { engine = { name = "external", version = "specbench-sim 1" } } },
       { at = at(2), speed = 1, more = { certificate = { client_ok = false } } }, { at = at(4), speed = 1 } })
     local b = results("b", { { at = at(1), speed = 1 }, { at = at(2), speed = 1 } })
     local status, out, err = command(a, b, "--fail-if-slower", "5%")

@@ -106,6 +106,10 @@ describe("a token's energy", function()
     assert.equal("1.12 [1.10, 1.15] (0.1 -> 0.112 J)", figures.text(found))
     list[2].cell.energy.gpus[1].power_limited_s = 2
     assert.equal("power", figures.of(list).limited)
+    list[2].cell.energy.gpus[1].thermal_limited_s = 3 -- what held them back for longest
+    assert.equal("heat", figures.of(list).limited)
+    list[2].cell.energy.gpus[1].thermal_limited_s = 1
+    assert.equal("power", figures.of(list).limited)
     list[3].base.energy = nil
     assert.is_nil(figures.of(list))
     assert.equal("-", figures.text(nil))

@@ -318,4 +318,12 @@ describe("the table of maxima", function()
     assert.is_true(math.abs(rows[1].held_out_ratio - math.sqrt(1.4 * 1.6)) < 1e-12)
     assert.truthy(maxima.text(rows, entries, about):find("1.50%s+1.50%s+here"))
   end)
+
+  it("shows what was held out where only a later row has it", function()
+    local once = entry_of(1, 1.3)
+    once.halves, once.coordinates.task, once.cell.coordinates.task = {}, "code", "code" -- its other repeats failed
+    local entries = { once, entry_of(1, 1.5, 1.4, 1.6) }
+    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end, "paired")
+    assert.truthy(maxima.text(rows, entries, about):find("1.50%s+1.50%s+here"))
+  end)
 end)

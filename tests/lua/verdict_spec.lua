@@ -466,6 +466,7 @@ describe("divergence", function()
     assert.equal(3, divergence.position([[a\n\"b]], [[a\n\"c]]))
     assert.equal(1, divergence.position([[a\u0001]], [[a\u0002]]))
     assert.equal(1, divergence.position([[a\n]], [[a\t]]))
+    assert.equal(7, divergence.position([[\\ubeef b]], [[\\ubeef c]])) -- a backslash and letters, no code point
   end)
 
   it("finds the answers that differ, prompt by prompt", function()

@@ -17,10 +17,16 @@ function caveats.marked(cell, text)
   return cell.lossy and text .. " (lossy)" or text
 end
 
+---@param name string? of an engine
+---@return boolean also where somebody else starts our simulator, and said so
+function caveats.is_simulator(name)
+  return (name or ""):find "sim$" ~= nil
+end
+
 ---@param cell table
 ---@return boolean also where somebody else started our simulator, which says in its version what it is
 function caveats.is_simulated(cell)
-  return cell.engine.name:find "sim$" ~= nil or (cell.engine.version or ""):find "^specbench%-sim" ~= nil
+  return caveats.is_simulator(cell.engine.name) or (cell.engine.version or ""):find "^specbench%-sim" ~= nil
 end
 
 ---What a title over numbers of these cells must end with: a folder may hold cells of several engines.

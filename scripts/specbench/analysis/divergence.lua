@@ -37,7 +37,7 @@ end
 function divergence.position(a, b)
   if a == b then return nil end
   local prefix = a:sub(1, common_prefix(a, b))
-  prefix = prefix:gsub("\\u%x%x%x%x", "."):gsub('\\["\\/bfnrt]', "."):gsub("\\u?%x*$", "")
+  prefix = prefix:gsub('\\["\\/bfnrt]', "."):gsub("\\u%x%x%x%x", "."):gsub("\\u?%x*$", "")
   local _, continued = prefix:gsub("[\x80-\xBF]", "")
   -- a character whose first bytes agree is not in common
   local last = prefix:match "[\xC0-\xFF][\x80-\xBF]*$"

@@ -11,7 +11,7 @@ local energy = {}
 ---@field high number?
 ---@field value number joules an output token, the mean over repeats
 ---@field baseline number
----@field limited string? "power" or "heat", which held clocks back for a part of the time that matters
+---@field limited "power"|"heat"|nil what held clocks back, for a part of the time that matters
 
 local NOTABLE = 0.05 -- share of a cell's time in which clocks were held back
 
@@ -22,13 +22,16 @@ function energy.per_token(cell)
   return cell.energy and tokens and tokens > 0 and cell.energy.joules / tokens or nil
 end
 
--- What held the clocks of a cell's GPUs back.
+-- What held the clocks of a cell's GPUs back for longest.
 local function limited(cell)
+  local what, longest = nil, NOTABLE * cell.energy.seconds
   for _, gpu in ipairs(cell.energy.gpus or {}) do
-    for field, word in pairs { thermal_limited_s = "heat", power_limited_s = "power" } do
-      if (gpu[field] or 0) > NOTABLE * cell.energy.seconds then return word end
+    for _, reason in ipairs { { "heat", gpu.thermal_limited_s }, { "power", gpu.power_limited_s } } do
+      local word, seconds = table.unpack(reason, 1, 2)
+      if (seconds or 0) > longest then what, longest = word, seconds end
     end
   end
+  return what
 end
 
 ---@param repeats { cell: table, base: table }[]

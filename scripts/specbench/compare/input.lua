@@ -1,6 +1,7 @@
 -- What can be compared: a results folder, the reference system's, or JSON files of vLLM's `bench serve
 -- --save-result` and of GuideLLM. Each becomes a list of points: a measured cell with coordinates and figures.
 
+local caveats = require "specbench.analysis.caveats"
 local export = require "specbench.export"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
@@ -16,6 +17,8 @@ local compare_input = {}
 ---@field coordinates table<string, any> concurrency and qps (requests/s) among them, 0: not so limited; absent: unknown
 ---@field repetition integer from 1
 ---@field schedule { start: integer? }? which start of its server it was measured in, where that is known
+---@field machine table? where that was
+---@field virtual boolean? in virtual time, which is the same on every machine
 ---@field order string of two points with one place and repetition the later counts
 ---@field figures { total_throughput: number?, output_throughput: number?, ttft_ms: number?, tpot_ms: number? } tokens/s
 ---  and mean milliseconds
@@ -61,10 +64,6 @@ local function cell_coordinates(cell, axes, as_reference)
   return at
 end
 
-local function is_simulated(cell)
-  return cell.engine ~= nil and cell.engine.name:find "sim$" ~= nil
-end
-
 local function folder_side(path, kind, the_store)
   local side = { path = path, kind = kind, warnings = the_store.warnings }
   function side.points(_, other)
@@ -72,10 +71,11 @@ local function folder_side(path, kind, the_store)
     for i, cell in ipairs(the_store:cells()) do
       points[i] = {
         coordinates = cell_coordinates(cell, the_store.about.axes, kind == "reference" or other.kind == "reference"),
-        repetition = cell.repetition, schedule = cell.schedule, order = cell.started, per_request = kind == "results",
+        repetition = cell.repetition, schedule = cell.schedule, machine = cell.machine, virtual = cell.virtual,
+        order = cell.started, per_request = kind == "results",
         figures = cell_figures(cell, other.kind == "results"), clock_scale = cell.clock_scale,
-        workload = json.encode(cell.identity.workload), simulated = is_simulated(cell),
-        late = cell.certificate and cell.certificate.client_ok == false, untold = speedup.untold(cell),
+        workload = json.encode(cell.identity.workload), simulated = caveats.is_simulated(cell),
+        late = caveats.late(cell) ~= nil, untold = speedup.untold(cell),
       }
     end
     return points

@@ -5,6 +5,7 @@
 --   seen:look()                          -- reads what has landed since
 --   view.lines(seen:state(), { ... })
 
+local caveats = require "specbench.analysis.caveats"
 local clock = require "sb.clock"
 local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
@@ -92,7 +93,7 @@ function Folder:look()
   each_new(self, "reruns", function(cell) news[#news + 1] = cell end)
   each_new(self, "failed", function(cell) failed[#failed + 1] = cell end)
   for _, cell in ipairs(news) do
-    self.is_simulated = self.is_simulated or cell.engine.name == "sim"
+    self.is_simulated = self.is_simulated or caveats.is_simulated(cell)
     table.insert(self.cells, cell)
   end
   table.sort(news, function(a, b) return a.started < b.started end)
@@ -124,7 +125,7 @@ function Folder:state()
   local left = sums.total - sums.done
   return {
     title = about.title or about.round, engine = about.engine or "", folder = self.path,
-    is_simulated = self.is_simulated or about.engine == "sim",
+    is_simulated = self.is_simulated or caveats.is_simulator(about.engine),
     total = sums.total, done = sums.done, failed = sums.failed,
     elapsed_s = running and now - running.begun, left_s = running and running.left_s
       and math.max(0, running.left_s - (now - running.written)),

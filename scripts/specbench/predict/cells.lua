@@ -3,6 +3,7 @@
 -- found from what the cells were: no axis has to have a certain name.
 
 local base = require "specbench.engine.base"
+local caveats = require "specbench.analysis.caveats"
 local export = require "specbench.export"
 local grid = require "specbench.experiment.grid"
 local json = require "specbench.base.json"
@@ -109,10 +110,6 @@ local function average(list, by_key)
   return mean
 end
 
-local function is_simulated(cell)
-  return cell.engine ~= nil and cell.engine.name:find "sim$" ~= nil
-end
-
 ---Records of measured cells, in the cells' order.
 ---@param list table[] the cells that count, see analysis/study
 ---@return specbench.predict.record[]
@@ -137,7 +134,7 @@ function cells.measured(list)
         if record.plain then record.k = 0 end
         by_place[place], records[#records + 1] = record, record
       end
-      record.cell, record.simulated = cell, record.simulated or is_simulated(cell)
+      record.cell, record.simulated = cell, record.simulated or caveats.is_simulated(cell)
       figures.baseline, by_key[cell.key] = cell.baseline, figures
       table.insert(record.figures, figures)
     end

@@ -4,6 +4,7 @@ local caveats = require "specbench.analysis.caveats"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local speedup_table = require "specbench.report.speedup_table"
+local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 local words = require "specbench.answer.words"
 
@@ -112,7 +113,7 @@ function maxima.text(rows, entries, about)
   local is_mixed = note:find("partly", 1, true)
   if is_mixed then columns[#columns + 1] = { title = "engine" } end
   columns[#columns + 1] = text_table.right(words.speedup(rows[1].figure))
-  local held_out = rows[1].held_out_ratio ~= nil
+  local held_out = tables.count(rows, function(row) return row.held_out_ratio end) > 0
   if held_out then
     columns[#columns + 1] = text_table.right "held out"
     columns[#columns + 1] = { title = "chosen at" }

@@ -4,6 +4,7 @@
 -- follows from what is measured: a run that goes on after an interrupt finds its cells and comes to the same.
 
 local at_rates = require "specbench.experiment.at_rates"
+local factors = require "specbench.analysis.factors"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
@@ -123,10 +124,10 @@ end
 ---@class specbench.found_rate
 ---@field coordinates table without the rate
 ---@field rate number? requests a second that were held, the geometric mean over repeats; nil: not one
----@field too_much number? the lowest that was not
----@field baseline number? rate of its baseline
+---@field too_much number? the lowest that was not, the same mean
+---@field baseline number? rate of its baseline, the same mean
 ---@field speedup { ratio: number, low: number?, high: number?, kind: string }? ratio of the two; kind: "over repeats",
----  or "of the search", as far as the rates tried lie apart
+---  with an interval from three on, or "of the search", as far as the rates tried lie apart
 
 local function speedup_of(ones)
   local ratios, logs = {}, {}
@@ -141,19 +142,28 @@ local function speedup_of(ones)
     high = interval.high and math.exp(interval.high) }
 end
 
+-- The geometric mean over repeats of a rate; nil where one of them has none.
+local function mean_of(ones, rate_of)
+  local logs = {}
+  for i, one in ipairs(ones) do
+    local rate = rate_of(one)
+    if not rate then return nil end
+    logs[i] = math.log(rate)
+  end
+  return factors.mean(logs)
+end
+
 -- Of one line of the grid, from its repeats.
 local function found_in(ones)
-  local coordinates, known, sum, base = without_rate(ones[1].cell.coordinates), true, 0, nil
+  local coordinates = without_rate(ones[1].cell.coordinates)
   for name, value in pairs(coordinates) do
     if value == 0 then coordinates[name] = nil end
   end
-  for _, one in ipairs(ones) do
-    known, base = known and one.low ~= nil, base or one.base
-    sum = sum + math.log(one.low or 1)
-  end
   return {
-    coordinates = coordinates, rate = known and math.exp(sum / #ones) or nil, too_much = ones[1].high,
-    baseline = base and base.low, speedup = speedup_of(ones), repeats = #ones,
+    coordinates = coordinates, speedup = speedup_of(ones), repeats = #ones,
+    rate = mean_of(ones, function(one) return one.low end),
+    too_much = mean_of(ones, function(one) return one.high end),
+    baseline = mean_of(ones, function(one) return one.base and one.base.low end),
   }
 end
 
@@ -220,7 +230,9 @@ function find_rate.report(r, the_store, options)
   local found = find_rate.found(r, the_store, options.slo_share)
   local kind = "how far the rates that were tried lie apart (one repeat: it says nothing of other prompts or starts)"
   for _, one in ipairs(found) do
-    if one.speedup and one.speedup.kind == "over repeats" then kind = "95 % over repeats" end
+    if one.speedup and one.speedup.kind == "over repeats" then
+      kind = one.speedup.low and "95 % over repeats" or "none over two repeats (--repeats 3)"
+    end
   end
   return ("%s\nHighest rate at which %g %% of the requests met %s and the server did not fall behind%s.\n"
     .. "Intervals: %s. Results: %s (rates.jsonl)\n"):format(text_of(found, r), 100 * options.slo_share,

@@ -1,6 +1,7 @@
 -- How a sweep is followed: what it tells of itself goes to a terminal, to lines, to events, and to the note in the
 -- results folder.
 
+local caveats = require "specbench.analysis.caveats"
 local clock = require "sb.clock"
 local events = require "specbench.live.events"
 local fs = require "sb.fs"
@@ -80,7 +81,7 @@ function watched.new(the_plan, the_store, options, costs, guard)
     tally = sums,
     about = {
       title = the_store.about.title or the_store.about.round, engine = the_plan.engine.name, folder = the_store.folder,
-      is_simulated = the_plan.engine.name == "sim",
+      is_simulated = caveats.is_simulator(the_plan.engine.name),
     },
     on_change = not the_plan.virtual and function(bar) keep_note(bar, the_store.folder) end or nil,
   }
