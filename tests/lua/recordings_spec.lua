@@ -4,6 +4,7 @@ local bench = require "specbench"
 local fs = require "sb.fs"
 local prom = require "sb.prom"
 local engines = require "specbench.engine"
+local request_times = require "specbench.analysis.request_times"
 local home = require("sb.environment").home
 
 local FOLDER = home .. "/tests/engine/recordings"
@@ -68,8 +69,34 @@ describe("recorded answers", function()
       assert.equal(tokens, request.tokens)
       assert.equal(tokens, request.completion_tokens)
       assert.equal(source == "usage_total" and 0 or tokens, sum)
+      local figures, _, times = run:metrics(), request_times.of(request, 1)
+      for _, latency in ipairs { "ttft", "tpot", "e2el" } do
+        assert.near(figures[latency .. "_ms.mean"], times[latency], 1e-6)
+      end
     end)
   end
+end)
+
+describe("a request's latencies", function()
+  local MS = 1000000
+
+  -- An answer of three tokens, the first of which has no text yet, and text that no token came with at its end.
+  local function answer(source, tokens)
+    return { token_source = source, tokens = tokens, t_send = 0, t_done = 50 * MS, chunks = {
+      { t = 10 * MS, tokens = tokens and 1 or 0, has_text = false },
+      { t = 20 * MS, tokens = tokens and 2 or 0, has_text = true }, { t = 40 * MS, tokens = 0, has_text = true } } }
+  end
+
+  it("go by tokens where each chunk's are told, whatever text comes with them", function()
+    local points, times = request_times.of(answer("continuous_usage", 3), 2)
+    assert.same({ ttft = 20.0, e2el = 40.0, tpot = 10.0, done = 100.0 }, times)
+    assert.same({ { at = 20.0, tokens = 1 }, { at = 40.0, tokens = 2 }, { at = 80.0, tokens = 0 } }, points)
+  end)
+
+  it("go by text where they are not", function()
+    local _, times = request_times.of(answer("unknown"), 1)
+    assert.same({ ttft = 20.0, e2el = 40.0, done = 50.0 }, times)
+  end)
 end)
 
 describe("counters as SGLang and TensorRT-LLM spell them", function()

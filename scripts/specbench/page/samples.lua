@@ -5,6 +5,7 @@
 local html = require "specbench.page.html"
 local palette = require "specbench.page.palette"
 local repeats = require "specbench.analysis.repeats"
+local request_times = require "specbench.analysis.request_times"
 local series = require "specbench.page.series"
 local svg = require "specbench.page.svg"
 
@@ -114,8 +115,8 @@ local function request_row(request, x, y, begun)
   for _, chunk in ipairs(request.chunks) do
     if chunk.tokens > 0 or chunk.has_text then chunks[#chunks + 1] = chunk end
   end
-  local first = chunks[1]
-  local finish = math.max(request.t_done, first and chunks[#chunks].t or 0, request.t_send)
+  local first, last = request_times.span(request)
+  local finish = math.max(request.t_done, last and last.t or 0, request.t_send)
   local sent, came = at(request.t_send), at(first and first.t or finish)
   local way = {}
   for i, chunk in ipairs(series.capped(chunks, MOST_CHUNKS)) do

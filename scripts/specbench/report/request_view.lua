@@ -103,7 +103,7 @@ function request_view.one(run, i, options)
     add("%d of %d drafted tokens accepted", request.accepted_tokens, request.draft_tokens)
   end
   local span = times.done
-  if #points > 0 and span > 0 then
+  if times.ttft and span > 0 then
     local drawn, most = picture(points, span, PICTURE)
     add("")
     add("|%s|", drawn)
