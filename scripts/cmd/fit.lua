@@ -4,6 +4,7 @@ local command = require "specbench.cli.command"
 local families = require "specbench.predict.families"
 local fs = require "sb.fs"
 local predict_input = require "specbench.predict.input"
+local predictions = require "specbench.report.predictions"
 local profile = require "specbench.predict.profile"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
@@ -68,7 +69,7 @@ end
 -- How far the model alone is off its own cells, and which cells it could make nothing of.
 local function residuals_text(fitted)
   local errors, strange = {}, {}
-  for _, stranger in ipairs(fitted:strangers()) do strange[stranger.cell] = stranger.off end
+  for _, stranger in ipairs(fitted:strangers()) do strange[stranger.cell] = true end
   for _, cell in ipairs(fitted.cells) do
     if not strange[cell] then
       local measured = (cell.input_tokens + cell.output_tokens) / cell.seconds
@@ -80,12 +81,9 @@ local function residuals_text(fitted)
   for _, error in ipairs(errors) do sum = sum + error end
   local lines = { ("%d cells, %d of them set aside; the model alone is %.1f %% off on average, 9 of 10 within %.1f %%")
     :format(#fitted.cells, #fitted.cells - #errors, 100 * sum / #errors,
-      100 * errors[math.max(1, math.floor(0.9 * #errors))]) }
-  for cell, off in pairs(strange) do
-    lines[#lines + 1] = ("Set aside: %s k=%d concurrency=%d is %.0f standard deviations from what the other cells say")
-      :format(cell.work, cell.k, cell.concurrency, math.abs(off))
-  end
-  return table.concat(lines, "\n") .. "\n"
+      100 * errors[math.ceil(0.9 * #errors)]) }
+  local aside = predictions.set_aside(fitted)
+  return table.concat(table.move(aside, 1, #aside, 2, lines), "\n") .. "\n"
 end
 
 -- How far off the speed-ups are that the fit would have told of cells that it did not see.

@@ -11,6 +11,7 @@ local predict_input = require "specbench.predict.input"
 local predictions = require "specbench.report.predictions"
 local progress = require "specbench.sweep.progress"
 local savings = require "specbench.analysis.savings"
+local tables = require "specbench.base.tables"
 local what_if = require "specbench.predict.what_if"
 
 local self = {
@@ -69,20 +70,16 @@ local function summary(family, price)
     end
     if not row.measured then widths[#widths + 1] = math.log(row.high / row.low) / 2 end
   end
-  table.sort(widths)
-  local typical = widths[(#widths + 1) // 2]
+  local typical = tables.median(widths)
   local lines = { ("%s, against %s: %d cells measured, %d predicted%s; measuring took %s of %s (%.0f %%), "
     .. "baselines not counted"):format(family.name, family.baseline, measured, #widths,
     typical and (" (the 90 %% intervals are typically +-%.1f %%)"):format(100 * (math.exp(typical) - 1)) or "",
     progress.duration(spent), progress.duration(seconds), 100 * spent / seconds) }
   lines[#lines + 1] = price and savings.text(saved, price)
-  for _, stranger in ipairs(family.fitted and family.fitted:strangers() or {}) do
-    local cell = stranger.cell
-    lines[#lines + 1] = ("Set aside: %s k=%d concurrency=%d is %.0f standard deviations from what the other cells say")
-      :format(cell.work, cell.k, cell.concurrency, math.abs(stranger.off))
-  end
-  for why, count in pairs(family.unknown) do
-    lines[#lines + 1] = ("Not predicted: %d cells: %s"):format(count, why)
+  local aside = family.fitted and predictions.set_aside(family.fitted) or {}
+  table.move(aside, 1, #aside, #lines + 1, lines)
+  for _, why in ipairs(tables.keys(family.unknown)) do
+    lines[#lines + 1] = ("Not predicted: %d cells: %s"):format(family.unknown[why], why)
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -139,8 +136,8 @@ local function predict_grid(input, list, about, folder, options)
       io.stdout:write(("%s: nothing predicted: %s\n"):format(family.name, family.why))
     end
   end
-  for why, count in pairs(input.left_out) do
-    io.stdout:write(("Left out: %d measured cells: %s\n"):format(count, why))
+  for _, why in ipairs(tables.keys(input.left_out)) do
+    io.stdout:write(("Left out: %d measured cells: %s\n"):format(input.left_out[why], why))
   end
   if said == 0 then command.fail "nothing could be predicted: measure cells of a method and of its baseline" end
   if not options.no_pictures then write_pictures(folder .. "/pictures", drawn, input.study) end

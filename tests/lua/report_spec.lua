@@ -4,6 +4,8 @@ local failures = require "specbench.analysis.failures"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local report = require "specbench.report"
+local settings_table = require "specbench.report.settings_table"
+local speedup = require "specbench.analysis.speedup"
 local store = require "specbench.results.store"
 local verdict = require "specbench.analysis.verdict"
 local has = dofile(require("sb.environment").home .. "/tests/lua/has.lua")
@@ -280,6 +282,30 @@ describe("lines of settings", function()
       sorted { "k=4 lookup=1", "k=2 lookup=12", "k=2 lookup=3" })
     assert.same({ "context=0.25k", "context=0.5k" }, sorted { "context=0.5k", "context=0.25k" })
     assert.same({ "none", "k=3", "k=1" }, sorted { "none", "k=3", "k=1" })
+  end)
+end)
+
+describe("the table of a server's settings", function()
+  it("has the geometric mean of the repeats' speed-ups, as every ratio has", function()
+    local function cell(method, r, latency)
+      local key = method .. "\31" .. r
+      return { key = key, baseline = "none\31" .. r, started = "2026", repetition = r, engine = { name = "vllm" },
+        coordinates = { method = method }, input_tokens = 100,
+        identity = { engine = "vllm", server = { model = { name = "m" }, method = method }, workload = {} },
+        metrics = { duration = latency / 100, total_output_tokens = 10, output_throughput = 1000 / latency },
+        groups = { { name = "short", requests = 1, output_tokens = 10, latency_per_token_ms = latency } } }
+    end
+    local cells = { cell("none", 1, 100), cell("draft", 1, 50), cell("none", 2, 100), cell("draft", 2, 200) }
+    local path = os.tmpname()
+    local held = { about = { round = "r", axes = { { name = "method", values = { "none", "draft" } } },
+      report = { settings = { knobs = {} } } }, path = function() return path end }
+    settings_table.write(held, cells, speedup.index(cells), { pictures = false, note = "" })
+    for line in assert(fs.read(path)):gmatch "[^\n]+" do
+      local row = json.decode(line)
+      assert.near(1, row.speedup, 1e-12) -- 2 and a half: no gain
+      if row.kind == "all" then assert.near(1, row.throughput_speedup, 1e-12) end
+    end
+    os.remove(path)
   end)
 end)
 

@@ -177,8 +177,7 @@ local function reaches(entries)
       end
     end
   end
-  table.sort(list)
-  return widest, list[(#list + 1) // 2]
+  return widest, tables.median(list)
 end
 
 local function scope_of(entries)

@@ -132,16 +132,15 @@ local function figures_of(self)
   return list
 end
 
--- Of all ratios, unless they are many or far out: then a few extreme ones take the ends' colours.
+-- Of all ratios, unless some are far out: these take the ends' colours.
 local function reach_of(self)
-  local sizes = {}
+  local most = 0
   for _, one in ipairs(self.places) do
     for _, figure in pairs(one.entry and one.entry.speedups or {}) do
-      sizes[#sizes + 1] = math.abs(math.log(figure.ratio))
+      most = math.max(most, math.abs(math.log(figure.ratio)))
     end
   end
-  table.sort(sizes)
-  return math.max(LEAST_REACH, math.min(MOST_REACH, math.exp(sizes[#sizes] or 0)))
+  return math.max(LEAST_REACH, math.min(MOST_REACH, math.exp(most)))
 end
 
 -- Places that were predicted, as far as maps need to know them. The model predicts closed loops alone.

@@ -1,6 +1,7 @@
 -- Throughput against latency: tokens a second that a user sees, against those that a GPU gives, with the settings that
 -- no other one beats in both; and goodput under the objectives.
 
+local energy = require "specbench.analysis.energy"
 local html_table = require "specbench.page.html_table"
 local html = require "specbench.page.html"
 local model = require "specbench.page.model"
@@ -14,18 +15,11 @@ local pareto = {}
 
 local WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 280, 50, 14, 10, 38
 
--- GPUs that a place's server has: those that it was given, else those that its description asks for.
-local function gpus_of(one)
-  local cell = one.cells[1]
-  local server = cell.identity.server
-  return cell.engine.gpus and #cell.engine.gpus > 0 and #cell.engine.gpus or server.tensor_parallel or 1
-end
-
 -- { x: tokens/s of a user, y: tokens/s of a GPU }
 local function point_of(one)
   local figures = one.row.figures
   if not (figures.tpot_p50_ms and figures.tpot_p50_ms > 0 and figures.output_throughput) then return nil end
-  return { x = 1000 / figures.tpot_p50_ms, y = figures.output_throughput / gpus_of(one), one = one }
+  return { x = 1000 / figures.tpot_p50_ms, y = figures.output_throughput / energy.gpu_count(one.cells[1]), one = one }
 end
 
 -- Points that none other beats in both, from the left on.

@@ -97,6 +97,19 @@ local function interval(row)
   return ("predicted, 90 %%: %.2f to %.2f"):format(row.low, row.high)
 end
 
+---Cells that a fit gave little weight, for they fit nothing.
+---@param fitted specbench.predict.fitted
+---@return string[] lines the farthest first
+function predictions.set_aside(fitted)
+  local lines = {}
+  for i, stranger in ipairs(fitted:strangers()) do
+    local cell = stranger.cell
+    lines[i] = ("Set aside: %s k=%d concurrency=%d is %.0f standard deviations from what the other cells say")
+      :format(cell.work, cell.k, cell.concurrency, math.abs(stranger.off))
+  end
+  return lines
+end
+
 -- The largest speed-up of each piece of work, and how the best k changes with the load.
 ---@param family specbench.predict.family
 ---@return string

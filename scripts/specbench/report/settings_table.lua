@@ -1,10 +1,12 @@
 -- What each setting of a server does, by the prompts' kind: a table, JSON lines and a picture.
 
 local caveats = require "specbench.analysis.caveats"
+local factors = require "specbench.analysis.factors"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local plot = require "specbench.report.plot"
 local speedup = require "specbench.analysis.speedup"
+local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 
 local settings_table = {}
@@ -66,13 +68,20 @@ local function add(row, name, value)
 end
 
 local function mean(samples)
-  if not samples then return nil end
   local sum = 0
   for _, value in ipairs(samples) do sum = sum + value end
   return sum / #samples
 end
 
--- One row a setting and kind; repeats are averaged.
+local function geometric_mean(samples)
+  local logs = {}
+  for i, value in ipairs(samples) do logs[i] = math.log(value) end
+  return factors.mean(logs)
+end
+
+local RATIOS = tables.set_of { "speedup", "throughput_speedup" }
+
+-- One row a setting and kind; repeats are averaged, ratios by their logarithms.
 local function collect(cells, index, about)
   local knobs = about.report.settings.knobs
   local rows, order = {}, {}
@@ -105,7 +114,7 @@ local function collect(cells, index, about)
     end
   end
   for _, row in ipairs(order) do
-    for name, samples in pairs(row.samples) do row[name] = mean(samples) end
+    for name, samples in pairs(row.samples) do row[name] = (RATIOS[name] and geometric_mean or mean)(samples) end
     row.samples = nil
   end
   return order

@@ -102,17 +102,19 @@ local function plan_of(r, options, wanted, rates)
   end)
 end
 
--- Gives every place its `base`, where it has one beside itself.
-local function find_baselines(r, places)
+-- The places as cells without a rate, in the grid's order. Gives each its `base`, where it has one beside itself.
+local function in_order(r, places)
   local cells = {}
   for place, one in pairs(places) do
     cells[#cells + 1] = { coordinates = without_rate(one.cell.coordinates), repetition = one.cell.repetition,
-      key = place }
+      key = place, started = one.cell.started }
   end
   keys.find_baselines(r, cells)
   for _, cell in ipairs(cells) do
     if cell.baseline ~= cell.key then places[cell.key].base = places[cell.baseline] end
   end
+  keys.sort(r, cells)
+  return cells
 end
 
 -- The ratio of two rates that each lie between two others, and how far it may be off for that.
@@ -178,12 +180,10 @@ function find_rate.found(r, the_store, share)
     local _
     _, one.low, one.high = find_rate.next(one.held)
   end
-  find_baselines(r, places)
-  local groups = tables.grouped(tables.keys(places), keys.place)
   local result = {}
-  for i, group in ipairs(groups) do
+  for i, group in ipairs(keys.places(in_order(r, places))) do
     local ones = {}
-    for k, place in ipairs(group.items) do ones[k] = places[place] end
+    for k, cell in ipairs(group.items) do ones[k] = places[cell.key] end
     result[i] = found_in(ones)
   end
   return result
