@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/strbuf.h"
 
 const char sbl_wait_mark = 'w';
@@ -69,7 +70,8 @@ static void on_time(uv_timer_t *timer)
   go_on(timer->data);
 }
 
-/* libuv's timers have whole milliseconds and count from the loop's own idea of now. */
+/* libuv's timers have whole milliseconds and count from the loop's own idea of now, which is rounded down: the moment
+ * that is meant is rounded up, not the time to it. */
 static void start_timer(sbl_wait *wait, int64_t ns)
 {
   uv_loop_t *loop = sb_loop_uv(wait->world->loop);
@@ -77,7 +79,8 @@ static void start_timer(sbl_wait *wait, int64_t ns)
   wait->timer.data = wait;
   wait->has_timer = true;
   uv_update_time(loop);
-  uv_timer_start(&wait->timer, on_time, (uint64_t)((ns + 999999) / 1000000), 0);
+  int64_t due_ms = (sb_clock_now() + ns + SB_NS_PER_MS - 1) / SB_NS_PER_MS;
+  uv_timer_start(&wait->timer, on_time, (uint64_t)due_ms - uv_now(loop), 0);
 }
 
 int sbl_wait_in(lua_State *L, sbl_wait_list *list, int64_t ns, lua_KFunction results, lua_KContext context)

@@ -86,6 +86,11 @@ describe("a task", function()
     local before = clock.now()
     task.sleep(0.02)
     assert.is_true(clock.now() - before >= 20000000)
+    for _ = 1, 10 do -- begun at a millisecond's end, which libuv takes for its beginning
+      repeat before = clock.now() until before % 1000000 > 900000
+      task.sleep(0.001)
+      assert.is_true(clock.now() - before >= 1000000)
+    end
     assert.has_error(function() task.sleep(-1) end)
     assert.has_error(function() task.sleep(0 / 0) end)
   end)
