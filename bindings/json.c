@@ -8,7 +8,7 @@
 
 #define ARRAY_TYPE "specbench.base.json.array"
 
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 64, MAX_READ_DEPTH = 1000 /* as deep as lua-cjson reads */ };
 
 static const char null_mark = 'n';
 
@@ -19,6 +19,11 @@ typedef struct writer {
 } writer;
 
 static void write_value(writer *w, int index, int depth);
+
+static void too_deep(lua_State *L, int levels)
+{
+  luaL_error(L, "a value is nested deeper than %d levels: does it contain itself?", levels);
+}
 
 static bool is_array(lua_State *L, int index)
 {
@@ -107,7 +112,7 @@ static void write_value(writer *w, int index, int depth)
 {
   lua_State *L = w->L;
   if (depth > MAX_DEPTH)
-    luaL_error(L, "a value is nested deeper than %d levels: does it contain itself?", MAX_DEPTH);
+    too_deep(L, MAX_DEPTH);
   luaL_checkstack(L, 8, "JSON nesting");
   switch (lua_type(L, index)) {
   case LUA_TNIL: sb_strbuf_puts(w->out, "null"); return;
@@ -163,16 +168,18 @@ static int array(lua_State *L)
 }
 
 /* The table on top of the stack, as plain() leaves it. */
-static void make_plain(lua_State *L)
+static void make_plain(lua_State *L, int depth)
 {
   int table = lua_gettop(L);
+  if (depth > MAX_READ_DEPTH)
+    too_deep(L, MAX_READ_DEPTH);
   luaL_checkstack(L, 5, "JSON nesting");
   lua_pushnil(L);
   while (lua_next(L, table)) {
     int is_whole = 0;
     lua_Integer whole;
     switch (lua_type(L, -1)) {
-    case LUA_TTABLE: make_plain(L); break;
+    case LUA_TTABLE: make_plain(L, depth + 1); break;
     case LUA_TNUMBER:
       whole = lua_tointegerx(L, -1, &is_whole);
       if (is_whole && !lua_isinteger(L, -1)) {
@@ -203,7 +210,7 @@ static int plain(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  make_plain(L);
+  make_plain(L, 1);
   return 1;
 }
 

@@ -52,6 +52,11 @@ describe("json.encode", function()
     assert.same({ a = 3, b = { 1, json.null, 2.5, { d = 0 } }, f = 1e300 }, value)
     assert.equal("float", math.type(value.f))
     assert.has_error(function() json.plain(1) end)
+    local deep = require("cjson").decode(("["):rep(1000) .. ("]"):rep(1000))
+    assert.equal(deep, json.plain(deep))
+    local loop = {}
+    loop.x = loop
+    assert.truthy(select(2, pcall(json.plain, loop)):find("does it contain itself?", 1, true))
   end)
 
   it("refuses what JSON has no words for", function()
