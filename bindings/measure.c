@@ -22,9 +22,17 @@ typedef struct run_box {
   bool gathered;
 } run_box;
 
+/* One that Lua has collected may still be met, in another finalizer. */
+static run_box *check_box(lua_State *L, int index)
+{
+  run_box *box = luaL_checkudata(L, index, TYPE);
+  luaL_argcheck(L, box->run, index, "the run was collected");
+  return box;
+}
+
 sb_run *sbl_check_run(lua_State *L, int index)
 {
-  return ((run_box *)luaL_checkudata(L, index, TYPE))->run;
+  return check_box(L, index)->run;
 }
 
 static sb_run *check_run(lua_State *L)
@@ -49,7 +57,7 @@ static void forget_latencies(run_box *box)
 /* Those of the run that is the first argument. */
 static sb_latencies *latencies_of(lua_State *L)
 {
-  run_box *box = luaL_checkudata(L, 1, TYPE);
+  run_box *box = check_box(L, 1);
   if (!box->gathered) {
     forget_latencies(box);
     sb_latencies_gather(&box->latencies, box->run);
@@ -146,7 +154,7 @@ static double check_tail(lua_State *L, int index, int argument)
  * of `tails` */
 static int metrics(lua_State *L)
 {
-  run_box *box = luaL_checkudata(L, 1, TYPE);
+  run_box *box = check_box(L, 1);
   sb_slo slo = { -1, -1, -1 };
   if (!lua_isnoneornil(L, 2)) {
     static const char *const known[] = { "ttft", "tpot", "e2el", NULL };
@@ -371,10 +379,11 @@ static int redact(lua_State *L)
 
 static int set_clock_scale(lua_State *L)
 {
+  run_box *box = check_box(L, 1);
   double scale = luaL_checknumber(L, 2);
   luaL_argcheck(L, scale > 0 && isfinite(scale), 2, "a clock's scale is a positive number");
-  check_run(L)->clock_scale = scale;
-  forget_latencies(luaL_checkudata(L, 1, TYPE));
+  box->run->clock_scale = scale;
+  forget_latencies(box);
   return 0;
 }
 

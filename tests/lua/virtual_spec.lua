@@ -49,6 +49,17 @@ local function check_same(one, other, fields)
 end
 
 describe("the simulator in virtual time", function()
+  it("leaves a run that is no more once it was collected", function()
+    local s <close> = started()
+    local run = load_of(s, { count = 2, tokens = 4, concurrency = 1 })
+    run:__gc()
+    for _, use in ipairs { function() return #run end, function() return run:metrics() end,
+      function() return run:percentile("ttft_ms", 50) end, function() return run:set_clock_scale(2) end } do
+      assert.truthy(select(2, pcall(use)):find("the run was collected", 1, true))
+    end
+    run:__gc()
+  end)
+
   it("gives the answers that it gives over HTTP, chunk by chunk", function()
     local real <close> = assert(server.start { argv = ARGV, ready = "/health", timeout = 60 })
     local unreal <close> = started()
