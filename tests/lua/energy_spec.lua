@@ -42,6 +42,11 @@ describe("the GPUs' own counters", function()
     assert.is_nil(divided.joules)
     local _, message = library:read "MIG-1"
     assert.equal("NVML: no GPU of this UUID: Not Found", message)
+    assert.equal("io", select(3, library:read "MIG-1"))
+    for _, place in ipairs { -1, 1 << 32 } do
+      assert.truthy(select(2, pcall(library.read, library, place)):find("counted from 0", 1, true))
+    end
+    assert.is_false(pcall(library.__gc))
     library:__close()
     assert.truthy(select(2, pcall(library.read, library, 0)):find("closed", 1, true))
   end)

@@ -18,16 +18,16 @@ local Nvml = {}
 ---@field thermal_limited_s? number and in which heat did
 
 ---@return sb.Nvml? library nil where there is none on this machine
----@return string? message
+---@return string? message, string? code
 function nvml.open() end
 
 ---@return integer? count of GPUs
----@return string? message
+---@return string? message, string? code
 function Nvml:count() end
 
 ---@param gpu integer|string place on the PCI bus from 0, or UUID
 ---@return sb.GpuReading? reading
----@return string? message
+---@return string? message, string? code
 function Nvml:read(gpu) end
 
 return nvml
