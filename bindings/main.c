@@ -127,6 +127,13 @@ static void open_libraries(lua_State *L)
   preload(L);
 }
 
+/* What the process ends with where a script asks for `wanted`: only eight bits of it would reach whoever asks, and 256
+ * pass for 0. */
+static int status_of(lua_Integer wanted)
+{
+  return wanted >= 0 && wanted <= UINT8_MAX ? (int)wanted : EXIT_SCRIPT;
+}
+
 /* Runs the loop until the script's task has ended; an interrupt cancels it. */
 static void run_to_end(lua_State *L, application *app, sbl_task *task)
 {
@@ -162,7 +169,7 @@ static int raised_status(lua_State *L, const char *script)
   if (lua_istable(L, -1)) {
     lua_pushliteral(L, "exit");
     lua_rawget(L, -2);
-    status = (int)lua_tointegerx(L, -1, &is_status);
+    status = status_of(lua_tointegerx(L, -1, &is_status));
     lua_pop(L, 1);
   }
   if (!is_status) {
@@ -205,7 +212,7 @@ static int exit_status(lua_State *L, sbl_task *task, const char *script)
     fprintf(stderr, "specbench: %s only describes a round: run it with `specbench run %s`\n", script, script);
     status = EXIT_USAGE;
   } else if (lua_isinteger(L, -1)) {
-    status = (int)lua_tointeger(L, -1);
+    status = status_of(lua_tointeger(L, -1));
   }
   return status;
 }

@@ -407,6 +407,14 @@ describe("a failure that nobody joins", function()
     assert.equal("rc 3\n", output)
   end)
 
+  it("is no success where its exit status has no place in eight bits", function()
+    for _, status in ipairs { 256, -1, 1 << 32 } do
+      assert.equal("rc 1\n", run(("return %d"):format(status)))
+      assert.equal("rc 1\n", run(("error { exit = %d }"):format(status)))
+    end
+    assert.equal("rc 255\n", run "return 255")
+  end)
+
   it("of the script itself is printed and gives exit status 1", function()
     local output = run [[error("top")]]
     assert.truthy(output:find("specbench: .*lua:1: top\nstack traceback"), output)
