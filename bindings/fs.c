@@ -103,7 +103,7 @@ static int touch_file(lua_State *L)
 static int sync_folder(lua_State *L)
 {
   sb_err err;
-  return answer(L, sb_folder_sync(luaL_checkstring(L, 1), &err), &err);
+  return answer(L, sb_folder_sync(sbl_check_name(L, 1), &err), &err);
 }
 
 /* durable(on): whether what is written is synced at once; for results that can be made again in no time */
@@ -178,7 +178,7 @@ static int stat_path(lua_State *L)
 static int is_link(lua_State *L)
 {
   struct stat st;
-  lua_pushboolean(L, lstat(luaL_checkstring(L, 1), &st) == 0 && S_ISLNK(st.st_mode));
+  lua_pushboolean(L, lstat(sbl_check_name(L, 1), &st) == 0 && S_ISLNK(st.st_mode));
   return 1;
 }
 

@@ -134,7 +134,7 @@ static int start(lua_State *L)
     .env = push_environment(L),
     .cwd = sbl_opt_string_field(L, 1, "cwd", NULL),
     .log_path = sbl_opt_string_field(L, 1, "log", NULL),
-    .log_bytes = (int64_t)sbl_opt_number_field(L, 1, "log_bytes", 0),
+    .log_bytes = sbl_opt_integer_field(L, 1, "log_bytes", 0, 0, INT64_MAX),
     .trees = sbl_opt_string_field(L, 1, "trees", NULL),
     .grace_ms = grace_ms(L, sbl_opt_number_field(L, 1, "grace", 0)),
     .on_started = on_started,
@@ -221,13 +221,20 @@ static int pid(lua_State *L)
   return 1;
 }
 
+static int check_port(lua_State *L, int index)
+{
+  lua_Integer port = luaL_checkinteger(L, index);
+  luaL_argcheck(L, port >= 0 && port <= UINT16_MAX, index, "a port lies between 0 and 65535");
+  return (int)port;
+}
+
 /* listener(host, port) -> "own", "unknown", or "stranger" and a pid */
 static int listener(lua_State *L)
 {
   static const char *const names[] = { "unknown", "own", "stranger" };
   const process *p = check_process(L);
   const char *host = sbl_check_name(L, 2);
-  int port = (int)luaL_checkinteger(L, 3);
+  int port = check_port(L, 3);
   luaL_argcheck(L, p->child, 1, "the process is closed");
   pid_t stranger;
   lua_pushstring(L, names[sb_listener_of(host, port, sb_child_supervisor(p->child), &stranger)]);
@@ -259,7 +266,7 @@ static int free_port(lua_State *L)
 
 static int port_taken(lua_State *L)
 {
-  lua_pushboolean(L, sb_port_taken(sbl_check_name(L, 1), (int)luaL_checkinteger(L, 2)));
+  lua_pushboolean(L, sb_port_taken(sbl_check_name(L, 1), check_port(L, 2)));
   return 1;
 }
 
@@ -273,9 +280,8 @@ static int end_trees(lua_State *L)
   lua_createtable(L, 0, 4);
   sbl_set_integer(L, "ended", (lua_Integer)left.ended);
   sbl_set_integer(L, "running", (lua_Integer)left.running);
-  if (left.running) {
+  if (left.running)
     sbl_set_integer(L, "pid", left.pid);
-  }
   if (left.elsewhere[0]) {
     lua_pushstring(L, left.elsewhere);
     lua_setfield(L, -2, "elsewhere");

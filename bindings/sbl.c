@@ -188,7 +188,7 @@ int64_t sbl_seconds(lua_State *L, double seconds, const char *what)
 {
   const double century = 100 * 365.25 * 86400;
   if (!(seconds >= 0) || seconds > century)
-    luaL_error(L, "%s must be a number of seconds from 0 on, not %f", what, seconds);
+    luaL_error(L, "%s must be a number of seconds, from 0 to a hundred years, not %f", what, seconds);
   return (int64_t)llround(seconds * (double)SB_NS_PER_S);
 }
 

@@ -212,6 +212,7 @@ describe("a zero byte", function()
       function() fs.read(path) end, function() fs.mkdir(path) end, function() fs.commit(path, folder) end,
       function() fs.commit(folder, path) end, function() fs.remove(path) end, function() fs.list(path) end,
       function() fs.stat(path) end, function() fs.is_executable(path) end, function() fs.realpath(path) end,
+      function() fs.is_link(path) end, function() fs.sync(path) end,
       function() fs.sha256_file(path) end, function() fs.lock(path) end, function() proc.tail(path) end,
       function() proc.free_port "127.0.0.1\0x" end, function() proc.port_taken("127.0.0.1\0x", 1) end,
       function() proc.start { argv = { "true\0x" } } end, function() proc.start { argv = { "true", "a\0b" } } end,
@@ -305,6 +306,17 @@ describe("a process", function()
   it("finds free ports", function()
     local port = proc.free_port()
     assert.is_false(proc.port_taken("127.0.0.1", port))
+    for _, none in ipairs { -1, 65536, (1 << 32) + port } do
+      assert.truthy(select(2, pcall(proc.port_taken, "127.0.0.1", none)):find("between 0 and 65535", 1, true))
+    end
+  end)
+
+  it("takes a log's size as a whole number alone", function()
+    for _, bytes in ipairs { -1, 0.5, 1e300, 0 / 0 } do
+      local ok, why = pcall(proc.start, { argv = { "true" }, log_bytes = bytes })
+      assert.is_false(ok)
+      assert.truthy(why:find("field 'log_bytes' must be a whole number", 1, true), why)
+    end
   end)
 end)
 
