@@ -60,11 +60,13 @@ static const char *describe(const sb_dial *dial, CURLcode code)
   return dial->error[0] ? dial->error : curl_easy_strerror(code);
 }
 
-static void on_ended(CURL *easy, CURLcode code)
+static void on_ended(CURL *easy, CURLcode code, int cause)
 {
   sb_dial *dial;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&dial);
   dial->running = false;
+  if (cause)
+    dial->socket_errno = cause;
   dial->on_end(dial->context, code == CURLE_OK ? NULL : describe(dial, code));
 }
 

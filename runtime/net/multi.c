@@ -1,7 +1,10 @@
 #include "net/multi.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/strbuf.h"
 
@@ -15,11 +18,18 @@ struct sb_multi {
   int running;       /* transfers that have not ended */
 };
 
+/* A socket that libcurl waits for. What is watched is a descriptor of our own: of a socket whose connection does not
+ * come about (a cancelled dial's, the slower address family's) libcurl 7.88 to 8.4 tells only once it is closed, and
+ * not to CURLOPT_CLOSESOCKETFUNCTION either; its number may be another thread's descriptor by then. */
 typedef struct poll_context {
   uv_poll_t poll;
+  int watched;         /* below 0: it cannot be */
   sb_handles *handles; /* the multi handle may be gone when it is closed */
   sb_multi *multi;
+  CURL *easy;
   curl_socket_t socket;
+  sb_deferred failed;
+  int cause;
 } poll_context;
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -47,7 +57,7 @@ static void collect(sb_multi *m)
     if (message->msg != CURLMSG_DONE)
       continue;
     m->running--;
-    m->on_end(message->easy_handle, message->data.result);
+    m->on_end(message->easy_handle, message->data.result, 0);
   }
 }
 
@@ -104,34 +114,70 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *user)
   return 0;
 }
 
+/* libcurl itself would end all transfers for a socket that cannot be waited for. */
+static void on_failed(sb_deferred *self)
+{
+  poll_context *context = (poll_context *)((char *)self - offsetof(poll_context, failed));
+  sb_multi *m = context->multi;
+  m->running--;
+  m->on_end(context->easy, CURLE_COULDNT_CONNECT, context->cause);
+}
+
+static poll_context *watch(sb_multi *m, CURL *easy, curl_socket_t socket)
+{
+  poll_context *context = sb_calloc(1, sizeof *context);
+  context->handles = m->handles;
+  context->multi = m;
+  context->easy = easy;
+  context->socket = socket;
+  context->watched = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+  int error = context->watched < 0
+                  ? -errno
+                  : uv_poll_init_socket(sb_loop_uv(m->loop), &context->poll, context->watched);
+  if (error) {
+    if (context->watched >= 0)
+      close(context->watched);
+    context->watched = -1;
+    context->cause = -error;
+    context->failed.run = on_failed;
+    sb_loop_defer(m->loop, &context->failed);
+    return context;
+  }
+  context->poll.data = context;
+  sb_handles_add(m->handles);
+  return context;
+}
+
+static void unwatch(poll_context *context)
+{
+  if (context->watched < 0) {
+    sb_loop_undefer(context->multi->loop, &context->failed);
+    free(context);
+    return;
+  }
+  uv_close((uv_handle_t *)&context->poll, on_poll_closed);
+  close(context->watched);
+}
+
 static int on_curl_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *socket_user)
 {
-  (void)easy;
   sb_multi *m = user;
   poll_context *context = socket_user;
   if (what == CURL_POLL_REMOVE) {
     if (context) {
       if (m->handle)
         curl_multi_assign(m->handle, socket, NULL);
-      uv_close((uv_handle_t *)&context->poll, on_poll_closed);
+      unwatch(context);
     }
     return 0;
   }
   if (!context) {
-    context = sb_calloc(1, sizeof *context);
-    context->handles = m->handles;
-    context->multi = m;
-    context->socket = socket;
-    if (uv_poll_init_socket(sb_loop_uv(m->loop), &context->poll, socket)) {
-      free(context);
-      return -1;
-    }
-    context->poll.data = context;
-    sb_handles_add(m->handles);
+    context = watch(m, easy, socket);
     curl_multi_assign(m->handle, socket, context);
   }
   int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-  uv_poll_start(&context->poll, events, on_poll);
+  if (context->watched >= 0)
+    uv_poll_start(&context->poll, events, on_poll);
   return 0;
 }
 

@@ -12,8 +12,9 @@
 
 typedef struct sb_multi sb_multi;
 
-/* A transfer has ended; it may be removed, and the multi handle closed, from here. */
-typedef void (*sb_multi_end_fn)(CURL *easy, CURLcode code);
+/* A transfer has ended; it may be removed, and the multi handle closed, from here. `cause`: the errno of a descriptor
+ * that was not to be had, or 0. */
+typedef void (*sb_multi_end_fn)(CURL *easy, CURLcode code, int cause);
 
 /* `handles` counts the libuv handles, and outlives the multi handle. NULL where libcurl has none to give. */
 sb_multi *sb_multi_open(sb_loop *loop, sb_handles *handles, sb_multi_end_fn on_end);

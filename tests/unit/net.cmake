@@ -1,4 +1,4 @@
-foreach(name sse oai prom loop proxy response http1 httpd httpd_parser stamps)
+foreach(name sse oai prom loop dial proxy response http1 httpd httpd_parser stamps)
   sb_unit_test(${name} sb_net)
 endforeach()
 find_package(Threads REQUIRED)
