@@ -8,7 +8,7 @@ local json = require "specbench.base.json"
 local published = require "specbench.export.spec_bench_vllm"
 local searched = require "specbench.analysis.searched"
 local store = require "specbench.results.store"
-local sweep = require "specbench.sweep"
+local session = require "specbench.sweep.session"
 
 -- What a search writes, every field of it.
 local FOUND = { tolerance = 0.02, sure = 0.9, budget = 60, spent = 3.5, ended = "budget", cells = 5, measured = 2,
@@ -75,7 +75,7 @@ local function check_absent(world, harmed, with_pages)
     check_rows(place.name)
     if not NEEDED[place.name] then
       for _, cell in ipairs(cells) do
-        crossing.check_words(sweep.line(world.jobs[cell.id], cell), place.name)
+        crossing.check_words(session.line(world.jobs[cell.id], cell), place.name)
       end
     end
     count = count + 1
