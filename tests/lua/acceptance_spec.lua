@@ -79,6 +79,32 @@ describe("acceptance", function()
     assert.is_nil(acceptance.disagreement(cell { drafts = 900, accepted_tokens = 1641, source = "log" }))
   end)
 
+  it("whose drafts are worked out from their tokens need not be whole", function()
+    local one = cell { drafts = 1233 / 3, draft_tokens = 1233, accepted_tokens = 641 }
+    one.acceptance.drafts = one.acceptance.drafts + 1 / 3
+    assert.equal("the engine counted 1052 tokens from steps with a draft, the answers have 1010",
+      acceptance.disagreement(one))
+    one.acceptance_seen = { steps = 400, accepted_tokens = 640 }
+    assert.equal("the engine counted 411 drafts, the answers have 400 steps", acceptance.disagreement(one))
+    one.acceptance_seen.steps, one.identity.server.method = 542, "eagle"
+    assert.equal("the engine counted 411 drafts, the answers have 542 steps", acceptance.disagreement(one))
+  end)
+
+  it("is kept in a way that every reader of a cell takes, whatever an engine's file makes of its counters", function()
+    local sweep = require "specbench.sweep.acceptance"
+    local reading = { counters = {} }
+    local function told(found)
+      return sweep.between({ acceptance = function() return found end }, reading, reading, {})
+    end
+    assert.equal(700 / 3, told({ drafts = 700 / 3, draft_tokens = 700.0, accepted_tokens = 300 }).drafts)
+    local found, message = told { drafts = "many" }
+    assert.is_nil(found)
+    assert.equal("its engine's file told what no cell can hold: acceptance.drafts must be a number from 0 on, not many",
+      message)
+    assert.is_nil((told { draft_tokens = -1 }))
+    assert.is_nil((told "60 %"))
+  end)
+
   it("is flagged in the report where the two disagree", function()
     local one = cell({ drafts = 900, accepted_tokens = 1300 }, { steps = 400, accepted_tokens = 600 })
     local list = flags.of { one }

@@ -22,11 +22,11 @@ local function too_few(cell, counted, seen, room)
   local completed, output = cell.metrics.completed, cell.metrics.total_output_tokens
   if seen then
     if counted.drafts >= seen.steps - 2 * completed then return nil end
-    return ("the engine counted %d drafts, the answers have %d steps"):format(counted.drafts, seen.steps)
+    return ("the engine counted %.0f drafts, the answers have %d steps"):format(counted.drafts, seen.steps)
   end
   local from_drafts = counted.drafts + counted.accepted_tokens
   if not output or from_drafts >= output - 2 * completed - room then return nil end
-  return ("the engine counted %d tokens from steps with a draft, the answers have %d"):format(from_drafts, output)
+  return ("the engine counted %.0f tokens from steps with a draft, the answers have %d"):format(from_drafts, output)
 end
 
 ---Why the counters cannot be of this cell's answers alone: other requests on the server, a restart between the two
@@ -47,7 +47,7 @@ function acceptance.disagreement(cell)
         seen.accepted_tokens)
     end
     if counted.drafts and counted.drafts > seen.steps + cell.metrics.completed then
-      return ("the engine counted %d drafts, the answers have %d steps"):format(counted.drafts, seen.steps)
+      return ("the engine counted %.0f drafts, the answers have %d steps"):format(counted.drafts, seen.steps)
     end
     return nil
   end
@@ -55,7 +55,7 @@ function acceptance.disagreement(cell)
   -- a step that had a draft brings what was accepted and a token of the target's own; the first token is prefill's
   local from_drafts = counted.drafts and counted.drafts + counted.accepted_tokens
   if output and from_drafts and from_drafts > output - cell.metrics.completed + room then
-    return ("the engine counted %d tokens from steps with a draft, the answers have %d"):format(from_drafts, output)
+    return ("the engine counted %.0f tokens from steps with a draft, the answers have %d"):format(from_drafts, output)
   end
 end
 

@@ -16,6 +16,9 @@ local kinds = {
   end },
   integer = { "a whole number", math.tointeger },
   count = { "a whole number from 0 on", function(value) return math.type(value) == "integer" and value >= 0 end },
+  amount = { "a number from 0 on", function(value)
+    return type(value) == "number" and value >= 0 and value < math.huge
+  end },
   boolean = { "true or false", function(value) return type(value) == "boolean" end },
   scalar = { "a string, a number or a boolean", function(value)
     return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value == value
@@ -41,7 +44,8 @@ local function counts(rules, ...)
 end
 
 local acceptance = {
-  drafts = "count", draft_tokens = "count", accepted_tokens = "count", steps = "count",
+  drafts = "amount", -- not whole where it follows from their tokens
+  draft_tokens = "count", accepted_tokens = "count", steps = "count",
   rate = "number", mean_length = "number",
   per_position = { list_of = "number" }, source = "string", note = "string",
 }
@@ -191,6 +195,12 @@ end
 ---@return string? flaw
 function cell_shape.effective_flaw(value)
   return check(value, effective, "")
+end
+
+---@param value any acceptance by an engine's counters
+---@return string? flaw
+function cell_shape.acceptance_flaw(value)
+  return check_value(value, acceptance, "acceptance")
 end
 
 ---@param value table what a round.json holds

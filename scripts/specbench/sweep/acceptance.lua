@@ -1,7 +1,9 @@
 -- Draft acceptance of a cell: the engine's own counters before and after, read by the engine's file; or its log, where
 -- that is the better witness; and what the answers' timelines show of it.
 
+local cell_shape = require "specbench.results.cell_shape"
 local fs = require "sb.fs"
+local json = require "specbench.base.json"
 local prom = require "sb.prom"
 local http = require "specbench.http"
 
@@ -52,6 +54,14 @@ function acceptance.read(engine, server)
   return { counters = select(prom.parse(response.body), names), log_line = log_line(engine, server) }
 end
 
+-- What an engine's file made of the counters, which may be anybody's: as a cell can hold it, or nil and why not.
+local function told(found, message)
+  if not found then return nil, message end
+  local flaw = cell_shape.acceptance_flaw(json.decode(json.encode(found)))
+  if flaw then return nil, "its engine's file told what no cell can hold: " .. flaw end
+  return found
+end
+
 ---@param engine table
 ---@param before specbench.acceptance.reading?
 ---@param after specbench.acceptance.reading?
@@ -61,14 +71,14 @@ end
 function acceptance.between(engine, before, after, description)
   if not before or not after then return nil, "the server did not tell its counters" end
   if after.log_line and after.log_line ~= before.log_line then
-    return engine.acceptance_from_log(before.log_line, after.log_line)
+    return told(engine.acceptance_from_log(before.log_line, after.log_line))
   end
   if before.counters[STARTED] ~= after.counters[STARTED] then
     return nil, "the server was started anew between the two readings of its counters"
   end
   local delta = {}
   for key, value in pairs(after.counters) do delta[key] = value - (before.counters[key] or 0) end
-  return engine.acceptance(delta, description)
+  return told(engine.acceptance(delta, description))
 end
 
 ---How many requests the engine answered between the two readings, or tokens it wrote, whoever asked.
