@@ -8,7 +8,7 @@ local w
 before_each(function() w = dofile(environment.home .. "/tests/cli/world.lua").new() end)
 after_each(function() w:remove() end)
 
--- Of its 13th request on, the program compiles a kernel; it notes how many requests it had at once at most.
+-- Of its 14th request on, the program compiles a kernel; it notes how many requests it had at once at most.
 local PROGRAM = [[
 #!/usr/bin/env python3
 import os, sys, threading, time
@@ -52,10 +52,10 @@ class Handler(BaseHTTPRequestHandler):
         with lock:
             now += 1
             seen += 1
-            if seen == 13 and speculates:
+            if seen == 14 and speculates:
                 print("WARNING Triton kernel JIT compilation during inference: _k. Slow.", flush=True)
             with open("%s", "a") as notes:
-                print(os.getpid(), now, b"Warm-up" in body, file=notes)
+                print(os.getpid(), now, b"Warm-up" in body, len(body), file=notes)
         time.sleep(0.02)
         with lock:
             now -= 1
@@ -67,10 +67,11 @@ class Handler(BaseHTTPRequestHandler):
 ThreadingHTTPServer(("127.0.0.1", int(argv[argv.index("--port") + 1])), Handler).serve_forever()
 ]]
 
-local function run(arguments)
+local function run(arguments, round)
   w:write("vllm", (PROGRAM:gsub('"%%s", "a"', function() return ('"%s/notes", "a"'):format(w.folder) end)))
   assert(os.execute(("chmod +x '%s/vllm'"):format(w.folder)))
-  w:write("grid.lua", (w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout')))
+  round = round or w.round()
+  w:write("grid.lua", (round:gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout')))
   w:write("models.lua", ('return { ["qwen2.5-7b"] = { binary = "%s/vllm", path = "/" }, ["qwen2.5-0.5b"] = "/" }')
     :format(w.folder))
   local result = w:run("run --full grid.lua --engine vllm --models models.lua --no-pictures --no-rerun " .. arguments)
@@ -120,6 +121,36 @@ describe("a run as deployed", function()
     for _, one in pairs(warm) do assert.equal(2, one.most) end -- as many at once as the cells have
     assert.truthy(result.out:find("Compilation: ", 1, true), result.out)
     assert.truthy(w:read("results/flags.jsonl"):find('"compilation"', 1, true))
+  end)
+
+  it("lets each server meet the lengths of a cell's prompts one by one, once, before they are measured", function()
+    local lines = {}
+    for i, words in ipairs { 20, 21, 200, 2000 } do
+      lines[i] = json.encode { prompt = ("oak "):rep(words), tokens = words }
+    end
+    w:write("prompts.jsonl", table.concat(lines, "\n") .. "\n")
+    local prompts = ('data.prompts { dataset = "jsonl", path = "%s/prompts.jsonl", tokens_field = "tokens" }')
+      :format(w.folder)
+    run("--out results", (w.round():gsub("data.prompts {.-}", prompts)))
+    local before, lengths = {}, {}
+    for pid, now, is_warm, bytes in w:read("notes"):gmatch "(%d+) (%d+) (%a+) (%d+)" do
+      before[pid] = before[pid] or {}
+      if is_warm == "True" then
+        table.insert(before[pid], now == "1" and tonumber(bytes) or 0)
+      elseif not lengths[pid] then
+        lengths[pid] = before[pid]
+      end
+    end
+    local servers = 0
+    for _, sent in pairs(lengths) do
+      servers = servers + 1
+      local long, longer = 0, 0 -- of 200 words, of 2000
+      for i = 1, 4 do -- the first is the one that wakes the server, then a length each
+        if sent[i] > 6000 then longer = longer + 1 elseif sent[i] > 700 then long = long + 1 end
+      end
+      assert.same({ 1, 1 }, { long, longer })
+    end
+    assert.equal(2, servers)
   end)
 end)
 

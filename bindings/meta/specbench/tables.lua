@@ -224,7 +224,7 @@
 ---@field fit? specbench.engine.fit what it asks of checkpoints: `draft_tensor_parallel(server)`, `equal_vocabularies`, `heterogeneous`, `head(server, draft)`
 ---@field effective? specbench.engine.asks_effective how a server that is up really runs: `log(text)`, or `path` and `info(answer)`
 ---@field compilations? fun(text: string): integer how many kernels were compiled late, from what was added to the log meanwhile
----@field warms_up? boolean it compiles kernels when a batch size first occurs; default: no
+---@field warms_up? boolean it compiles or loads kernels when a batch size or a prompt length first occurs; default: no
 ---@field running_usage? boolean a server is asked, before its first cell, whether it tells usage as it goes; where it does, `limits.running_usage` says so to `request`; default: no
 ---@field learns? table<string, boolean> methods that keep what answers said for later requests, until they are told to forget at `prefix_cache_reset.path`; default: none
 ---@field since? specbench.engine.since `methods`, `keys`: the first version that has them

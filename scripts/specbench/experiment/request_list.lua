@@ -127,24 +127,56 @@ end
 local WARM_TOKENS = 32 -- of an answer: enough for the batch to fill and to empty
 local WORDS = { "oak", "river", "seven", "cloud", "paper", "north", "green", "stone", "window", "song", "lamp" }
 
----Requests that bring a server to as many streams as the workload has, with prompts as long as its own. Their words are
----made up: a server that learns from answers must not meet the measured ones before.
+-- Tokens of a prompt, about, where its file does not tell them.
+local function tokens_of(prompt)
+  return prompt.tokens or #prompt.text // 4
+end
+
+-- A request with a prompt as long as the workload's prompt of this index. Its words are made up: a server that learns
+-- from answers must not meet the measured ones before.
+local function made_up(self, engine, model, index, tag)
+  local random = rng.new("warm/" .. tag)
+  local words = { ("Warm-up %s:"):format(tag) }
+  local tokens = tokens_of(self.prompts.items[index])
+  for w = 2, math.max(8, tokens - 16) do words[w] = WORDS[random:int(1, #WORDS)] end
+  local limit = self.limit_list[index]
+  local most = math.min(WARM_TOKENS, limit.max_tokens)
+  return (request(self, engine, model, { text = table.concat(words, " "), id = index - 1, tokens = tokens },
+    { max_tokens = most, min_tokens = math.min(most, limit.min_tokens or 0) }, 0))
+end
+
+---Requests that bring a server to as many streams as the workload has, with prompts as long as its own.
 ---@param self specbench.workload
 ---@param engine table
 ---@param model string
 ---@param tag string
 ---@return table[] requests twice as many as streams
 function request_list.warm_streams(self, engine, model, tag)
-  local list, items = {}, self.prompts.items
+  local list = {}
   for i = 1, 2 * workload.streams(self) do
-    local index = (i - 1) % #items + 1
-    local random = rng.new(("warm/%s/%d"):format(tag, i))
-    local words = { ("Warm-up %s, stream %d:"):format(tag, i) }
-    local tokens = items[index].tokens or #items[index].text // 4
-    for w = 2, math.max(8, tokens - 16) do words[w] = WORDS[random:int(1, #WORDS)] end
-    local limit = math.min(WARM_TOKENS, self.limit_list[index].max_tokens)
-    list[i] = (request(self, engine, model, { text = table.concat(words, " "), id = i - 1, tokens = tokens },
-      { max_tokens = limit, min_tokens = math.min(limit, self.limit_list[index].min_tokens or 0) }, 0))
+    list[i] = made_up(self, engine, model, (i - 1) % #self.prompts.items + 1, ("%s, stream %d"):format(tag, i))
+  end
+  return list
+end
+
+local CLASSES = 4 -- of lengths, for each doubling
+
+---Requests of the lengths, among the workload's prompts, that a server has not met: which kernels compute a prompt
+---depends on how long it is. Lengths within a fifth of each other count as one.
+---@param self specbench.workload
+---@param engine table
+---@param model string
+---@param tag string
+---@param met table<integer, boolean> classes of lengths that the server has met; those of the list are added
+---@return table[] requests
+function request_list.warm_lengths(self, engine, model, tag, met)
+  local list = {}
+  for index, prompt in ipairs(self.prompts.items) do
+    local class = math.floor(CLASSES * math.log(math.max(tokens_of(prompt), 1), 2))
+    if not met[class] then
+      met[class] = true
+      list[#list + 1] = made_up(self, engine, model, index, ("%s, length %d"):format(tag, class))
+    end
   end
   return list
 end

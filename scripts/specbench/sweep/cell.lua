@@ -78,30 +78,37 @@ local function empty_cache(job, server)
   return kept or "kept", trouble
 end
 
--- The cell's deadline, from `begun` on, is one
--- for all of its loads.
-local function run_load(job, server, begun, part, requests, on_progress, keep_text)
+-- The cell's deadline, from `begun` on, is one for all of its loads. Requests come as the workload says, or one by one.
+local function run_load(job, server, begun, part, requests, options)
   local work, limits = job.workload, job.deadlines
+  options = options or {}
+  local pattern = options.one_by_one and { concurrency = 1 } or work
   return client.load({
-    server = server, path = workload.path(work), requests = requests, concurrency = work.concurrency,
-    rate = work.rate, arrivals = work.arrivals,
-    burstiness = work.burstiness, seed = job.seed,
+    server = server, path = workload.path(work), requests = requests, concurrency = pattern.concurrency,
+    rate = pattern.rate, arrivals = pattern.arrivals, burstiness = pattern.burstiness, seed = job.seed,
     timeout = limits.request, first_token_timeout = limits.first_token, chunk_timeout = limits.chunk,
     cell_timeout = math.max(limits.cell - (clock.now() - begun) / 1e9, 0.001),
-    event_per_token = job.engine.capabilities.event_per_token, keep_text = keep_text or job.keep_text,
-    id_prefix = job.id .. "-" .. job.repetition .. part, clock_scale = job.clock_scale or 1, on_progress = on_progress,
+    event_per_token = job.engine.capabilities.event_per_token, keep_text = options.keep_text or job.keep_text,
+    id_prefix = job.id .. "-" .. job.repetition .. part, clock_scale = job.clock_scale or 1,
+    on_progress = options.on_progress,
     io_threads = job.io_threads, own_thread = job.own_thread,
   }, not job.engine.file)
 end
 
--- The first cell with so many streams on a server finds kernels that were never compiled for such a batch: a load that
--- is not measured finds them before.
-local function warm_streams(job, server, begun)
-  local streams = workload.streams(job.workload)
-  server.warmed = server.warmed or {}
-  if job.warmup == 0 or not job.engine.warms_up or server.warmed[streams] then return end
-  server.warmed[streams] = true
-  run_load(job, server, begun, "-streams", request_list.warm_streams(job.workload, job.engine, server.model, job.id))
+-- The first cell with prompts so long, or with so many streams, on a server finds kernels that were never loaded or
+-- compiled for such a batch: loads that are not measured find them before.
+local function warm_up(job, server, begun)
+  if job.warmup == 0 then return end
+  local work, engine, model = job.workload, job.engine, server.model
+  run_load(job, server, begun, "-warmup", request_list.warm_up(work, engine, model, job.warmup, job.id))
+  if not engine.warms_up then return end
+  server.warmed = server.warmed or { streams = {}, lengths = {} }
+  local lengths = request_list.warm_lengths(work, engine, model, job.id, server.warmed.lengths)
+  if #lengths > 0 then run_load(job, server, begun, "-lengths", lengths, { one_by_one = true }) end
+  local streams = workload.streams(work)
+  if server.warmed.streams[streams] then return end
+  server.warmed.streams[streams] = true
+  run_load(job, server, begun, "-streams", request_list.warm_streams(work, engine, model, job.id))
 end
 
 -- A figure that cannot be made does not cost the cell: what was measured is kept, with what is missing and why.
@@ -140,14 +147,11 @@ function cell.measure(job, server, on_progress, at_load)
   local begun = clock.now()
   local model = server.model
   job.workload.running_usage = server.tells_usage
-  if job.warmup > 0 then
-    run_load(job, server, begun, "-warmup", request_list.warm_up(job.workload, job.engine, model, job.warmup, job.id))
-  end
-  warm_streams(job, server, begun)
+  warm_up(job, server, begun)
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local answers, trouble = conversation.answers(job, function(turn, answered)
     local asked = request_list.of(job.workload, job.engine, model, job.seed, answered, turn)
-    return (run_load(job, server, begun, "-turn" .. turn, asked, nil, true))
+    return (run_load(job, server, begun, "-turn" .. turn, asked, { keep_text = true }))
   end)
   local warm = clock.now()
   trouble = trouble or job.replay_trouble
@@ -162,7 +166,7 @@ function cell.measure(job, server, on_progress, at_load)
   local logged = server.log and server:log_size()
   local meter = energy.begin(job, server)
   local loaded = clock.now()
-  local function load() return run_load(job, server, begun, "", requests, on_progress) end
+  local function load() return run_load(job, server, begun, "", requests, { on_progress = on_progress }) end
   local run, itself
   if job.around then run, itself = job.around(load) else run, itself = load() end
   local answered = clock.now()
