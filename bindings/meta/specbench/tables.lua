@@ -95,7 +95,7 @@
 ---@field metrics? fun(run: specbench.run, c: specbench.coordinates): table<string, number> metrics of your own, below
 ---@field export? specbench.export_fields files for other tools, below
 ---@field quick? specbench.quick_fields what `--quick` means: `axes` (axis -> fewer values) and `prompts` (so many a cell at most). Without it `--quick` is refused
----@field warmup? integer requests sent before each cell and not recorded. Their text begins no measured prompt; default: 1
+---@field warmup? integer requests sent before each cell and not recorded. Their text begins no measured prompt. A real server also meets every number of streams, and prompts of every length, once before they are measured; 0: none of this; default: 1
 ---@field limits? string[] names of other answers' limits, one of which `--limits NAME` chooses; `c.limits` says which
 ---@field start_timeout? number how long a server may take to start; in s; default: the engine's
 ---@field first_token_timeout? number how long a request may wait for its first token; in s; default: from the estimate

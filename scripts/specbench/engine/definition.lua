@@ -207,7 +207,8 @@ return shape.record {
     { "effective", effective, "how a server that is up really runs: `log(text)`, or `path` and `info(answer)`" },
     { "compilations", shape.func("text", "integer", "fun(text: string): integer"),
       "how many kernels were compiled late, from what was added to the log meanwhile" },
-    { "warms_up", boolean, "it compiles or loads kernels when a batch size or a prompt length first occurs", otherwise = "no" },
+    { "warms_up", boolean, "it compiles or loads kernels when a batch size or a prompt length first occurs",
+      otherwise = "no" },
     { "running_usage", boolean, "a server is asked, before its first cell, whether it tells usage as it goes; where it "
       .. "does, `limits.running_usage` says so to `request`", otherwise = "no" },
     { "learns", shape.map(boolean), "methods that keep what answers said for later requests, until they are told to "
