@@ -6,6 +6,7 @@ local compare_input = require "specbench.compare.input"
 local compare_page = require "specbench.page.compare"
 local compare_table = require "specbench.compare.table"
 local fs = require "sb.fs"
+local percent = require "specbench.base.percent"
 
 local SLOWER = 4
 
@@ -36,11 +37,11 @@ local self = {
 }
 
 local function read_loss(text)
-  local loss = tonumber(text:match "^([%d.]+)%%$")
-  if not loss or loss >= 100 then
+  local loss = text:find "%%$" and percent.read(text)
+  if not loss or loss >= 1 then
     command.fail(("--fail-if-slower %s: must be a percentage such as 5%%"):format(text), 2)
   end
-  return loss / 100
+  return loss
 end
 
 -- { "method=none,draft" } -> { method = { none = true, draft = true } }

@@ -5,6 +5,7 @@ local command = require "specbench.cli.command"
 local fs = require "sb.fs"
 local grid = require "specbench.experiment.grid"
 local json = require "specbench.base.json"
+local match = require "specbench.experiment.match"
 local option_groups = require "specbench.cli.option_groups"
 local page = require "specbench.page"
 local published_folder = require "specbench.export.spec_bench_vllm_folder"
@@ -31,7 +32,7 @@ local self = {
       .. "answer show (paired; total_throughput is the reference system's)" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published)" },
     option_groups.across_hosts,
-    { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" },
+    { long = "match", arg = "MODE", type = "choice", choices = match.modes,
       help = "refuse a folder that was measured otherwise" },
     { long = "round", arg = "FILE", help = "the round's file as it is now: its baseline, what it draws. The results "
       .. "folder keeps them, unless --out is given" },

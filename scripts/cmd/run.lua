@@ -160,10 +160,10 @@ local function run_round(options, path)
   end
   if find ~= find_k then searched.forget(the_store) end
   if not options.rule then repeats.forget_rule(the_store) end
-  local outcome
+  local outcome, rates
   if find == find_rate then
     options.no_rerun = true -- a server that falls behind is what is looked for
-    outcome = find_rate.run(r, the_store, options)
+    outcome, rates = find_rate.run(r, the_store, options)
   elseif find == find_k then
     local schedule
     outcome, schedule = find_k.run(the_plan, the_store, options)
@@ -177,7 +177,7 @@ local function run_round(options, path)
   if flawed or not options.quiet then summarise(outcome, the_store, options) end
   local says_something = outcome.measured + outcome.reruns > 0 or flawed and not options.full
   if find == find_rate then
-    if not options.quiet then io.stdout:write(find_rate.report(r, the_store, options)) end
+    if not options.quiet then io.stdout:write(find_rate.report(rates, r, the_store, options)) end
   elseif says_something or find or the_store.is_described_anew then
     report.write(the_store, { quiet = options.quiet, full = options.full, pictures = not options.no_pictures,
       baseline = options.baseline, across_hosts = options.across_hosts, price = options.price })

@@ -4,6 +4,7 @@
 --   for _, row in ipairs(results:speedups()) do print(row.coordinates.context, row.speedups.paired.ratio) end
 
 local keys = require "specbench.results.keys"
+local older = require "specbench.analysis.older"
 local repeats = require "specbench.analysis.repeats"
 local speedup = require "specbench.analysis.speedup"
 local store = require "specbench.results.store"
@@ -15,6 +16,7 @@ local reading = {}
 ---@field about table what round.json says: round, title, axes, baseline
 ---@field cells table[] the cell that counts of each place and repeat, in the grid's order: what cell.json holds, and
 ---  `baseline`, the key of the cell it is compared with
+---@field before table[] cells that the round, as it was last run, would not measure so: no part of a report's figures
 ---@field warnings string[] a line for each cell that is damaged and left out
 local Results = {}
 Results.__index = Results
@@ -25,11 +27,12 @@ Results.__index = Results
 function reading.open(folder)
   local the_store, message = store.open(folder)
   if not the_store then return nil, message end
-  local cells = the_store:cells()
+  local cells, before = older.split(the_store:cells(), the_store.about)
   keys.sort(the_store.about, cells)
+  keys.sort(the_store.about, before)
   return setmetatable({
-    about = the_store.about, cells = speedup.current(cells), warnings = the_store.warnings, store = the_store,
-    judged = {},
+    about = the_store.about, cells = speedup.current(cells), before = before, warnings = the_store.warnings,
+    store = the_store, judged = {},
   }, Results)
 end
 

@@ -79,6 +79,20 @@ describe("run --find rate", function()
     assert.same(rates, found(w, "found"))
   end)
 
+  it("does not take what was measured before the round changed for the round's", function()
+    local text = round '{ "concurrency", { 1 } }'
+    local changed = text:gsub('model = "qwen2.5%-7b"', "max_num_seqs = 2, %0")
+    w:write("service.lua", text)
+    assert.equal(0, w:run("run service.lua --find rate --only method=none --out folder " .. SLO).status)
+    local before = found(w, "folder").none
+    w:write("service.lua", changed)
+    for _, out in ipairs { "folder", "fresh" } do
+      assert.equal(0, w:run(("run service.lua --find rate --only method=none --out %s %s"):format(out, SLO)).status)
+    end
+    assert.same(found(w, "fresh"), found(w, "folder"))
+    assert.truthy(found(w, "fresh").none.rate < before.rate)
+  end)
+
   it("gives an interval over repeats, and says so", function()
     w:write("service.lua", round '{ "concurrency", { 1 } }')
     local options = SLO:gsub("%-%-quiet", "") .. " --repeats 3"

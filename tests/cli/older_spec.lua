@@ -35,6 +35,23 @@ describe("cells of a round that changed since", function()
     assert.equal(4, table_of(result.out) and select(2, w:read("results/speedups.jsonl"):gsub("\n", "")) * 2)
   end)
 
+  it("are no part of what a script of one's own reads, nor of a comparison", function()
+    round()
+    assert.equal(0, w:run_grid("").status)
+    round "max_num_seqs = 64, "
+    w:faults { "die@2" }
+    w:run_grid "--only method=draft --only concurrency=1"
+    w:write("script.lua", [[
+      local results = assert(require("specbench").results "results")
+      print(#results.cells, #results.before, #results:speedups())
+    ]])
+    local told = w:run "script.lua"
+    assert.equal("3\t1\t1\n", told.out, told.err)
+    told = w:run "compare results results"
+    assert.truthy(told.out:find("of 3 cells", 1, true), told.out)
+    assert.truthy(told.err:find("1 cell of results measured before its round changed: left out", 1, true), told.err)
+  end)
+
   it("never fill the place of one that is still missing", function()
     round()
     assert.equal(0, w:run_grid("").status)

@@ -1,5 +1,6 @@
 -- Why a speed-up is what it is: tokens a step, step time, and time outside decoding.
 
+local base = require "specbench.engine.base"
 local stats = require "sb.stats"
 
 local factors = {}
@@ -15,7 +16,7 @@ end
 -- Of all steps, where the server says what it accepted request by request; else by the engine's counters, which
 -- leave out steps without a draft. One without speculation.
 local function tokens_per_step(cell)
-  if (cell.identity.server.method or "none") == "none" then return 1 end
+  if not base.speculates(cell.identity.server) then return 1 end
   return cell.metrics.tokens_per_step or cell.acceptance and cell.acceptance.mean_length
 end
 

@@ -4,6 +4,8 @@
 local cell_shape = require "specbench.results.cell_shape"
 local fs = require "sb.fs"
 local keys = require "specbench.results.keys"
+local older = require "specbench.analysis.older"
+local percent = require "specbench.base.percent"
 local sealed = require "specbench.results.sealed"
 local speedup = require "specbench.analysis.speedup"
 local stats = require "sb.stats"
@@ -114,7 +116,8 @@ end
 ---@return table<string, integer> wanted by place (keys.place); those that are done are absent
 ---@return table<string, number> reach how far the interval of each such place's logarithm reaches to a side
 function repeats.wanted(store, rule, across_hosts)
-  local cells, wanted, reach = speedup.current(store:cells()), {}, {}
+  local today = older.split(store:cells(), store.about)
+  local cells, wanted, reach = speedup.current(today), {}, {}
   table.sort(cells, function(a, b) return a.repetition < b.repetition end)
   local index, judged, p = speedup.index(cells), {}, {}
   index.across_hosts = across_hosts
@@ -178,9 +181,7 @@ end
 function repeats.rule(text, cap)
   cap = cap or 10
   if text == "decided" then return { tie = 0.02, cap = cap } end
-  local number, percent = text:match "^ci=([%d.]+)(%%?)$"
-  local width = tonumber(number)
-  if width and percent == "%" then width = width / 100 end
+  local width = percent.read(text:match "^ci=(.*)$" or "")
   if not width or width <= 0 or width >= 1 then
     return nil, ("'%s' is neither 'decided' nor an interval's reach such as 'ci=3%%'"):format(text)
   end

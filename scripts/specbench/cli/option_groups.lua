@@ -1,6 +1,7 @@
 -- Options that several commands have, declared once, in the groups under which --help lists them.
 
 local deadlines = require "specbench.experiment.deadlines"
+local match = require "specbench.experiment.match"
 
 local option_groups = {}
 
@@ -57,7 +58,7 @@ local groups = {
       help = "starts of a server that dies before it is ready, until it is given up" },
     { long = "start-pause", arg = "SECONDS", type = "number", min = 0, default = 2, help = "before a server is "
       .. "started once more; four times as long before each further start" },
-    { long = "match", arg = "MODE", type = "choice", choices = { "deployed", "pinned" }, default = "deployed",
+    { long = "match", arg = "MODE", type = "choice", choices = match.modes, default = "deployed",
       help = "what is compared: deployed, each side at the engine's own defaults; or pinned, each method with a plain "
         .. "server started to run the way the method does" },
     { long = "profile", arg = "COMMAND",

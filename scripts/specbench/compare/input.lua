@@ -6,6 +6,7 @@ local export = require "specbench.export"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
+local older = require "specbench.analysis.older"
 local published = require "specbench.export.spec_bench_vllm"
 local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local speedup = require "specbench.analysis.speedup"
@@ -65,10 +66,15 @@ local function cell_coordinates(cell, axes, as_reference)
 end
 
 local function folder_side(path, kind, the_store)
-  local side = { path = path, kind = kind, warnings = the_store.warnings }
+  local today, before = older.split(the_store:cells(), the_store.about)
+  local side = { path = path, kind = kind, warnings = the_store.warnings or {} }
+  if #before > 0 then
+    table.insert(side.warnings, ("%d cell%s of %s measured before its round changed: left out"):format(#before,
+      #before == 1 and "" or "s", path))
+  end
   function side.points(_, other)
     local points = {}
-    for i, cell in ipairs(the_store:cells()) do
+    for i, cell in ipairs(today) do
       points[i] = {
         coordinates = cell_coordinates(cell, the_store.about.axes, kind == "reference" or other.kind == "reference"),
         repetition = cell.repetition, schedule = cell.schedule, machine = cell.machine, virtual = cell.virtual,

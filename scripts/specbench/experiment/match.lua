@@ -6,6 +6,7 @@
 --
 -- A pinned round has one axis more: how the plain server is started. It gets a twin for each way that some method runs.
 
+local base = require "specbench.engine.base"
 local export = require "specbench.export"
 local grid = require "specbench.experiment.grid"
 local keys = require "specbench.results.keys"
@@ -44,7 +45,7 @@ local function survey(r, twin_of)
   keys.find_baselines(r, places)
   for i, cell in ipairs(cells) do
     local server = grid.ask(r, "server", cell)
-    if (server.method or "none") ~= "none" then
+    if base.speculates(server) then
       local twin = twin_of(server)
       local name, baseline = name_of(twin), places[i].baseline
       twins[name] = twin or false
@@ -84,7 +85,7 @@ function match.pinned(r, twin_of)
 
   local function server(cell)
     local description = r.server(cell)
-    if type(description) == "table" and (description.method or "none") == "none" then
+    if type(description) == "table" and not base.speculates(description) then
       description.pinned = twins[cell[match.AXIS]] or nil
     end
     return description

@@ -1,6 +1,7 @@
 -- Draft acceptance of a cell: the engine's own counters before and after, read by the engine's file; or its log, where
 -- that is the better witness; and what the answers' timelines show of it.
 
+local base = require "specbench.engine.base"
 local cell_shape = require "specbench.results.cell_shape"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
@@ -99,7 +100,7 @@ end
 ---@param description table the server's
 ---@return sb.Acceptance?
 function acceptance.seen(engine, run, description)
-  if (description.method or "none") == "none" or not description.k or not engine.capabilities.chunk_is_step then
+  if not (base.speculates(description) and description.k and engine.capabilities.chunk_is_step) then
     return nil
   end
   return run:acceptance(description.k)

@@ -10,6 +10,7 @@ local doubt = require "specbench.search.doubt"
 local estimate = require "specbench.experiment.estimate"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
+local percent = require "specbench.base.percent"
 local quarantine = require "specbench.sweep.quarantine"
 local search = require "specbench.search"
 local searched = require "specbench.analysis.searched"
@@ -23,9 +24,7 @@ local find_k = {
 ---@return number? tolerance nil where it is neither
 function find_k.tolerance(text)
   if text == "k" then return find_k.TOLERANCE end
-  local number, percent = text:match "^k=([%d.]+)(%%?)$"
-  local value = tonumber(number)
-  if value and percent == "%" then value = value / 100 end
+  local value = percent.read(text:match "^k=(.*)$" or "")
   return value and value > 0 and value < 0.5 and value or nil
 end
 

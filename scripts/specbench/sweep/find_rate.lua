@@ -63,10 +63,18 @@ local function place_of(r, it)
   return keys.of(r, without_rate(it.coordinates), nil, it.repetition)
 end
 
-local function judge(the_store, cell, share)
-  local run, message = the_store:run(cell.id)
+---@class specbench.find_rate
+---@field round specbench.round
+---@field store specbench.store
+---@field share number of the requests that must meet their objectives
+---@field planned table<string, boolean> ids of the cells that were asked for so far: the folder may hold others, which
+---  the round as it is now would not measure
+---@field judged table<string, boolean> what was found of a cell: every step asks of all of them again
+
+local function judge(self, cell)
+  local run, message = self.store:run(cell.id)
   if not run then error({ exit = 1, message = message }, 0) end
-  local holds = sustained.holds(cell, run, share)
+  local holds = sustained.holds(cell, run, self.share)
   if holds == nil then
     error({ exit = 1, message = "--find rate: the server does not tell the tokens of its answers, so that nobody "
       .. "knows whether they met their objectives" }, 0)
@@ -74,32 +82,29 @@ local function judge(the_store, cell, share)
   return holds
 end
 
--- Every step asks of all cells again: what was found of one is kept, by its folder's store.
-local judged_of = setmetatable({}, { __mode = "k" })
-
 -- Which rates each place was measured at, and whether it held them.
-local function read(r, the_store, share)
-  local places, judged = {}, judged_of[the_store] or {}
-  judged_of[the_store] = judged
-  for _, cell in ipairs(the_store:cells()) do
-    local place = place_of(r, cell)
-    places[place] = places[place] or { cell = cell, held = {} }
-    local name = ("%s %s"):format(cell.id, cell.started)
-    if judged[name] == nil then judged[name] = judge(the_store, cell, share) end
-    places[place].held[cell.coordinates[at_rates.AXIS]] = judged[name]
+local function read(self)
+  local places, judged = {}, self.judged
+  for _, cell in ipairs(self.store:cells()) do
+    if self.planned[cell.id] then
+      local place = place_of(self.round, cell)
+      places[place] = places[place] or { cell = cell, held = {} }
+      if judged[cell.id] == nil then judged[cell.id] = judge(self, cell) end
+      places[place].held[cell.coordinates[at_rates.AXIS]] = judged[cell.id]
+    end
   end
   return places
 end
 
 -- The plan of a step: of each place the rates that are wanted of it; without `wanted` of all places all.
-local function plan_of(r, options, wanted, rates)
-  local all = {}
-  for rate in pairs(rates) do all[#all + 1] = rate end
-  table.sort(all)
-  return plan.keep(plan.new(at_rates.of(r, all), options), function(job)
+local function plan_of(self, options, wanted, rates)
+  local r = self.round
+  local the_plan = plan.keep(plan.new(at_rates.of(r, tables.keys(rates)), options), function(job)
     local of_place = wanted and wanted[place_of(r, job)]
     return not wanted or of_place ~= nil and of_place[job.coordinates[at_rates.AXIS]] == true
   end)
+  for _, job in ipairs(the_plan.jobs) do self.planned[job.id] = true end
+  return the_plan
 end
 
 -- The places as cells without a rate, in the grid's order. Gives each its `base`, where it has one beside itself.
@@ -169,19 +174,15 @@ local function found_in(ones)
   }
 end
 
----What was found, a line of the grid each.
----@param r specbench.round
----@param the_store specbench.store
----@param share number
----@return specbench.found_rate[]
-function find_rate.found(r, the_store, share)
-  local places = read(r, the_store, share)
+-- What was found, a line of the grid each.
+local function found_of(self)
+  local places = read(self)
   for _, one in pairs(places) do
     local _
     _, one.low, one.high = find_rate.next(one.held)
   end
   local result = {}
-  for i, group in ipairs(keys.places(in_order(r, places))) do
+  for i, group in ipairs(keys.places(in_order(self.round, places))) do
     local ones = {}
     for k, cell in ipairs(group.items) do ones[k] = places[cell.key] end
     result[i] = found_in(ones)
@@ -222,12 +223,12 @@ local function objectives(slo)
 end
 
 ---What a reader is told in the end.
+---@param found specbench.found_rate[]
 ---@param r specbench.round
 ---@param the_store specbench.store
 ---@param options { slo: table, slo_share: number }
 ---@return string text
-function find_rate.report(r, the_store, options)
-  local found = find_rate.found(r, the_store, options.slo_share)
+function find_rate.report(found, r, the_store, options)
   local kind = "how far the rates that were tried lie apart (one repeat: it says nothing of other prompts or starts)"
   for _, one in ipairs(found) do
     if one.speedup and one.speedup.kind == "over repeats" then
@@ -261,11 +262,13 @@ end
 ---@param the_store specbench.store
 ---@param options table as sweep.run takes them; slo; slo_share
 ---@return specbench.sweep.outcome outcome of all steps together
+---@return specbench.found_rate[] found a line of the grid each, in its order
 function find_rate.run(r, the_store, options)
+  local self = { round = r, store = the_store, share = options.slo_share, planned = {}, judged = {} }
   local all, wanted, rates = nil, nil, {}
   for _, rate in ipairs(find_rate.FIRST) do rates[rate] = true end
   repeat
-    local outcome = sweep.run(plan_of(r, options, wanted, rates), the_store, options)
+    local outcome = sweep.run(plan_of(self, options, wanted, rates), the_store, options)
     if all then
       for _, name in ipairs { "total", "skipped", "measured", "failed", "reruns", "untried", "quarantined",
         "wall_seconds" } do
@@ -276,15 +279,15 @@ function find_rate.run(r, the_store, options)
       all = outcome
     end
     wanted, rates = {}, {}
-    for place, one in pairs(read(r, the_store, options.slo_share)) do
+    for place, one in pairs(read(self)) do
       wanted[place] = {}
       for _, rate in ipairs((find_rate.next(one.held))) do wanted[place][rate], rates[rate] = true, true end
     end
   until next(rates) == nil or outcome.measured + outcome.skipped == 0
-  local lines = {}
-  for i, one in ipairs(find_rate.found(r, the_store, options.slo_share)) do lines[i] = json.encode(one) .. "\n" end
+  local found, lines = found_of(self), {}
+  for i, one in ipairs(found) do lines[i] = json.encode(one) .. "\n" end
   assert(fs.write(the_store:path "rates.jsonl", table.concat(lines)))
-  return all
+  return all, found
 end
 
 return find_rate
