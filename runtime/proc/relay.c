@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write.h"
+
 #define PIPE_BYTES (1 << 20) /* a server is not held up while the disk is slow */
 
 int sb_relay_open(sb_relay *relay, const char *path, int64_t most)
@@ -50,26 +52,12 @@ int sb_relay_source(const sb_relay *relay)
   return relay->source;
 }
 
-static bool write_all(const char *data, size_t size)
-{
-  while (size) {
-    ssize_t n = write(STDOUT_FILENO, data, size);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return false;
-    data += n;
-    size -= (size_t)n;
-  }
-  return true;
-}
-
 /* A line of our own. */
 static void note(sb_relay *relay, const char *format, int64_t bytes)
 {
   char text[128];
   int size = snprintf(text, sizeof text, format, bytes);
-  if (size > 0 && write_all(text, (size_t)size))
+  if (size > 0 && sb_write_all(STDOUT_FILENO, text, (size_t)size))
     relay->size += size;
 }
 
@@ -100,7 +88,7 @@ static void write_down(sb_relay *relay, const char *data, size_t size)
     relay->lost = 0;
     note(relay, "\n[specbench: %" PRId64 " bytes could not be written here]\n", lost);
   }
-  if (write_all(data, size))
+  if (sb_write_all(STDOUT_FILENO, data, size))
     relay->size += (int64_t)size;
   else
     relay->lost = lost + (int64_t)size;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/json_write.h"
 #include "base/log.h"
+#include "base/write.h"
 
 typedef struct ended {
   sb_sim_truth_record record;
@@ -19,7 +21,7 @@ struct sb_sim_truth {
   sb_loop *loop;
   sb_deferred pending;
   int fd;
-  int failed; /* an error was reported: nothing more is written */
+  bool failed; /* an error was reported: nothing more is written */
   ended *queue;
   size_t count, capacity;
   sb_strbuf text;
@@ -130,14 +132,8 @@ void sb_sim_truth_write(sb_sim_truth *truth)
     free(truth->queue[i].record.chunks);
   }
   truth->count = 0;
-  size_t done = 0;
-  while (done < truth->text.size && !truth->failed) {
-    ssize_t n = write(truth->fd, truth->text.data + done, truth->text.size - done);
-    if (n > 0) {
-      done += (size_t)n;
-    } else if (n < 0 && errno != EINTR) {
-      truth->failed = 1;
-      sb_log(SB_LOG_ERROR, "the truth log cannot be written: %s; it ends here", strerror(errno));
-    }
-  }
+  if (truth->failed || sb_write_all(truth->fd, truth->text.data, truth->text.size))
+    return;
+  truth->failed = true;
+  sb_log(SB_LOG_ERROR, "the truth log cannot be written: %s; it ends here", strerror(errno));
 }

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write.h"
+
 static bool durable = true;
 
 void sb_file_set_durable(bool on)
@@ -56,20 +58,6 @@ static int sync_folder_of(const char *path, sb_err *err)
   return sync_folder(folder, err);
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-  while (size) {
-    ssize_t n = write(fd, data, size);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return -1;
-    data += n;
-    size -= (size_t)n;
-  }
-  return 0;
-}
-
 /* Writes `file`; messages speak of `path`, which it may be the temporary stand-in for. */
 static int write_and_sync(const char *file, const char *path, int flags, const void *data, size_t size,
                           sb_err *err)
@@ -77,21 +65,22 @@ static int write_and_sync(const char *file, const char *path, int flags, const v
   int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
   if (fd < 0)
     return sb_err_sys(err, errno, "cannot write %s", path);
-  int failed = write_all(fd, data, size) || (durable && fsync(fd)) ? errno : 0;
+  int failed = !sb_write_all(fd, data, size) || (durable && fsync(fd)) ? errno : 0;
   if (close(fd) && !failed)
     failed = errno;
   return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;
 }
 
-/* A pipe or a device is written to as it is: renamed over, /dev/null itself would become a file. One that nobody
- * reads is an error, not a wait. */
+/* A pipe or a device is written to as it is: renamed over, /dev/null itself would become a file. One that nobody has
+ * open is an error, not a wait; one whose reader takes nothing is waited for until a signal (Ctrl-C). */
 static int write_special(const char *path, const void *data, size_t size, sb_err *err)
 {
   int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0)
     return sb_err_sys(err, errno, "cannot write %s", path);
   int flags = fcntl(fd, F_GETFL);
-  int failed = flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) || write_all(fd, data, size) ? errno : 0;
+  int failed =
+      flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) || !sb_write_until_signal(fd, data, size) ? errno : 0;
   close(fd);
   return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;
 }

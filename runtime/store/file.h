@@ -18,7 +18,8 @@ void sb_file_set_durable(bool durable);
 int sb_folder_sync(const char *folder, sb_err *err);
 
 /* Writes a temporary file beside `path`, fsyncs it, renames it over `path`, fsyncs the folder. What is there and no
- * regular file (a pipe, a device) is written to, never replaced; a pipe without a reader is an error. */
+ * regular file (a pipe, a device) is written to, never replaced; a pipe without a reader is an error, and so is a signal
+ * that comes while a reader takes nothing. */
 int sb_file_write(const char *path, const void *data, size_t size, sb_err *err);
 
 /* Writes and fsyncs a new file of a folder that sb_folder_commit will move into place: no rename of its own. A pipe or

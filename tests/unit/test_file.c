@@ -9,12 +9,14 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,6 +165,33 @@ static void a_pipe_is_written_to_and_never_replaced(void **state)
   close(reader);
   assert_int_equal(stat(pipe, &st), 0);
   assert_true(S_ISFIFO(st.st_mode));
+}
+
+static void on_alarm(int number)
+{
+  (void)number;
+}
+
+/* As Ctrl-C does: whoever waits for a pipe to be read must be able to give up. */
+static void a_signal_ends_the_wait_for_a_reader_that_takes_nothing(void **state)
+{
+  (void)state;
+  enum { MORE_THAN_A_PIPE_HOLDS = 4 << 20 };
+  static char data[MORE_THAN_A_PIPE_HOLDS];
+  const struct sigaction noted = { .sa_handler = on_alarm };
+  const struct itimerval again = { .it_interval.tv_usec = 20000, .it_value.tv_usec = 20000 }, never = { 0 };
+  struct sigaction before;
+  sb_err err = { 0 };
+  const char *pipe = in("pipe");
+  assert_int_equal(mkfifo(pipe, 0600), 0);
+  int reader = open(pipe, O_RDONLY | O_NONBLOCK);
+  assert_int_equal(sigaction(SIGALRM, &noted, &before), 0);
+  assert_int_equal(setitimer(ITIMER_REAL, &again, NULL), 0);
+  assert_int_equal(sb_file_append(pipe, data, sizeof data, &err), SB_EIO);
+  setitimer(ITIMER_REAL, &never, NULL);
+  sigaction(SIGALRM, &before, NULL);
+  assert_int_equal(err.sys_errno, EINTR);
+  close(reader);
 }
 
 enum { WRITERS = 4, TIMES = 200 };
@@ -488,6 +517,7 @@ int main(void)
     TEST(a_failure_names_the_path_and_the_reason),
     TEST(a_write_that_fails_leaves_the_old_file_and_no_temporary),
     TEST(a_pipe_is_written_to_and_never_replaced),
+    TEST(a_signal_ends_the_wait_for_a_reader_that_takes_nothing),
     TEST(writers_with_one_process_number_do_not_meet),
     TEST(a_temporary_file_is_made_where_there_is_a_folder_for_it),
     TEST(a_path_too_long_is_refused),
