@@ -85,17 +85,18 @@ describe("a server that quotes the key", function()
   end
 
   it("in a body, an event or an answer leaves it nowhere", function()
-    check({ ["1"] = { status = 401, body = "bad key: {key}" }, ["2"] = { status = 401, body = '{"error": "{key}"}' } },
+    check({ ["1"] = { status = 401, body = "bad key: {key}" }, ["2"] = { status = 401, body = '{"error": "{key}"}' },
+      ["3"] = { status = 401, body = ("x"):rep(185) .. "{key}" } }, -- of which errors quote 200 bytes
       "HTTP status 401", "1 failed", "*******")
     check({ ["*"] = { events = { '{"error": {"message": "no such key: {key}"}}' } } }, "4 of 4 requests failed")
-    check({ ["*"] = { text = "my key is {key}, thank you" } }, "1 measured")
+    check({ ["*"] = { text = "my key is {key}, thank you\0and {key}" } }, "1 measured")
     check({ ["*"] = { header = "{key}" } }, "nothing to do")
     assert.equal(1, w:count "cells")
     local outputs = 0
     w.each_text(w.folder .. "/results/cells", function(path, text)
       if path:find "outputs" then
         outputs = outputs + 1
-        has(text, "my key is ********************, thank you")
+        has(text, "my key is ********************, thank you\\u0000and ********************")
       end
     end)
     assert.equal(1, outputs)
