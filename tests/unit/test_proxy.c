@@ -57,12 +57,23 @@ static void exceptions_count_in_either_spelling(void **state)
   assert_exceptions("127.0.0.1,localhost,::1,gpu8");
 }
 
+/* A list that holds more beside "*" excepts nobody. */
+static void an_exception_for_all_hosts_stands_alone(void **state)
+{
+  (void)state;
+  setenv("http_proxy", "http://proxy:3128", 1);
+  setenv("NO_PROXY", "*", 1);
+  assert_exceptions("*");
+  assert_false(sb_proxy_may_be_used("gpu7:8000"));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(none_stands_before_a_loopback_server, clear),
     cmocka_unit_test_setup(one_for_all_schemes_counts_in_either_spelling, clear),
     cmocka_unit_test_setup(exceptions_count_in_either_spelling, clear),
+    cmocka_unit_test_setup(an_exception_for_all_hosts_stands_alone, clear),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
