@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proc/port.h"
@@ -149,6 +150,23 @@ static void a_missing_log_is_named_and_the_output_untouched(void **state)
   assert_int_equal(out.size, 0);
 }
 
+static void a_pipe_has_no_last_lines_and_is_not_waited_for(void **state)
+{
+  (void)state;
+  sb_err err;
+  sb_strbuf out = { 0 };
+  char path[] = "sb-tail-XXXXXX";
+  assert_non_null(mkdtemp(path));
+  char pipe[sizeof path + 8];
+  snprintf(pipe, sizeof pipe, "%s/log", path);
+  assert_int_equal(mkfifo(pipe, 0600), 0);
+  assert_int_equal(sb_log_tail(pipe, 0, 5, &out, &err), SB_EIO);
+  assert_non_null(strstr(err.text, pipe));
+  assert_int_equal(out.size, 0);
+  unlink(pipe);
+  rmdir(path);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -158,6 +176,7 @@ int main(void)
     cmocka_unit_test(a_long_log_gives_its_end_only),
     cmocka_unit_test(what_earlier_servers_wrote_is_no_part_of_the_tail),
     cmocka_unit_test(a_missing_log_is_named_and_the_output_untouched),
+    cmocka_unit_test(a_pipe_has_no_last_lines_and_is_not_waited_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
