@@ -296,18 +296,16 @@ sb_child *sb_child_start(uv_loop_t *loop, const sb_child_options *options, sb_er
   return child;
 }
 
-/* Sent without libuv, whose writes raise SIGPIPE when the supervisor has just ended. A line is a few bytes
- * and the supervisor always reads, so the socket takes it whole; failure means that nothing is left to
- * stop. */
+/* Sent without libuv, whose writes raise SIGPIPE when the supervisor has just ended. A line is a few bytes and the
+ * supervisor always reads, so the socket takes it whole; failure means that nothing is left to stop. */
 void sb_child_stop(sb_child *child, int grace_ms)
 {
   char line[32];
   uv_os_fd_t fd;
   sb_log(SB_LOG_DEBUG, "signal %s: stop", child->name);
   int size = snprintf(line, sizeof line, "stop %d\n", grace_ms < 0 ? child->options.grace_ms : grace_ms);
-  if (!child->control_closed && uv_fileno((uv_handle_t *)&child->control, &fd) == 0 &&
-      send(fd, line, (size_t)size, MSG_NOSIGNAL) < 0)
-    return;
+  if (!child->control_closed && uv_fileno((uv_handle_t *)&child->control, &fd) == 0)
+    send(fd, line, (size_t)size, MSG_NOSIGNAL);
 }
 
 void *sb_child_context(const sb_child *child)

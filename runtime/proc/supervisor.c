@@ -51,10 +51,12 @@ __attribute__((format(printf, 2, 3))) static void report(supervisor *s, const ch
   if (s->control < 0 || n < 0)
     return;
   size_t size = (size_t)n < sizeof text - 1 ? (size_t)n : sizeof text - 2;
+  for (size_t i = 0; i < size; i++)
+    if (text[i] == '\n') /* of a program's name: it would end the line */
+      text[i] = ' ';
   text[size++] = '\n';
-  /* Failure means that specbench is gone, which the next read shows as well. */
-  if (send(s->control, text, size, MSG_NOSIGNAL) < 0)
-    return;
+  send(s->control, text, size,
+       MSG_NOSIGNAL); /* failure: specbench is gone, which the next read shows as well */
 }
 
 /* In the child between fork and exec. */

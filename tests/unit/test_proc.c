@@ -131,6 +131,13 @@ static void a_missing_program_is_named(void **state)
   expect_no_start(*state, argv, "'/no/such/vllm'", "No such file");
 }
 
+/* It goes through the lines that supervisor and specbench exchange. */
+static void a_name_of_several_lines_is_told_in_one(void **state)
+{
+  const char *argv[] = { "/no/such\nended\nvllm", NULL };
+  expect_no_start(*state, argv, "'/no/such ended vllm'", "No such file");
+}
+
 static void a_program_that_is_not_on_path_is_said_so(void **state)
 {
   const char *argv[] = { "no-such-llm-server", NULL };
@@ -437,6 +444,7 @@ int main(int argc, char **argv)
     TEST(a_server_that_dies_at_start_is_seen_with_its_code_and_last_words),
     TEST(a_server_that_exits_by_itself_leaves_no_descendants),
     TEST(a_missing_program_is_named),
+    TEST(a_name_of_several_lines_is_told_in_one),
     TEST(a_program_that_is_not_on_path_is_said_so),
     TEST(a_missing_interpreter_is_said_so),
     TEST(bad_options_are_refused_by_name),
