@@ -4,6 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Names of files and words of servers stand in it: one line stays one, whatever they hold. */
+static void make_line(sb_err *err)
+{
+  for (char *p = err->text; *p; p++)
+    if ((unsigned char)*p < 0x20 || *p == 0x7f)
+      *p = ' ';
+}
+
 int sb_err_set(sb_err *err, sb_code code, const char *format, ...)
 {
   if (err) {
@@ -13,6 +21,7 @@ int sb_err_set(sb_err *err, sb_code code, const char *format, ...)
     err->sys_errno = 0;
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    make_line(err);
   }
   return code;
 }
@@ -28,6 +37,7 @@ int sb_err_sys(sb_err *err, int sys_errno, const char *format, ...)
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof err->text)
       snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", strerror(sys_errno));
+    make_line(err);
   }
   return SB_EIO;
 }

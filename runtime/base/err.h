@@ -17,7 +17,7 @@ typedef enum sb_code {
 typedef struct sb_err {
   sb_code code;
   int sys_errno;  /* 0 where errno plays no part */
-  char text[256]; /* one line, no newline, always terminated */
+  char text[256]; /* one line without control characters (spaces stand for them), always terminated */
 } sb_err;
 
 /* Fills *err (which may be NULL) and returns code, so that a failing function ends with

@@ -79,8 +79,9 @@ static int write_special(const char *path, const void *data, size_t size, sb_err
   if (fd < 0)
     return sb_err_sys(err, errno, "cannot write %s", path);
   int flags = fcntl(fd, F_GETFL);
-  int failed =
-      flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) || !sb_write_until_signal(fd, data, size) ? errno : 0;
+  int failed = flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) || !sb_write_until_signal(fd, data, size)
+                   ? errno
+                   : 0;
   close(fd);
   return failed ? sb_err_sys(err, failed, "cannot write %s", path) : SB_OK;
 }

@@ -39,6 +39,16 @@ static void a_system_error_ends_with_what_the_system_says(void **state)
   assert_int_equal(sb_err_sys(NULL, ENOENT, "nobody listens"), SB_EIO);
 }
 
+static void what_would_break_the_line_is_a_space(void **state)
+{
+  (void)state;
+  sb_err err;
+  sb_err_set(&err, SB_EINVAL, "no such name: %s", "a\nb\t\x1b[2Jc\x7f");
+  assert_string_equal(err.text, "no such name: a b  [2Jc ");
+  sb_err_sys(&err, ENOENT, "cannot read %s", "a\r\nb");
+  assert_string_equal(err.text, "cannot read a  b: No such file or directory");
+}
+
 static void a_line_too_long_is_cut_and_terminated(void **state)
 {
   (void)state;
@@ -326,6 +336,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_error_carries_its_code_and_one_line),
     cmocka_unit_test(a_system_error_ends_with_what_the_system_says),
+    cmocka_unit_test(what_would_break_the_line_is_a_space),
     cmocka_unit_test(a_line_too_long_is_cut_and_terminated),
     cmocka_unit_test(every_code_has_a_name_of_its_own),
     cmocka_unit_test(a_string_buffer_grows_and_stays_terminated),
