@@ -4,14 +4,25 @@
 
 #define CONFIDENCE 0.99
 
+/* P(at most one of n samples lies beyond the percentile). */
+static double at_most_one_beyond(uint64_t n, double p)
+{
+  return exp(((double)n - 1.0) * log(p)) * (p + (double)n * (1.0 - p));
+}
+
 uint64_t sb_tail_needs(double percent)
 {
-  double p = percent / 100.0, none = 1.0; /* p^n */
-  for (uint64_t n = 1;; n++) {
-    none *= p;
-    if (none + (double)n * (1.0 - p) * none / p <= 1.0 - CONFIDENCE)
-      return n;
+  double p = percent / 100.0;
+  uint64_t few = 0, enough = 1;
+  while (at_most_one_beyond(enough, p) > 1.0 - CONFIDENCE) {
+    few = enough;
+    enough *= 2;
   }
+  while (enough - few > 1) {
+    uint64_t middle = few + (enough - few) / 2;
+    *(at_most_one_beyond(middle, p) > 1.0 - CONFIDENCE ? &few : &enough) = middle;
+  }
+  return enough;
 }
 
 /* P(K = k), K being the number of n samples that lie at or below the percentile. */

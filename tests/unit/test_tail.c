@@ -17,6 +17,17 @@ static void a_percentile_needs_what_mlperf_asks(void **state)
   assert_int_equal(sb_tail_needs(99.9), 6636);
 }
 
+/* The number of samples beyond is Poisson's then: at most one of 6.63835 that are expected, with 1 %. Told at once. */
+static void a_percentile_ever_so_far_out_needs_as_many_more(void **state)
+{
+  (void)state;
+  for (double beyond = 1e-6; beyond > 1e-13; beyond /= 10.0) {
+    double expected = (double)sb_tail_needs(100.0 - 100.0 * beyond) * beyond;
+    assert_true(fabs(expected - 6.63835) < 0.01);
+  }
+  assert_int_equal(sb_tail_needs(1e-6), 2);
+}
+
 static void near(double value, double expected)
 {
   if (!(fabs(value - expected) < 1e-9))
@@ -52,6 +63,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_percentile_needs_what_mlperf_asks),
+    cmocka_unit_test(a_percentile_ever_so_far_out_needs_as_many_more),
     cmocka_unit_test(a_median_is_bounded_by_the_sign_tests_ranks),
     cmocka_unit_test(what_no_value_bounds_is_open),
   };
