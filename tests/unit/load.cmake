@@ -1,4 +1,4 @@
-foreach(name realtime lag)
+foreach(name realtime lag arrivals)
   sb_unit_test(${name} sb_load Threads::Threads)
 endforeach()
 foreach(name stream watch load shards)
