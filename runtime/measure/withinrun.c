@@ -17,8 +17,8 @@ static void fill_side(double *side, const sb_record *record, double clock_scale)
   sb_request_metrics metrics;
   sb_record_span(record, &span);
   sb_request_metrics_compute(record, &span, clock_scale, SB_REFERENCE_UNKNOWN, &metrics);
-  int64_t tokens = sb_record_tokens(record);
-  side[INPUT] = record->prompt_tokens >= 0 ? (double)record->prompt_tokens : NAN;
+  int64_t tokens = sb_record_tokens(record), prompt_tokens = sb_record_prompt_tokens(record);
+  side[INPUT] = prompt_tokens >= 0 ? (double)prompt_tokens : NAN;
   side[OUTPUT] = tokens >= 0 ? (double)tokens : NAN;
   side[LATENCY] = metrics.e2el_ms;
   side[GAPS] = tokens > 1 ? (double)(tokens - 1) : 0.0;

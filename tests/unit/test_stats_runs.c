@@ -134,6 +134,9 @@ static void within_run_figures_are_the_runs_own(void **state)
   baseline->records[0].prompt_tokens = -1; /* the total is not known any more, the rest is */
   sb_withinrun_compute(&pairs, 1, scales, 0.95, 4, &bounds);
   assert_true(isnan(bounds.total_throughput.value) && !isnan(bounds.output_throughput.value));
+  baseline->records[0].data_prompt_tokens = 10; /* told by the data, as a cell's figures have it */
+  sb_withinrun_compute(&pairs, 1, scales, 0.95, 4, &bounds);
+  assert_true(!isnan(bounds.total_throughput.value));
   sb_pairs_deinit(&pairs);
   sb_run_free(baseline);
   sb_run_free(method);
