@@ -81,6 +81,8 @@ size_t sb_cgroup_members(const char *path, pid_t **pids)
   FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
   int pid;
   while (file && fscanf(file, "%d", &pid) == 1) {
+    if (pid <= 0) /* of another pid namespace; to kill() it would be our own group */
+      continue;
     sb_grow(*pids, count, capacity, 64);
     (*pids)[count++] = pid;
   }

@@ -18,7 +18,7 @@ void sb_cgroup_enter(const char *path);
 /* Whether `path` is a group, and of this name. */
 bool sb_cgroup_is(const char *path, const char *name);
 
-/* Its processes; *pids is to be freed. */
+/* Its processes that can be seen from here; *pids is to be freed. */
 size_t sb_cgroup_members(const char *path, pid_t **pids);
 
 /* Removes it where it is empty. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "proc/cgroup.h"
 #include "proc/processes.h"
 #include "proc/supervisor.h"
 #include "proc/tail.h"
@@ -415,6 +416,26 @@ static void a_flood_of_lines_holds_up_neither_server_nor_stop(void **state)
   sb_strbuf_deinit(&before);
 }
 
+/* The kernel writes 0 for a process of another pid namespace, which to kill() means the caller's own group. */
+static void a_groups_members_are_those_that_can_be_seen(void **state)
+{
+  (void)state;
+  char folder[] = "sb-group-XXXXXX", file[sizeof folder + 16];
+  assert_non_null(mkdtemp(folder));
+  snprintf(file, sizeof file, "%s/cgroup.procs", folder);
+  FILE *list = fopen(file, "w");
+  assert_non_null(list);
+  fputs("0\n4711\n0\n4712\n", list);
+  fclose(list);
+  pid_t *pids;
+  assert_int_equal(sb_cgroup_members(folder, &pids), 2);
+  assert_int_equal(pids[0], 4711);
+  assert_int_equal(pids[1], 4712);
+  free(pids);
+  unlink(file);
+  rmdir(folder);
+}
+
 static void the_supervisor_refuses_to_be_started_by_hand(void **state)
 {
   fixture *f = *state;
@@ -457,6 +478,7 @@ int main(int argc, char **argv)
     TEST(a_killed_supervisor_takes_its_tree_along),
     TEST(signals_to_the_supervisor_are_survived_and_sigterm_stops),
     TEST(descendants_are_listed_parents_first),
+    TEST(a_groups_members_are_those_that_can_be_seen),
     TEST(the_supervisor_refuses_to_be_started_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
