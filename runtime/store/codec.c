@@ -45,6 +45,8 @@ int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
     out->data[out->size] = '\0';
     if (rc == Z_OK && z.avail_in == 0 && z.avail_out != 0)
       break; /* the input ended early */
+    if (rc == Z_STREAM_END && z.avail_in > 0)
+      rc = inflateReset(&z); /* one file behind another, as cat joins them */
   }
   inflateEnd(&z);
   return rc == Z_STREAM_END ? SB_OK : sb_err_set(err, SB_EPARSE, "not a whole gzip file");
@@ -77,7 +79,7 @@ int sb_sha256_file(const char *path, char hex[65], sb_err *err)
     return sb_err_sys(err, errno, "cannot read %s", path);
   EVP_MD_CTX *context = EVP_MD_CTX_new();
   bool sound = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
-  static unsigned char buffer[CHUNK];
+  unsigned char buffer[CHUNK];
   size_t n;
   while (sound && (n = fread(buffer, 1, sizeof buffer, file)) > 0)
     sound = EVP_DigestUpdate(context, buffer, n);

@@ -6,7 +6,8 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 
-/* Deflates into gzip's format; inflates what gzip made. Damaged input gives SB_EPARSE. */
+/* Appends the data deflated into gzip's format; or inflated, of one gzip file or of several that were joined. Damaged
+ * input gives SB_EPARSE, and *out holds what came before the damage. */
 int sb_gzip(const void *data, size_t size, sb_strbuf *out, sb_err *err);
 int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err);
 

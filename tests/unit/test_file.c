@@ -414,6 +414,18 @@ static void gzip_round_trips(void **state)
   }
 }
 
+static void gzip_files_that_were_joined_are_read_to_the_end(void **state)
+{
+  (void)state;
+  sb_strbuf packed = { 0 }, back = { 0 };
+  for (const char *const *part = (const char *const[]){ "one\n", "", "two\n", NULL }; *part; part++)
+    assert_int_equal(sb_gzip(*part, strlen(*part), &packed, NULL), 0);
+  assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), 0);
+  assert_string_equal(back.data, "one\ntwo\n");
+  sb_strbuf_deinit(&packed);
+  sb_strbuf_deinit(&back);
+}
+
 static void damaged_gzip_is_refused(void **state)
 {
   (void)state;
@@ -428,6 +440,10 @@ static void damaged_gzip_is_refused(void **state)
     sb_strbuf_deinit(&back);
   }
   sb_strbuf back = { 0 };
+  sb_strbuf_puts(&packed, "x"); /* behind the end */
+  assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), SB_EPARSE);
+  packed.size--;
+  sb_strbuf_clear(&back);
   packed.data[packed.size - 6] ^= 1; /* the checksum */
   assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), SB_EPARSE);
   sb_strbuf_deinit(&back);
@@ -530,6 +546,7 @@ int main(void)
     TEST(a_second_name_is_given_to_the_first_file_only),
     TEST(a_touch_sets_the_time_and_makes_nothing),
     TEST(gzip_round_trips),
+    TEST(gzip_files_that_were_joined_are_read_to_the_end),
     TEST(damaged_gzip_is_refused),
     TEST(digests_are_sha256),
     TEST(a_digest_that_fails_is_an_error),
