@@ -11,7 +11,7 @@ enum { MAX_FILE_BYTES = 1 << 20, MAX_KEY = 64 };
 
 static int read_file(const char *path, sb_strbuf *text, sb_err *err)
 {
-  FILE *file = fopen(path, "rb");
+  FILE *file = fopen(path, "rbe");
   if (!file)
     return sb_err_sys(err, errno, "cannot open %s", path);
   char block[4096];

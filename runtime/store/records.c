@@ -233,7 +233,8 @@ static void get_timeline(source *in, sb_timeline *line, int64_t start)
   sb_timeline_reset(line, get_time(in, start));
   size_t size;
   const uint8_t *bytes = get_bytes(in, &size);
-  if (size == 0 || size > UINT32_MAX)
+  in->failed |= size > UINT32_MAX;
+  if (size == 0 || in->failed)
     return;
   line->bytes = sb_alloc(size);
   memcpy(line->bytes, bytes, size);
