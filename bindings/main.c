@@ -104,7 +104,7 @@ static void set_arguments(lua_State *L, const application *app, char **arguments
 /* What raises where nothing may, or for want of memory even there: one line instead of an abort. */
 static int panic(lua_State *L)
 {
-  fprintf(stderr, "specbench: %s\n", sbl_error_text(L));
+  sb_tell(": %s", sbl_error_text(L));
   _exit(EXIT_SCRIPT);
 }
 
@@ -159,7 +159,7 @@ static void print_error(lua_State *L, const char *script)
   bool placed = lua_type(L, -1) == LUA_TSTRING;
   const char *message = sbl_error_text(L);
   fflush(stdout);
-  fprintf(stderr, "specbench: %s%s%s\n", placed ? "" : script, placed ? "" : ": ", message);
+  sb_tell(": %s%s%s", placed ? "" : script, placed ? "" : ": ", message);
 }
 
 /* The status of a script that failed, which is said; { exit = STATUS } without a message ends in silence. */
@@ -179,7 +179,7 @@ static int raised_status(lua_State *L, const char *script)
   lua_pushliteral(L, "message");
   if (lua_rawget(L, -2) == LUA_TSTRING) {
     fflush(stdout);
-    fprintf(stderr, "specbench: %s: %s\n", script, lua_tostring(L, -1));
+    sb_tell(": %s: %s", script, lua_tostring(L, -1));
   }
   lua_pop(L, 1);
   return status;
@@ -209,7 +209,7 @@ static int exit_status(lua_State *L, sbl_task *task, const char *script)
   if (sbl_task_get_state(task) == SBL_TASK_FAILED) {
     status = raised_status(L, script);
   } else if (is_round(L)) {
-    fprintf(stderr, "specbench: %s only describes a round: run it with `specbench run %s`\n", script, script);
+    sb_tell(": %s only describes a round: run it with `specbench run %s`", script, script);
     status = EXIT_USAGE;
   } else if (lua_isinteger(L, -1)) {
     status = status_of(lua_tointeger(L, -1));
@@ -225,19 +225,26 @@ typedef struct invocation {
   int status;
 } invocation;
 
-/* Pushes the script as a function. */
-static void load_script(lua_State *L, const invocation *call)
+static void load_code(lua_State *L, const char *code)
 {
-  int status;
-  if (call->code) {
-    const char *text = lua_pushfstring(L, "local bench = require 'specbench' %s", call->code);
-    status = luaL_loadbufferx(L, text, strlen(text), "=(command line)", "t");
-    lua_remove(L, -2);
-  } else {
-    status = luaL_loadfilex(L, call->script, "t");
-  }
-  if (status != LUA_OK)
+  const char *text = lua_pushfstring(L, "local bench = require 'specbench' %s", code);
+  if (luaL_loadbufferx(L, text, strlen(text), "=(command line)", "t") != LUA_OK)
     lua_error(L);
+  lua_remove(L, -2);
+}
+
+static void load_file(lua_State *L, const char *script)
+{
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "specbench.base.source");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "load");
+  lua_remove(L, -2);
+  lua_pushstring(L, script);
+  lua_call(L, 1, 2);
+  if (lua_isnil(L, -2))
+    lua_error(L);
+  lua_pop(L, 1);
 }
 
 /* All that may raise, in one protected call. */
@@ -250,7 +257,10 @@ static int run_script(lua_State *L)
   lua_getglobal(L, "require");
   lua_pushliteral(L, "specbench.coroutine");
   lua_call(L, 1, 0);
-  load_script(L, call);
+  if (call->code)
+    load_code(L, call->code);
+  else
+    load_file(L, call->script);
   int count = 0;
   while (call->arguments[count])
     count++;
@@ -339,7 +349,7 @@ static int run(application *app, int argc, char **argv)
     call.arguments = argv + 2;
     snprintf(script, sizeof script, "%s", argv[1]);
     if (access(script, R_OK)) {
-      fprintf(stderr, "specbench: cannot read script %s\n", script);
+      sb_tell(": cannot read script %s", script);
       return EXIT_USAGE;
     }
   }
@@ -349,7 +359,7 @@ static int run(application *app, int argc, char **argv)
   app->world.http = app->world.loop ? sb_http_new(app->world.loop, &err) : NULL;
   lua_State *L = app->world.http ? new_state(app) : NULL;
   if (!L) {
-    fprintf(stderr, "specbench: cannot start: %s\n", err.code ? err.text : "no event loop or no memory");
+    sb_tell(": cannot start: %s", err.code ? err.text : "no event loop or no memory");
     return EXIT_SCRIPT;
   }
   sbl_interrupt_watch(&app->world);

@@ -2,6 +2,7 @@
 
 local cli = require "specbench.cli"
 local command = require "specbench.cli.command"
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local own = require "specbench.cli.own"
 local home = require("sb.environment").home
@@ -19,19 +20,19 @@ local name = BEFORE[arg[1]] or arg[1]
 if name == "-h" or name == "--help" then name = "help" end
 local path = ("%s/scripts/cmd/%s.lua"):format(home, name)
 if not name:match "^[%w_-]+$" or not fs.stat(path) then
-  io.stderr:write(command.unknown(name), "\n")
+  io.stderr:write(foreign.line(command.unknown(name)), "\n")
   return 2
 end
 
 local words = table.move(arg, 2, #arg, 1, {})
 local definition, flaw = own.extend(assert(loadfile(path))(), words, command.locate_round)
 if not definition then
-  io.stderr:write("specbench: ", flaw, "\n")
+  io.stderr:write("specbench: ", foreign.clean(flaw), "\n")
   return 1
 end
 local options, positionals, code = cli.parse(definition, words)
 if not options then
-  io.stderr:write(positionals, "\n")
+  io.stderr:write(foreign.line(positionals), "\n")
   return code
 end
 if options.help then

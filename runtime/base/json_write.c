@@ -7,24 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Decodes one UTF-8 character of at most `size` bytes; returns its length, or 0 where it is not one. */
-static size_t utf8(const unsigned char *p, size_t size, unsigned *code)
-{
-  static const unsigned smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-  size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
-  if (n == 0 || n > size)
-    return 0;
-  unsigned c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
-  for (size_t i = 1; i < n; i++) {
-    if ((p[i] & 0xc0) != 0x80)
-      return 0;
-    c = c << 6 | (p[i] & 0x3f);
-  }
-  if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-    return 0;
-  *code = c;
-  return n;
-}
+#include "base/utf8.h"
 
 static void put_escaped(sb_strbuf *out, unsigned code)
 {
@@ -77,7 +60,7 @@ void sb_json_put_string(sb_strbuf *out, const char *text, size_t size)
   while ((p = skip_plain(p, end)) < end) {
     sb_strbuf_append(out, plain, (size_t)(p - plain));
     unsigned code = 0xfffd;
-    size_t n = utf8(p, (size_t)(end - p), &code);
+    size_t n = sb_utf8_decode(p, (size_t)(end - p), &code);
     if (code == 0x7f)
       sb_strbuf_putc(out, 0x7f);
     else

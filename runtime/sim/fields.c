@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/readable.h"
 #include "base/strbuf.h"
 
 enum { MAX_FILE_BYTES = 1 << 20, MAX_KEY = 64 };
 
 static int read_file(const char *path, sb_strbuf *text, sb_err *err)
 {
-  FILE *file = fopen(path, "rbe");
+  FILE *file = sb_readable_open(path);
   if (!file)
     return sb_err_sys(err, errno, "cannot open %s", path);
   char block[4096];

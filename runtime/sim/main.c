@@ -76,7 +76,7 @@ int sb_sim_main(int argc, char **argv, const char *profiles_dir)
   sb_log_init_from_environment();
   int rc = sb_sim_options_parse(&r.options, argc, argv, &err);
   if (rc) {
-    fprintf(stderr, "specbench sim: %s\n", err.text);
+    sb_tell(" sim: %s", err.text);
     return 2;
   }
   if (r.options.help) {
@@ -90,6 +90,6 @@ int sb_sim_main(int argc, char **argv, const char *profiles_dir)
   if (!rc)
     rc = serve(&r, &err);
   if (rc)
-    fprintf(stderr, "specbench sim: %s\n", err.text);
+    sb_tell(" sim: %s", err.text);
   return rc ? 1 : 0;
 }

@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <zlib.h>
+
+#include "base/readable.h"
 
 /* zlib's window bits plus this select gzip's header instead of zlib's. */
 enum { GZIP_FORMAT = 16, CHUNK = 64 * 1024 };
@@ -74,9 +77,14 @@ int sb_sha256(const void *data, size_t size, char hex[65], sb_err *err)
 
 int sb_sha256_file(const char *path, char hex[65], sb_err *err)
 {
-  FILE *file = fopen(path, "rbe");
+  FILE *file = sb_readable_open(path);
   if (!file)
     return sb_err_sys(err, errno, "cannot read %s", path);
+  struct stat st;
+  if (fstat(fileno(file), &st) || !S_ISREG(st.st_mode)) {
+    fclose(file);
+    return sb_err_set(err, SB_EIO, "cannot read %s: it is no regular file", path);
+  }
   EVP_MD_CTX *context = EVP_MD_CTX_new();
   bool sound = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
   unsigned char buffer[CHUNK];

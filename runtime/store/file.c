@@ -13,7 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/readable.h"
 #include "base/write.h"
+
+/* Of a pipe or a device, which might never end. */
+enum { MOST_OF_NO_FILE = 256 << 20 };
 
 static bool durable = true;
 
@@ -133,24 +137,36 @@ int sb_file_append(const char *path, const void *data, size_t size, sb_err *err)
   return write_and_sync(path, path, O_APPEND, data, size, err);
 }
 
-int sb_file_read(const char *path, sb_strbuf *out, sb_err *err)
+static int read_all(int fd, size_t most, sb_strbuf *out)
 {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return sb_err_sys(err, errno, "cannot read %s", path);
+  size_t before = out->size;
   for (;;) {
     char *end = sb_strbuf_reserve(out, 64 * 1024);
     ssize_t n = read(fd, end, 64 * 1024);
     if (n < 0 && errno == EINTR)
       continue;
-    if (n <= 0) {
-      int failed = n < 0 ? errno : 0;
-      close(fd);
-      return failed ? sb_err_sys(err, failed, "cannot read %s", path) : SB_OK;
-    }
+    if (n <= 0)
+      return n < 0 ? errno : 0;
     out->size += (size_t)n;
     out->data[out->size] = '\0';
+    if (out->size - before > most)
+      return EFBIG;
   }
+}
+
+int sb_file_read(const char *path, sb_strbuf *out, sb_err *err)
+{
+  FILE *file = sb_readable_open(path);
+  if (!file)
+    return sb_err_sys(err, errno, "cannot read %s", path);
+  struct stat st;
+  bool is_file = fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode);
+  int failed = read_all(fileno(file), is_file ? SIZE_MAX : MOST_OF_NO_FILE, out);
+  fclose(file);
+  if (failed == EFBIG)
+    return sb_err_set(err, SB_EIO, "cannot read %s: it is no file and gives more than %d MiB", path,
+                      MOST_OF_NO_FILE >> 20);
+  return failed ? sb_err_sys(err, failed, "cannot read %s", path) : SB_OK;
 }
 
 int sb_folder_make(const char *path, sb_err *err)

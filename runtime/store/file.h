@@ -29,6 +29,8 @@ int sb_file_put(const char *path, const void *data, size_t size, sb_err *err);
 /* Appends in one write and fsyncs. */
 int sb_file_append(const char *path, const void *data, size_t size, sb_err *err);
 
+/* Appends the whole of it to `out`. A pipe that nobody writes to is empty; of what is no file (a device, a pipe) at most
+ * 256 MiB are taken, beyond which it fails. */
 int sb_file_read(const char *path, sb_strbuf *out, sb_err *err);
 
 /* Makes an empty file that nobody else uses, in the first folder that has room of $TMPDIR, /tmp, /var/tmp and the

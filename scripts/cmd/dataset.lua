@@ -2,6 +2,7 @@
 
 local cache = require "specbench.dataset.cache"
 local command = require "specbench.cli.command"
+local source = require "specbench.base.source"
 
 local ACTIONS = { "list", "fetch", "verify", "import", "show" }
 
@@ -28,17 +29,19 @@ local self = {
     { long = "subset", arg = "S", help = "fetch, show: of the dataset only this subset, such as 1k" },
     { long = "mirror", arg = "URL", env = "SPECBENCH_MIRROR",
       help = "fetch: get URL/FILE, with FILE as in the list, instead of what the manifest says" },
-    { long = "timeout", arg = "SECONDS", type = "number", min = 0.1, default = 30,
+    { long = "timeout", arg = "SECONDS", type = "number", min = 0.1, max = 86400, default = 30,
       help = "fetch: give up a server that sends nothing for so long" },
     { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
       help = "show: folder of the published files, or cache; without it synthetic text" },
-    { long = "count", short = "n", arg = "N", type = "int", min = 1, default = 3, help = "show: so many prompts" },
+    { long = "count", short = "n", arg = "N", type = "int", min = 1, max = 1000000, default = 3,
+      help = "show: so many prompts" },
     { long = "seed", arg = "N", type = "int", default = 12345, help = "show: which prompts are drawn" },
     { long = "full", type = "flag", help = "show: texts in full" },
     { long = "path", arg = "PATH", help = "show jsonl, sharegpt, folder: your own file or folder" },
     { long = "field", arg = "FIELD", help = "show jsonl: where the prompt is (prompt)" },
     { long = "tokens-field", arg = "FIELD", help = "show jsonl: where its token count is" },
-    { long = "tokens", arg = "N", type = "int", min = 1, help = "show random, sonnet: length of each prompt" },
+    { long = "tokens", arg = "N", type = "int", min = 1, max = 10000000,
+      help = "show random, sonnet: length of each prompt" },
     { long = "manifest", arg = "FILE", hidden = true, help = "another list of files" },
   },
   examples = {
@@ -52,7 +55,7 @@ local self = {
 
 local function manifest_of(options)
   if not options.manifest then return require("specbench.dataset.file").manifest() end
-  local chunk, message = loadfile(options.manifest, "t")
+  local chunk, message = source.load(options.manifest)
   if not chunk then command.fail(message) end
   return chunk()
 end

@@ -22,13 +22,17 @@ local self = {
     { long = "prompts", arg = "FILE", help = 'JSON lines, each {"prompt": ...}; a folder of .txt files; or a ShareGPT '
       .. "file that ends in .json. Without it made-up text of --prompt-tokens" },
     { long = "field", arg = "NAME", default = "prompt", help = "where a line of --prompts has its prompt" },
-    { long = "prompt-tokens", arg = "T", type = "int", min = 1, default = 256, help = "tokens of made-up prompts" },
-    { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1,
+    { long = "prompt-tokens", arg = "T", type = "int", min = 1, max = 10000000, default = 256,
+      help = "tokens of made-up prompts" },
+    { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1, max = 100000,
       help = "requests in flight (1, or with --rate as many as come)" },
-    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "requests in all (8 a stream, 64 where "
-      .. "--rate has no -c); fewer prompts are repeated, each time under a new beginning" },
-    { long = "rate", arg = "R", type = "number", min = 0.001, help = "requests a second, Poisson arrivals" },
-    { long = "max-tokens", arg = "T", type = "int", min = 1, default = 128, help = "tokens of an answer at most" },
+    { long = "requests", short = "n", arg = "N", type = "int", min = 1, max = 1000000,
+      help = "requests in all (8 a stream, 64 where --rate has no -c); fewer prompts are repeated, each time under "
+        .. "a new beginning" },
+    { long = "rate", arg = "R", type = "number", min = 0.001, max = 1000000,
+      help = "requests a second, Poisson arrivals" },
+    { long = "max-tokens", arg = "T", type = "int", min = 1, max = 10000000, default = 128,
+      help = "tokens of an answer at most" },
     { long = "ignore-eos", type = "flag", help = "answers go on to --max-tokens, where the engine can be told so" },
     { long = "temperature", arg = "N", type = "number", min = 0, default = 0, help = "of every request" },
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },

@@ -31,10 +31,12 @@ local self = {
   positionals = { { name = "WHAT", optional = true, choices = words,
     help = "client, threads, loop, memory, start, analysis or all (default)" } },
   options = option_groups.of {
-    { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1,
+    { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1, max = 100000,
       help = "client: requests in flight (each load's own)" },
-    { long = "requests", short = "n", arg = "N", type = "int", min = 1, help = "client: requests in all (4 a stream)" },
-    { long = "tokens", arg = "T", type = "int", min = 1, default = 256, help = "client: tokens of an answer" },
+    { long = "requests", short = "n", arg = "N", type = "int", min = 1, max = 1000000,
+      help = "client: requests in all (4 a stream)" },
+    { long = "tokens", arg = "T", type = "int", min = 1, max = 10000000, default = 256,
+      help = "client: tokens of an answer" },
     option_groups.io_threads,
     { long = "out", short = "o", arg = "FILE", help = "write the figures as JSON" },
     -- how the parts run themselves as a process, and how a rig that compares load generators runs this one: equal

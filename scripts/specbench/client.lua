@@ -13,7 +13,7 @@ local client = {}
 local PROGRESS_EVERY = 0.1 -- seconds
 
 local text, boolean, lines = shape.string(), shape.boolean(), shape.list(shape.string())
-local seconds = shape.number { from = 0 }
+local seconds = shape.number { from = 0, to = 365 * 86400 }
 
 local request_shape = shape.record {
   "request", class = "specbench.request", doc = "One request of a load.",

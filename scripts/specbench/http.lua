@@ -9,7 +9,7 @@ local shape = require "specbench.base.shape"
 
 local http = {}
 
-local headers, seconds = shape.list(shape.string()), shape.number { from = 0 }
+local headers, seconds = shape.list(shape.string()), shape.number { from = 0, to = 365 * 86400 }
 local authorized = { "authorized", shape.boolean(), "with the API key, as a load's requests: of a server that is "
   .. "measured", default = false }
 
@@ -38,10 +38,13 @@ http.asking = shape.record {
   },
 }
 
+local LONGEST_KEY = 64 << 10 -- bytes
+
 -- The key in a file: one word. What else stands there is not repeated in a message.
 local function read_key(file)
   local text, message = fs.read(file)
   if not text then return nil, message end
+  if #text > LONGEST_KEY then return nil, ("%s holds no key: it has %d bytes"):format(file, #text) end
   local key = text:match "^%s*(.-)%s*$"
   if key:find "[%s%c]" then return nil, file .. " must hold the key and nothing else: it has several words or lines" end
   return key
@@ -126,7 +129,7 @@ function http.flaw(url)
   local port = place:match "^%[[%x:.]+%](.*)$" or place:match "^[^:%[]+(.*)$"
   local number = port and tonumber(port:match "^:(%d+)$")
   if port == "" or number and number >= 1 and number <= 65535 then return nil end
-  return ("'%s' is not http://HOST:PORT or https://HOST:PORT"):format(url)
+  return ("'%s' is not http://HOST:PORT or https://HOST:PORT"):format(secrets.url(url))
 end
 
 local function check(response, url)

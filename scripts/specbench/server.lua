@@ -135,7 +135,7 @@ server.options = shape.record {
       "a path that is answered with 2xx, `{ log = PATTERN }`, or a function that is asked again and again",
       otherwise = "`\"/health\"`" },
     { "timeout", shape.number { above = 0 }, "until it must be ready", unit = "s", default = 600 },
-    { "grace", shape.number { from = 0 }, "from SIGTERM to SIGKILL", unit = "s", default = 10 },
+    { "grace", shape.number { from = 0, to = 365 * 86400 }, "from SIGTERM to SIGKILL", unit = "s", default = 10 },
   },
 }
 

@@ -63,7 +63,7 @@ describe("a round's file", function()
       { "return {\n      prompts", deep, "workload.body: a value is nested deeper" },
       { "limits =", "body = { 1 }, limits =", "workload: body = a table: must be a table of names" },
       { "limits =", "body = { x = { [1.5] = 2 } }, limits =", "workload.body: an object's keys must be strings" },
-      { "max_tokens = 8", "max_tokens = math.random(1 << 30)", "workload.limits: returns something else each time" },
+      { "max_tokens = 8", "max_tokens = math.random(1 << 20)", "workload.limits: returns something else each time" },
       { "max_tokens = 8", "max_tokens = 8, min_tokens = {}", "workload.limits: min_tokens = a table: must be a whole" },
       { "max_tokens = 8", "max_tokens = 8, ignore_eos = 1", "workload.limits: ignore_eos = 1: must be true or false" },
       { "server =", 'reference = function() return { method = "../..", folder = "x" } end, server =',
@@ -215,7 +215,8 @@ describe("a round's file", function()
     w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8, min_tokens = 9" }))
     refused_in_a_line(w:run_grid "", 1, "workload.limits: min_tokens = 9 is above max_tokens = 8 (prompt 1)")
     w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8.5" }))
-    refused_in_a_line(w:run_grid "", 1, "workload.limits: max_tokens = 8.5: must be a whole number from 1 (prompt 1)")
+    refused_in_a_line(w:run_grid "", 1,
+      "workload.limits: max_tokens = 8.5: must be a whole number from 1 to 10000000 (prompt 1)")
   end)
 
   it("that is a script is refused before it measures", function()

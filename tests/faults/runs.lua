@@ -186,6 +186,60 @@ add("out-holds-other-things", "--out holds files of somebody's", function(w)
 end, "", { status = 1, says = { "is not empty and holds no results" } })
 add("out-too-long", "--out is longer than a path may be", nil, "--out " .. ("x"):rep(5000), { status = 1 })
 
+---- what a command line may say
+local PLAN = "plan grid.lua --out results "
+local function usage(name, what, line, says)
+  command(name, what, nil, line, { status = 2, says = { says } })
+end
+usage("terminal-in-a-number", "an option's number is escape sequences: shown without them",
+  PLAN .. "--repeats \"$(printf '\\033[2J\\007\\233')\"", "--repeats needs a whole number, not '?[2J??'")
+usage("terminal-in-a-command", "the command is none, with escape sequences in its name",
+  "\"$(printf 'run\\033[2J')\"", "no command 'run?[2J'")
+usage("empty-option", "an option's text is empty", PLAN .. "--slo ''", "--slo needs TTFT=MS,TPOT=MS, not an empty text")
+usage("no-objective", "--slo names nothing", PLAN .. "--slo ,", "names no objective")
+usage("unit-unshared", "a piece of shared work where nothing is shared", PLAN .. "--unit x", "--unit names a piece")
+usage("tokenizer-no-address", "--tokenizer is no address", PLAN .. "--engine vllm --tokenizer x", "--tokenizer: 'x'")
+usage("address-with-password", "an address that cannot be used, with a password: not repeated",
+  PLAN .. "--engine external --url http://me:$OPENAI_API_KEY@x:0", "(redacted)@x:0")
+usage("deadline-of-ages", "a deadline of 10^23 s", PLAN .. "--cell-timeout 99999999999999999999999",
+  "--cell-timeout needs a number from 0.1 to 31536000")
+usage("requests-without-end", "10^15 requests", "measure --url http://127.0.0.1:1 -n 1000000000000000",
+  "needs a whole number from 1 to 1000000")
+command("prompts-without-end", "10^15 prompts a stream", nil, PLAN .. "--prompts-per-stream 1000000",
+  { status = 1, says = { "2000000 in a cell, more than 1000000" } })
+for _, bound in ipairs { { "count", 1000000 }, { "tokens", 10000000 }, { "max_tokens", 10000000 } } do
+  local field, most = table.unpack(bound)
+  command("round-huge-" .. field, ("a round says %s = 2^53"):format(field),
+    with_round("([ {]" .. field .. " =) %d+", "%1 9007199254740992"), RUN,
+    { status = 1, says = { field .. " = 9007199254740992: must be a whole number from 1 to " .. most } })
+end
+command("round-huge-text", "a round wants 10^6 prompts of 10^6 tokens", with_round("tokens = 20, count = 4",
+  "tokens = 1000000, count = 1000000"), RUN, { status = 1, says = { "are more than 100000000 tokens" } })
+
+---- files that a command line names
+local function named(name, make, line, says)
+  command("file-" .. name, ("`%s`, where x is %s"):format(line, make[1]), function(w)
+    assert(os.execute(("cd '%s' && %s"):format(w.folder, make[2])))
+  end, line, { status = 1, says = { says } })
+end
+local PIPE = { "a pipe that nobody writes to", "mkfifo x x.lua" }
+local ENDLESS = { "a device without end", "ln -s /dev/zero x" }
+named("models-pipe", PIPE, PLAN .. "--models x", "x: must return a table")
+named("round-pipe", PIPE, "plan ./x.lua", "./x.lua returns no round")
+named("engine-pipe", PIPE, PLAN .. "--engine ./x.lua", "./x.lua")
+named("prompts-pipe", PIPE, "dataset show jsonl --path x", "x: no rows")
+named("convert-pipe", PIPE, "convert medusa x y", "x: not a file")
+named("compare-pipe", PIPE, "compare x x", "x is not JSON")
+named("models-endless", ENDLESS, PLAN .. "--models x", "it is no file and gives more than 256 MiB")
+named("prompts-endless", ENDLESS, "dataset show jsonl --path x", "it is no file and gives more than 256 MiB")
+add("key-pipe", "the file with the key is a pipe that nobody writes to", function(w)
+  assert(os.execute(("mkfifo '%s/key'"):format(w.folder)))
+end, "", ALL, { env = { SPECBENCH_API_KEY_FILE = "key" } })
+add("key-huge", "the file with the key has 20 MB in one word", function(w)
+  assert(os.execute(("head -c 20000000 /dev/zero | tr '\\0' k >'%s/key'"):format(w.folder)))
+end, "", { status = 1, says = { "key holds no key: it has 20000000 bytes" } },
+  { env = { SPECBENCH_API_KEY_FILE = "key" } })
+
 ---- signals
 for _, signal in ipairs { "INT", "TERM", "HUP" } do
   add("signal-" .. signal:lower(), ("SIG%s in the middle of a cell"):format(signal), faults "silence@3", "", {

@@ -107,6 +107,22 @@ static void reading_appends_to_what_the_buffer_holds(void **state)
   sb_strbuf_deinit(&out);
 }
 
+static void a_pipe_without_writer_is_empty_and_what_never_ends_fails(void **state)
+{
+  (void)state;
+  sb_err err = { 0 };
+  sb_strbuf out = { 0 };
+  char digest[65];
+  assert_int_equal(mkfifo(in("pipe"), 0600), 0);
+  assert_int_equal(sb_file_read(in("pipe"), &out, &err), 0);
+  assert_int_equal(out.size, 0);
+  assert_int_equal(sb_sha256_file(in("pipe"), digest, &err), SB_EIO);
+  assert_non_null(strstr(err.text, "no regular file"));
+  assert_int_equal(sb_file_read("/dev/zero", &out, &err), SB_EIO);
+  assert_non_null(strstr(err.text, "no file and gives more than 256 MiB"));
+  sb_strbuf_deinit(&out);
+}
+
 static void lines_are_appended_and_the_file_is_made(void **state)
 {
   (void)state;
@@ -529,6 +545,7 @@ int main(void)
     TEST(a_file_is_replaced_as_a_whole_and_nothing_else_is_left),
     TEST(a_file_of_some_megabytes_reads_back),
     TEST(reading_appends_to_what_the_buffer_holds),
+    TEST(a_pipe_without_writer_is_empty_and_what_never_ends_fails),
     TEST(lines_are_appended_and_the_file_is_made),
     TEST(a_failure_names_the_path_and_the_reason),
     TEST(a_write_that_fails_leaves_the_old_file_and_no_temporary),

@@ -42,6 +42,7 @@ end
 ---@return string? message
 function git_blob.id(path)
   local found = fs.stat(path)
+  if found and found.type ~= "file" then return nil, path .. " is no regular file" end
   local file, message = io.open(path, "rb")
   if not (found and file) then return nil, message or path .. ": not there" end
   local _ <close> = file

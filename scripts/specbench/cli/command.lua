@@ -189,6 +189,7 @@ function command.read_slo(text)
     end
     slo[name] = tonumber(ms)
   end
+  if not next(slo) then command.fail(("--slo %s: names no objective: ttft=MS, tpot=MS or e2el=MS"):format(text), 2) end
   return slo
 end
 
@@ -225,6 +226,14 @@ local function refuse_with_virtual(options)
   end
 end
 
+-- Which piece of the work, where it is in pieces.
+local function refuse_unshared(options)
+  if options.unit_time then command.read_time("--unit-time", options.unit_time) end
+  if options.unit and #options.unit > 0 and not options.share and not options.json then
+    command.fail("--unit names a piece of the work of --share: leave it out, or add --share", 2)
+  end
+end
+
 ---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
 ---@param path string
 ---@param options table of the groups above
@@ -244,6 +253,9 @@ function command.load_round(path, options)
   if options.tokenizer and not engines.load(options.engine).tokenize then
     command.fail(("--tokenizer: engine %s has no /tokenize"):format(options.engine), 2)
   end
+  local flaw = options.tokenizer and http.flaw(options.tokenizer)
+  if flaw then command.fail("--tokenizer: " .. flaw, 2) end
+  refuse_unshared(options)
   require("specbench.dataset").use {
     folder = options.datasets, tokenizer = options.tokenizer,
     tokenizer_engine = options.tokenizer and options.engine or nil,

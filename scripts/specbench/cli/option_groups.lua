@@ -56,8 +56,8 @@ local groups = {
       .. "their own, so that repeats of baseline and method alternate (1: one after another)" },
     { long = "start-tries", arg = "N", type = "int", min = 1, max = 100, default = 3,
       help = "starts of a server that dies before it is ready, until it is given up" },
-    { long = "start-pause", arg = "SECONDS", type = "number", min = 0, default = 2, help = "before a server is "
-      .. "started once more; four times as long before each further start" },
+    { long = "start-pause", arg = "SECONDS", type = "number", min = 0, max = 86400, default = 2,
+      help = "before a server is started once more; four times as long before each further start" },
     { long = "match", arg = "MODE", type = "choice", choices = match.modes, default = "deployed",
       help = "what is compared: deployed, each side at the engine's own defaults; or pinned, each method with a plain "
         .. "server started to run the way the method does" },
@@ -74,7 +74,7 @@ local groups = {
         .. "without it synthetic prompts of the same lengths" },
     { long = "tokenizer", arg = "URL",
       help = "a server of --engine that is up: its /tokenize counts prompts whose length no file states" },
-    { long = "prompts-per-stream", arg = "N", type = "int", min = 1,
+    { long = "prompts-per-stream", arg = "N", type = "int", min = 1, max = 1000000,
       help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
     { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request, instead of the round's" },
     { long = "body", arg = "KEY=VALUE", repeated = true, help = "a field of every request, VALUE as JSON or text: "
@@ -105,8 +105,9 @@ local groups = {
       .. "whether they finish it" },
     { long = "unit", arg = "ID", repeated = true, help = "with --share: of the pieces only these (specbench plan ROUND "
       .. "--json lists them)" },
-    { long = "stale", arg = "SECONDS", type = "number", min = 0.5, default = 180, help = "with --share: a worker "
-      .. "without a sign of life for so long is dead, and another takes its piece over (the same for all)" },
+    { long = "stale", arg = "SECONDS", type = "number", min = 0.5, max = 365 * 86400, default = 180,
+      help = "with --share: a worker without a sign of life for so long is dead, and another takes its piece over "
+        .. "(the same for all)" },
   },
   measure = {
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },

@@ -3,6 +3,7 @@
 
 local cli = require "specbench.cli"
 local definition = require "specbench.cli.definition"
+local fs = require "sb.fs"
 local round_file = require "specbench.experiment.round_file"
 
 local own = {}
@@ -24,7 +25,7 @@ end
 -- What a file says of itself: the comment that it begins with.
 local function comment_of(path)
   local lines = {}
-  for line in io.lines(path) do
+  for line in ((fs.read(path) or "") .. "\n"):gmatch "([^\n]*)\n" do
     local text = line:match "^%-%-+ ?(.*)$"
     if not text and not line:find "^#!" then break end
     lines[#lines + 1] = text

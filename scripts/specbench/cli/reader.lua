@@ -95,6 +95,7 @@ local function convert(option, text)
     return nil, ("does not take '%s'%s: choose from %s"):format(text, unknown.hint(text, option.choices),
       table.concat(option.choices, ", "))
   end
+  if text == "" then return nil, ("needs %s, not an empty text"):format(option.arg or "a value") end
   return text
 end
 

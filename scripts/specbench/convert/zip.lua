@@ -6,6 +6,7 @@
 --   local entry = archive.entries["model/data.pkl"]      -- { name, offset, size }
 --   local bytes = archive:read(entry.offset, entry.size)
 
+local fs = require "sb.fs"
 local refuse = require("specbench.convert.refusal").refuse
 
 local zip = {}
@@ -148,6 +149,8 @@ end
 ---@param path string
 ---@return table archive with entries by name; to be held in a `<close>` variable
 function zip.open(path)
+  local found = fs.stat(path)
+  if found and found.type ~= "file" then refuse("%s: not a file", path) end
   local file, message = io.open(path, "rb")
   if not file then refuse("%s", message) end
   local self = setmetatable({ path = path, file = file, entries = {} }, Archive)

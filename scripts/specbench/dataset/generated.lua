@@ -4,6 +4,8 @@ local rng = require "sb.rng"
 local file = require "specbench.dataset.file"
 local profile = require "specbench.dataset.profile"
 
+local MOST_TOKENS = 100000000 -- in all: a minute's work to make up, and a gigabyte
+
 local generated = { random = {}, sonnet = {} }
 
 local function check(request)
@@ -12,6 +14,10 @@ local function check(request)
   end
   if not request.count then
     return request.dataset .. ": count, the number of prompts, is needed"
+  end
+  if request.count * request.tokens > MOST_TOKENS then
+    return ("%s: %d prompts of %d tokens are more than %d tokens"):format(request.dataset, request.count,
+      request.tokens, MOST_TOKENS)
   end
 end
 

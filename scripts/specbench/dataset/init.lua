@@ -53,7 +53,7 @@ data.options = shape.record {
   fields = {
     { "dataset", word, "one of [the datasets](../datasets/README.md)", needed = true },
     { "subset", word, "one of the dataset's, such as `0.25k`", otherwise = "`all` where the dataset has it" },
-    { "count", positive, "prompts wanted", otherwise = "all" },
+    { "count", shape.integer { from = 1, to = 1000000 }, "prompts wanted", otherwise = "all" },
     { "seed", shape.integer(), "of the sample, the styles and the synthetic text", default = 12345 },
     { "instruction", shape.either(word, shape.record {
       "instruction", class = "specbench.instruction", doc = "An instruction of one's own.",
@@ -68,7 +68,7 @@ data.options = shape.record {
       .. "`{ text, tokens }`, or none", otherwise = "the dataset's own" },
     { "turn", positive, "spec_bench: which turn of its conversations is the prompt. What has none is left out",
       otherwise = "1" },
-    { "tokens", positive, "sonnet and random: length of each prompt" },
+    { "tokens", shape.integer { from = 1, to = 10000000 }, "sonnet and random: length of each prompt" },
     { "path", word, "jsonl, sharegpt, speed_bench: a file of yours; folder: a folder of .txt files. A relative path "
       .. "starts at the current folder, not at the round's file" },
     { "field", word, "jsonl: where the prompt is", otherwise = '`"prompt"`' },

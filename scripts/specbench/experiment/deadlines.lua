@@ -20,6 +20,7 @@ local list = {
   { "stop", "stop_timeout", "stop-timeout", "how long a server may take to end before it is killed", tostring(STOP) },
 }
 
+local LONGEST = 365 * 86400 -- a year, whatever an estimate says
 local REQUEST, CELL = 1800, 7200 -- at least
 -- The estimate is of an A100: a machine a hundred times slower is still measured.
 local WAVES_TO_FIRST_TOKEN, WAVES_A_REQUEST, CELLS = 20, 100, 100
@@ -38,7 +39,7 @@ for _, entry in ipairs(list) do entry.option = entry[3]:gsub("-", "_") end
 function deadlines.fields()
   local fields = {}
   for i, entry in ipairs(list) do
-    fields[i] = { entry[2], shape.number { above = 0, finite = true }, entry[4], unit = "s", otherwise = entry[5] }
+    fields[i] = { entry[2], shape.number { above = 0, to = LONGEST }, entry[4], unit = "s", otherwise = entry[5] }
   end
   return fields
 end
@@ -47,7 +48,7 @@ end
 function deadlines.options()
   local options = {}
   for i, entry in ipairs(list) do
-    options[i] = { long = entry[3], arg = "SECONDS", type = "number", min = 0.1,
+    options[i] = { long = entry[3], arg = "SECONDS", type = "number", min = 0.1, max = LONGEST,
       help = ("%s (%s)"):format(entry[4], entry[5]) }
   end
   return options
@@ -62,12 +63,13 @@ function deadlines.of(r, options, expected)
   local told = {}
   for _, entry in ipairs(list) do told[entry[1]] = options[entry.option] or r[entry[2]] end
   local chunk = told.chunk or CHUNK
+  local function at_least(least, estimate) return math.min(math.max(least, estimate), LONGEST) end
   return {
     start = told.start or expected.start,
-    first_token = told.first_token or math.max(chunk, WAVES_TO_FIRST_TOKEN * expected.wave),
+    first_token = told.first_token or at_least(chunk, WAVES_TO_FIRST_TOKEN * expected.wave),
     chunk = chunk,
-    request = told.request or math.max(REQUEST, WAVES_A_REQUEST * expected.wave),
-    cell = told.cell or math.max(CELL, CELLS * expected.cell),
+    request = told.request or at_least(REQUEST, WAVES_A_REQUEST * expected.wave),
+    cell = told.cell or at_least(CELL, CELLS * expected.cell),
     stop = told.stop or STOP,
   }
 end

@@ -5,6 +5,7 @@ local description = require "specbench.engine.description"
 local fs = require "sb.fs"
 local http = require "specbench.http"
 local shape = require "specbench.base.shape"
+local source = require "specbench.base.source"
 local tables = require "specbench.base.tables"
 local unknown = require "specbench.base.unknown"
 local versions = require "specbench.base.version"
@@ -99,7 +100,7 @@ function models.load(options)
         or "$SPECBENCH_MODELS = " .. file, told and "name a models file, which returns { [\"NAME\"] = PATH or {...} }"
         or "correct it, unset it, or name a models file with --models")
     end
-    local chunk, message = loadfile(file, "t", {})
+    local chunk, message = source.load(file, {})
     if not chunk then return nil, "models file: " .. message end
     local ok, entries = pcall(chunk)
     if not ok or type(entries) ~= "table" then

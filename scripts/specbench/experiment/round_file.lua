@@ -2,6 +2,7 @@
 
 local blame = require "specbench.base.blame"
 local fs = require "sb.fs"
+local source = require "specbench.base.source"
 
 local round_file = {}
 
@@ -38,7 +39,7 @@ end
 ---@return string? message
 ---@return "script"|"broken"|nil trouble
 function round_file.read(path, options)
-  local chunk, message = loadfile(path, "t")
+  local chunk, message = source.load(path)
   if not chunk then
     return nil, message:find(path, 1, true) and message or ("%s: %s"):format(path, message), "broken"
   end
@@ -63,7 +64,7 @@ end
 function round_file.declared(path)
   local text = fs.read(path)
   if not text or not text:find("options", 1, true) then return nil end -- so it need not run for this
-  local chunk = loadfile(path, "t")
+  local chunk = source.load(path)
   if not chunk then return nil end
   loading = { path = path, declares = true }
   local ok, e = pcall(chunk, path)

@@ -112,9 +112,9 @@ return shape.record {
       },
     }, "what `--quick` means: `axes` (axis -> fewer values) and `prompts` (so many a cell at most). "
       .. "Without it `--quick` is refused" },
-    { "warmup", shape.integer { from = 0 }, "requests sent before each cell and not recorded. Their text begins no "
-      .. "measured prompt. A real server also meets every number of streams, and prompts of every length, once before "
-      .. "they are measured; 0: none of this", otherwise = "1" },
+    { "warmup", shape.integer { from = 0, to = 10000 }, "requests sent before each cell and not recorded. Their "
+      .. "text begins no measured prompt. A real server also meets every number of streams, and prompts of every "
+      .. "length, once before they are measured; 0: none of this", otherwise = "1" },
     { "limits", words, "names of other answers' limits, one of which `--limits NAME` chooses; `c.limits` says which" },
     table.unpack(deadlines.fields()),
   },

@@ -10,6 +10,7 @@ local tables = require "specbench.base.tables"
 local workload = {}
 
 local OPEN_LOOP_STREAMS = 32 -- a guess, for estimates
+local MOST_PROMPTS = 1000000 -- of a cell, which are held in memory
 
 ---@class specbench.workload
 ---@field prompts table a set of specbench.dataset
@@ -74,6 +75,10 @@ function workload.new(spec, cell, options)
   options = options or {}
   self.salt = options.salt or nil
   local wanted = (options.prompts_per_stream or 0) * (self.concurrency or 0)
+  if wanted > MOST_PROMPTS then
+    error(("workload: %d prompts a stream are %d in a cell, more than %d"):format(options.prompts_per_stream, wanted,
+      MOST_PROMPTS), 0)
+  end
   if wanted > #self.prompts.items then self.prompts = prompts.repeated(self.prompts, wanted, cell.seed) end
   if not self.chat and workload.earlier_turns(self) > 0 then
     error("workload: a later turn of a conversation needs the chat endpoint, not chat = false", 0)

@@ -2,7 +2,7 @@
 
 local shape = require "specbench.base.shape"
 
-local count, text = shape.integer { from = 1 }, shape.string { empty = false }
+local text = shape.string { empty = false }
 
 local workload_shape = {}
 
@@ -10,7 +10,7 @@ local workload_shape = {}
 workload_shape.limits = shape.record {
   "workload.limits", class = "specbench.limits", doc = "How long an answer may be.",
   fields = {
-    { "max_tokens", count, "at most", needed = true },
+    { "max_tokens", shape.integer { from = 1, to = 10000000 }, "at most", needed = true },
     { "min_tokens", shape.integer { from = 0 }, "at least", otherwise = "0" },
     { "ignore_eos", shape.boolean(), "the answer goes on to `max_tokens`", otherwise = "`false`" },
   },
@@ -32,7 +32,8 @@ workload_shape.workload = shape.record {
     { "limits", shape.either(workload_shape.limits, shape.func("prompt, c", "{ max_tokens, min_tokens?, ignore_eos? }",
         "fun(prompt: specbench.prompt, c: specbench.coordinates): specbench.limits")),
       "how long each answer may be. What an engine cannot be asked for is noted in the cell", needed = true },
-    { "concurrency", count, "closed loop: so many requests in flight", otherwise = "`c.concurrency`" },
+    { "concurrency", shape.integer { from = 1, to = 100000 }, "closed loop: so many requests in flight",
+      otherwise = "`c.concurrency`" },
     { "rate", shape.number { above = 0, finite = true }, "open loop: requests a second. One of the two is needed; 0 on "
       .. "an axis means none", otherwise = "`c.rate`" },
     { "arrivals", shape.choice { "poisson", "constant", "gamma" }, "of an open loop", default = "poisson" },
