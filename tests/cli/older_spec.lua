@@ -47,6 +47,8 @@ describe("cells of a round that changed since", function()
     ]])
     local told = w:run "script.lua"
     assert.equal("3\t1\t1\n", told.out, told.err)
+    told = w:run "watch results --once"
+    assert.truthy(told.out:find("3 of 4 cells, 1 FAILED", 1, true), told.out .. told.err)
     told = w:run "compare results results"
     assert.truthy(told.out:find("of 3 cells", 1, true), told.out)
     assert.truthy(told.err:find("1 cell of results measured before its round changed: left out", 1, true), told.err)

@@ -8,10 +8,13 @@ local tables = require "specbench.base.tables"
 
 local older = {}
 
--- What the last run would have measured in a cell's place, where that is known.
-local function is_older(cell, about)
+---Whether the last run would have measured another cell in this one's place.
+---@param cell table
+---@param about table the store's round.json
+---@return boolean? is nil where that run says nothing of it
+function older.is_older(cell, about)
   if cell.identity.engine ~= about.engine then return nil end -- another engine's cells are told apart by its name
-  local planned = about.planned[cell.key]
+  local planned = (about.planned or {})[cell.key]
   if planned == nil then return nil end
   return planned ~= cell.id
 end
@@ -24,7 +27,7 @@ function older.split(cells, about)
   if not about.planned then return cells, {} end
   local today, before, servers, unknown = {}, {}, {}, {}
   for _, cell in ipairs(cells) do
-    local is = is_older(cell, about)
+    local is = older.is_older(cell, about)
     if is == nil then
       unknown[#unknown + 1] = cell
     else

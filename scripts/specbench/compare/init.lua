@@ -6,9 +6,8 @@ local text_table = require "specbench.base.text_table"
 
 local compare = {
   names = { "total_throughput", "output_throughput", "ttft_ms", "tpot_ms" },
+  is_time = { ttft_ms = true, tpot_ms = true }, -- less of these is better
 }
-
-local is_time = { ttft_ms = true, tpot_ms = true }
 
 local MIN_REPEATS = intervals.MIN_REPEATS
 
@@ -271,7 +270,7 @@ function compare.judge(result, name, loss)
     local figure = row.ratios[name]
     if figure then
       judged = judged + 1
-      if is_time[name] then
+      if compare.is_time[name] then
         row.slower = (figure.low or figure.ratio) > 1 + loss
       else
         row.slower = (figure.high or figure.ratio) < 1 - loss

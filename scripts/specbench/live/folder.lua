@@ -11,6 +11,7 @@ local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
 local keys = require "specbench.results.keys"
 local note = require "specbench.live.note"
+local older = require "specbench.analysis.older"
 local sharing = require "specbench.results.sharing"
 local store = require "specbench.results.store"
 local tables = require "specbench.base.tables"
@@ -44,7 +45,8 @@ function folder.open(path)
   return self
 end
 
--- Cells of a part of the folder that were not there before. One that is just being made is read the next time.
+-- Cells of a part of the folder that were not there before, but for those that the round, as it is now, would not
+-- measure. One that is just being made is read the next time.
 local function each_new(self, part, visit)
   for _, name in ipairs(fs.list(("%s/%s"):format(self.path, part)) or {}) do
     local place = ("%s/%s/%s"):format(self.path, part, name)
@@ -52,7 +54,7 @@ local function each_new(self, part, visit)
       local cell = damage.cell(place)
       if cell then
         self.read[place] = true
-        visit(cell)
+        if not older.is_older(cell, self.store.about) then visit(cell) end
       end
     end
   end

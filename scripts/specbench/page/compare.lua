@@ -13,13 +13,11 @@ local el = html.el
 
 local compare_page = {}
 
-local IS_TIME = { ttft_ms = true, tpot_ms = true }
-
 -- Whether B is better, worse or neither, by the whole interval.
 local function class_of(name, figure)
   if not figure.low then return "s8" end
   local more, less = figure.low > 1, figure.high < 1
-  if IS_TIME[name] then more, less = less, more end
+  if compare.is_time[name] then more, less = less, more end
   return more and "s3" or less and "s2" or "s8"
 end
 
@@ -40,7 +38,8 @@ local function summary(result)
   for _, name in ipairs(compare.names) do
     local counts = counts_of(result, name)
     if counts.s3 + counts.s2 + counts.s8 > 0 then
-      rows[#rows + 1] = el("tr", nil, el("td", nil, compare_table.titles[name], IS_TIME[name] and " (a time)" or ""),
+      local note = compare.is_time[name] and " (a time)" or ""
+      rows[#rows + 1] = el("tr", nil, el("td", nil, compare_table.titles[name], note),
         html_table.figure(compare_table.geometric_mean(result.rows, name)),
         html_table.figure(counts.s3), html_table.figure(counts.s2),
         html_table.figure(counts.s8))

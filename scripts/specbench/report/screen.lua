@@ -219,7 +219,6 @@ local function head(a, options)
   return kind and ("%s   %s"):format(title, shout(kind, options)) or title
 end
 
--- Which k is the best, where a search chose the cells.
 -- What a search was asked, and its answer: above all that was measured on the way.
 local function searched(out, options, width)
   local found = options.searched

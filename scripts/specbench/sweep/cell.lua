@@ -133,6 +133,88 @@ end
 ---@class specbench.job: table one planned cell, see specbench.sweep
 ---@field around specbench.around? runs the load itself, to look at what it costs this process
 
+---@class specbench.cell.load the measured load, and the counters around it
+---@field run specbench.run
+---@field itself specbench.client.itself
+---@field before specbench.acceptance.reading?
+---@field after specbench.acceptance.reading?
+---@field seconds number
+
+-- Nothing but the load lies between what is read before it and what is read after it.
+local function load_measured(result, job, server, begun, requests, on_progress, at_load)
+  local before = acceptance.read(job.engine, server)
+  if at_load then at_load() end
+  local trouble = profiler.begin(job, server)
+  local logged = server.log and server:log_size()
+  local meter = energy.begin(job, server)
+  local loaded = clock.now()
+  local function load() return run_load(job, server, begun, "", requests, { on_progress = on_progress }) end
+  local run, itself
+  if job.around then run, itself = job.around(load) else run, itself = load() end
+  local seconds = (clock.now() - loaded) / 1e9
+  if meter then result.energy, result.energy_unknown = meter:finish(seconds) end
+  result.profile_trouble = trouble or profiler.finish(job, server)
+  local after = acceptance.read(job.engine, server)
+  result.engine.snapshot = server.snapshot and server.snapshot()
+  result.compilations = job.engine.compilations and job.engine.compilations(logged and server:said(logged) or "")
+  return { run = run, itself = itself, before = before, after = after, seconds = seconds }
+end
+
+-- How long its answers had to be, and what a method's then have to be; a baseline's are those that its methods' answers
+-- will have.
+local function lengths_of(job, run)
+  local mode, lengths, unknown = job.workload.lengths, job.replayed, nil
+  if not mode then return nil end
+  if mode == "replay" and not lengths then lengths, unknown = replay.of_run(run) end
+  return { mode = mode, sha256 = lengths and lengths.sha256, unknown = unknown }
+end
+
+-- What the records and the counters tell.
+local function tell(result, job, load)
+  local run = load.run
+  result.lengths = lengths_of(job, run)
+  result.slo = job.slo
+  local tails, unknown
+  result.metrics, tails = run:metrics(job.slo, { 95, 99 })
+  result.tails = { p95 = tails[1], p99 = tails[2] }
+  result.own, result.own_trouble = job.own_metrics(run)
+  result.certificate = derive(result, "certificate", certificate.judge, run, load.itself, result.metrics,
+    job.clock_scale or 1)
+  result.acceptance, unknown = derive(result, "acceptance by counters", acceptance.between, job.engine, load.before,
+    load.after, job.server)
+  result.acceptance_unknown = base.speculates(job.server) and unknown or nil
+  result.requests_counted = acceptance.counted(job.engine, "requests", load.before, load.after)
+  result.output_tokens_counted = acceptance.counted(job.engine, "output_tokens", load.before, load.after)
+  result.acceptance_seen = derive(result, "acceptance by answers", acceptance.seen, job.engine, run, job.server)
+  if not job.keep_records then result.records = false end
+  result.input_tokens = workload.input_tokens(job.workload)
+  result.groups = derive(result, "figures of groups", groups.figures, run, job.workload, job.clock_scale)
+  local resent = run:resent()
+  if resent > 0 then
+    result.resent = resent
+    result.troubles = result.troubles or json.array {}
+    table.insert(result.troubles, ("%d of %d requests may have reached the server twice: it closed kept connections as "
+      .. "they were sent"):format(resent, #run))
+  end
+end
+
+-- Whether it is a good cell, or why not; returns why the server is of no more use.
+local function conclude(result, server, load)
+  local failed = result.metrics.failed
+  result.status = failed == 0 and not result.cache_trouble and "ok" or "failed"
+  if result.cache_trouble then
+    result.cache_trouble = foreign.clean(result.cache_trouble)
+    result.error = "the prefix cache could not be emptied: " .. result.cache_trouble
+  elseif failed > 0 then
+    result.error = ("%d of %d requests failed: %s"):format(failed, result.metrics.requests,
+      summarise(load.run:failures()))
+    local breakdown = server:breakdown()
+    if breakdown then result.error = result.error .. "; " .. breakdown end
+    result.error = foreign.clean(result.error)
+    return breakdown or load.itself.given_up -- it may be well by its own word, and yet answers nothing
+  end
+end
+
 ---Measures the job's cell. Never raises for what a server does: that is in the result.
 ---@param job specbench.job
 ---@param server specbench.server
@@ -145,85 +227,26 @@ end
 function cell.measure(job, server, on_progress, at_load)
   local result = describe(job, server)
   local begun = clock.now()
-  local model = server.model
   job.workload.running_usage = server.tells_usage
   warm_up(job, server, begun)
   result.prefix_cache, result.cache_trouble = empty_cache(job, server)
   local answers, trouble = conversation.answers(job, function(turn, answered)
-    local asked = request_list.of(job.workload, job.engine, model, job.seed, answered, turn)
+    local asked = request_list.of(job.workload, job.engine, server.model, job.seed, answered, turn)
     return (run_load(job, server, begun, "-turn" .. turn, asked, { keep_text = true }))
   end)
-  local warm = clock.now()
+  local warm_seconds = (clock.now() - begun) / 1e9
   trouble = trouble or job.replay_trouble
-  if trouble then return abandon(result, server, trouble, (warm - begun) / 1e9, at_load) end
+  if trouble then return abandon(result, server, trouble, warm_seconds, at_load) end
   local requests
-  requests, result.note = request_list.of(job.workload, job.engine, model, job.seed, answers, nil,
+  requests, result.note = request_list.of(job.workload, job.engine, server.model, job.seed, answers, nil,
     job.replayed and job.replayed.list)
   result.answers_sha256 = answers and fs.sha256(json.encode(answers))
-  local before = acceptance.read(job.engine, server)
-  if at_load then at_load() end
-  trouble = profiler.begin(job, server)
-  local logged = server.log and server:log_size()
-  local meter = energy.begin(job, server)
-  local loaded = clock.now()
-  local function load() return run_load(job, server, begun, "", requests, { on_progress = on_progress }) end
-  local run, itself
-  if job.around then run, itself = job.around(load) else run, itself = load() end
-  local answered = clock.now()
-  local load_seconds = (answered - loaded + warm - begun) / 1e9
-  if meter then result.energy, result.energy_unknown = meter:finish((answered - loaded) / 1e9) end
-  result.profile_trouble = trouble or profiler.finish(job, server)
-  local after = acceptance.read(job.engine, server)
-  result.engine.snapshot = server.snapshot and server.snapshot()
-  result.compilations = job.engine.compilations and job.engine.compilations(logged and server:said(logged) or "")
-
-  if job.workload.lengths then
-    -- a baseline's are those that its methods' answers will have
-    local lengths, unknown = job.replayed, nil
-    if job.workload.lengths == "replay" and not lengths then lengths, unknown = replay.of_run(run) end
-    result.lengths = { mode = job.workload.lengths, sha256 = lengths and lengths.sha256, unknown = unknown }
-  end
-  local tails
-  result.slo = job.slo
-  result.metrics, tails = run:metrics(job.slo, { 95, 99 })
-  result.tails = { p95 = tails[1], p99 = tails[2] }
-  result.own, result.own_trouble = job.own_metrics(run)
-  result.certificate = derive(result, "certificate", certificate.judge, run, itself, result.metrics,
-    job.clock_scale or 1)
-  local unknown
-  result.acceptance, unknown = derive(result, "acceptance by counters", acceptance.between, job.engine, before, after,
-    job.server)
-  result.acceptance_unknown = base.speculates(job.server) and unknown or nil
-  result.requests_counted = acceptance.counted(job.engine, "requests", before, after)
-  result.output_tokens_counted = acceptance.counted(job.engine, "output_tokens", before, after)
-  result.acceptance_seen = derive(result, "acceptance by answers", acceptance.seen, job.engine, run, job.server)
-  result.load_seconds = load_seconds
-  if not job.keep_records then result.records = false end
-  result.input_tokens = workload.input_tokens(job.workload)
-  result.groups = derive(result, "figures of groups", groups.figures, run, job.workload, job.clock_scale)
-  result.status = result.metrics.failed == 0 and not result.cache_trouble and "ok" or "failed"
-  local resent = run:resent()
-  if resent > 0 then
-    result.resent = resent
-    result.troubles = result.troubles or json.array {}
-    table.insert(result.troubles, ("%d of %d requests may have reached the server twice: it closed kept connections as "
-      .. "they were sent"):format(resent, #run))
-  end
-  local breakdown
-  if result.cache_trouble then
-    result.cache_trouble = foreign.clean(result.cache_trouble)
-    result.error = "the prefix cache could not be emptied: " .. result.cache_trouble
-  elseif result.status == "failed" then
-    result.error = ("%d of %d requests failed: %s"):format(result.metrics.failed, result.metrics.requests,
-      summarise(run:failures()))
-    breakdown = server:breakdown()
-    if breakdown then result.error = result.error .. "; " .. breakdown end
-    result.error = foreign.clean(result.error)
-    breakdown = breakdown or itself.given_up -- it may be well by its own word, and yet answers nothing
-  end
+  local load = load_measured(result, job, server, begun, requests, on_progress, at_load)
+  result.load_seconds = warm_seconds + load.seconds
+  tell(result, job, load)
   return result, {
-    run = job.keep_records and run or nil, answers = job.keep_text and run or nil,
-    load_seconds = load_seconds, breakdown = breakdown,
+    run = job.keep_records and load.run or nil, answers = job.keep_text and load.run or nil,
+    load_seconds = result.load_seconds, breakdown = conclude(result, server, load),
   }
 end
 
