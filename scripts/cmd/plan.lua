@@ -76,6 +76,61 @@ local function servers_of(the_plan, done)
   return servers, pending, seconds
 end
 
+local function print_servers(servers, time)
+  local rows = {}
+  for i, s in ipairs(servers) do
+    local server = s.job.server
+    local method = (server.method or "none")
+      .. (server.pinned and (" (%s)"):format(s.job.coordinates[match.AXIS]) or "")
+    rows[i] = { i, server.model.name, method, server.k or "", s.cells, s.pending, time(s.seconds) }
+  end
+  io.stdout:write(text_table.render {
+    columns = { text_table.right "server", { title = "model" }, { title = "method" },
+      text_table.right "k", text_table.right "cells", text_table.right "to do",
+      text_table.right "estimate" },
+    rows = rows,
+  })
+end
+
+-- How the run would go, and how long that takes.
+local function print_course(the_plan, seconds, is_done, options, time)
+  io.stdout:write("Comparison: ", match.line(options.match), "\n")
+  if options.limits then io.stdout:write("Answers: as long as the limits '", options.limits, "' say\n") end
+  local ahead = sweep.cost(the_plan, seconds, is_done)
+  for _, line in ipairs(plan_text.course(the_plan, ahead, options, time)) do io.stdout:write(line, "\n") end
+  if not options.rule then return end
+  local whole = 0
+  for _, batch in ipairs(the_plan.batches) do whole = whole + plan.cost(batch) end
+  io.stdout:write(plan_text.until_line(the_plan, ahead, sweep.cost(the_plan, whole), options, time), "\n")
+end
+
+-- What is left out, what should be known, and what speaks against it.
+local function print_notes(the_plan, is_done, done)
+  local reasons = {}
+  for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
+  for _, reason in ipairs(tables.keys(reasons)) do
+    io.stdout:write(("Left out: %d cells: %s\n"):format(reasons[reason], reason))
+  end
+  local guess = plan_text.guess(the_plan)
+  if guess then io.stdout:write("Note: ", guess, "\n") end
+  for _, note in ipairs(preflight.notes(the_plan)) do io.stdout:write("Note: ", note, "\n") end
+  local flaw = preflight.flaw(the_plan, function(job) return not is_done(job) end)
+  if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
+  for _, line in ipairs(plan_text.baselines(the_plan, done and function() return done:cells() end)) do
+    io.stdout:write("Warning: ", line, "\n")
+  end
+  for _, line in ipairs(plan_text.warnings(the_plan)) do io.stdout:write("Warning: ", line, "\n") end
+end
+
+local function print_argv(the_plan, servers)
+  for i, s in ipairs(servers) do
+    local argv, env, url, config = plan.command(the_plan, s.job, s.gpus)
+    io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
+      url and "(already up) " .. secrets.url(url) or command_line(secrets.argv(argv), secrets.env(env))))
+    if config then io.stdout:write("# {config} holds:\n", config) end
+  end
+end
+
 function self.run(options, positionals)
   local find = finding.read(options)
   if options.json then
@@ -92,56 +147,15 @@ function self.run(options, positionals)
   local function is_done(job) return done and done:has(job.id) end
   if options.virtual then rehearsal.time(the_plan, is_done) end
   local servers, pending, seconds = servers_of(the_plan, done)
-  local rows = {}
-  for i, s in ipairs(servers) do
-    local server = s.job.server
-    local method = (server.method or "none")
-      .. (server.pinned and (" (%s)"):format(s.job.coordinates[match.AXIS]) or "")
-    rows[i] = { i, server.model.name, method, server.k or "", s.cells, s.pending,
-      time(s.seconds) }
-  end
-  io.stdout:write(text_table.render {
-    columns = { text_table.right "server", { title = "model" }, { title = "method" },
-      text_table.right "k", text_table.right "cells", text_table.right "to do",
-      text_table.right "estimate" },
-    rows = rows,
-  })
+  print_servers(servers, time)
   io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; %s, server starts not included\n")
     :format(#the_plan.jobs, #servers, the_plan.engine.name, pending,
       (options.virtual and "by the simulator %s" or is_exact and "estimated %s"
         or "roughly %s by a rule of thumb that knows neither engine nor method")
         :format(time(seconds))))
-  io.stdout:write("Comparison: ", match.line(options.match), "\n")
-  if options.limits then io.stdout:write("Answers: as long as the limits '", options.limits, "' say\n") end
-  local ahead = sweep.cost(the_plan, seconds, is_done)
-  for _, line in ipairs(plan_text.course(the_plan, ahead, options, time)) do io.stdout:write(line, "\n") end
-  if options.rule then
-    local whole = 0
-    for _, batch in ipairs(the_plan.batches) do whole = whole + plan.cost(batch) end
-    io.stdout:write(plan_text.until_line(the_plan, ahead, sweep.cost(the_plan, whole), options, time), "\n")
-  end
-  local reasons = {}
-  for _, cell in ipairs(the_plan.refused) do reasons[cell.reason] = (reasons[cell.reason] or 0) + 1 end
-  for _, reason in ipairs(tables.keys(reasons)) do
-    io.stdout:write(("Left out: %d cells: %s\n"):format(reasons[reason], reason))
-  end
-  local guess = plan_text.guess(the_plan)
-  if guess then io.stdout:write("Note: ", guess, "\n") end
-  for _, note in ipairs(preflight.notes(the_plan)) do io.stdout:write("Note: ", note, "\n") end
-  local flaw = preflight.flaw(the_plan, function(job) return not (done and done:has(job.id)) end)
-  if flaw then io.stdout:write("Warning: a run would stop here: ", flaw, "\n") end
-  for _, line in ipairs(plan_text.baselines(the_plan, done and function() return done:cells() end)) do
-    io.stdout:write("Warning: ", line, "\n")
-  end
-  for _, line in ipairs(plan_text.warnings(the_plan)) do io.stdout:write("Warning: ", line, "\n") end
-  if options.show_argv then
-    for i, s in ipairs(servers) do
-      local argv, env, url, config = plan.command(the_plan, s.job, s.gpus)
-      io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
-        url and "(already up) " .. secrets.url(url) or command_line(secrets.argv(argv), secrets.env(env))))
-      if config then io.stdout:write("# {config} holds:\n", config) end
-    end
-  end
+  print_course(the_plan, seconds, is_done, options, time)
+  print_notes(the_plan, is_done, done)
+  if options.show_argv then print_argv(the_plan, servers) end
   if options.cells then
     io.stdout:write "\n"
     for _, job in ipairs(the_plan.jobs) do io.stdout:write(job.id, "  ", job.description, "\n") end

@@ -225,6 +225,18 @@ describe("acceptance", function()
     assert.is_nil(acceptance.of { cell() })
   end)
 
+  it("of repeats is not lost for one in which nothing was found to draft from", function()
+    local list = {}
+    for i, told in ipairs {
+      { drafts = 100, draft_tokens = 300, accepted_tokens = 150, mean_length = 2.5 },
+      { drafts = 0, draft_tokens = 0, accepted_tokens = 0 },
+    } do list[i] = cell(told) end
+    local found = acceptance.of(list)
+    assert.equal(0.5, found.rate)
+    assert.equal(2.5, found.counters.mean_length)
+    assert.is_nil(acceptance.of({ list[2] }).counters)
+  end)
+
   it("by position is that of the repeats that tell positions", function()
     local both = acceptance.of {
       cell { drafts = 100, draft_tokens = 300, accepted_tokens = 100, mean_length = 2, per_position = { 0.6, 0.4 } },

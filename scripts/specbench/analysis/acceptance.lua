@@ -64,8 +64,8 @@ local function pooled(list, weight)
   local total, lengths, told, positions = 0, 0, 0, {}
   for _, one in ipairs(list) do
     local count, shares = one[weight], one.per_position or {}
-    if not (count and count > 0 and one.mean_length) then return nil end
-    total, lengths = total + count, lengths + count * one.mean_length
+    if not count or count > 0 and not one.mean_length then return nil end
+    total, lengths = total + count, lengths + count * (one.mean_length or 0)
     told = told + (shares[1] and count or 0)
     for i, share in ipairs(shares) do positions[i] = (positions[i] or 0) + count * share end
   end

@@ -6,6 +6,7 @@ local keys = require "specbench.results.keys"
 local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local store = require "specbench.results.store"
 local study = require "specbench.analysis.study"
+local tables = require "specbench.base.tables"
 
 local input = {}
 
@@ -45,7 +46,7 @@ function input.open(folder, options)
   self.measured, self.left_out = cells.measured(opened.cells)
   for _, record in ipairs(self.measured) do self.simulated = self.simulated or record.simulated or false end
   if #self.measured == 0 then
-    local why = next(self.left_out)
+    local why = tables.keys(self.left_out)[1]
     return nil, ("%s holds no cell that a fit can take%s"):format(folder, why and ": " .. why or "")
   end
   return self
