@@ -244,6 +244,18 @@ local function judge_grid(entries, field)
   return results
 end
 
+-- Numbers of the groups, those with one baseline after each other, so that its records are read once.
+local function by_baseline(groups)
+  local numbers = {}
+  for i in ipairs(groups) do numbers[i] = i end
+  table.sort(numbers, function(a, b)
+    local one, other = groups[a].cells[1].baseline, groups[b].cells[1].baseline
+    if one ~= other then return one < other end
+    return a < b
+  end)
+  return numbers
+end
+
 ---Judges every cell that has a baseline, over the whole grid together.
 ---@param store specbench.store
 ---@param cells table[] in the order wanted
@@ -254,8 +266,9 @@ end
 ---  moderated the cells whose intervals are of a kind; how far starts differ
 function verdict.judge(store, cells, index, options)
   local rule = options and options.rule
-  local entries, baselines = {}, lossless.baselines(cells)
-  for i, group in ipairs(repeated.groups(cells)) do
+  local entries, baselines, groups = {}, lossless.baselines(cells), repeated.groups(cells)
+  for _, i in ipairs(by_baseline(groups)) do
+    local group = groups[i]
     repeated.pair(group, index, store)
     entries[i] = measure_entry(group, store, baselines)
     for _, one in ipairs(group.repeats) do entries[i].problem = entries[i].problem or one.problem end
