@@ -11,8 +11,11 @@
 #include "sbl.h"
 #include "store/codec.h"
 #include "store/file.h"
+#include "store/planes.h"
 
 /* sb.fs: files that survive a kill, and the few questions about paths and terminals that scripts ask. */
+
+#define INFLATED_MOST (1 << 30) /* bytes: whatever a file from elsewhere says, memory holds it */
 
 #define LOCK_TYPE "specbench.fs.lock"
 
@@ -210,13 +213,44 @@ static int gzip(lua_State *L)
   return answer_text(L, sb_gzip(data, size, out, &err), out, &err);
 }
 
+static size_t check_most(lua_State *L, int arg)
+{
+  lua_Integer most = luaL_optinteger(L, arg, INFLATED_MOST);
+  luaL_argcheck(L, most >= 0, arg, "a number of bytes expected");
+  return (size_t)most;
+}
+
 static int gunzip(lua_State *L)
 {
   sb_err err;
   size_t size;
   const char *data = luaL_checklstring(L, 1, &size);
+  size_t most = check_most(L, 2);
   sb_strbuf *out = sbl_push_buffer(L);
-  return answer_text(L, sb_gunzip(data, size, out, &err), out, &err);
+  return answer_text(L, sb_gunzip(data, size, most, out, &err), out, &err);
+}
+
+static int gzip_planes(lua_State *L)
+{
+  sb_err err;
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  sb_strbuf *planes = sbl_push_buffer(L), *out = sbl_push_buffer(L);
+  sb_planes_split(data, size, planes);
+  return answer_text(L, sb_gzip(planes->data, planes->size, out, &err), out, &err);
+}
+
+static int gunzip_planes(lua_State *L)
+{
+  sb_err err;
+  size_t size;
+  const char *data = luaL_checklstring(L, 1, &size);
+  size_t most = check_most(L, 2);
+  sb_strbuf *planes = sbl_push_buffer(L), *out = sbl_push_buffer(L);
+  int rc = sb_gunzip(data, size, most, planes, &err);
+  if (!rc)
+    rc = sb_planes_join(planes->data, planes->size, out, &err);
+  return answer_text(L, rc, out, &err);
 }
 
 static int sha256(lua_State *L)
@@ -305,6 +339,8 @@ int sbl_open_fs(lua_State *L)
                                         { "realpath", real_path },
                                         { "gzip", gzip },
                                         { "gunzip", gunzip },
+                                        { "gzip_planes", gzip_planes },
+                                        { "gunzip_planes", gunzip_planes },
                                         { "sha256", sha256 },
                                         { "sha256_file", sha256_file },
                                         { "lock", lock },

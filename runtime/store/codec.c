@@ -32,7 +32,7 @@ int sb_gzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
   return rc == Z_STREAM_END ? SB_OK : sb_err_set(err, SB_EIO, "cannot compress %zu bytes", size);
 }
 
-int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
+int sb_gunzip(const void *data, size_t size, size_t most, sb_strbuf *out, sb_err *err)
 {
   z_stream z = { 0 };
   if (size > UINT_MAX || inflateInit2(&z, MAX_WBITS + GZIP_FORMAT) != Z_OK)
@@ -40,7 +40,8 @@ int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
   z.next_in = (Bytef *)(uintptr_t)data;
   z.avail_in = (uInt)size;
   int rc = Z_OK;
-  while (rc == Z_OK) {
+  size_t begin = out->size;
+  while (rc == Z_OK && out->size - begin <= most) {
     z.next_out = (Bytef *)sb_strbuf_reserve(out, CHUNK);
     z.avail_out = CHUNK;
     rc = inflate(&z, Z_NO_FLUSH);
@@ -52,6 +53,8 @@ int sb_gunzip(const void *data, size_t size, sb_strbuf *out, sb_err *err)
       rc = inflateReset(&z); /* one file behind another, as cat joins them */
   }
   inflateEnd(&z);
+  if (out->size - begin > most)
+    return sb_err_set(err, SB_EPARSE, "a gzip file of more than %zu bytes", most);
   return rc == Z_STREAM_END ? SB_OK : sb_err_set(err, SB_EPARSE, "not a whole gzip file");
 }
 

@@ -101,6 +101,40 @@ describe("a damaged cell", function()
     assert.is_nil(fs.stat(second))
   end)
 
+  it("that lies packed is moved aside and measured again, too", function()
+    assert.equal(0, w:run_grid("").status)
+    assert(os.rename(w.folder .. "/results", w.folder .. "/plain"))
+    assert.equal(0, w:run("merge results plain --pack").status)
+    local id = fs.list(w.folder .. "/results/cells")[1]
+    local function cut(bytes) return bytes:sub(1, -9) end
+    local function changed(bytes)
+      local at = #bytes // 2
+      return bytes:sub(1, at) .. string.char(bytes:byte(at + 1) ~ 1) .. bytes:sub(at + 2)
+    end
+    for attempt, harm in ipairs {
+      { "cell.json", "cell.json.gz", cut, "not a whole gzip file" },
+      { "cell.json", "cell.json.gz", function() return fs.gzip "{}" end, "is not about cell" },
+      { "cell.json", "cell.json.gz", function() return fs.gzip(("\0"):rep((256 << 20) + 1)) end,
+        "a gzip file of more than 268435456 bytes" },
+      { "records.bin", "records.planes.gz", cut, "not a whole gzip file" },
+      { "records.bin", "records.planes.gz", changed, "not a whole gzip file" },
+      { "records.bin", "records.planes.gz", function() return fs.gzip "sbrec2\n" end, "its bytes are not in planes" },
+      { "records.bin", "records.planes.gz", function() return fs.gzip_planes "sbrec2\n" end, "cut short or damaged" },
+    } do
+      local name, packed, damaged, reason = table.unpack(harm)
+      local place = ("%s/results/cells/%s/"):format(w.folder, id)
+      local whole = damaged(fs.read(place .. packed) or fs.gzip(fs.read(place .. name)))
+      os.remove(place .. name)
+      assert(fs.write(place .. packed, whole))
+      local reported = w:run "report results --no-pictures"
+      has(reported.err, ("Warning: cell %s is left out"):format(id), packed, reason)
+      local again = w:run_grid ""
+      local aside = ("results/damaged/%s-%d"):format(id, attempt)
+      has(again.err, ("cell %s is damaged, moved to %s"):format(id, aside), packed, reason, "1 of 4 cells to do")
+      assert.equal(whole, w:read(("%s/%s"):format(aside, packed)))
+    end
+  end)
+
   local function found()
     local list = find_damage(w.folder .. "/results")
     return #list, list[1] and list[1].reason

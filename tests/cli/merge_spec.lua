@@ -140,6 +140,68 @@ describe("specbench merge", function()
     assert.same({ id }, fs.list(w.folder .. "/both/reruns"))
   end)
 
+  -- What every command that reads a folder says of it, and the files that a report leaves beside it.
+  local function answers_of(folder)
+    local said = {}
+    for _, command in ipairs { "report results --full --no-pictures --html --markdown --csv", "compare results results",
+      "show results --only method=none --json",
+      "show results --only method=draft --request 2", "export results" } do
+      assert(os.rename(w.folder .. "/" .. folder, w.folder .. "/results"))
+      local result = run(command)
+      assert(os.rename(w.folder .. "/results", w.folder .. "/" .. folder))
+      said[command] = { result.out, result.err }
+    end
+    for _, name in ipairs { "speedups.jsonl", "maxima.jsonl", "report.html", "report.md", "cells.csv",
+      "tables/requests.csv" } do
+      said[name] = w:read(("%s/%s"):format(folder, name))
+    end
+    return said
+  end
+
+  it("packs a copy to be published, of which every command says the same, and unpacks it", function()
+    run("run " .. GRID .. "--out plain")
+    run "merge packed plain --pack"
+    local before, after = 0, 0
+    for id in pairs(w:cells("cells", "plain")) do
+      assert.same({ "cell.json.gz", "outputs.jsonl.gz", "records.planes.gz" },
+        fs.list(("%s/packed/cells/%s"):format(w.folder, id)))
+      for _, name in ipairs { "cell.json", "records.bin" } do
+        before = before + #w:read(("plain/cells/%s/%s"):format(id, name))
+      end
+      for _, name in ipairs { "cell.json.gz", "records.planes.gz" } do
+        after = after + #w:read(("packed/cells/%s/%s"):format(id, name))
+      end
+    end
+    assert.truthy(after < before / 2)
+    assert.same(answers_of "plain", answers_of "packed")
+    has(run("run " .. GRID:gsub("%-%-quiet", "") .. "--out packed").err, "nothing to do: all 8 cells are done already")
+    run "merge again packed"
+    for id, text in pairs(w:cells("cells", "plain")) do
+      assert.equal(text, w:read(("again/cells/%s/cell.json"):format(id)))
+      for _, name in ipairs { "records.bin", "outputs.jsonl.gz" } do
+        assert.equal(w:read(("plain/cells/%s/%s"):format(id, name)), w:read(("again/cells/%s/%s"):format(id, name)))
+      end
+    end
+    has(run "merge packed plain".out, "0 cells copied, 8 there already")
+  end)
+
+  it("leaves texts out where it is told to, and says so in each cell", function()
+    run("run " .. GRID .. "--out plain")
+    run "merge packed plain --pack --no-text"
+    run "merge again packed"
+    for _, folder in ipairs { "packed", "again" } do
+      for _, id in ipairs(fs.list(("%s/%s/cells"):format(w.folder, folder))) do
+        assert.is_nil(fs.stat(("%s/%s/cells/%s/outputs.jsonl.gz"):format(w.folder, folder, id)))
+        has(w:read(("%s/cells/%s/outputs.left_out"):format(folder, id)), "texts were left out of this copy")
+      end
+      assert.equal("", run(("report %s --no-pictures"):format(folder)).err)
+      assert.equal(speedups "plain", speedups(folder))
+    end
+    local id = fs.list(w.folder .. "/packed/cells")[1]
+    assert(os.remove(("%s/packed/cells/%s/outputs.left_out"):format(w.folder, id)))
+    has(run("report packed --no-pictures").err, ("cell %s is left out"):format(id), "outputs.jsonl.gz")
+  end)
+
   it("refuses what does not belong together, before anything is copied", function()
     measure_parts()
     w:write("wide.lua", (w:read("grid.lua"):gsub('"grid"', '"wide"')))

@@ -5,10 +5,12 @@
 #include <zlib.h>
 
 #include "measure/metrics.h"
+#include "store/planes.h"
 #include "store/records.h"
 
 /* The bytes as a records file, and as the inside of one with a right beginning and checksum. A run that
- * parses can be measured, listed and written, and what was written parses again. */
+ * parses can be measured, listed and written, and what was written parses again. Whatever they are, they come back
+ * from the order in which they are packed. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,8 +54,22 @@ static void parse_inside(const char *magic, const uint8_t *data, size_t size)
   sb_strbuf_deinit(&file);
 }
 
+static void pack(const uint8_t *data, size_t size)
+{
+  sb_strbuf split = { 0 }, back = { 0 };
+  sb_planes_join(data, size, &back, NULL);
+  sb_strbuf_clear(&back);
+  sb_planes_split(data, size, &split);
+  if (sb_planes_join(split.data, split.size, &back, NULL) || back.size != size ||
+      (size && memcmp(back.data, data, size) != 0))
+    abort();
+  sb_strbuf_deinit(&split);
+  sb_strbuf_deinit(&back);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+  pack(data, size);
   parse(data, size);
   parse_inside("sbrec1\n", data, size);
   parse_inside("sbrec2\n", data, size);

@@ -420,7 +420,7 @@ static void gzip_round_trips(void **state)
       data[i] = (char)(i % 7 ? i * 31 >> 3 : 'x');
     assert_int_equal(sb_gzip(data, sizes[s], &packed, NULL), 0);
     assert_memory_equal(packed.data, "\x1f\x8b", 2);
-    assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), 0);
+    assert_int_equal(sb_gunzip(packed.data, packed.size, sizes[s], &back, NULL), 0);
     assert_int_equal(back.size, sizes[s]);
     if (back.size)
       assert_memory_equal(back.data, data, back.size);
@@ -436,8 +436,9 @@ static void gzip_files_that_were_joined_are_read_to_the_end(void **state)
   sb_strbuf packed = { 0 }, back = { 0 };
   for (const char *const *part = (const char *const[]){ "one\n", "", "two\n", NULL }; *part; part++)
     assert_int_equal(sb_gzip(*part, strlen(*part), &packed, NULL), 0);
-  assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), 0);
+  assert_int_equal(sb_gunzip(packed.data, packed.size, 8, &back, NULL), 0);
   assert_string_equal(back.data, "one\ntwo\n");
+  assert_int_equal(sb_gunzip(packed.data, packed.size, 7, &back, NULL), SB_EPARSE); /* too long together */
   sb_strbuf_deinit(&packed);
   sb_strbuf_deinit(&back);
 }
@@ -451,17 +452,22 @@ static void damaged_gzip_is_refused(void **state)
   for (size_t size = 0; size < packed.size; size++) {
     sb_strbuf back = { 0 };
     sb_err err = { 0 };
-    assert_int_equal(sb_gunzip(packed.data, size, &back, &err), SB_EPARSE);
+    assert_int_equal(sb_gunzip(packed.data, size, sizeof text, &back, &err), SB_EPARSE);
     assert_true(err.text[0] != '\0');
     sb_strbuf_deinit(&back);
   }
   sb_strbuf back = { 0 };
   sb_strbuf_puts(&packed, "x"); /* behind the end */
-  assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), SB_EPARSE);
+  assert_int_equal(sb_gunzip(packed.data, packed.size, sizeof text, &back, NULL), SB_EPARSE);
   packed.size--;
   sb_strbuf_clear(&back);
+  sb_err err = { 0 };
+  assert_int_equal(sb_gunzip(packed.data, packed.size, sizeof text - 1, &back, &err),
+                   SB_EPARSE); /* too long */
+  assert_string_equal(err.text, "a gzip file of more than 46 bytes");
+  sb_strbuf_clear(&back);
   packed.data[packed.size - 6] ^= 1; /* the checksum */
-  assert_int_equal(sb_gunzip(packed.data, packed.size, &back, NULL), SB_EPARSE);
+  assert_int_equal(sb_gunzip(packed.data, packed.size, sizeof text, &back, NULL), SB_EPARSE);
   sb_strbuf_deinit(&back);
   sb_strbuf_deinit(&packed);
 }

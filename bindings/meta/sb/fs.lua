@@ -102,8 +102,19 @@ function fs.realpath(path) end
 function fs.gzip(data) end
 
 ---@param data string
----@return string? inflated, string? message, string? code "parse" where it is damaged
-function fs.gunzip(data) end
+---@param most integer? bytes that may come of it; 1 GiB unless told
+---@return string? inflated, string? message, string? code "parse" where it is damaged, or would be longer
+function fs.gunzip(data, most) end
+
+--- As fs.gzip, of the bytes in another order, which it makes a third less of where they are a records file.
+---@param data string
+---@return string? compressed, string? message, string? code
+function fs.gzip_planes(data) end
+
+---@param data string
+---@param most integer? as fs.gunzip
+---@return string? inflated, string? message, string? code "parse" where fs.gzip_planes did not make it
+function fs.gunzip_planes(data, most) end
 
 ---@param data string
 ---@return string hex 64 hexadecimal digits

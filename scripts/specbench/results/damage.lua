@@ -1,6 +1,7 @@
 -- Which cells of a results folder are not what this program wrote: a full disk, a copy that broke off, an editor, a
 -- file from elsewhere. What a checksum cannot vouch for, in cells older than checksums, is counted again.
 
+local cell_files = require "specbench.results.cell_files"
 local cell_shape = require "specbench.results.cell_shape"
 local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
@@ -28,7 +29,8 @@ end
 
 -- The cell that a cell.json holds, with the file's text where a checksum vouches for it; or nil, what is wrong, nil and
 -- whether that is only that it could not be read. is_known: its fields were found right before, and it has not changed.
-local function read_cell(path, id, is_known)
+local function read_cell(place, id, is_known)
+  local path = cell_files.at(place .. "/cell.json")
   local cell, message, text, unreadable = sealed.read(path)
   if not cell then return nil, message, nil, unreadable end
   if id and cell.id ~= id then return nil, ("%s is not about cell %s"):format(path, id) end
@@ -44,13 +46,13 @@ end
 ---@return table? cell nil where it cannot be trusted
 ---@return string? message
 function damage.cell(place, is_known)
-  local cell, message = read_cell(place .. "/cell.json", nil, is_known)
+  local cell, message = read_cell(place, nil, is_known)
   return cell, message
 end
 
 -- The checksum of the records tells without decoding, which would take a large folder seconds.
 local function fault_of_old(place, cell)
-  local path = place .. "/records.bin"
+  local path = cell_files.at(place .. "/records.bin")
   local bytes, message, unreadable = sealed.bytes(path)
   if not bytes then return message, unreadable end
   local run
@@ -68,10 +70,11 @@ end
 
 local function fault_of_files(place, files)
   for name, sum in pairs(files) do
-    local path = ("%s/%s"):format(place, name)
+    local path = cell_files.at(("%s/%s"):format(place, name))
     local bytes, message, unreadable = sealed.bytes(path)
-    if not bytes then return message, unreadable end
-    if fs.sha256(bytes) ~= sum then
+    local is_left_out = not bytes and name == cell_files.TEXTS and cell_files.leaves_texts_out(place)
+    if not bytes and not is_left_out then return message, unreadable end
+    if bytes and fs.sha256(bytes) ~= sum then
       local sound, why = true, nil
       if name == "records.bin" then sound, why = measure.check(bytes) end
       return ("%s: %s"):format(path, not sound and why or "it is not the file that was written with cell.json")
@@ -96,7 +99,7 @@ end
 ---@return table? cell where it is sound
 ---@return boolean? unreadable it may be sound, but could not be read now
 function damage.fault(place, id)
-  local cell, message, text, unreadable = read_cell(place .. "/cell.json", id)
+  local cell, message, text, unreadable = read_cell(place, id)
   if not cell then return message, nil, unreadable end
   local reason
   reason, unreadable = fault_beside(place, id, cell, text)

@@ -3,6 +3,7 @@
 -- becomes of it costs time alone. A cell that looks otherwise now is read again, and so is every cell where the index
 -- is missing, cut short, of another version, or was carried along to another disk.
 
+local cell_files = require "specbench.results.cell_files"
 local clock = require "sb.clock"
 local fs = require "sb.fs"
 local sealed = require "specbench.results.sealed"
@@ -13,7 +14,6 @@ local index = {}
 local NAME = "cells.index"
 local VERSION = 1 -- to be raised when more is looked at before a cell counts as sound
 local HEAD = "specbench index %d %s\n" -- with a checksum over what follows
-local FILES = { "cell.json", "records.bin", "outputs.jsonl.gz" }
 local WORTH = 256 -- cells read in vain, from which on an index is written
 local SETTLED_NS = 2000000000 -- a file that changed since could change again unseen: clocks of file systems are coarse
 
@@ -23,11 +23,12 @@ local SETTLED_NS = 2000000000 -- a file that changed since could change again un
 ---@return string? mark nil where a file changed a moment ago
 function index.mark(place)
   local words, settled = {}, clock.wall() - SETTLED_NS
-  for i, name in ipairs(FILES) do
-    local found = fs.stat(place .. "/" .. name)
+  for i, name in ipairs(cell_files.NAMES) do
+    local found = fs.stat(cell_files.at(("%s/%s"):format(place, name)))
     if found and found.changed_ns > settled then return nil end
     words[i] = found and ("%d.%d.%d"):format(found.inode, found.size, found.changed_ns) or "-"
   end
+  if cell_files.leaves_texts_out(place) then words[#words + 1] = "without texts" end
   return table.concat(words, " ")
 end
 

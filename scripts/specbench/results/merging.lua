@@ -3,20 +3,23 @@
 -- short goes on where it stopped when it is asked for again.
 
 local aside = require "specbench.results.aside"
+local cell_files = require "specbench.results.cell_files"
 local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
 local identity = require "specbench.results.identity"
 local keys = require "specbench.results.keys"
+local sealed = require "specbench.results.sealed"
 local store = require "specbench.results.store"
 local tables = require "specbench.base.tables"
 
 local merging = {}
 
-local FILES = { "cell.json", "records.bin", "outputs.jsonl.gz" } -- of a cell
+local WITHOUT_TEXTS = "The answers' texts were left out of this copy (specbench merge --no-text).\n"
 
 ---@class specbench.merging
 ---@field store specbench.store the target, locked
 ---@field sources specbench.store[]
+---@field how { pack: boolean?, no_text: boolean? } copies are packed; they are made without texts
 local Merging = {}
 Merging.__index = Merging
 
@@ -116,10 +119,11 @@ end
 ---Readies the merge: all that would forbid it is found before anything is written.
 ---@param target string a results folder, or one that is not there or empty
 ---@param sources string[] results folders
+---@param how { pack: boolean?, no_text: boolean? }?
 ---@return specbench.merging? self
 ---@return string? message
-function merging.new(target, sources)
-  local self = setmetatable({ sources = {} }, Merging)
+function merging.new(target, sources, how)
+  local self = setmetatable({ sources = {}, how = how or {} }, Merging)
   local place, folders = fs.realpath(target), {}
   local message
   if fs.stat(target .. "/round.json") then
@@ -151,20 +155,39 @@ local function foreign_file(place)
     local path = ("%s/%s"):format(place, name)
     local found = fs.stat(path)
     if fs.is_link(path) or not found or found.type ~= "file" then return path .. " is a link or no regular file" end
-    if not tables.contains(FILES, name) then return path .. " is no file of a cell" end
+    if not cell_files.may_hold(name) then return path .. " is no file of a cell" end
   end
+end
+
+-- The files of a cell's copy, by name: packed or as they were written, whichever way they lie. Nil and what is wrong
+-- where one cannot be read.
+local function files_of(self, from)
+  local files = {}
+  for _, name in ipairs(cell_files.NAMES) do
+    local path = ("%s/%s"):format(from, name)
+    local is_there = fs.stat(cell_files.at(path)) ~= nil
+    local is_text = name == cell_files.TEXTS
+    if is_text and (is_there and self.how.no_text or cell_files.leaves_texts_out(from)) then
+      files[cell_files.LEFT_OUT] = WITHOUT_TEXTS
+    elseif is_there then
+      local bytes, message = sealed.bytes(path)
+      if not bytes then return nil, message end
+      if self.how.pack then name, bytes = cell_files.packed(name, bytes) end
+      files[name] = bytes
+    end
+  end
+  return files
 end
 
 -- Copies a cell's folder; what arrived is looked at, not what was read. Returns what is wrong with it.
 local function copy(self, from, target, flaw_of)
   local work = ("%s/unfinished/%s"):format(self.store.folder, target:match "[^/]*$")
   fs.remove(work)
+  local files, unread = files_of(self, from)
+  if not files then return unread end
   local ok, message = fs.mkdir(work)
-  for _, name in ipairs(ok and fs.list(from) or {}) do
-    local bytes
-    if ok then bytes, message = fs.read(("%s/%s"):format(from, name)) end
-    if ok then ok = bytes end
-    if ok then ok, message = fs.put(("%s/%s"):format(work, name), bytes) end
+  for _, name in ipairs(tables.keys(files)) do
+    if ok then ok, message = fs.put(("%s/%s"):format(work, name), files[name]) end
   end
   local flaw = ok and flaw_of(work)
   if ok and not flaw then ok, message = fs.commit(work, target) end
@@ -173,7 +196,7 @@ local function copy(self, from, target, flaw_of)
 end
 
 local function text_of(place)
-  return fs.read(place .. "/cell.json")
+  return (sealed.bytes(place .. "/cell.json"))
 end
 
 -- Copies a cell that the target has not; what is wrong with it is noted.
@@ -211,10 +234,12 @@ local function take_failed(self, source, outcome)
     local from = ("%s/failed/%s"):format(source.folder, name)
     local cell, message = damage.cell(from)
     local flaw, text = message or foreign_file(from), text_of(from)
+    if not flaw and not own[text] then
+      flaw = copy(self, from, aside.attempt(self.store.folder, "failed", cell.id), function() end)
+    end
     if flaw then
       table.insert(outcome.refused, flaw)
     elseif not own[text] then
-      copy(self, from, aside.attempt(self.store.folder, "failed", cell.id), function() end)
       own[text] = true
       outcome.failed = outcome.failed + 1
     end

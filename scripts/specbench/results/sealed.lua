@@ -1,6 +1,7 @@
 -- JSON objects in files that tell whether they are as they were written: the last field is a checksum over the text
 -- before it. What was written before there were checksums has none, and is read all the same.
 
+local cell_files = require "specbench.results.cell_files"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 
@@ -10,17 +11,20 @@ local LARGEST = 256 << 20 -- bytes; a file of a results folder that is longer wa
 local SEAL = '(), "checksum": "([^"]*)"}%s*$'
 local TAIL = 100 -- bytes, in which a seal is looked for first: it has 83
 
----The bytes of a file that may come from anywhere: a pipe or a device, which might never end, is not read.
+---The bytes of a file that may come from anywhere: a pipe or a device, which might never end, is not read. A cell's
+---file that lies packed is unpacked, to no more than a plain one may have.
 ---@param path string
 ---@return string? bytes
 ---@return string? message
 ---@return boolean? unreadable it is there and may be sound, but could not be read now
 function sealed.bytes(path)
+  path = cell_files.at(path)
   local found = fs.stat(path)
   if found and found.type ~= "file" then return nil, path .. " is no regular file" end
   if found and found.size > LARGEST then return nil, ("%s has %d bytes"):format(path, found.size) end
   local bytes, message = fs.read(path)
-  return bytes, message, not bytes and found ~= nil or nil
+  if not bytes then return nil, message, found ~= nil or nil end
+  return cell_files.unpacked(path, bytes, LARGEST)
 end
 
 ---@param value table an object with a field at least, none named checksum
@@ -31,6 +35,7 @@ function sealed.encode(value)
 end
 
 local function read(path)
+  path = cell_files.at(path)
   local text, message, unreadable = sealed.bytes(path)
   if not text then return nil, message, nil, unreadable end
   local value

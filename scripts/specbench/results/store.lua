@@ -4,6 +4,7 @@
 --   cells/ID/cell.json          identity, provenance, figures; its folder appears by one rename
 --   cells/ID/records.bin        every request with its timeline (specbench show prints it)
 --   cells/ID/outputs.jsonl.gz   the answers' texts
+--   cells/ID/*.gz               these packed, in a copy that is published: see results/cell_files
 --   reruns/ID/                  the same for a cell measured once more because the first looked wrong: this one counts
 --   failed/ID-N/                the same for a cell that failed, one folder an attempt
 --   damaged/ID-N/               what could not be read whole any more when a run began, and was measured anew
@@ -13,6 +14,7 @@
 --   replaced/                   cells that such workers measured anew, with their baseline, on another machine
 
 local aside = require "specbench.results.aside"
+local cell_files = require "specbench.results.cell_files"
 local damage = require "specbench.results.damage"
 local description = require "specbench.results.description"
 local folder_check = require "specbench.results.folder_check"
@@ -166,7 +168,7 @@ Store.__close = Store.close
 ---@param id string
 ---@return boolean
 function Store:has(id)
-  return not self.damaged[id] and fs.stat(("%s/cells/%s/cell.json"):format(self.folder, id)) ~= nil
+  return not self.damaged[id] and fs.stat(cell_files.at(("%s/cells/%s/cell.json"):format(self.folder, id))) ~= nil
 end
 
 ---@param id string
@@ -185,7 +187,7 @@ end
 ---@param id string
 ---@return boolean
 function Store:has_rerun(id)
-  return fs.stat(("%s/reruns/%s/cell.json"):format(self.folder, id)) ~= nil
+  return fs.stat(cell_files.at(("%s/reruns/%s/cell.json"):format(self.folder, id))) ~= nil
 end
 
 -- Where the result lies that counts. Once a cell is measured again the second result does, whatever it says: that is
@@ -293,7 +295,7 @@ end
 ---@return string? message
 function Store:run(id)
   local place = counting(self, id)
-  local cell = not fs.stat(place .. "/records.bin") and damage.cell(place)
+  local cell = not fs.stat(cell_files.at(place .. "/records.bin")) and damage.cell(place)
   if cell and cell.records == false then return nil, place .. " was measured with --no-records" end
   local bytes, message = sealed.bytes(place .. "/records.bin")
   if not bytes then return nil, message end

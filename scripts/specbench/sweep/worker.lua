@@ -4,8 +4,7 @@
 local deal = require "specbench.experiment.units"
 local dispatch = require "specbench.sweep.dispatch"
 local foreign = require "specbench.base.foreign"
-local fs = require "sb.fs"
-local json = require "specbench.base.json"
+local sealed = require "specbench.results.sealed"
 local server = require "specbench.server"
 local sharing = require "specbench.results.sharing"
 local store = require "specbench.results.store"
@@ -34,9 +33,9 @@ local function own_cells(self, unit)
   local found = {}
   if self.plan.base_first then return found end -- whose lengths are taken over must be in the same folder
   for _, job in ipairs(unit.jobs) do
-    local cell = self.store:has(job.id) and json.decode(fs.read(("%s/cells/%s/cell.json"):format(self.store.folder,
-      job.id)) or "")
-    local machine = type(cell) == "table" and type(cell.machine) == "table" and cell.machine or {}
+    local cell = self.store:has(job.id)
+      and sealed.read(("%s/cells/%s/cell.json"):format(self.store.folder, job.id)) or {}
+    local machine = type(cell.machine) == "table" and cell.machine or {}
     if machine.boot_id and machine.boot_id == self.sharing.who.boot_id then found[job.id] = true end
   end
   return found
