@@ -43,7 +43,8 @@ local function results(name, cells)
         machine = cell.hosts and { host = cell.hosts[r], boot_id = cell.hosts[r] },
         identity = { server = { model = { name = "m" } }, workload = cell.workload or { prompts = "p" } },
         metrics = {
-          duration = 10 / speed, total_output_tokens = 2000, output_throughput = 200 * speed,
+          duration = 10 / speed, ref_duration = cell.ref_duration,
+          total_output_tokens = 2000, output_throughput = 200 * speed,
           ["ttft_ms.mean"] = 50 / speed, ["tpot_ms.mean"] = 10 / speed,
           ["ref_ttft_ms.mean"] = 51 / speed, ["ref_tpot_ms.mean"] = 11 / speed,
         },
@@ -221,6 +222,14 @@ describe("what a reader must know", function()
 end)
 
 describe("other tools' files", function()
+  it("of vLLM are compared over the whole load, up to the last answer's end", function()
+    local mine = results("mine", { { at = at(8), speed = 1, ref_duration = 12.5 } })
+    local ratios = join(mine, write("serve.json", vllm())).rows[1].ratios
+    near(join(results("other", { { at = at(8), speed = 0.8 } }), write("serve.json", vllm())).rows[1].ratios
+      .output_throughput.ratio, ratios.output_throughput.ratio)
+    near(1, join(mine, mine).rows[1].ratios.output_throughput.ratio)
+  end)
+
   it("of vLLM are joined by concurrency, with the latencies of its convention", function()
     local mine = results("a", { { at = at(4), speed = 1 }, { at = at(8), speed = 1 } })
     local result, _, sides = join(mine, write("serve.json", vllm()))

@@ -3,6 +3,7 @@
 local failures = require "specbench.analysis.failures"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
+local keys = require "specbench.results.keys"
 local report = require "specbench.report"
 local settings_table = require "specbench.report.settings_table"
 local speedup = require "specbench.analysis.speedup"
@@ -267,8 +268,6 @@ describe("an interval's text", function()
 end)
 
 describe("lines of settings", function()
-  local keys = require "specbench.results.keys"
-
   local function sorted(names)
     local list = {}
     for i, name in ipairs(names) do list[i] = { name = name } end
@@ -282,6 +281,17 @@ describe("lines of settings", function()
       sorted { "k=4 lookup=1", "k=2 lookup=12", "k=2 lookup=3" })
     assert.same({ "context=0.25k", "context=0.5k" }, sorted { "context=0.5k", "context=0.25k" })
     assert.same({ "none", "k=3", "k=1" }, sorted { "none", "k=3", "k=1" })
+  end)
+end)
+
+describe("the grid's order", function()
+  it("is that of the values, also where the round writes 1.0 and a cell has 1", function()
+    local cells = {}
+    for i, rate in ipairs { 2, 0.5, 1 } do
+      cells[i] = { coordinates = { rate = rate }, repetition = 1, started = "2026" }
+    end
+    keys.sort({ axes = { { name = "rate", values = { 0.5, 1.0, 2.0 } } } }, cells)
+    for i, rate in ipairs { 0.5, 1, 2 } do assert.equal(rate, cells[i].coordinates.rate) end
   end)
 end)
 

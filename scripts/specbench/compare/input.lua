@@ -36,12 +36,15 @@ local compare_input = {}
 ---@field points fun(self, other: specbench.compare.side): specbench.compare.point[] as they compare with the other
 ---@field warnings string[]? lines about what was left out
 
--- Ours against another tool's: its convention of a latency, chunks with text (runtime/measure/README.md).
+-- Ours against another tool's: its convention of a latency, chunks with text, and of a load's end, the last answer's
+-- (runtime/measure/README.md).
 local function cell_figures(cell, own)
   local m, row = cell.metrics, cell.row
   local latency = own and "%s.mean" or "ref_%s.mean"
+  local total, output = speedup.total_token_throughput(cell), m.output_throughput
+  local share = not own and m.duration and (m.ref_duration or 0) > 0 and m.duration / m.ref_duration or 1
   return {
-    total_throughput = speedup.total_token_throughput(cell), output_throughput = m.output_throughput,
+    total_throughput = total and share * total, output_throughput = output and share * output,
     ttft_ms = row and row.mean_ttft_ms or m[latency:format "ttft_ms"],
     tpot_ms = row and row.mean_tpot_ms or m[latency:format "tpot_ms"],
   }

@@ -152,14 +152,16 @@ end
 ---@param cells table[]
 function keys.sort(about, cells)
   local rank = {}
+  -- a round may write 1.0 where a cell that was read back has 1
+  local function word(value) return tostring(math.type(value) and math.tointeger(value) or value) end
   for _, axis in ipairs(about.axes) do
     rank[axis.name] = {}
-    for i, value in ipairs(axis.values) do rank[axis.name][tostring(value)] = i end
+    for i, value in ipairs(axis.values) do rank[axis.name][word(value)] = i end
   end
   local function before(a, b)
     for _, axis in ipairs(about.axes) do
-      local x = rank[axis.name][tostring(a.coordinates[axis.name])] or math.huge
-      local y = rank[axis.name][tostring(b.coordinates[axis.name])] or math.huge
+      local x = rank[axis.name][word(a.coordinates[axis.name])] or math.huge
+      local y = rank[axis.name][word(b.coordinates[axis.name])] or math.huge
       if x ~= y then return x < y end
     end
     if a.repetition ~= b.repetition then return a.repetition < b.repetition end
