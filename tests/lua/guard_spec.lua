@@ -8,7 +8,7 @@ local function cells(slow, changes)
   for i, concurrency in ipairs { 1, 2, 4, 8, 16 } do
     local cell = {
       id = "id" .. concurrency, key = "key" .. concurrency, started = "2026",
-      coordinates = { concurrency = concurrency },
+      coordinates = { concurrency = concurrency }, identity = { engine = "sim" },
       repetition = 1, engine = { name = "sim" }, prefix_cache = "off", input_tokens = 0, clock_scale = 1,
       metrics = { duration = 1, total_input_tokens = 0, total_output_tokens = slow[concurrency] or 100 * concurrency },
     }
@@ -26,10 +26,11 @@ local function session(profile)
   return batches
 end
 
-local function guarded(list, reruns)
-  return guard.new({
-    cells = function() return list end, has_rerun = function(_, id) return (reruns or {})[id] ~= nil end,
-  }, "sim")
+local function guarded(list, reruns, about)
+  local store = { about = about or {} }
+  function store.cells() return list end
+  function store.has_rerun(_, id) return (reruns or {})[id] ~= nil end
+  return guard.new(store, "sim")
 end
 
 local function ids(g, profile)
@@ -61,6 +62,17 @@ describe("the guard", function()
     g.tried.id4 = true
     assert.same({}, ids(g))
     assert.same({}, ids(guarded(cells { [4] = 30 }, { id4 = true })))
+  end)
+
+  it("accuses no cell by neighbours that were measured before the round changed", function()
+    -- another server was ten times as fast
+    local list = cells { [1] = 1000, [2] = 2000, [8] = 8000, [16] = 16000 }
+    local about = { engine = "sim", planned = {} }
+    for _, cell in ipairs(list) do
+      about.planned[cell.key] = cell.id == "id4" and "id4" or "new"
+    end
+    assert.same({ "id4 anomaly" }, ids(guarded(list)))
+    assert.same({}, ids(guarded(list, nil, about)))
   end)
 
   it("leaves alone what a second run would answer out of a cache, other engines' cells and profiled ones", function()

@@ -2,7 +2,9 @@
 -- those that stood still. Which result counts is settled before the second one is seen (results/store).
 
 local flags = require "specbench.analysis.flags"
+local older = require "specbench.analysis.older"
 local speedup = require "specbench.analysis.speedup"
+local tables = require "specbench.base.tables"
 
 local guard = {}
 
@@ -42,8 +44,11 @@ function Guard:add(cell)
 end
 
 local function suspicious(self)
-  local cells, by_id = {}, {}
-  for _, cell in pairs(self:cells()) do cells[#cells + 1] = cell end
+  local cells, by_id, held = {}, {}, self:cells()
+  for _, id in ipairs(tables.keys(held)) do
+    -- what was measured before the round changed is no neighbour
+    if not older.is_older(held[id], self.store.about) then cells[#cells + 1] = held[id] end
+  end
   for _, flag in ipairs(flags.suspicious(speedup.current(cells))) do
     by_id[flag.cell.id] = by_id[flag.cell.id] or flag
   end
