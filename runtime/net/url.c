@@ -1,6 +1,7 @@
 #include "net/url.h"
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +22,39 @@ static char *base64(const char *text)
   return out.data;
 }
 
-/* A part of the URL, to be given back by curl_free; NULL where it has none. */
-static char *part(CURLU *handle, CURLUPart what, unsigned flags)
+/* What libcurl makes of a URL; NULL: it has no such part. */
+typedef struct parts {
+  char *scheme, *host, *port, *own_port, *path, *query, *user, *password;
+} parts;
+
+static CURLUcode read_parts(CURLU *handle, const char *text, parts *p)
 {
-  char *text = NULL;
-  curl_url_get(handle, what, &text, flags);
-  return text;
+  const struct {
+    char **part;
+    CURLUPart what;
+    unsigned flags;
+  } wanted[] = {
+    { &p->scheme, CURLUPART_SCHEME, 0 },
+    { &p->host, CURLUPART_HOST, 0 },
+    { &p->port, CURLUPART_PORT, CURLU_DEFAULT_PORT },
+    { &p->own_port, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT },
+    { &p->path, CURLUPART_PATH, 0 },
+    { &p->query, CURLUPART_QUERY, 0 },
+    { &p->user, CURLUPART_USER, CURLU_URLDECODE },
+    { &p->password, CURLUPART_PASSWORD, CURLU_URLDECODE },
+  };
+  CURLUcode code = handle ? curl_url_set(handle, CURLUPART_URL, text, 0) : CURLUE_OUT_OF_MEMORY;
+  for (size_t i = 0; code == CURLUE_OK && i < sizeof wanted / sizeof *wanted; i++)
+    if (curl_url_get(handle, wanted[i].what, wanted[i].part, wanted[i].flags) == CURLUE_OUT_OF_MEMORY)
+      code = CURLUE_OUT_OF_MEMORY; /* else it is absent */
+  return code;
+}
+
+static void free_parts(const parts *p)
+{
+  char *const all[] = { p->scheme, p->host, p->port, p->own_port, p->path, p->query, p->user, p->password };
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    curl_free(all[i]);
 }
 
 static char *join(const char *a, const char *between, const char *b)
@@ -40,45 +68,38 @@ static char *join(const char *a, const char *between, const char *b)
   return text.data;
 }
 
-static void fill(sb_url *url, CURLU *handle, const char *scheme, const char *host)
+static void fill(sb_url *url, const parts *p)
 {
-  char *port = part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT);
-  char *own_port = part(handle, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
-  char *path = part(handle, CURLUPART_PATH, 0);
-  char *query = part(handle, CURLUPART_QUERY, 0);
-  char *user = part(handle, CURLUPART_USER, CURLU_URLDECODE);
-  char *password = part(handle, CURLUPART_PASSWORD, CURLU_URLDECODE);
-  char *at = join(scheme, "://", host);
-  url->origin = join(at, ":", port);
-  url->host = join(host, ":", own_port);
-  url->target = join(path, "?", query);
-  url->credentials = NULL;
-  if (user) {
-    char *both = join(user, ":", password ? password : "");
+  char *at = join(p->scheme, "://", p->host);
+  *url = (sb_url){ .origin = join(at, ":", p->port),
+                   .host = join(p->host, ":", p->own_port),
+                   .target = join(p->path, "?", p->query) };
+  if (p->user) {
+    char *both = join(p->user, ":", p->password ? p->password : "");
     url->credentials = base64(both);
     free(both);
   }
   free(at);
-  char *const parts[] = { port, own_port, path, query, user, password };
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    curl_free(parts[i]);
+}
+
+static bool is_http(const parts *p)
+{
+  return p->host && p->scheme && (!strcmp(p->scheme, "http") || !strcmp(p->scheme, "https"));
 }
 
 int sb_url_parse(const char *text, sb_url *url, sb_err *err)
 {
   CURLU *handle = curl_url();
-  int rc = SB_EINVAL;
-  if (handle && !curl_url_set(handle, CURLUPART_URL, text, 0)) {
-    char *scheme = part(handle, CURLUPART_SCHEME, 0), *host = part(handle, CURLUPART_HOST, 0);
-    if (scheme && host && (!strcmp(scheme, "http") || !strcmp(scheme, "https"))) {
-      fill(url, handle, scheme, host);
-      rc = SB_OK;
-    }
-    curl_free(scheme);
-    curl_free(host);
-  }
+  parts p = { 0 };
+  CURLUcode code = read_parts(handle, text, &p);
+  bool sound = code == CURLUE_OK && is_http(&p);
+  if (sound)
+    fill(url, &p);
+  free_parts(&p);
   curl_url_cleanup(handle);
-  return rc ? sb_err_set(err, SB_EINVAL, "not an http:// or https:// URL: %.200s", text) : SB_OK;
+  if (code == CURLUE_OUT_OF_MEMORY)
+    return sb_err_set(err, SB_ENOMEM, "no memory to read a URL");
+  return sound ? SB_OK : sb_err_set(err, SB_EINVAL, "not an http:// or https:// URL: %.200s", text);
 }
 
 void sb_url_deinit(sb_url *url)

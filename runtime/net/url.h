@@ -11,7 +11,8 @@ typedef struct sb_url {
   char *credentials; /* "user:password" in base64; NULL where the URL has none */
 } sb_url;
 
-/* 0, or SB_EINVAL for what is no absolute http or https URL. Parsed by libcurl. */
+/* 0, or SB_EINVAL for what is no absolute http or https URL, SB_ENOMEM where libcurl, which parses it, has no memory:
+ * then *url is untouched. */
 int sb_url_parse(const char *text, sb_url *url, sb_err *err);
 void sb_url_deinit(sb_url *url);
 
