@@ -352,19 +352,6 @@ static int to_jsonl(lua_State *L)
   return sbl_push_text(L, out);
 }
 
-enum { TELLING = 4 }; /* so much of a secret's beginning is none yet */
-
-/* Also where the text's end cuts the secret: errors quote servers so far and no further. */
-static void overwrite(char *text, size_t text_size, const char *secret, size_t size)
-{
-  char *end = text + text_size;
-  for (char *at = text; (at = memmem(at, (size_t)(end - at), secret, size)); at += size)
-    memset(at, '*', size);
-  for (size_t part = size - 1; part >= TELLING; part--)
-    if (part <= text_size && !memcmp(end - part, secret, part))
-      memset(end - part, '*', part);
-}
-
 /* redact(secrets): their bytes in answers and errors become asterisks, before anything is written */
 static int redact(lua_State *L)
 {
@@ -375,13 +362,7 @@ static int redact(lua_State *L)
     size_t size;
     lua_rawgeti(L, 2, k);
     const char *secret = luaL_checklstring(L, -1, &size);
-    for (uint32_t i = 0; size && i < run->count; i++) {
-      sb_record *record = &run->records[i];
-      if (record->error)
-        overwrite(record->error, strlen(record->error), secret, size);
-      if (record->text)
-        overwrite(record->text, record->text_size, secret, size);
-    }
+    sb_run_redact(run, secret, size);
     lua_pop(L, 1);
   }
   return 0;

@@ -1,6 +1,7 @@
 #include "measure/record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/strbuf.h"
 
@@ -37,6 +38,29 @@ void sb_record_deinit(sb_record *record)
   sb_timeline_deinit(&record->timeline);
   sb_timeline_deinit(&record->others);
   record->error = record->text = NULL;
+}
+
+enum { TELLING = 4 }; /* so much of a secret's beginning is none yet */
+
+static void overwrite(char *text, size_t text_size, const char *secret, size_t size)
+{
+  char *end = text + text_size;
+  for (char *at = text; (at = memmem(at, (size_t)(end - at), secret, size)); at += size)
+    memset(at, '*', size);
+  for (size_t part = size - 1; part >= TELLING; part--)
+    if (part <= text_size && !memcmp(end - part, secret, part))
+      memset(end - part, '*', part);
+}
+
+void sb_run_redact(sb_run *run, const char *secret, size_t size)
+{
+  for (uint32_t i = 0; size && i < run->count; i++) {
+    sb_record *record = &run->records[i];
+    if (record->error)
+      overwrite(record->error, strlen(record->error), secret, size);
+    if (record->text)
+      overwrite(record->text, record->text_size, secret, size);
+  }
 }
 
 bool sb_token_source_per_chunk(sb_token_source source)

@@ -79,6 +79,10 @@ sb_run *sb_run_new(uint32_t count);
 void sb_run_free(sb_run *run);
 void sb_record_deinit(sb_record *record);
 
+/* Writes asterisks over a secret wherever it stands in answers and errors, also where a text's end cuts it: errors quote
+ * servers so far and no further. */
+void sb_run_redact(sb_run *run, const char *secret, size_t size);
+
 /* Whether the source tells tokens chunk by chunk. */
 bool sb_token_source_per_chunk(sb_token_source source);
 
