@@ -235,7 +235,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
   (void)st;
   (void)type;
   (void)ftw;
-  return remove(path);
+  return remove(path) && errno != ENOENT ? -1 : 0; /* another process may remove the same tree */
 }
 
 int sb_tree_remove(const char *path, sb_err *err)

@@ -334,6 +334,33 @@ static void a_tree_is_removed_but_not_what_its_links_point_to(void **state)
   assert_int_equal(sb_tree_remove(in("tree"), NULL), 0);
 }
 
+/* In libc's place (store.cmake): what another process removes meanwhile. */
+static const char *taken_away;
+int __wrap_remove(const char *path);
+int __real_remove(const char *path);
+
+int __wrap_remove(const char *path)
+{
+  if (taken_away)
+    __real_remove(taken_away);
+  return __real_remove(path);
+}
+
+static void a_tree_that_two_remove_is_gone(void **state)
+{
+  (void)state;
+  assert_int_equal(sb_folder_make(in("t/u"), NULL), 0);
+  for (int i = 0; i < 4; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "t/u/%d", i);
+    sb_file_write(in(name), "x", 1, NULL);
+  }
+  taken_away = in("t/u/2"); /* before it is come to, wherever in the folder it stands */
+  assert_int_equal(sb_tree_remove(in("t"), NULL), 0);
+  taken_away = NULL;
+  assert_int_equal(access(in("t"), F_OK), -1);
+}
+
 static void a_lock_is_held_by_one_and_dies_with_its_holder(void **state)
 {
   (void)state;
@@ -564,6 +591,7 @@ int main(void)
     TEST(a_file_in_the_way_of_a_folder_is_named),
     TEST(a_finished_folder_moves_into_place),
     TEST(a_tree_is_removed_but_not_what_its_links_point_to),
+    TEST(a_tree_that_two_remove_is_gone),
     TEST(a_lock_is_held_by_one_and_dies_with_its_holder),
     TEST(a_folder_is_claimed_by_one),
     TEST(a_second_name_is_given_to_the_first_file_only),
