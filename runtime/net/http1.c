@@ -198,7 +198,9 @@ static void after_size_byte(sb_http1_chunks *c, char byte)
     c->state = SB_HTTP1_EXTENSION;
   else if (!extension && !is_blank(byte))
     refuse_size(c);
-  else if (byte == '\n' || ++c->count > (c->strict ? MAX_EXTENSION_STRICT : MAX_EXTENSION))
+  else if (byte == '\n')
+    refuse(c, "a chunk's line does not end in CR LF");
+  else if (++c->count > (c->strict ? MAX_EXTENSION_STRICT : MAX_EXTENSION))
     refuse(c, "a chunk's extension is too long");
 }
 

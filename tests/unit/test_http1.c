@@ -199,6 +199,25 @@ static void an_extension_has_a_limit(void **state)
     }
 }
 
+static void a_refusal_says_what_is_wrong(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *text, *reason;
+  } refused[] = {
+    { "x\r\n", "not a hexadecimal number" }, { "2;a\nok", "does not end in CR LF" },
+    { "2\r\nokay", "longer than its size" }, { "0\r\nX: y\r\n", "trailers" },
+    { "1000000000000000\r\n", "too large" },
+  };
+  decoding d = { 0 };
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    decode(&d, refused[i].text, 1, true);
+    assert_int_equal(d.chunks.state, SB_HTTP1_CHUNKS_REFUSED);
+    assert_non_null(strstr(d.chunks.reason, refused[i].reason));
+  }
+  sb_strbuf_deinit(&d.data);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -208,6 +227,7 @@ int main(void)
     cmocka_unit_test(lines_end_in_cr_lf_and_strictly_in_nothing_else),
     cmocka_unit_test(chunks_are_decoded_in_pieces_of_any_size),
     cmocka_unit_test(an_extension_has_a_limit),
+    cmocka_unit_test(a_refusal_says_what_is_wrong),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
