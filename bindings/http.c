@@ -14,12 +14,12 @@
 
 #define TYPE "specbench.http.stream"
 
-/* A request of Lua's. It lives until both sides let go: Lua (the userdata, or the waiting call) and libcurl. */
+/* A request of Lua's. It lives until both sides let go: Lua (the userdata, or the waiting call) and the client. */
 typedef struct exchange {
   sbl_wait_list waits;
   sb_http_request *request; /* NULL once ended */
   sb_strbuf body;           /* of a stream: what was not read yet */
-  char *sent;               /* the request's body: libcurl borrows it */
+  char *sent;               /* the request's body: the client borrows it */
   char *error;
   int code, status;
   bool silent, stream;

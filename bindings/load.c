@@ -124,19 +124,13 @@ static int progress(lua_State *L)
   if (box->load)
     p = sb_load_get_progress(box->load);
   lua_createtable(L, 0, 7);
-  const struct {
-    const char *name;
-    lua_Integer value;
-  } fields[] = { { "total", p.total },
-                 { "sent", p.sent },
-                 { "done", p.done },
-                 { "failed", p.failed },
-                 { "in_flight", p.in_flight },
-                 { "bytes", (lua_Integer)p.bytes },
-                 { "tokens", (lua_Integer)p.tokens } };
-  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-    sbl_set_integer(L, fields[i].name, fields[i].value);
-  }
+  sbl_set_integer(L, "total", p.total);
+  sbl_set_integer(L, "sent", p.sent);
+  sbl_set_integer(L, "done", p.done);
+  sbl_set_integer(L, "failed", p.failed);
+  sbl_set_integer(L, "in_flight", p.in_flight);
+  sbl_set_integer(L, "bytes", (lua_Integer)p.bytes);
+  sbl_set_integer(L, "tokens", (lua_Integer)p.tokens);
   return 1;
 }
 
@@ -201,13 +195,9 @@ static int reads(lua_State *L)
     return 1;
   }
   lua_createtable(L, 0, 6);
-  const struct {
-    const char *name;
-    uint64_t value;
-  } counts[] = { { "chunks", sum.chunks }, { "merged", sum.merged }, { "unstamped", sum.unstamped } };
-  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-    sbl_set_integer(L, counts[i].name, (lua_Integer)counts[i].value);
-  }
+  sbl_set_integer(L, "chunks", (lua_Integer)sum.chunks);
+  sbl_set_integer(L, "merged", (lua_Integer)sum.merged);
+  sbl_set_integer(L, "unstamped", (lua_Integer)sum.unstamped);
   sbl_set_number(L, "p99_ms", sum.p99_ms);
   sbl_set_number(L, "max_ms", sum.max_ms);
   lua_pushboolean(L, sum.by_kernel);

@@ -122,10 +122,14 @@ static void push_tail(lua_State *L, sb_latencies *latencies, double percent)
   const char *names[2];
   double percents[2], values[SB_LATENCY_COUNT][SB_PERCENTILES];
   size_t known = 0;
-  if (!isnan(bounds.low))
-    names[known] = "low", percents[known++] = bounds.low;
-  if (!isnan(bounds.high))
-    names[known] = "high", percents[known++] = bounds.high;
+  if (!isnan(bounds.low)) {
+    names[known] = "low";
+    percents[known++] = bounds.low;
+  }
+  if (!isnan(bounds.high)) {
+    names[known] = "high";
+    percents[known++] = bounds.high;
+  }
   sb_latencies_percentiles(latencies, percents, known, values);
   lua_createtable(L, 0, 4);
   sbl_set_integer(L, "requests", (lua_Integer)requests);
@@ -167,17 +171,20 @@ static int metrics(lua_State *L)
   lua_settop(L, 3);
   if (!lua_isnil(L, 3))
     luaL_checktype(L, 3, LUA_TTABLE);
+  bool with_tails = !lua_isnil(L, 3);
   sb_metrics figures;
-  forget_latencies(box);
-  sb_metrics_and_latencies(box->run, &slo, &figures, &box->latencies);
+  if (with_tails) {
+    forget_latencies(box);
+    sb_metrics_and_latencies(box->run, &slo, &figures, &box->latencies);
+  } else {
+    sb_metrics_compute(box->run, &slo, &figures);
+  }
   size_t count = sb_metrics_list(&figures, NULL, 0);
   sb_metric_entry *entries = lua_newuserdatauv(L, count * sizeof *entries, 0);
   sb_metrics_list(&figures, entries, count);
   push_figures(L, entries, count);
-  if (lua_isnil(L, 3)) {
-    forget_latencies(box);
+  if (!with_tails)
     return 1;
-  }
   lua_newtable(L);
   for (int i = 1; lua_rawgeti(L, 3, i) != LUA_TNIL; i++) {
     push_tail(L, &box->latencies, check_tail(L, -1, 3));

@@ -166,7 +166,8 @@ sbl_task *sbl_task_spawn(lua_State *L, int arguments)
   *task = (sbl_task){ .world = world, .turn.call.run = run_turn };
   task->co = lua_newthread(L); /* the only one of the project */
   lua_setiuservalue(L, -2, UV_THREAD);
-  luaL_checkstack(task->co, arguments + 1, "task arguments");
+  if (!lua_checkstack(task->co, arguments + 1)) /* that thread has nobody to raise to */
+    luaL_error(L, "not enough memory for a task's arguments");
   luaL_setmetatable(L, TYPE);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &live_tasks);
   lua_pushvalue(L, -2);
