@@ -197,7 +197,7 @@ static void read_whole(sb_stream *stream)
   keep_counts(record, &event);
 }
 
-/* The server's own words where the body is an error object, else its first line. */
+/* The server's own words where the body is an error object, else how it begins. */
 static void fail_status(sb_stream *stream, int status)
 {
   sb_oai_event event;

@@ -27,7 +27,7 @@ typedef enum sb_outcome {
   SB_OUTCOME_BODY,      /* 200, but not the event stream or JSON that was asked for */
   SB_OUTCOME_TRUNCATED, /* the stream ended without finish_reason or [DONE] */
   SB_OUTCOME_EVENT,     /* an error event inside the stream */
-  SB_OUTCOME_SILENCE,   /* no byte within the chunk timeout */
+  SB_OUTCOME_SILENCE,   /* no chunk within the first-token or chunk timeout */
   SB_OUTCOME_TIMEOUT,   /* not complete within the request timeout */
   SB_OUTCOME_CANCELED
 } sb_outcome;

@@ -8,9 +8,10 @@
 #include "base/strbuf.h"
 #include "net/http1.h"
 
-/* An incremental, strict HTTP/1.1 request parser: bytes in, one request out, no sockets. What is doubtful is refused with a status instead of guessed at: bare line feeds, folded headers, spaces before a
- * colon, repeated or signed Content-Length, Content-Length beside Transfer-Encoding, codings other than
- * "chunked", trailers, more than one Host. Feeding a text in any pieces gives the same result. */
+/* An incremental, strict HTTP/1.1 request parser: bytes in, one request out, no sockets. What is doubtful is refused with
+ * a status instead of guessed at: bare line feeds, folded headers, spaces before a colon, repeated or signed
+ * Content-Length, Content-Length beside Transfer-Encoding, codings other than "chunked", trailers, more than one Host.
+ * Feeding a text in any pieces gives the same result. */
 
 enum {
   SB_HTTPD_MAX_HEAD = 32 * 1024, /* request line and headers */

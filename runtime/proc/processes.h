@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 /* Who belongs to whom, read from /proc (Linux). A snapshot: processes may start, end and be reparented while
- * it is taken, so who wants to end a tree signals and asks again until nothing is left. Zombies count until
- * they are reaped. Both calls return the number of processes and set *pids to an array that the caller passes
+ * it is taken, so who wants to end a tree signals and asks again until nothing is left. Zombies count until they are
+ * reaped, where nothing else is said. Each list is the number of processes, and an array in *pids that the caller passes
  * to free(); it is NULL where there are none. */
 
 /* Children of `root`, their children and so on, parents first; `root` itself is not among them. */

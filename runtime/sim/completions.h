@@ -5,9 +5,9 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "net/httpd.h"
 #include "sim/driver.h"
 #include "sim/faults.h"
-#include "net/httpd.h"
 #include "sim/profile.h"
 
 /* The completions under way: takes HTTP requests into the engine, writes the engine's events to their

@@ -28,7 +28,7 @@ typedef struct sb_sim_driver_config {
 
 sb_sim_driver *sb_sim_driver_new(sb_loop *loop, const sb_sim_driver_config *config, sb_err *err);
 
-/* Memory goes in libuv's close callbacks; no event comes any more. */
+/* No event comes any more. */
 void sb_sim_driver_free(sb_sim_driver *driver);
 
 /* 0, or SB_EINVAL where the request can never fit. Steps that were due before are run first. */

@@ -42,7 +42,7 @@ int sb_sim_faults_add(sb_sim_faults *faults, const char *text, sb_err *err)
     }
   if (!known)
     return sb_err_set(err, SB_EINVAL, "--fault '%s': unknown kind; see specbench sim --help", text);
-  char *end = (char *)rest;
+  char *end;
   if (*rest == '@') {
     fault.at = strtoll(rest + 1, &end, 10);
     if (end == rest + 1 || fault.at < 1)

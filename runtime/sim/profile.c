@@ -149,7 +149,7 @@ static void acceptance_member(sb_fields *f, const sb_json_string_t *key, void *t
   if (!task)
     return;
   task->draft_rate = 1.0;
-  task->assumed = 0;
+  task->assumed = false;
   task->conditional[0] = -1.0;
   sb_fields_object(f, acceptance_figure, task);
   if (task->conditional[0] < 0.0)
@@ -297,14 +297,14 @@ static int finish(sb_sim_profile *profile, const char *path, bool found, sb_err 
     if (!(task->draft_rate > 0.0)) {
       memcpy(task->conditional, profile->tasks[0].conditional, sizeof task->conditional);
       task->draft_rate = profile->tasks[0].draft_rate;
-      task->assumed = 1;
+      task->assumed = true;
     }
     if (!(task->output_mean > 0.0)) {
       task->output_mean = profile->tasks[0].output_mean;
       task->output_spread = profile->tasks[0].output_spread;
     }
     if (profile->scaled)
-      task->assumed = 1;
+      task->assumed = true;
   }
   return SB_OK;
 }

@@ -1,6 +1,7 @@
 #ifndef SB_SIM_PROFILE_H
 #define SB_SIM_PROFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -25,17 +26,17 @@ typedef struct sb_sim_task {
   double conditional[SB_SIM_MAX_K];
   double draft_rate;                 /* 1, unless the method cannot always draft (n-gram) */
   double output_mean, output_spread; /* tokens; standard deviation / mean before any limit */
-  int assumed;                       /* no published figure stands behind its acceptance */
+  bool assumed;                      /* no published figure stands behind its acceptance */
 } sb_sim_task;
 
 typedef struct sb_sim_profile {
   char name[64];
   char method[32];                /* whose cost and acceptance were read: "draft", "ngram", ... */
   char source[1024];              /* where the figures come from, or what they were scaled from */
-  int scaled;                     /* not fitted: scaled from another profile */
+  bool scaled;                    /* not fitted: scaled from another profile */
   sb_sim_cost plain, speculative; /* without and with a draft */
   double host_step;               /* of plain.alpha, the host's share: once a plan; 0: not said */
-  int host_assumed;               /* it was measured nowhere */
+  bool host_assumed;              /* it was measured nowhere */
   int max_num_seqs, max_model_len;
   int max_num_batched_tokens; /* of a prefill step */
   int chunked_prefill_tokens; /* of a step under chunked prefill */

@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/json_write.h"
 #include "base/log.h"
+#include "net/httpd.h"
 #include "sim/api.h"
 #include "sim/completions.h"
 #include "sim/setup.h"
-#include "net/httpd.h"
 
 #ifndef SB_VERSION
 #error "SB_VERSION must be defined by the build"

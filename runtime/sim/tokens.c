@@ -1,11 +1,13 @@
 #include "sim/tokens.h"
 
+#include <stdbool.h>
+
 #include "base/json_write.h"
 #include "base/rng.h"
 
 enum { PIECE = 6 };
 
-static int is_word(unsigned char c)
+static bool is_word(unsigned char c)
 {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
