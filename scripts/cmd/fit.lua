@@ -62,7 +62,7 @@ local function acceptance_text(acceptance)
     local own = acceptance[work]
     rows[i] = { work, figure(own.first), figure(own.later), figure(own.spread) }
   end
-  return text_table.render { columns = { { title = "work" }, { title = "first token accepted" },
+  return text_table.render { columns = { { title = "task" }, { title = "first token accepted" },
     { title = "each later one" }, { title = "spread of lengths" } }, rows = rows }
 end
 

@@ -1,6 +1,7 @@
 -- Says what a run would do: cells, servers, expected time. Starts nothing.
 
 local command = require "specbench.cli.command"
+local duration = require "specbench.base.duration"
 local finding = require "specbench.cli.finding"
 local match = require "specbench.experiment.match"
 local option_groups = require "specbench.cli.option_groups"
@@ -8,7 +9,6 @@ local plan = require "specbench.experiment.plan"
 local plan_json = require "specbench.cli.plan_json"
 local plan_text = require "specbench.experiment.plan_text"
 local preflight = require "specbench.experiment.preflight"
-local progress = require "specbench.sweep.progress"
 local rehearsal = require "specbench.sweep.rehearsal"
 local secrets = require "specbench.base.secrets"
 local shell = require "specbench.base.shell"
@@ -141,7 +141,7 @@ function self.run(options, positionals)
   local the_plan = finding.plan(find, r, options)
   -- a list of cells or command lines is for comparing plans, byte by byte
   local is_exact = options.virtual or options.cells or options.show_argv
-  local time = is_exact and progress.duration or progress.rough
+  local time = is_exact and duration.exact or duration.rough
   local done = not options.fresh and store.open(command.results_folder(r, options))
   if done then command.warn(done.warnings) end
   local function is_done(job) return done and done:has(job.id) end

@@ -4,12 +4,12 @@ local caption = require "specbench.report.caption"
 local break_even = require "specbench.report.break_even"
 local cells = require "specbench.predict.cells"
 local command = require "specbench.cli.command"
+local duration = require "specbench.base.duration"
 local families = require "specbench.predict.families"
 local fs = require "sb.fs"
 local option_groups = require "specbench.cli.option_groups"
 local predict_input = require "specbench.predict.input"
 local predictions = require "specbench.report.predictions"
-local progress = require "specbench.sweep.progress"
 local savings = require "specbench.analysis.savings"
 local tables = require "specbench.base.tables"
 local what_if = require "specbench.predict.what_if"
@@ -74,7 +74,7 @@ local function summary(family, price)
   local lines = { ("%s, against %s: %d cells measured, %d predicted%s; measuring took %s of %s (%.0f %%), "
     .. "baselines not counted"):format(family.name, family.baseline, measured, #widths,
     typical and (" (the 90 %% intervals are typically +-%.1f %%)"):format(100 * (math.exp(typical) - 1)) or "",
-    progress.duration(spent), progress.duration(seconds), 100 * spent / seconds) }
+    duration.rough(spent), duration.rough(seconds), 100 * spent / seconds) }
   lines[#lines + 1] = price and savings.text(saved, price)
   local aside = family.fitted and predictions.set_aside(family.fitted) or {}
   table.move(aside, 1, #aside, #lines + 1, lines)

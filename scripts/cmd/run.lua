@@ -3,6 +3,7 @@
 local adaptive = require "specbench.sweep.adaptive"
 local command = require "specbench.cli.command"
 local dispatch = require "specbench.sweep.dispatch"
+local duration = require "specbench.base.duration"
 local find_k = require "specbench.sweep.find_k"
 local find_rate = require "specbench.sweep.find_rate"
 local finding = require "specbench.cli.finding"
@@ -13,7 +14,6 @@ local option_groups = require "specbench.cli.option_groups"
 local plan_text = require "specbench.experiment.plan_text"
 local predictions = require "specbench.report.predictions"
 local preflight = require "specbench.experiment.preflight"
-local progress = require "specbench.sweep.progress"
 local provenance = require "specbench.sweep.provenance"
 local repeats = require "specbench.analysis.repeats"
 local report = require "specbench.report"
@@ -24,6 +24,7 @@ local store = require "specbench.results.store"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
 local watched = require "specbench.sweep.watched"
+local words = require "specbench.answer.words"
 
 local self = {
   name = "run",
@@ -58,15 +59,17 @@ local function summarise(outcome, the_store, options)
   end
   if outcome.measured + outcome.failed + outcome.reruns == 0 then
     if outcome.quarantined > 0 then return end
-    out:write(("nothing to do: all %d cells are done already in %s (--fresh measures them anew)\n")
-      :format(outcome.total, the_store.folder))
+    out:write(outcome.skipped < outcome.total and "nothing was measured\n"
+      or ("nothing to do: all %d cells are done already in %s (--fresh measures them anew)\n")
+        :format(outcome.total, the_store.folder))
     return
   end
-  local outside = outcome.server_seconds and outcome.wall_seconds - outcome.server_seconds
-  out:write(("%d cells: %d measured, %d done before, %d failed; %.1f s%s\n"):format(outcome.total, outcome.measured,
-    outcome.skipped, outcome.failed, outcome.wall_seconds,
-    outside and (", of which %.1f s (%.1f %%) outside servers' own time"):format(outside,
-      100 * outside / outcome.wall_seconds) or ""))
+  -- virtual servers take no time of their own
+  local own = not options.virtual and outcome.measured > 0 and outcome.server_seconds
+    and outcome.wall_seconds - outcome.server_seconds
+  out:write(("%s: %d measured, %d done before, %d failed; %.1f s%s\n"):format(words.count(outcome.total, "cell"),
+    outcome.measured, outcome.skipped, outcome.failed, outcome.wall_seconds,
+    own and (", %.1f s (%.1f %%) of it specbench's own"):format(own, 100 * own / outcome.wall_seconds) or ""))
   if outcome.reruns > 0 then
     out:write(("%d of them looked wrong and were measured once more: both results are kept, the second counts\n")
       :format(outcome.reruns))
@@ -95,9 +98,9 @@ local function announce(the_plan, the_store, options)
     command.warn(plan_text.baselines(the_plan, function() return the_store:cells() end))
   end
   io.stderr:write(("%d of %d cells to do (engine %s), roughly %s%s; results in %s\n"):format(pending, #the_plan.jobs,
-    the_plan.engine.name, progress.rough(seconds), the_plan.virtual and " of virtual time" or "", the_store.folder))
+    the_plan.engine.name, duration.rough(seconds), the_plan.virtual and " of virtual time" or "", the_store.folder))
   local ahead = sweep.cost(the_plan, seconds, function(job) return the_store:has(job.id) end, dispatch.cores())
-  for _, line in ipairs(plan_text.course(the_plan, ahead, options, progress.rough)) do io.stderr:write(line, "\n") end
+  for _, line in ipairs(plan_text.course(the_plan, ahead, options, duration.rough)) do io.stderr:write(line, "\n") end
   local guess = plan_text.guess(the_plan)
   if guess then io.stderr:write("Note: ", guess, "\n") end
   for _, note in ipairs(preflight.notes(the_plan)) do io.stderr:write("Note: ", note, "\n") end

@@ -1,13 +1,13 @@
 -- Hands a round to Slurm: arrays of workers on one results folder, or one job that searches, and a report after them.
 
 local command = require "specbench.cli.command"
+local duration = require "specbench.base.duration"
 local environment = require "sb.environment"
 local finding = require "specbench.cli.finding"
 local fs = require "sb.fs"
 local option_groups = require "specbench.cli.option_groups"
 local plan_json = require "specbench.cli.plan_json"
 local program = require "specbench.base.program"
-local progress = require "specbench.sweep.progress"
 local shell = require "specbench.base.shell"
 
 local SIGNAL_S = 120 -- before its time is over a worker is told to end: servers need theirs
@@ -121,7 +121,7 @@ local function arrays(groups, options)
     local expected = math.max(group.seconds / count, group.longest)
     jobs[i] = { name = ("workers-%d"):format(group.gpus), gpus = group.gpus, array = count,
       seconds = MARGIN * expected + SIGNAL_S, of_run = { "--share", "--no-wait" },
-      said = ("%d workers%%s, %d pieces of work, about %s"):format(count, group.units, progress.duration(expected)) }
+      said = ("%d workers%%s, %d pieces of work, about %s"):format(count, group.units, duration.rough(expected)) }
   end
   return jobs
 end
@@ -133,7 +133,7 @@ local function searching(groups, options)
   for _, group in ipairs(groups) do gpus, seconds = math.max(gpus, group.gpus), seconds + group.seconds end
   local longest = options.budget and math.min(options.budget, MARGIN * seconds) or MARGIN * seconds
   return { { name = "search", gpus = gpus, seconds = longest + SIGNAL_S, of_run = {},
-    said = ("one search%%s, %s at most"):format(progress.duration(longest)) } }
+    said = ("one search%%s, %s at most"):format(duration.rough(longest)) } }
 end
 
 -- Why a search cannot be handed to Slurm, if it cannot.

@@ -132,10 +132,28 @@ function http.flaw(url)
   return ("'%s' is not http://HOST:PORT or https://HOST:PORT"):format(secrets.url(url))
 end
 
-local function check(response, url)
+---A server's address of the base URL that OpenAI's clients take, which may end in /v1.
+---@param url string
+---@return string url without a slash at its end
+function http.root(url)
+  return (url:gsub("/+$", ""):gsub("/v1$", ""))
+end
+
+-- What a server that wants a key is told: which one it was given, or where ours comes from.
+local function about_key(status)
+  if status ~= 401 and status ~= 403 then return "" end
+  if http.authorization() then
+    return (": it refuses the API key of %s"):format(os.getenv "SPECBENCH_API_KEY_FILE" and "$SPECBENCH_API_KEY_FILE"
+      or "$OPENAI_API_KEY")
+  end
+  return ": it wants an API key: set $OPENAI_API_KEY, or let $SPECBENCH_API_KEY_FILE name a file that holds it"
+end
+
+local function check(response, url, options)
   if response.status >= 200 and response.status < 300 then return response end
   local start = foreign.printable(response.body:sub(1, 200)):gsub("%s+", " ")
-  return nil, ("%s answered HTTP status %d: %s"):format(secrets.url(url), response.status, start), "status"
+  return nil, ("%s answered HTTP status %d%s%s"):format(secrets.url(url), response.status,
+    start ~= "" and ": " .. start or "", options.authorized and about_key(response.status) or ""), "status"
 end
 
 local here = {} -- pages by path, by the address of a server that is no process
@@ -165,24 +183,27 @@ end
 function http.get(url, options)
   options = http.asking:check(options or {}, 2)
   local own = get_here(url)
-  if own then return check(own, url) end
+  if own then return check(own, url, options) end
   local response, message, code = ask {
     url = url, headers = options.headers, timeout = options.timeout or 10, authorized = options.authorized,
   }
   if not response then return nil, ("%s: %s"):format(secrets.url(url), message), code end
-  return check(response, url)
+  return check(response, url, options)
 end
 
 ---What a server says of its first model.
 ---@param url string of the server, without a slash at its end
 ---@return table? model with a string `id`
 ---@return string? message
+---@return string? code "status": it answers, but not with its models
 function http.first_model(url)
-  local response, message = http.get(url .. "/v1/models", { authorized = true })
-  if not response then return nil, message end
+  local response, message, code = http.get(url .. "/v1/models", { authorized = true })
+  if not response then return nil, message, code end
   local answer = json.decode(response.body)
   local model = type(answer) == "table" and type(answer.data) == "table" and answer.data[1]
-  if type(model) ~= "table" or type(model.id) ~= "string" then return nil, url .. "/v1/models names no model" end
+  if type(model) ~= "table" or type(model.id) ~= "string" then
+    return nil, url .. "/v1/models names no model", "status"
+  end
   return model
 end
 
@@ -202,7 +223,7 @@ function http.post(url, value, options)
     authorized = options.authorized,
   }
   if not response then return nil, ("%s: %s"):format(secrets.url(url), message), code end
-  response, message, code = check(response, url)
+  response, message, code = check(response, url, options)
   if not response then return nil, message, code end
   if response.body == "" then return {} end
   local answer, reason = json.decode(response.body)

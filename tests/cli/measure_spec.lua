@@ -40,6 +40,11 @@ describe("specbench measure", function()
     assert.is_nil(w:read "results/round.json")
   end)
 
+  it("takes the base URL of OpenAI's clients too", function()
+    has(w:run(("measure --url %s/v1/ -n 1 --max-tokens 1"):format(url)).out, "qwen2.5-7b at " .. url .. " ",
+      "1 of 1 requests")
+  end)
+
   it("gives the same as JSON, with acceptance by the dialect's counters", function()
     local result = measure "--engine sim -c 2 -n 6 --max-tokens 16 --json"
     assert.equal(0, result.status, result.err)

@@ -104,6 +104,10 @@ describe("a server that quotes the key", function()
 
   it("where its models are listed is asked with it, and measured", function()
     w:stub { models = { guarded = true } }
+    local refused = w:run("measure -n 1 --url " .. w.stub_url, { env = { OPENAI_API_KEY = "" } })
+    assert.equal(1, refused.status)
+    has(refused.err, "HTTP status 401: ", ": it wants an API key: set $OPENAI_API_KEY, or let $SPECBENCH_API_KEY_FILE")
+    assert.is_nil(refused.err:find("is it up?", 1, true), refused.err)
     local result = w:run(external(), { env = keys })
     assert.equal(0, result.status, result.err)
     assert_hidden("sk-quoted", result)

@@ -182,18 +182,19 @@ describe("specbench plan", function()
       whole)
     assert.truthy(whole:find("%d at 3600 a GPU hour$"), whole)
     assert.truthy(search("--find k --gpus 0-3"):find("one server after another (1 of 4 GPUs at a time)", 1, true))
-    assert.truthy(cut:find("at most 0:01 (--budget); 0.000278 GPU hours, server starts included: 1 at 3600", 1, true),
+    assert.truthy(cut:find("at most 1 s (--budget); 0.000278 GPU hours, server starts included: 1 at 3600", 1, true),
       cut)
     assert.truthy(search "--find rate --slo ttft=200":find("first rates", 1, true))
     check("plan grid.lua --find k --json", 2, "--json lists the pieces of run --share")
     check("plan grid.lua --find q", 2, "--find q: must be rate, k, or k=P%")
+    check("plan grid.lua --budget 3", 2, "--budget 3: must be a time such as 1h, 45m or 600s")
   end)
 
   it("does not look more exact than a rule of thumb is", function()
     local text = w:run("plan round1").out
     assert.truthy(text:find("to do; roughly %d+%.?%d* h by a rule of thumb that knows neither engine nor method"), text)
-    assert.is_nil(text:find "%d:%d%d:%d%d")
-    assert.truthy(w:run("plan round1 --show-argv").out:find "to do; estimated %d+:%d%d:%d%d, server starts not")
+    assert.is_nil(text:find " min ")
+    assert.truthy(w:run("plan round1 --show-argv").out:find "to do; estimated %d+ h %d+ min %d+ s, server starts not")
   end)
 
   it("counts nothing as done with --fresh", function()

@@ -38,7 +38,7 @@ end
 
 local WIDE = [[
 Round 2  vllm  results/round2-vllm
-[######..................]  25%  34 of 144 cells, 1 FAILED  12:05, 31:20 left (± 6:10)
+[######..................]  25%  34 of 144 cells, 1 FAILED  12:05 gone, 31:20 left (± 6:10)
 servers qwen none       up, 3:12
         qwen draft k=3  polish 0.5k b=8, 0:12  48 of 96 requests, 8 running, 40 waiting, 714 tok/s
 last    1.31x  draft polish 0.25k b=8, acceptance 0.57
@@ -76,7 +76,7 @@ describe("the live view", function()
         for _, line in ipairs(lines) do assert.is_true(text_table.width(line) <= width, line) end
       end
     end
-    assert.equal("[######..................]  25%  34 of 144 cells, 1 FAILED  12:05, 31:20 left (± 6:10)",
+    assert.equal("[######..................]  25%  34 of 144 cells, 1 FAILED  12:05 gone, 31:20 left (± 6:10)",
       drawn { rows = 1 })
   end)
 

@@ -17,15 +17,6 @@ local function setup(options)
   return test
 end
 
-describe("progress.duration", function()
-  it("shows hours only where there are any", function()
-    assert.equal("0:00", progress.duration(-1))
-    assert.equal("0:42", progress.duration(41.6))
-    assert.equal("12:05", progress.duration(725))
-    assert.equal("1:02:03", progress.duration(3723))
-  end)
-end)
-
 describe("progress on a terminal", function()
   local function on_screen(options)
     local drawn = {}
@@ -46,7 +37,7 @@ describe("progress on a terminal", function()
     test.time = 20
     test.progress:loading("a", { done = 48, total = 96, sent = 56, in_flight = 8, tokens = 4800 })
     local lines = test.drawn[#test.drawn]
-    assert.equal("[###.....................]  12%  0 of 3 cells  0:20, 1:55 left", lines[2])
+    assert.equal("[###.....................]  12%  0 of 3 cells  0:20 gone, 1:55 left", lines[2])
     assert.equal("servers none  qa, 0:20  48 of 96 requests, 8 running, 40 waiting, 120 tok/s", lines[3])
     test.progress:server("a", nil)
     assert.is_nil(test.drawn[#test.drawn][3])
@@ -92,14 +83,14 @@ describe("progress elsewhere", function()
     test.time = 20
     test.progress:update { done = 2, finished = "b: 1.2" }
     test.progress:finish()
-    assert.equal("cell 1/2  0:10, 0:10 left  a\ncell 2/2  0:20, 0:00 left  b: 1.2\n", test.text())
+    assert.equal("cell 1/2  0:10 gone, 0:10 left  a\ncell 2/2  0:20 gone, 0:00 left  b: 1.2\n", test.text())
   end)
 
   it("leaves lines to failed cells where it is to be brief", function()
     local test = setup { brief = true, costs = { 10, 10 } }
     test.progress:update { done = 1, finished = "a: 1.2", failed = false }
     test.progress:update { done = 2, finished = "FAILED b", failed = true }
-    assert.equal("cell 2/2  0:00, 0:00 left  FAILED b\n", test.text())
+    assert.equal("cell 2/2  0:00 gone, 0:00 left  FAILED b\n", test.text())
   end)
 
   it("is silent when told to be quiet", function()
@@ -160,7 +151,7 @@ describe("the time that is left", function()
     end
     -- ratios 1, 2, 1.5: spread 0.5; three cells of 10 s are left
     assert.is_true(math.abs(test.progress:eta_error() - 1.96 * 0.5 * math.sqrt(1 / 3 + 1 / 3) * 30) < 1e-9)
-    assert.equal("0:45, 0:41 left (± 0:24)", test.progress:time_text())
+    assert.equal("0:45 gone, 0:41 left (± 0:24)", test.progress:time_text())
     test.progress:update { done = 6 }
     assert.is_nil(test.progress:eta_error())
   end)

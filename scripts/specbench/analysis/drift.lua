@@ -2,6 +2,7 @@
 -- half of a baseline's repeats against that in the earlier half. Decoding, because repeats have other prompts and
 -- throughputs follow their lengths.
 
+local duration = require "specbench.base.duration"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local speedup = require "specbench.analysis.speedup"
@@ -80,17 +81,13 @@ function drift.of(cells)
   return places, servers
 end
 
-local function duration(seconds)
-  return seconds < 120 and ("%.0f s"):format(seconds) or ("%.0f min"):format(seconds / 60)
-end
-
 ---@param servers specbench.drift.server[]
 ---@return string text a line a server
 function drift.text(servers)
   local lines = {}
   for i, s in ipairs(servers) do
     lines[i] = ("Drift: %s: the baseline decodes at %.3f of its speed %s earlier (%d cell%s, %.3f to %.3f; %s)\n")
-      :format(s.name, s.ratio, duration(s.seconds), s.cells, s.cells == 1 and "" or "s", s.least, s.most,
+      :format(s.name, s.ratio, duration.rough(s.seconds), s.cells, s.cells == 1 and "" or "s", s.least, s.most,
         s.order or "order not recorded")
   end
   return table.concat(lines)

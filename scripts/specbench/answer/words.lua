@@ -1,5 +1,6 @@
 -- An answer's sentences, the same on a screen, on a page and in a text that is pasted somewhere.
 
+local duration = require "specbench.base.duration"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
 
@@ -44,14 +45,6 @@ function words.range(range)
   if not range then return "?" end
   if range.least == range.most then return ("%g"):format(range.least) end
   return ("%g-%g"):format(range.least, range.most)
-end
-
----@param seconds number
----@return string
-function words.duration(seconds)
-  if seconds < 120 then return ("%.0f s"):format(seconds) end
-  if seconds < 7200 then return ("%.0f min"):format(seconds / 60) end
-  return ("%.1f h"):format(seconds / 3600)
 end
 
 local UNITS = { concurrency = "requests at once", rate = "requests a second" }
@@ -242,7 +235,7 @@ function words.measured(m)
   list[#list + 1] = m.failed == 0 and "none failed" or ("%d FAILED"):format(m.failed)
   if m.again > 0 then list[#list + 1] = ("%d measured again"):format(m.again) end
   if m.seconds then
-    list[#list + 1] = ("%s %s"):format(words.duration(m.seconds), m.virtual > 0 and "simulated" or "of load")
+    list[#list + 1] = ("%s %s"):format(duration.rough(m.seconds), m.virtual > 0 and "simulated" or "of load")
   end
   if m.first then list[#list + 1] = moment(m.first) end
   return table.concat(list, ", ")
@@ -350,7 +343,7 @@ function words.drift(drift)
   local percent = 100 * (drift.ratio - 1)
   if math.abs(percent) < 0.5 then return "the baseline was steady" end
   return ("the baseline %s by %.1f %% in %s"):format(percent < 0 and "slowed down" or "sped up", math.abs(percent),
-    words.duration(drift.seconds))
+    duration.rough(drift.seconds))
 end
 
 ---Whether the client itself was on time.

@@ -130,6 +130,7 @@ local function check_engine(options)
   end
   local flaw = url and http.flaw(url)
   if flaw then command.fail("--url: " .. flaw, 2) end
+  options.url = url and http.root(url)
   if not version then return end
   if not (engine.capabilities.spawn and engine.version.probe) then
     command.fail(("--engine-version is of no use with engine %s: its command line has one form"):format(name), 2)
@@ -163,17 +164,17 @@ local function read_body(settings, temperature)
   return body
 end
 
----Times as a command line has them: "1h", "45m", "600s", "600".
+---Times as a command line has them: "1h", "45m", "600s".
 ---@param option string that has it
 ---@param text string
 ---@return number seconds
 function command.read_time(option, text)
-  local number, unit = text:match "^([%d.]+)([hms]?)$"
+  local number, unit = text:match "^([%d.]+)([hms])$"
   number = tonumber(number)
   if not number or number <= 0 then
     command.fail(("%s %s: must be a time such as 1h, 45m or 600s"):format(option, text), 2)
   end
-  return number * ({ h = 3600, m = 60, s = 1, [""] = 1 })[unit]
+  return number * ({ h = 3600, m = 60, s = 1 })[unit]
 end
 
 ---Objectives as a command line has them: "ttft=200,tpot=30" is { ttft = 200, tpot = 30 }.

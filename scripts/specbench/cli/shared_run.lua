@@ -1,6 +1,7 @@
 -- specbench run --share: one worker of several on one results folder.
 
 local command = require "specbench.cli.command"
+local duration = require "specbench.base.duration"
 local engines = require "specbench.engine"
 local folder_check = require "specbench.results.folder_check"
 local fs = require "sb.fs"
@@ -8,7 +9,6 @@ local gpus = require "specbench.experiment.gpus"
 local plan = require "specbench.experiment.plan"
 local pool = require "specbench.experiment.pool"
 local preflight = require "specbench.experiment.preflight"
-local progress = require "specbench.sweep.progress"
 local report = require "specbench.report"
 local sharing = require "specbench.results.sharing"
 local store = require "specbench.results.store"
@@ -151,7 +151,7 @@ function shared_run.run(options, path)
     local seconds = 0
     for _, unit in ipairs(list) do seconds = seconds + unit.seconds end
     io.stderr:write(("worker %s: %d cells in %d units of about %s; results in %s\n"):format(the_sharing.me,
-      #the_plan.jobs, #list, progress.duration(seconds / #list), folder))
+      #the_plan.jobs, #list, duration.rough(seconds / #list), folder))
   end
   local outcome = worker.run(the_plan, the_store, the_sharing, {
     units = mine, about = about, gpus = own, alone = alone, options = options,

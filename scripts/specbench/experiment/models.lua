@@ -165,9 +165,10 @@ function Models:resolve(name, engine)
   resolved.quantization, resolved.speculative, resolved.body = nil, nil, nil
   if engine.capabilities.spawn then
     resolved.url = nil -- nothing of such a server
-  elseif self.set_path[name] then
-    resolved.served_name = self.set_path[name] -- what is to be asked for
+    return resolved
   end
+  resolved.url = resolved.url and http.root(resolved.url)
+  resolved.served_name = self.set_path[name] or resolved.served_name -- what is to be asked for
   return resolved
 end
 

@@ -5,6 +5,7 @@
 --
 -- Lines come in the order of their worth; where there is no room for all, the last are left out.
 
+local duration = require "specbench.base.duration"
 local foreign = require "specbench.base.foreign"
 local text_table = require "specbench.base.text_table"
 
@@ -44,31 +45,13 @@ local MARKS = { todo = "·", now = "now", failed = "fail", done = "-" }
 ---@field last specbench.live.speedup[] the newest first
 ---@field map specbench.live.map?
 
---- Seconds as "0:42", "12:05" or "1:02:03".
----@param seconds number
----@return string
-function view.duration(seconds)
-  local s = math.floor(math.max(0, seconds) + 0.5)
-  if s >= 3600 then return ("%d:%02d:%02d"):format(s // 3600, s % 3600 // 60, s % 60) end
-  return ("%d:%02d"):format(s // 60, s % 60)
-end
-
----Of what is only known roughly.
----@param seconds number
----@return string "72.6 h", "5:52" of minutes
-function view.rough(seconds)
-  if seconds < 3600 then return view.duration(seconds) end
-  local hours = seconds / 3600
-  return (hours >= 100 and "%.0f h" or "%.3g h"):format(hours)
-end
-
--- "12:05, 31:20 left (± 6:10)"
+-- "12:05 gone, 31:20 left (± 6:10)"
 function view.time(state)
   local words = {}
-  if state.elapsed_s then words[1] = view.duration(state.elapsed_s) end
+  if state.elapsed_s then words[1] = duration.clock(state.elapsed_s) .. " gone" end
   if state.left_s then
-    words[#words + 1] = view.duration(state.left_s) .. " left"
-      .. (state.left_error_s and (" (± %s)"):format(view.duration(state.left_error_s)) or "")
+    words[#words + 1] = duration.clock(state.left_s) .. " left"
+      .. (state.left_error_s and (" (± %s)"):format(duration.clock(state.left_error_s)) or "")
   end
   return table.concat(words, ", ")
 end
@@ -104,7 +87,7 @@ end
 local function server_line(server)
   local words = { server.name, "", "" }
   if server.state == "measuring" then
-    words[2] = ("%s, %s"):format(server.cell, view.duration(server.seconds))
+    words[2] = ("%s, %s"):format(server.cell, duration.clock(server.seconds))
     if server.requests_total then
       words[3] = ("%d of %d requests"):format(server.requests_done or 0, server.requests_total)
     end
@@ -113,7 +96,7 @@ local function server_line(server)
     end
     if server.tokens_s then words[3] = words[3] .. (", %.0f tok/s"):format(server.tokens_s) end
   else
-    words[2] = ("%s, %s"):format(server.state, view.duration(server.seconds))
+    words[2] = ("%s, %s"):format(server.state, duration.clock(server.seconds))
   end
   return words
 end

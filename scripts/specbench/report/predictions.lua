@@ -137,7 +137,7 @@ function predictions.best(family)
     rows[i] = { name, best.place.k, best.place.concurrency, ("%.2f"):format(best.ratio), interval(best),
       table.concat(choice, " ") }
   end
-  return text_table.render { columns = { { title = "work" }, text_table.right "k", text_table.right "concurrency",
+  return text_table.render { columns = { { title = "task" }, text_table.right "k", text_table.right "concurrency",
     text_table.right "speed-up", { title = "" }, { title = "best k by concurrency" } }, rows = rows }
 end
 

@@ -1,5 +1,6 @@
 -- What a search for the best k found: which it is at each load, what of that is predicted, and how sure it is.
 
+local duration = require "specbench.base.duration"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 local words = require "specbench.answer.words"
@@ -11,12 +12,12 @@ local LEGEND = { -- in the order that they are explained
 }
 
 local ENDED = {
-  answered = "all is known that was asked",
+  answered = "everything asked is known",
   budget = "the budget is spent: a larger one goes on from here",
   ["nothing tells more"] = "no cell of the grid would tell more: repeats would",
 }
 
--- "task=polish context=0.25k" as a reader knows it.
+-- "task=polish context=0.25k" as a reader knows it; "all" where no axis tells pieces of work apart.
 local function spelled(text)
   return (text:gsub("[%w_]+=", ""))
 end
@@ -24,7 +25,7 @@ end
 -- Why there was no further cell. A grid is settled where few answers are wrong on average: some may stay open.
 local function ending(found, open)
   if found.ended == "answered" and open > 0 then
-    return ("as sure as asked on average: %s open (?)"):format(open == 1 and "1 place stays"
+    return ("as sure as asked on average, though %s open (?)"):format(open == 1 and "1 place stays"
       or ("%d places stay"):format(open))
   end
   return ENDED[found.ended] or "it was interrupted: the same command goes on"
@@ -35,7 +36,7 @@ local function left(found, saved)
   local baselines = found.baselines_left or 0
   local text = ("%d of the grid's %d cells are not measured%s; %d are, in %s%s"):format(found.cells - found.measured,
     found.cells, baselines > 0 and (" (%d of them the baseline's)"):format(baselines) or "", found.measured,
-    words.duration(found.spent), found.budget and (" of %s"):format(words.duration(found.budget)) or "")
+    duration.rough(found.spent), found.budget and (" of %s"):format(duration.rough(found.budget)) or "")
   return saved and ("%s; %s"):format(text, saved) or text
 end
 
@@ -44,8 +45,9 @@ local function known(found)
   local asked = #found.answers
   local answered = tables.count(found.answers, function(answer) return answer.answered end)
   local measured = tables.count(found.answers, function(answer) return answer.measured end)
-  return ("the best k in %d of %d places, %g %% sure: %s; its speed-up is measured in %d, predicted in %d")
-    :format(answered, asked, 100 * found.sure, ending(found, asked - answered), measured, asked - measured)
+  if found.measured == 0 then return "nothing: " .. ending(found, asked) end
+  return ("the best k in %d of %d places, %g %% sure; its speed-up is measured in %d, predicted in %d; %s"):format(
+    answered, asked, 100 * found.sure, measured, asked - measured, ending(found, asked - answered))
 end
 
 ---@class specbench.search_summary
@@ -87,6 +89,7 @@ end
 ---@return string legend
 function search_table.map(found, limit)
   local loads, at, seen = {}, {}, {}
+  if found.measured == 0 then return {}, "" end -- what a search takes for granted before its first cell is no answer
   for _, answer in ipairs(found.answers) do
     if not at[answer.concurrency] then
       at[answer.concurrency] = true
@@ -100,7 +103,7 @@ function search_table.map(found, limit)
   end
   head[#head] = head[#head] .. " requests at once"
   for _, group in ipairs(tables.grouped(found.answers, function(answer)
-    return ("%s %s"):format(spelled(answer.method), spelled(answer.work))
+    return spelled(answer.method) .. (answer.work == "all" and "" or " " .. spelled(answer.work))
   end)) do
     local row = { group.name }
     for i = 1, #loads do row[i + 1] = "" end
@@ -138,7 +141,7 @@ function search_table.answers(found)
         and ("predicted, 90 %%: %.2f to %.2f"):format(answer.low, answer.high) or "predicted",
       ("%.1f %%"):format(100 * answer.sure) .. (answer.answered and "" or ", not enough") }
   end
-  return { { "method" }, { "work" }, { "concurrency", true }, { "best k", true }, { "k", true }, { "speed-up", true },
+  return { { "method" }, { "task" }, { "concurrency", true }, { "best k", true }, { "k", true }, { "speed-up", true },
     { "" }, { "sure" } }, rows
 end
 

@@ -99,10 +99,10 @@ local function bring_up(self, slot, argv, env, url)
     }
   end
   local s = server.external(url)
-  local up, message = http.get(s.url .. engine.ready.path, { authorized = true })
+  local up, message, code = http.get(s.url .. engine.ready.path, { authorized = true })
   if not up then
     self.down[url] = true
-    return nil, "the server is not up: " .. message
+    return nil, code == "status" and message or "the server is not up: " .. message
   end
   return s
 end

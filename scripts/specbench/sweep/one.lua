@@ -72,11 +72,13 @@ end
 ---@return table? cell what cell.json holds; its `status` is "failed" where a request failed
 ---@return string? message why there is none
 function one.measure(what)
-  local url = what.url:gsub("/+$", "")
+  local url = http.root(what.url)
   local model = what.model
   if not model then
-    local told, message = http.first_model(url)
-    if not told then return nil, message .. ": is it up? (--model NAME where it does not tell its models)" end
+    local told, message, code = http.first_model(url)
+    if not told then
+      return nil, message .. (code == "status" and " (--model NAME where it does not tell its models)" or ": is it up?")
+    end
     model = told.id
   end
   local r = round_of(what, model)

@@ -12,7 +12,7 @@
 local foreign = require "specbench.base.foreign"
 local view = require "specbench.live.view"
 
-local progress = { duration = view.duration, rough = view.rough }
+local progress = {}
 progress.__index = progress
 
 local REDRAW_INTERVAL_S = 0.1

@@ -5,6 +5,7 @@ local aside = require "specbench.results.aside"
 local clock = require "sb.clock"
 local cell = require "specbench.sweep.cell"
 local dispatch = require "specbench.sweep.dispatch"
+local duration = require "specbench.base.duration"
 local fleet = require "specbench.sweep.fleet"
 local json = require "specbench.base.json"
 local profiler = require "specbench.engine.profiler"
@@ -13,7 +14,6 @@ local speedup = require "specbench.analysis.speedup"
 local task = require "specbench.task"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
-local view = require "specbench.live.view"
 local watched = require "specbench.sweep.watched"
 
 local session = {}
@@ -240,7 +240,7 @@ local function tell_session(self, planned, measured, failed, seconds)
   for i, slot in ipairs(planned.slots) do names[i] = watched.server_name(slot.job) end
   self.bar:line(("%s: %d cell%s measured%s in %s; %s"):format(table.concat(names, ", "), measured,
     measured == 1 and "" or "s",
-    failed > 0 and (", %d FAILED"):format(failed) or "", view.duration(seconds), self.bar:time_text()))
+    failed > 0 and (", %d FAILED"):format(failed) or "", duration.rough(seconds), self.bar:time_text()))
 end
 
 ---Runs the servers of one session, with the cells that still need them.
