@@ -1,6 +1,7 @@
 -- Says what a run would do: cells, servers, expected time. Starts nothing.
 
 local command = require "specbench.cli.command"
+local counted = require("specbench.answer.words").count
 local duration = require "specbench.base.duration"
 local finding = require "specbench.cli.finding"
 local match = require "specbench.experiment.match"
@@ -148,8 +149,8 @@ function self.run(options, positionals)
   if options.virtual then rehearsal.time(the_plan, is_done) end
   local servers, pending, seconds = servers_of(the_plan, done)
   print_servers(servers, time)
-  io.stdout:write(("\n%d cells on %d servers (engine %s), %d to do; %s, server starts not included\n")
-    :format(#the_plan.jobs, #servers, the_plan.engine.name, pending,
+  io.stdout:write(("\n%s on %s (engine %s), %d to do; %s, server starts not included\n")
+    :format(counted(#the_plan.jobs, "cell"), counted(#servers, "server"), the_plan.engine.name, pending,
       (options.virtual and "by the simulator %s" or is_exact and "estimated %s"
         or "roughly %s by a rule of thumb that knows neither engine nor method")
         :format(time(seconds))))

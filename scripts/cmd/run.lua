@@ -54,14 +54,14 @@ local self = {
 local function summarise(outcome, the_store, options)
   local out = io.stderr
   if outcome.quarantined > 0 then
-    out:write(("%d cells are in quarantine and were not tried: each failed %d times or more, see %s/failed; "
-      .. "--quarantine 0 tries them again\n"):format(outcome.quarantined, options.quarantine, the_store.folder))
+    out:write(("%s in quarantine, not tried: failed %d times or more, see %s/failed; --quarantine 0 tries again\n")
+      :format(words.count(outcome.quarantined, "cell"), options.quarantine, the_store.folder))
   end
   if outcome.measured + outcome.failed + outcome.reruns == 0 then
     if outcome.quarantined > 0 then return end
-    out:write(outcome.skipped < outcome.total and "nothing was measured\n"
-      or ("nothing to do: all %d cells are done already in %s (--fresh measures them anew)\n")
-        :format(outcome.total, the_store.folder))
+    out:write(outcome.skipped < outcome.total and "nothing to do: the search asks for no further cell\n"
+      or ("nothing to do: %s done already in %s (--fresh measures anew)\n"):format(outcome.total == 1
+        and "the one cell is" or ("all %d cells are"):format(outcome.total), the_store.folder))
     return
   end
   -- virtual servers take no time of their own
@@ -153,6 +153,9 @@ local function run_round(options, path)
   local the_store <close>, message = store.create(folder, command.about(the_plan, r, options))
   if not the_store then command.fail(message) end
   command.warn(the_store.warnings)
+  if the_store.moved_to and not options.quiet then
+    io.stderr:write("Anew: what was there is in ", the_store.moved_to, "\n")
+  end
   end_left(the_store)
   warn_of_engines(the_store, the_plan)
   if options.json then options.events, options.quiet = watched.events(io.stdout), true end

@@ -1,12 +1,14 @@
 -- Hands a round to Slurm: arrays of workers on one results folder, or one job that searches, and a report after them.
 
 local command = require "specbench.cli.command"
+local counted = require("specbench.answer.words").count
 local duration = require "specbench.base.duration"
 local environment = require "sb.environment"
 local finding = require "specbench.cli.finding"
 local fs = require "sb.fs"
 local option_groups = require "specbench.cli.option_groups"
 local plan_json = require "specbench.cli.plan_json"
+local preflight = require "specbench.experiment.preflight"
 local program = require "specbench.base.program"
 local shell = require "specbench.base.shell"
 
@@ -121,7 +123,8 @@ local function arrays(groups, options)
     local expected = math.max(group.seconds / count, group.longest)
     jobs[i] = { name = ("workers-%d"):format(group.gpus), gpus = group.gpus, array = count,
       seconds = MARGIN * expected + SIGNAL_S, of_run = { "--share", "--no-wait" },
-      said = ("%d workers%%s, %d pieces of work, about %s"):format(count, group.units, duration.rough(expected)) }
+      said = ("%s%%s, %s, about %s"):format(counted(count, "worker"),
+        counted(group.units, "piece of work", "pieces of work"), duration.rough(expected)) }
   end
   return jobs
 end
@@ -161,6 +164,8 @@ function self.run(options, positionals)
     io.stdout:write(("nothing to do: all %d pieces are done in %s\n"):format(#units, folder))
     return 0
   end
+  local flaw = preflight.flaw(the_plan, function() return true end)
+  if flaw then command.warn { "on this machine a run would stop here: " .. flaw } end
   if folder:sub(1, 1) ~= "/" then folder = cwd .. "/" .. folder end
   local scripts = folder .. (find and "/slurm" or "/share/slurm")
   local ok, message = fs.mkdir(scripts)

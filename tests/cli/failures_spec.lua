@@ -218,15 +218,15 @@ describe("an answer that goes wrong", function()
     for _ = 1, 3 do assert.equal(3, w:run_grid(cell).status) end
     local quarantined = w:run_grid(cell)
     assert.equal(3, quarantined.status)
-    has(quarantined.err, "1 cells are in quarantine and were not tried: each failed 3 times or more, see "
-      .. "results/failed; --quarantine 0 tries them again")
+    has(quarantined.err, "1 cell in quarantine, not tried: failed 3 times or more, see "
+      .. "results/failed; --quarantine 0 tries again")
     assert.equal(3, w:count "failed")
-    has(w:run_grid(cell .. "--quiet").err, "1 cells are in quarantine")
+    has(w:run_grid(cell .. "--quiet").err, "1 cell in quarantine")
     -- the other cells are measured beside it; what a server that did not come up cost does not count
     w:faults {}
     local others = w:run_grid "--only method=none"
     assert.equal(3, others.status)
-    has(others.err, "1 measured, 0 done before, 0 failed", "1 cells are in quarantine")
+    has(others.err, "1 measured, 0 done before, 0 failed", "1 cell in quarantine")
     local again = w:run_grid "--only method=none --quarantine 0"
     assert.equal(0, again.status, again.err)
     has(again.err, "1 measured, 1 done before, 0 failed")

@@ -96,9 +96,9 @@ describe("a round's own options", function()
   it("have their defaults, and make other cells where they change what is sent", function()
     w:write("mine.lua", own_round())
     local one = "run mine.lua --only method=none --only concurrency=1 --virtual --out results "
-    expect(one, 0, "", "1 cells: 1 measured")
+    expect(one, 0, "", "1 cell: 1 measured")
     expect(one .. "--tokens 8", 0, "", "nothing to do")
-    expect(one .. "--tokens 4", 0, "", "1 cells: 1 measured")
+    expect(one .. "--tokens 4", 0, "", "1 cell: 1 measured")
   end)
 
   it("stand in the help of the commands that take them, and of the file", function()

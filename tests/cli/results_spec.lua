@@ -65,7 +65,7 @@ describe("a results folder", function()
     local result = w:run_grid "--only method=none --only concurrency=1"
     assert.equal(0, result.status, result.err)
     has(result.err, "Warning: round.json is moved to results/damaged/round.json-1 and made anew: ",
-      "nothing to do: all 1 cells are done already")
+      "nothing to do: the one cell is done already")
     assert.equal("{", w:read "results/damaged/round.json-1")
     assert.equal(0, w:run("report results --full --no-pictures").status)
   end)
@@ -89,7 +89,7 @@ describe("a results folder", function()
     assert(fs.remove(w.folder .. "/results/round.json"))
     local again = w:run_grid "--only method=none --only concurrency=1"
     assert.equal(0, again.status, again.err)
-    has(again.err, "nothing to do: all 1 cells are done already")
+    has(again.err, "nothing to do: the one cell is done already")
     w:write("other.lua", w.round { name = "other" })
     assert(fs.remove(w.folder .. "/results/round.json"))
     refused(w:run "run other.lua --models models.lua --speed 200 --out results", "results holds results of grid")
@@ -195,7 +195,7 @@ describe("a finished run", function()
     assert.equal(2, started)
     local again = w:run_grid ""
     assert.equal(0, again.status)
-    assert.equal("nothing to do: all 4 cells are done already in results (--fresh measures them anew)\n", again.err)
+    assert.equal("nothing to do: all 4 cells are done already in results (--fresh measures anew)\n", again.err)
     assert.equal("", again.out)
     assert.same(cells, w:cells "cells")
     assert.equal(started, #w:servers())
@@ -210,12 +210,12 @@ describe("a finished run", function()
   end)
 
   it("is moved aside, not deleted, by --fresh", function()
-    assert.equal(0, w:run_grid("--only method=none").status)
+    assert.equal(0, w:run_grid("--set method=none").status)
     local before = w:cells "cells"
-    local fresh = w:run_grid "--only method=none --fresh"
+    local fresh = w:run_grid "--set method=none --fresh"
     assert.equal(0, fresh.status, fresh.err)
-    local moved
-    for _, name in ipairs(fs.list(w.folder .. "/results")) do moved = name:match "^before%-.*" or moved end
+    local moved = fresh.err:match "what was there is in results/(before%-%S+)\n"
+    assert.truthy(moved, fresh.err)
     for id, text in pairs(before) do
       assert.equal(text, w:read(("results/%s/cells/%s/cell.json"):format(moved, id)))
       assert.truthy(w:cells("cells")[id])
@@ -223,6 +223,25 @@ describe("a finished run", function()
     local report = w:run(("report results/%s --no-pictures"):format(moved)) -- a results folder as it was
     assert.equal(0, report.status, report.err)
     assert.truthy(report.out:find("2 cells, 1 repeat each, none failed", 1, true), report.out)
+  end)
+
+  it("stays where it is by --fresh with --only, but for the cells that this chooses", function()
+    assert.equal(0, w:run_grid("").status)
+    local before = w:cells "cells"
+    local again = w:run_grid "--only method=none --only concurrency=1 --fresh"
+    assert.equal(0, again.status, again.err)
+    local moved, changed = again.err:match "what was there is in results/(before%-%S+)\n", 0
+    local after = w:cells "cells"
+    for id, text in pairs(before) do
+      if after[id] ~= text then
+        changed = changed + 1
+        assert.equal(text, w:read(("results/%s/cells/%s/cell.json"):format(moved, id)))
+        assert.truthy(text:find('"concurrency":%s*1[,}]') and text:find('"method":%s*"none"'), text)
+      end
+    end
+    assert.equal(1, changed)
+    assert.equal(4, w:count "cells")
+    assert.is_nil(again.out:find("Measured before the round changed", 1, true), again.out)
   end)
 
   it("has a folder for each --fresh, also where three come within two seconds", function()
@@ -236,7 +255,7 @@ describe("a finished run", function()
       return names
     end
     for i = 1, 3 do
-      assert(aside.all(kept.folder))
+      assert(aside.cells(kept.folder))
       assert.equal(i, #moved())
       assert(fs.mkdir(w.folder .. "/results/cells"))
       assert(fs.write(w.folder .. "/results/cells/mine", tostring(i)))

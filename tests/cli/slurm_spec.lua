@@ -39,7 +39,7 @@ describe("specbench slurm", function()
       .. "--parsable --partition=gpu --account=a %s/workers-1.sh\n"
       .. "--parsable --partition=gpu --account=a --dependency=afterany:1:2 %s/report.sh\n"):format(scripts, scripts,
       scripts), w:read "submitted")
-    assert.truthy(result.out:find("1: 1 workers of 2 GPUs, 1 pieces of work, about ", 1, true), result.out)
+    assert.truthy(result.out:find("1: 1 worker of 2 GPUs, 1 piece of work, about ", 1, true), result.out)
     assert.truthy(result.out:find("\n3: the report, after them: ", 1, true), result.out)
     local script = assert(fs.read(scripts .. "/workers-2.sh"))
     for _, directive in ipairs { "--array=1-1", "--gpus-per-node=2", "--requeue", "--open-mode=append",

@@ -289,7 +289,8 @@ end
 ---@return table about see store.create
 function command.about(the_plan, r, options)
   local about = round.about(the_plan.round)
-  about.fresh, about.match, about.limits = options.fresh, options.match, options.limits
+  about.match, about.limits = options.match, options.limits
+  about[#(options.only or {}) > 0 and "anew" or "fresh"] = options.fresh -- a part of a grid leaves the rest where it is
   about.engine, about.planned, about.options = the_plan.engine.name, {}, r.own_options
   for _, job in ipairs(the_plan.jobs) do about.planned[job.key] = job.id end
   return about

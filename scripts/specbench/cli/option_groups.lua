@@ -122,7 +122,7 @@ local groups = {
     { long = "quarantine", arg = "N", type = "int", min = 0, default = 3, help = "a cell that failed N times, in this "
       .. "folder, is not tried again, nor a server that did not come up N times in this run (0: always)" },
     { long = "fresh", type = "flag",
-      help = "measure everything anew; what was there is moved aside, not deleted" },
+      help = "measure everything anew, with --only that alone; what was there is moved aside, not deleted" },
     option_groups.across_hosts,
     { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
     { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },

@@ -6,6 +6,7 @@ local json = require "specbench.base.json"
 local tables = require "specbench.base.tables"
 local text_table = require "specbench.base.text_table"
 local verdict = require "specbench.analysis.verdict"
+local words = require "specbench.answer.words"
 
 local compare_table = {}
 
@@ -115,10 +116,10 @@ function compare_table.text(result, sides)
   end
   local lines = {
     ("A: %s (%s)"):format(sides[1].path, sides[1].kind), ("B: %s (%s)"):format(sides[2].path, sides[2].kind),
-    ("Ratios B / A of %d cells; [ ]: 95 %% interval over repeats; TTFT and TPOT are times: below 1, B is faster")
-      :format(#result.rows),
+    ("Ratios B / A of %s; [ ]: 95 %% interval over repeats; TTFT and TPOT are times: below 1, B is faster")
+      :format(words.count(#result.rows, "cell")),
     (text_table.render({ columns = columns, rows = rows }):gsub("\n$", "")),
-    "Geometric means: " .. table.concat(means, ", "),
+    #result.rows > 1 and "Geometric means: " .. table.concat(means, ", ") or nil,
   }
   if within then
     lines[#lines + 1] = "Within one start: a side's repeats shared one start of its server, and another may move all "

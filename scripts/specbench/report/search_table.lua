@@ -25,7 +25,7 @@ end
 -- Why there was no further cell. A grid is settled where few answers are wrong on average: some may stay open.
 local function ending(found, open)
   if found.ended == "answered" and open > 0 then
-    return ("as sure as asked on average, though %s open (?)"):format(open == 1 and "1 place stays"
+    return ("as sure on average as was asked, though %s open (?)"):format(open == 1 and "1 place stays"
       or ("%d places stay"):format(open))
   end
   return ENDED[found.ended] or "it was interrupted: the same command goes on"

@@ -17,11 +17,32 @@ function aside.attempt(folder, part, id)
   return ("%s/%s/%s-%d"):format(folder, part, id, attempt)
 end
 
----For --fresh: the cells move to a folder named after the moment, a results folder like any other.
+-- What of a part of the folder goes: all of it, or what belongs to the cells of these ids.
+local function names_of(folder, part, ids)
+  local names = {}
+  for _, name in ipairs(fs.list(("%s/%s"):format(folder, part)) or {}) do
+    if ids[name] or part == "failed" and ids[name:match "^(.*)%-%d+$"] then names[#names + 1] = name end
+  end
+  return names
+end
+
+local function move_some(folder, target, part, ids)
+  local names = names_of(folder, part, ids)
+  local ok, message = #names == 0 or fs.mkdir(("%s/%s"):format(target, part)), nil
+  for _, name in ipairs(names) do
+    if ok then
+      ok, message = fs.commit(("%s/%s/%s"):format(folder, part, name), ("%s/%s/%s"):format(target, part, name))
+    end
+  end
+  return ok, message
+end
+
+---For --fresh: cells move to a folder named after the moment, a results folder like any other.
 ---@param folder string
----@return boolean? ok
+---@param ids table<string, boolean>? of the cells that move; nil: all do
+---@return string? target where they are now
 ---@return string? message
-function aside.all(folder)
+function aside.cells(folder, ids)
   local moment = ("%s/before-%s"):format(folder, os.date "%Y%m%d-%H%M%S")
   local target, again = moment, 1
   while fs.stat(target) do -- two runs within one second
@@ -35,9 +56,13 @@ function aside.all(folder)
   end
   for _, part in ipairs { "cells", "reruns", "failed" } do
     local from = ("%s/%s"):format(folder, part)
-    if ok and fs.stat(from) then ok, message = fs.commit(from, ("%s/%s"):format(target, part)) end
+    if ok and ids then
+      ok, message = move_some(folder, target, part, ids)
+    elseif ok and fs.stat(from) then
+      ok, message = fs.commit(from, ("%s/%s"):format(target, part))
+    end
   end
-  return ok, message
+  return ok and target or nil, message
 end
 
 -- Moves PART/NAME to damaged/, where it does no harm: some of it may be worth having.

@@ -24,6 +24,7 @@ local FORMAT = 1
 ---@field engine string? of the last run
 ---@field planned table<string, string>? of the runs: the id of each cell's key that they planned
 ---@field fresh boolean? of what a run asks for, never of a file: what is in the folder is moved aside first
+---@field anew boolean? likewise of what a run asks for: only the cells that it plans are moved aside
 
 ---@param folder string
 ---@return specbench.description? about nil where round.json cannot be trusted

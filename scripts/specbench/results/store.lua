@@ -31,6 +31,7 @@ local store = {}
 ---@field out string? where reports go; the folder itself unless told
 ---@field warnings string[] a line for each damaged cell: left out where the folder is read, moved aside where it is
 ---  run
+---@field moved_to string? where what was there is now, where it made room for --fresh
 ---@field is_described_anew boolean? the round says other things of its report than it did when the folder was last used
 ---@field damaged table<string, string> why cells are left out, by id
 ---@field sound table<string, table>? what was read when the folder was opened or looked at, until :cells() hands it out
@@ -97,10 +98,12 @@ function store.create(folder, about, how)
     self.warnings[1], message = aside.file(folder, "round.json", flaw)
     if message then return nil, message end
   end
-  if previous and about.fresh then
-    ok, message = aside.all(folder)
-    if not ok then return nil, message end
-    previous = nil
+  if previous and (about.fresh or about.anew) then
+    local ids = about.anew and {} or nil
+    for _, id in pairs(ids and about.planned or {}) do ids[id] = true end
+    self.moved_to, message = aside.cells(folder, ids)
+    if not self.moved_to then return nil, message end
+    if not ids then previous = nil end
   end
   self.about = previous
   self:describe(about)

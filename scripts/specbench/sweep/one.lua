@@ -97,6 +97,7 @@ function one.measure(what)
   about.engine, about.fresh = options.engine, what.out and fs.stat(what.out .. "/round.json") and true or nil
   local the_store <close>, why = store.create(folder.path, about)
   if not the_store then return nil, why end
+  if the_store.moved_to then io.stderr:write("Anew: what was there is in ", the_store.moved_to, "\n") end
   sweep.run(the_plan, the_store, options)
   return cell_of(folder.path), "nothing was measured"
 end
