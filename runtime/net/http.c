@@ -69,7 +69,7 @@ static void retire(sb_http_request *request, bool reusable)
     uv_timer_stop(&http->watch);
 }
 
-static void report(sb_http_request *request, int code, const char *error, int silent, bool reusable,
+static void report(sb_http_request *request, int code, const char *error, bool silent, bool reusable,
                    int64_t t_ns)
 {
   const sb_response *response = &request->response;
@@ -94,7 +94,7 @@ static void report(sb_http_request *request, int code, const char *error, int si
 
 static void fail(sb_http_request *request, const char *error, int64_t t_ns)
 {
-  report(request, SB_EIO, error, 0, false, t_ns);
+  report(request, SB_EIO, error, false, false, t_ns);
 }
 
 static size_t request_size(const sb_http_request *request)
@@ -170,7 +170,7 @@ static bool on_read(void *user, char *data, size_t size, int64_t t_ns)
   if (response->state == SB_RESPONSE_REFUSED)
     fail(request, response->reason, t_ns);
   else
-    report(request, SB_OK, NULL, 0,
+    report(request, SB_OK, NULL, false,
            response->keep_alive && !request->persistence.close && used == size &&
                request->sent == request_size(request),
            t_ns);
@@ -202,7 +202,7 @@ static void on_lost(void *user, const char *error, int64_t t_ns)
   if (!error)
     sb_response_end(response);
   if (!error && response->state == SB_RESPONSE_COMPLETE)
-    report(request, SB_OK, NULL, 0, false, t_ns);
+    report(request, SB_OK, NULL, false, false, t_ns);
   else
     fail(request, error ? error : response->reason, t_ns);
 }
@@ -225,10 +225,10 @@ static void on_watch(uv_timer_t *watch)
     if (call->timeout_ns && now - r->stood_still - r->t_start > call->timeout_ns) {
       snprintf(text, sizeof text, "not complete after %.3g s (request timeout)",
                (double)call->timeout_ns / 1e9);
-      report(r, SB_ETIMEOUT, text, 0, false, now);
+      report(r, SB_ETIMEOUT, text, false, false, now);
     } else if (call->chunk_timeout_ns && now - r->stood_still - r->t_last_byte > call->chunk_timeout_ns) {
       snprintf(text, sizeof text, "no byte for %.3g s (chunk timeout)", (double)call->chunk_timeout_ns / 1e9);
-      report(r, SB_ETIMEOUT, text, 1, false, now);
+      report(r, SB_ETIMEOUT, text, true, false, now);
     } else {
       r = LIST_NEXT(r, link);
       continue;
@@ -274,6 +274,13 @@ static void put_header(sb_strbuf *head, const char *name, const char *value)
   sb_strbuf_puts(head, "\r\n");
 }
 
+/* Whether a request of this method is expected to have a body, so that one without says so (RFC 9110, section 8.6): some
+ * servers answer 411 otherwise. */
+static bool means_a_body(const char *method)
+{
+  return !strcmp(method, "POST") || !strcmp(method, "PUT") || !strcmp(method, "PATCH");
+}
+
 /* The request line and headers; the caller's headers stand in for those that would be sent anyway. */
 static int write_head(sb_http_request *request, const char *method, const sb_url *url,
                       const sb_http_call *call, sb_err *err)
@@ -302,8 +309,8 @@ static int write_head(sb_http_request *request, const char *method, const sb_url
     put_header(head, "Accept: */*", "");
   if (!own_credentials && url->credentials)
     put_header(head, "Authorization: Basic ", url->credentials);
-  if (call->body)
-    sb_strbuf_printf(head, "Content-Length: %zu\r\n", call->body_size);
+  if (call->body || means_a_body(method))
+    sb_strbuf_printf(head, "Content-Length: %zu\r\n", request->call.body_size);
   sb_strbuf_puts(head, "\r\n");
   return SB_OK;
 }
@@ -367,7 +374,7 @@ void sb_http_cancel(sb_http_request *request)
 
 void sb_http_finish(sb_http_request *request, int code, const char *error)
 {
-  report(request, code, error, 0, false, sb_clock_now());
+  report(request, code, error, false, false, sb_clock_now());
 }
 
 sb_stamps *sb_http_stamps(sb_http *http)

@@ -22,11 +22,11 @@ typedef struct sb_http sb_http;                 /* the client: connections and o
 typedef struct sb_http_request sb_http_request; /* one request under way */
 
 typedef struct sb_http_result {
-  int code;      /* SB_OK, SB_EIO, SB_ETIMEOUT */
-  int silent;    /* SB_ETIMEOUT because no byte came within chunk_timeout_ns */
-  int status;    /* HTTP status; 0 where none arrived */
-  int connected; /* the connection stood when it ended */
-  int resent;    /* it was sent twice: the server closed a kept connection while it was being sent, and may
+  int code;       /* SB_OK, SB_EIO, SB_ETIMEOUT */
+  bool silent;    /* SB_ETIMEOUT because no byte came within chunk_timeout_ns */
+  int status;     /* HTTP status; 0 where none arrived */
+  bool connected; /* the connection stood when it ended */
+  bool resent;    /* it was sent twice: the server closed a kept connection while it was being sent, and may
                               have taken it all the same */
   int64_t t_send_ns;       /* when its first byte was handed to the kernel, connecting not counted; 0: never.
                              Of the second try where a kept connection turned out to be closed. */

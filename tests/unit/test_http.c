@@ -173,6 +173,22 @@ static void headers_and_method_are_sent(void **state)
   close_world(&w);
 }
 
+static void a_method_that_means_a_body_says_that_there_is_none(void **state)
+{
+  (void)state;
+  static const char *const methods[] = { "POST", "PUT", "PATCH", "GET", "DELETE" };
+  WORLD(OK_HEAD CHUNKED "x");
+  for (int i = 0; i < 5; i++) {
+    exchange x = { .w = &w };
+    begin(&x, (sb_http_call){ .url = http_fixture_url(w.server), .method = methods[i] });
+    run_until_ended(&x);
+    assert_int_equal(x.result.code, SB_OK);
+    assert_int_equal(!!strstr(http_fixture_head(w.server, i), "\r\nContent-Length: 0\r\n"), i < 3);
+    sb_strbuf_deinit(&x.body);
+  }
+  close_world(&w);
+}
+
 static void a_status_other_than_200_is_an_answer(void **state)
 {
   (void)state;
@@ -203,6 +219,7 @@ int main(void)
     cmocka_unit_test(a_megabyte_goes_each_way),
     cmocka_unit_test(many_requests_run_at_once),
     cmocka_unit_test(headers_and_method_are_sent),
+    cmocka_unit_test(a_method_that_means_a_body_says_that_there_is_none),
     cmocka_unit_test(a_status_other_than_200_is_an_answer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,6 @@ typedef struct attempt {
   const char *script;
   memory memory;
   sbl_world world;
-  bool failed;
 } attempt;
 
 static char folder[] = "/tmp/no_memory-XXXXXX";
