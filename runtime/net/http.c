@@ -107,9 +107,10 @@ static void send_on(sb_http_request *request)
 {
   size_t head_sent = request->sent < request->head.size ? request->sent : request->head.size;
   size_t body_sent = request->sent - head_sent;
+  char *body = (char *)request->call.body; /* to which nothing is added where it is NULL */
   struct iovec parts[2] = {
     { request->head.data + head_sent, request->head.size - head_sent },
-    { (char *)request->call.body + body_sent, request->call.body_size - body_sent },
+    { body ? body + body_sent : NULL, request->call.body_size - body_sent },
   };
   int from = head_sent == request->head.size, to = parts[1].iov_len ? 2 : 1;
   ssize_t n = sb_connection_send(request->connection, parts + from, to - from);
