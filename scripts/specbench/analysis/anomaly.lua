@@ -54,11 +54,12 @@ end
 -- line: the series, sorted by load; place: the point's in it.
 local function neighbours_of(line, place)
   local x, list, low, high = line[place].x, {}, place - 1, place + 1
+  local square = line[place].concurrency ^ 2 -- as a logarithm, the middle of two as near might round to either side
   while line[low] and line[low].x == x do low = low - 1 end
   while line[high] and line[high].x == x do high = high + 1 end
   while #list < NEIGHBOURS and (line[low] or line[high]) do
     local left, right = line[low], line[high]
-    if left and (not right or x - left.x <= right.x - x) then
+    if left and (not right or square <= left.concurrency * right.concurrency) then
       list[#list + 1], low = left, low - 1
     else
       list[#list + 1], high = right, high + 1
