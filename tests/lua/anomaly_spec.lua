@@ -41,7 +41,7 @@ local function with(changes)
 end
 
 describe("an anomaly", function()
-  it("is judged by three neighbours, of two as near by that with fewer streams, whatever logarithms round to", function()
+  it("is judged by three neighbours, of two as near by that with fewer streams, however logarithms round", function()
     -- 8 and 64 are too fast; of 4 and 64, both a factor of four away from 16, it is 4 that judges it
     for _, concurrency in ipairs(found_in(line(with { [8] = 2000, [64] = 20000 }))) do
       assert.is_true(concurrency ~= 16)

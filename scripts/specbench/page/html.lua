@@ -114,12 +114,6 @@ function html.join(...)
   return markup(table.concat(parts))
 end
 
----@param value any
----@return boolean
-function html.is_markup(value)
-  return getmetatable(value) == Markup
-end
-
 local JSON_ESCAPES = { ["<"] = "\\u003c", [">"] = "\\u003e", ["&"] = "\\u0026", ["'"] = "\\u0027" }
 
 ---Data for the page's script, which no HTML parser takes for anything else.

@@ -29,18 +29,6 @@ local model = {}
 ---@field input_tokens number of all prompts
 ---@field output_tokens number of all answers
 
----Time of one decode step.
----@param cost specbench.predict.cost
----@param k integer
----@param n number sequences
----@param context number mean context, in 1000 tokens
----@return number ms
-function model.step(cost, k, n, context)
-  local beyond = n * (k + 1) - cost.bend_at
-  return cost.alpha + cost.beta * k + (cost.gamma + cost.delta * k) * n + cost.epsilon * (k + 1) * context * n
-    + (beyond > 0 and cost.bend * beyond or 0)
-end
-
 ---Tokens that a step of one sequence brings, and how many an answer's last step brings beyond its end, on average.
 ---@param first number probability that a draft's first token is accepted
 ---@param later number that each later one is, if all before it were
