@@ -101,38 +101,55 @@ describe("a damaged cell", function()
     assert.is_nil(fs.stat(second))
   end)
 
-  it("that lies packed is moved aside and measured again, too", function()
+  it("that lies packed is told, moved aside and measured again, too", function()
     assert.equal(0, w:run_grid("").status)
     assert(os.rename(w.folder .. "/results", w.folder .. "/plain"))
     assert.equal(0, w:run("merge results plain --pack").status)
-    local id = fs.list(w.folder .. "/results/cells")[1]
-    local function cut(bytes) return bytes:sub(1, -9) end
-    local function changed(bytes)
-      local at = #bytes // 2
-      return bytes:sub(1, at) .. string.char(bytes:byte(at + 1) ~ 1) .. bytes:sub(at + 2)
+    local ids, left = fs.list(w.folder .. "/results/cells"), {}
+    local harms = {
+      { "cell.json.gz", function(bytes) return bytes:sub(1, -9) end, "not a whole gzip file" },
+      { "cell.json.gz", function() return fs.gzip "{" end, nil },
+      { "records.planes.gz", function(bytes)
+        local at = #bytes // 2
+        return bytes:sub(1, at) .. string.char(bytes:byte(at + 1) ~ 1) .. bytes:sub(at + 2)
+      end, "not a whole gzip file" },
+      { "records.planes.gz", function() return fs.gzip "sbrec2\n" end, "its bytes are not in planes" },
+    }
+    for i, harm in ipairs(harms) do
+      local path = ("%s/results/cells/%s/%s"):format(w.folder, ids[i], harm[1])
+      left[i] = harm[2](assert(fs.read(path)))
+      assert(fs.write(path, left[i]))
     end
-    for attempt, harm in ipairs {
-      { "cell.json", "cell.json.gz", cut, "not a whole gzip file" },
-      { "cell.json", "cell.json.gz", function() return fs.gzip "{}" end, "is not about cell" },
-      { "cell.json", "cell.json.gz", function() return fs.gzip(("\0"):rep((256 << 20) + 1)) end,
-        "a gzip file of more than 268435456 bytes" },
-      { "records.bin", "records.planes.gz", cut, "not a whole gzip file" },
-      { "records.bin", "records.planes.gz", changed, "not a whole gzip file" },
-      { "records.bin", "records.planes.gz", function() return fs.gzip "sbrec2\n" end, "its bytes are not in planes" },
-      { "records.bin", "records.planes.gz", function() return fs.gzip_planes "sbrec2\n" end, "cut short or damaged" },
-    } do
-      local name, packed, damaged, reason = table.unpack(harm)
-      local place = ("%s/results/cells/%s/"):format(w.folder, id)
-      local whole = damaged(fs.read(place .. packed) or fs.gzip(fs.read(place .. name)))
-      os.remove(place .. name)
-      assert(fs.write(place .. packed, whole))
-      local reported = w:run "report results --no-pictures"
-      has(reported.err, ("Warning: cell %s is left out"):format(id), packed, reason)
-      local again = w:run_grid ""
-      local aside = ("results/damaged/%s-%d"):format(id, attempt)
-      has(again.err, ("cell %s is damaged, moved to %s"):format(id, aside), packed, reason, "1 of 4 cells to do")
-      assert.equal(whole, w:read(("%s/%s"):format(aside, packed)))
+    local reported, again = w:run "report results --no-pictures", w:run_grid ""
+    assert.equal(4, lines(reported.err), reported.err)
+    has(again.err, "4 of 4 cells to do", "4 measured, 0 done before, 0 failed")
+    for i, harm in ipairs(harms) do
+      local aside = ("results/damaged/%s-1"):format(ids[i])
+      local path = ("results/cells/%s/%s"):format(ids[i], harm[1])
+      local reason = harm[3] and ("%s is damaged: %s"):format(path, harm[3]) or path .. " is not JSON"
+      has(reported.err, ("cell %s is left out, `specbench run` measures it again: %s"):format(ids[i], reason))
+      has(again.err, ("cell %s is damaged, moved to %s and measured again: %s"):format(ids[i], aside, reason))
+      assert.equal(left[i], w:read(("%s/%s"):format(aside, harm[1])))
     end
+  end)
+
+  it("that lies packed fills no memory", function()
+    local bomb = ("%s/cell.json.gz"):format(w.folder)
+    assert(fs.write(bomb, fs.gzip(("\0"):rep(1 << 20)):rep(257)))
+    assert.truthy(fs.stat(bomb).size < 1 << 20)
+    local bytes, message = sealed.bytes(w.folder .. "/cell.json")
+    assert.is_nil(bytes)
+    assert.equal(bomb .. " is damaged: a gzip file of more than 268435456 bytes", message)
+  end)
+
+  it("that lies packed is told where its records are another's", function()
+    assert.equal(0, w:run_grid("--only method=none").status)
+    assert.equal(0, w:run("merge packed results --pack").status)
+    local one, other = table.unpack(fs.list(w.folder .. "/packed/cells"))
+    local path = w.folder .. "/packed/cells/%s/records.planes.gz"
+    assert(fs.write(path:format(one), assert(fs.read(path:format(other)))))
+    has(w:run("report packed --no-pictures").err, ("cells/%s/records.planes.gz: it is not the file that was written "
+      .. "with cell.json"):format(one))
   end)
 
   local function found()
