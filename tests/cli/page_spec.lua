@@ -180,6 +180,15 @@ describe("report --html", function()
     assert.truthy(w:read "broken/report.md":find("Failed: 4 cells", 1, true), w:read "broken/report.md")
   end)
 
+  it("draws single requests on the server's clock, as all figures are", function()
+    assert.equal(0, w:run("run grid.lua --speed 100 --only method=none --only concurrency=1 --no-pictures --no-rerun "
+      .. "--out fast").status)
+    assert.equal(0, w:run("report fast --no-pictures --html").status)
+    local cell = assert(json.decode((select(2, next(w:cells("cells", "fast"))))))
+    local span = tonumber(w:read("fast/report.html"):match 'class="stretch" data%-span="([%d.]+)"')
+    assert.near(1000 * cell.metrics.run_duration, span, 0.02 * span)
+  end)
+
   it("has what a token costs in energy and, where a GPU hour has a price, in money", function()
     local result = w:run(("report '%s/rounds/results/shapes-vllm' --no-pictures --absolute --html --markdown --csv "
       .. "--price 3 --out priced"):format(environment.home))

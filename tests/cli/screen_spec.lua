@@ -42,7 +42,7 @@ describe("a run", function()
     local result = w:run(RUN)
     assert.equal(3, result.status)
     has(result.out, "\nmeasured  nothing: 4 cells FAILED\nfailed    4 cells: ", "--fault 'nonsense': unknown kind",
-      "the same command tries them again", "\nnext      ls results/failed results/logs ")
+      "mend the cause, then the same command tries them again", "\nnext      ls results/failed results/logs ")
     has(result.err, "FAILED method=none concurrency=1 and 1 more cell of its server:")
     w:run "report results --markdown --no-pictures"
     has(w:read "results/report.md", "\nnothing: 4 cells FAILED\n")
@@ -66,7 +66,7 @@ describe("a first screen", function()
       "\nnote      simulated in virtual time: what a profile says, not what a GPU did; the acceptance of 6\n"
         .. "            cells is assumed\n")
     shows("run grid.lua --virtual --repeats 1 --out one", "one", "4 cells, 1 repeat each",
-      "2 without a verdict (1 repeat: no verdict below 3 (--repeats))", "no verdict below 3 repeats: --repeats 3")
+      "2 without a verdict (1 repeat: no verdict below 3 (--repeats))", "no verdict below 3 repeats: add --repeats 3")
     shows("run grid.lua --virtual --only method=none --out half", "half", "tok/s",
       "\ntry       only the baseline was measured: now the methods, into the same folder\n")
     w:write("alone.lua", w.round())

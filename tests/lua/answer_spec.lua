@@ -47,7 +47,8 @@ local function entry_of(at, cells)
     coordinates = { method = at.method or "draft", task = at.task, concurrency = at.load, k = at.k },
     speedups = { [figure] = ratio and { ratio = ratio, low = ratio * 0.98, high = ratio / 0.98, kind = "starts" } },
     logs = { [figure] = logs }, verdict = at.verdict, scope = at.verdict and "starts" or nil, reason = at.reason,
-    problem = at.problem, decomposition = at.why and { tokens = at.why[1], step = at.why[2], rest = 1 } or nil,
+    p = at.p, problem = at.problem,
+    decomposition = at.why and { tokens = at.why[1], step = at.why[2], rest = 1 } or nil,
     acceptance = at.why and { rate = 0.6, counters = { mean_length = 2.2 } } or nil,
   }
 end
@@ -113,7 +114,7 @@ describe("the answer to whether speculation pays", function()
   it("says where it is even between two loads, also without a verdict", function()
     local a = answer_of { { load = 1, ratios = { 1.5 } }, { load = 16, ratios = { 1.2 } },
       { load = 64, ratios = { 0.8 } } }
-    assert.equal("not judged: 1.50x alone, even at about 30, 0.80x at 64", words.pays(a.judgements[1]))
+    assert.equal("not judged: 1.50x alone, break-even at about 30, 0.80x at 64", words.pays(a.judgements[1]))
   end)
 
   it("is no where every load is slower or a tie", function()
@@ -122,17 +123,20 @@ describe("the answer to whether speculation pays", function()
       { load = 4, ratios = { 1, 1, 1 }, verdict = "tie", why = { 1.2, 0.4 } },
     }
     assert.equal("no: 0.80x alone, 1.00x at 4", words.pays(a.judgements[1]))
-    assert.equal("a step brings 1.20 times the tokens and takes 2.00 times as long alone, 1.20 times and 2.50 times "
-      .. "at 4 requests at once; 60 % of drafted tokens accepted", words.why(a.judgements[1]))
+    assert.equal("a step brings 1.20 times the tokens and takes 2.00 times as long alone; at 4 requests at once 1.20 "
+      .. "times the tokens and 2.50 times as long; 60 % of drafted tokens accepted", words.why(a.judgements[1]))
   end)
 
   it("is open where a verdict is", function()
     local a = answer_of {
-      { load = 1, ratios = { 1, 1.2, 1.1 }, verdict = "undecided", reason = "not significant among so many cells" },
+      { load = 1, ratios = { 1, 1.2, 1.1 }, verdict = "undecided", p = 0.04,
+        reason = "not significant among so many cells" },
       { load = 4, ratios = { 0.8, 0.8, 0.8 }, verdict = "slower" },
     }
     assert.equal("undecided", a.judgements[1].answer)
     assert.equal("not significant among so many cells", a.judgements[1].reason)
+    assert.equal("of the undecided, 1 interval excludes 1.00x: with so many verdicts at once each needs more evidence",
+      words.sure(a.sure)[3])
   end)
 
   it("does not take a load for paying that was mostly ramp-up and drain", function()

@@ -14,11 +14,11 @@ local function state(changes)
     fraction = 0.25, elapsed_s = 725, left_s = 1880, left_error_s = 370,
     servers = {
       { name = "qwen none", state = "up", seconds = 192 },
-      { name = "qwen draft k=3", state = "measuring", seconds = 12, cell = "polish 0.5k b=8", requests_done = 48,
+      { name = "qwen draft k=3", state = "measuring", seconds = 12, cell = "polish 0.5k c=8", requests_done = 48,
         requests_total = 96, running = 8, waiting = 40, tokens_s = 714.2 },
     },
     last = {
-      { ratio = 1.31, text = "draft polish 0.25k b=8", acceptance = 0.571 }, { ratio = 0.9, text = "draft b=16" },
+      { ratio = 1.31, text = "draft polish 0.25k c=8", acceptance = 0.571 }, { ratio = 0.9, text = "draft c=16" },
     },
     map = {
       title = "draft polish", x_title = "context", y_title = "concurrency", x = { "0.25k", "0.5k", "1k" },
@@ -40,9 +40,9 @@ local WIDE = [[
 Round 2  vllm  results/round2-vllm
 [######..................]  25%  34 of 144 cells, 1 FAILED  12:05 gone, 31:20 left (± 6:10)
 servers qwen none       up, 3:12
-        qwen draft k=3  polish 0.5k b=8, 0:12  48 of 96 requests, 8 running, 40 waiting, 714 tok/s
-last    1.31x  draft polish 0.25k b=8, acceptance 0.57
-        0.90x  draft b=16
+        qwen draft k=3  polish 0.5k c=8, 0:12  48 of 96 requests, 8 running, 40 waiting, 714 tok/s
+last    1.31x  draft polish 0.25k c=8, acceptance 0.57
+        0.90x  draft c=16
 
 draft polish: speed-up so far, context across
           8   0.97    now      ·
@@ -55,7 +55,7 @@ Round 2  vllm  results/round...
 servers qwen none       up, ...
         qwen draft k=3  poli...
 last    1.31x  draft polish ...
-        0.90x  draft b=16
+        0.90x  draft c=16
 
 draft polish: speed-up so fa...
           8   0.97    now…
@@ -157,7 +157,7 @@ describe("a tally", function()
       sums:add(cells[order[1]])
       assert.same({}, sums.last)
       sums:add(cells[order[2]])
-      assert.same({ { ratio = 2, text = "draft k=3 qa b=1", acceptance = 0.5 } }, sums.last)
+      assert.same({ { ratio = 2, text = "draft k=3 qa c=1", acceptance = 0.5 } }, sums.last)
       assert.equal(2, sums.ratios[draft])
       assert.same({ 2, 7, 0 }, { sums.done, sums.total, sums.failed })
     end

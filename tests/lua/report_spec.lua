@@ -220,7 +220,7 @@ describe("the first screen", function()
       .. "records are missing\n", "big draft: not judged: 2.00x alone", "^ above 1 (not judged)",
       "the marks of one load stand for context 0.25k, 0.5k",
       "how sure  4 without a verdict\n",
-      "no verdict below 3 repeats: --repeats 3", "next      specbench report " .. folder .. " --full")
+      "no verdict below 3 repeats: add --repeats 3", "next      specbench report " .. folder .. " --full")
     assert.is_nil(text:find("yes", 1, true))
   end)
 
@@ -239,7 +239,7 @@ describe("the first screen", function()
     local text, ok = printed_by(s, { screen = true })
     assert.is_false(ok)
     has(text, "measured  nothing: 1 cell FAILED", "failed    1 cell: no server",
-      "try       1 cell failed: the same command tries")
+      "try       1 cell failed: mend the cause, then")
   end)
 
   it("says once, large, what is simulated, and of a part how much of it", function()

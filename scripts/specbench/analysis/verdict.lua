@@ -185,6 +185,13 @@ local function capped(entry, rule)
   return entry.verdict == "undecided" and ("undecided at the cap of %d repeats"):format(rule.cap) or nil
 end
 
+---Whether a place would have a verdict, were it judged alone.
+---@param entry specbench.verdict.entry
+---@return boolean
+function verdict.is_one_of_many(entry)
+  return entry.verdict == "undecided" and entry.p ~= nil and entry.p <= verdict.FALSE_DISCOVERY_RATE
+end
+
 local function reason_of(entry, rule)
   if not entry.speedups.paired then return entry.problem end
   if entry.repeats < MIN_REPEATS then
@@ -194,7 +201,7 @@ local function reason_of(entry, rule)
   local objection = lengths.objection(entry)
   if objection then return objection end
   if not entry.verdict then return "the stopping rule's first look is not due yet" end
-  if entry.verdict == "undecided" and entry.p and entry.p <= verdict.FALSE_DISCOVERY_RATE then
+  if verdict.is_one_of_many(entry) then
     return "not significant among so many cells"
   end
   local cap = capped(entry, rule)

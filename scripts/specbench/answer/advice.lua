@@ -41,7 +41,7 @@ local function add_larger_loads(judgements, add)
     end
   end
   for _, load in ipairs(order) do
-    add("load", "%s still pay%s at %g, the highest load measured: --set concurrency=%g,%g",
+    add("load", "%s still pay%s at %g, the highest load measured: add --set concurrency=%g,%g",
       table.concat(names[load], ", "), #names[load] == 1 and "s" or "", load, 2 * load, 4 * load)
   end
 end
@@ -55,7 +55,7 @@ local function tries_of_judgements(judgements, add)
   end
   for _, judgement in ipairs(judgements) do
     local k = judgement.up_to and at_largest_k(judgement)
-    if k then once("k", "k = %d is the largest measured and the best: --set k=%d,%d", k, k, 2 * k) end
+    if k then once("k", "k = %d is the largest measured and the best: add --set k=%d,%d", k, k, 2 * k) end
     local why = (judgement.why or {}).most or (judgement.why or {}).alone
     if judgement.answer == "no" and why and why.mean_length and why.mean_length < 1.5 then
       once("draft", "%s accepts little (%.2f tokens a step): another draft, or fewer drafted tokens", judgement.method,
@@ -65,6 +65,12 @@ local function tries_of_judgements(judgements, add)
         judgement.method, why.step)
     end
   end
+end
+
+-- What specbench measure keeps has no other axis than its load.
+local function is_one_load(about)
+  return #about.axes == 1 and (about.axes[1].name == "concurrency" or about.axes[1].name == "rate")
+    and #about.axes[1].values == 1
 end
 
 -- Whether somebody else starts the servers, or some of them.
@@ -79,12 +85,15 @@ function advice.tries(found, answer)
   local list, add = list_of()
   local m, sure = answer.measured, answer.sure
   if m.failed > 0 then
-    add("failed", "%d cell%s failed: the same command tries them again", m.failed, m.failed == 1 and "" or "s")
+    add("failed", "%d cell%s failed: mend the cause, then the same command tries %s again", m.failed,
+      m.failed == 1 and "" or "s", m.failed == 1 and "it" or "them")
   end
   if m.cells == 0 then return list end
   if sure.places == 0 then
     if m.published > 0 then return list end
-    if not found.about.baseline then
+    if is_one_load(found.about) then
+      add("compare", "one load of one server: specbench compare A B puts two such folders side by side")
+    elseif not found.about.baseline then
       add("baseline", 'no baseline: write baseline = { method = "none" } into the round, then report --round FILE')
     elseif m.baselines > 0 then
       add("methods", "only the baseline was measured: now the methods%s, into the same folder",
@@ -103,13 +112,13 @@ function advice.tries(found, answer)
       sure.ramp_up == 1 and "" or "s")
   end
   if #sure.late > 0 then
-    add("client", "the client was late in %d cell%s: do not quote them; --io-threads, or a machine of its own",
-      #sure.late, #sure.late == 1 and "" or "s")
+    add("client", "the client was late in %d cell%s: do not quote %s; --io-threads, or a machine of its own",
+      #sure.late, #sure.late == 1 and "" or "s", #sure.late == 1 and "it" or "them")
   end
   if tables.count(found.cells, function(cell) return cell.records == false end) > 0 then
     add("records", "a verdict needs the requests' records: leave out --no-records, and --repeats 3")
   elseif m.published == 0 and m.repeats.most < 3 then
-    add("repeats", "no verdict below 3 repeats: --repeats 3")
+    add("repeats", "no verdict below 3 repeats: add --repeats 3")
   elseif (sure.counts.undecided or 0) > 0 and sure.noise then
     if sure.noise > NOISY then
       add("noise", "repeats differ by %.1f %%: a quieter machine, longer cells or --starts, before more repeats",
@@ -171,7 +180,8 @@ function advice.notes(found, answer)
       table.concat(methods, ", "), found.unlike[1].difference)
   end
   if m.before > 0 then
-    add("before", "%d cell%s measured before the round changed: no part of this", m.before, m.before == 1 and "" or "s")
+    add("before", "%d cell%s measured with other settings than the last run's: not counted here", m.before,
+      m.before == 1 and "" or "s")
   end
   if found.baseline then
     add("baseline", "compared with the baseline '%s', also where that is another model: no gain by speculation alone",

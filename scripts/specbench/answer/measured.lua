@@ -134,6 +134,7 @@ end
 ---@field counts table<string, integer> by verdict: faster, slower, tie, undecided, none
 ---@field ramp_up integer of them rest on ramp-up and drain
 ---@field ramp_up_of table<string, integer> the same by verdict
+---@field too_many integer of them are undecided only because so many are judged at once
 ---@field same_prompts integer of them sent the same prompts in every repeat
 ---@field reasons { reason: string, count: integer }[] why there is no verdict, the most frequent first
 ---@field scope "starts"|"within one start"|"both"|nil what verdicts speak of
@@ -237,12 +238,13 @@ local ONLY_PAIRED = "verdicts rest on the paired speed-up alone"
 ---@return specbench.answer.sure
 function measured.sure(found, figure)
   local counts, ramp_up_of = measured.counts(found.entries, figure)
-  local self = { places = #found.entries, counts = counts, ramp_up = 0, ramp_up_of = ramp_up_of, same_prompts = 0,
-    flagged = flagged_of(found), late = {}, certified = 0 }
+  local self = { places = #found.entries, counts = counts, ramp_up = 0, ramp_up_of = ramp_up_of, too_many = 0,
+    same_prompts = 0, flagged = flagged_of(found), late = {}, certified = 0 }
   for _, count in pairs(ramp_up_of) do self.ramp_up = self.ramp_up + count end
   local reasons, list = {}, {}
   for _, entry in ipairs(found.entries) do
     if entry.prompts then self.same_prompts = self.same_prompts + 1 end
+    if figure == "paired" and verdict.is_one_of_many(entry) then self.too_many = self.too_many + 1 end
     local is_open = figure ~= "paired" or not entry.verdict
     local reason = is_open and (entry.reason or figure ~= "paired" and ONLY_PAIRED)
     if reason then

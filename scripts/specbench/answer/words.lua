@@ -101,9 +101,9 @@ function words.name(judgement)
   return table.concat(list, " ")
 end
 
--- ", even at about 24" where the ratio passes 1 between two loads
+-- ", break-even at about 24" where the ratio passes 1 between two loads
 local function even(judgement)
-  local form = judgement.load == "concurrency" and ", even at about %.0f" or ", even at about %.2g"
+  local form = judgement.load == "concurrency" and ", break-even at about %.0f" or ", break-even at about %.2g"
   return judgement.crossing and form:format(judgement.crossing) or ""
 end
 
@@ -205,10 +205,10 @@ function words.why(judgement)
   local list = { ("a step brings %s the tokens and takes %s as long %s"):format(times(first.tokens), times(first.step),
     at_load(judgement.load, first.load)) }
   if most then
-    list[#list + 1] = ("%s and %s %s"):format(times(most.tokens), times(most.step),
-      at_load(judgement.load, most.load, true))
+    list[#list + 1] = ("%s %s the tokens and %s as long"):format(at_load(judgement.load, most.load, true),
+      times(most.tokens), times(most.step))
   end
-  local text = table.concat(list, ", ")
+  local text = table.concat(list, "; ")
   return first.rate and ("%s; %.0f %% of drafted tokens accepted"):format(text, 100 * first.rate) or text
 end
 
@@ -327,6 +327,10 @@ function words.sure(sure)
   if sure.widest then
     list[#list + 1] = ("95 %% intervals [ ] are typically +-%s, the widest is %.2f %s"):format(
       words.percent(sure.reach), sure.widest.ratio, verdict.reach(sure.widest))
+  end
+  if sure.too_many > 0 then
+    list[#list + 1] = ("of the undecided, %s 1.00x: with so many verdicts at once each needs more evidence"):format(
+      words.count(sure.too_many, "interval excludes", "intervals exclude"))
   end
   if sure.same_prompts > 0 then
     local which = sure.same_prompts < sure.places and ("in %d of %d places "):format(sure.same_prompts, sure.places)

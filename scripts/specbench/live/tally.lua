@@ -18,7 +18,7 @@ local LAST = 5 -- speed-ups that are remembered
 
 ---@class specbench.live.speedup
 ---@field ratio number paired where the records carry it, else of the total throughput
----@field text string the cell: "draft polish 0.25k b=8"
+---@field text string the cell: "draft polish 0.25k c=8"
 ---@field acceptance number?
 
 ---@class specbench.live.map
@@ -64,7 +64,7 @@ local function name_of(self, coordinates)
   for _, axis in ipairs(self.about.axes) do
     local value = coordinates[axis.name]
     if value ~= nil and self.varies[axis.name] and not (axis.when and value == tostring(keys.ABSENT)) then
-      words[#words + 1] = axis.name == "concurrency" and "b=" .. value
+      words[#words + 1] = axis.name == "concurrency" and "c=" .. value
         or tonumber(value) and ("%s=%s"):format(axis.name, value) or value
     end
   end

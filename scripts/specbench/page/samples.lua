@@ -109,8 +109,9 @@ local function first_requests(run)
   return list
 end
 
-local function request_row(request, x, y, begun)
-  local function at(t) return x:at((t - begun) / 1e6) end
+-- ms: of a moment, since the first request was sent, on the server's own clock
+local function request_row(request, x, y, ms)
+  local function at(t) return x:at(ms(t)) end
   local chunks, marks = {}, {}
   for _, chunk in ipairs(request.chunks) do
     if chunk.tokens > 0 or chunk.has_text then chunks[#chunks + 1] = chunk end
@@ -124,8 +125,8 @@ local function request_row(request, x, y, begun)
   end
   marks[1] = el("path", { d = table.concat(way), class = "tokens" })
   local hint = ("request %d, %s: sent at %s ms, first token after %s ms, done after %s ms, %s tokens"):format(
-    request.id, request.outcome, svg.figure((request.t_send - begun) / 1e6),
-    first and svg.figure((first.t - request.t_send) / 1e6) or "-", svg.figure((finish - request.t_send) / 1e6),
+    request.id, request.outcome, svg.figure(ms(request.t_send)),
+    first and svg.figure(ms(first.t) - ms(request.t_send)) or "-", svg.figure(ms(finish) - ms(request.t_send)),
     request.tokens or "?")
   return el("g", nil, el("title", nil, hint), svg.rect(sent, y + 1, math.max(came - sent, 0.5), ROW - 3, "wait"),
     first and svg.rect(came, y + 1, at(finish) - came, ROW - 3, request.outcome == "ok" and "decode" or "broken"),
@@ -140,11 +141,13 @@ local function waterfall(item, is_open)
     begun = math.min(begun, request.t_send)
     finish = math.max(finish, request.t_done, request.t_send)
   end
-  local bottom, span = #list * ROW + 2, math.max((finish - begun) / 1e6, 1e-3)
+  local scale = item.one.cells[1].clock_scale or 1
+  local function ms(t) return (t - begun) / 1e6 * scale end
+  local bottom, span = #list * ROW + 2, math.max(ms(finish), 1e-3)
   local x = svg.scale(0, span, NAME, LONG - 10)
   local rows, names = {}, {}
   for i, request in ipairs(list) do
-    rows[i] = request_row(request, x, (i - 1) * ROW, begun)
+    rows[i] = request_row(request, x, (i - 1) * ROW, ms)
     names[i] = svg.text(NAME - 6, i * ROW - 3, request.id, "e tick")
   end
   -- what zooms lies in a picture of its own, so that no letter is stretched

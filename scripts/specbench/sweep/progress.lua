@@ -4,9 +4,9 @@
 --   local sweep = progress.new {
 --     now = clock.seconds, out = io.stderr, screen = screen.new { ... }, costs = { 30, 30, 60 },
 --   }
---   sweep:update { done = 0, current = "none polish 256 b=1" }
---   sweep:server("none", { name = "none", state = "measuring", cell = "polish 256 b=1", requests_total = 96 })
---   sweep:update { done = 1, finished = "none polish 256 b=1: 91 token/s" }
+--   sweep:update { done = 0, current = "none polish 256 c=1" }
+--   sweep:server("none", { name = "none", state = "measuring", cell = "polish 256 c=1", requests_total = 96 })
+--   sweep:update { done = 1, finished = "none polish 256 c=1: 91 token/s" }
 --   sweep:finish()
 
 local foreign = require "specbench.base.foreign"
