@@ -126,6 +126,14 @@ describe("the time that is left", function()
     assert.equal(40, test.progress:eta())
   end)
 
+  it("goes by what was measured alone where the costs are virtual time's", function()
+    local test = setup { quiet = true, costs = { 1000, 1000, 1000, 1000 }, is_virtual = true }
+    assert.is_nil(test.progress:eta())
+    test.progress:update { done = 1 }
+    test.time = 2
+    assert.equal(6, test.progress:eta())
+  end)
+
   it("counts the part of the current cell", function()
     local test = setup { quiet = true, costs = { 10, 10 } }
     test.time = 5

@@ -256,7 +256,9 @@ function measured.sure(found, figure)
     end
   end
   self.reasons = tables.most_frequent_first(list, "reason")
-  self.scope, self.drift = scope_of(found.entries), most_moved(found.drifted)
+  self.scope = scope_of(found.entries)
+  local virtual = tables.count(found.cells, function(cell) return cell.virtual end)
+  self.drift = virtual == 0 and most_moved(found.drifted) or nil -- in virtual time there is nothing that could drift
   self.widest, self.reach = reaches(found.entries)
   local noise = noise_of(found.entries)
   if noise then self.noise, self.repeats_wanted = math.exp(noise) - 1, repeats_wanted(noise) end

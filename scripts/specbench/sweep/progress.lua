@@ -26,6 +26,7 @@ local CONFIDENT = 1.96
 ---@field events? specbench.live.events instead of lines for people
 ---@field quiet? boolean nothing is written
 ---@field brief? boolean off a terminal only failed cells have a line each
+---@field is_virtual? boolean costs are no seconds of ours
 ---@field total? integer number of cells; #costs unless told
 ---@field costs? number[] expected seconds of each cell, in the order of the run
 ---@field tally? specbench.live.tally what landed cells say
@@ -51,7 +52,8 @@ function progress.new(options)
   end
   return setmetatable({
     now = options.now, out = options.out, screen = options.screen, events = options.events,
-    quiet = options.quiet, brief = options.brief, tally = options.tally, about = options.about,
+    quiet = options.quiet, brief = options.brief, is_virtual = options.is_virtual,
+    tally = options.tally, about = options.about,
     on_change = options.on_change or function() end,
     until_cell = until_cell, cells_with_cost = #costs, ratios = {}, servers = {}, by_key = {},
     started = options.now(), counted = options.now(),
@@ -73,7 +75,8 @@ end
 
 --- Seconds left by the expected costs, corrected by how this run compares with them so far. One
 --- average cell that took exactly what was expected is counted in as well, so that the first
---- moments of the first cell, a server's start, do not swing the estimate.
+--- moments of the first cell, a server's start, do not swing the estimate; not in virtual time,
+--- whose costs are no seconds of ours.
 ---@return number|nil seconds nil where no costs were given
 function progress:eta()
   if self.state.eta_s then
@@ -83,7 +86,10 @@ function progress:eta()
   if not behind then
     return nil
   end
-  local average = all / self.cells_with_cost
+  local average = self.is_virtual and 0 or all / self.cells_with_cost
+  if behind + average == 0 then
+    return nil
+  end
   local ratio = (self.now() - self.started + average) / (behind + average)
   return (all - behind) * ratio
 end

@@ -77,7 +77,7 @@ function watched.new(the_plan, the_store, options, costs, guard)
   return progress.new {
     now = seconds_now, out = options.progress_out or io.stderr, screen = shown, events = to,
     quiet = options.quiet and not to, costs = not options.schedule and costs or nil, total = #costs,
-    brief = not shown and not options.full,
+    brief = not shown and not options.full, is_virtual = the_plan.virtual,
     tally = sums,
     about = {
       title = the_store.about.title or the_store.about.round, engine = the_plan.engine.name, folder = the_store.folder,
