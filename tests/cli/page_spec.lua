@@ -153,6 +153,23 @@ describe("report --html", function()
     assert.truthy(how_sure:find("95 % intervals \\[ \\] are typically +-", 1, true), how_sure)
   end)
 
+  it("has room for a map's upright title beside a single row", function()
+    w:write("row.lua", ROUND:format [[baseline = { method = "none" },
+      report = { heatmap = { x = "k", y = "concurrency", y_title = "max concurrency" } },]])
+    assert.equal(0, w:run("run row.lua --virtual --no-pictures --set concurrency=2 --out row").status)
+    assert.equal(0, w:run("report row --no-pictures --html").status)
+    local seen = 0
+    for map in w:read("row/report.html"):match('<section id="maps">.-</section>'):gmatch "<svg.-</svg>" do
+      local middle, title = map:match 'translate%(10 ([%d.]+)%) rotate%(%-90%)"[^>]*>([^<]*)<'
+      if title then
+        local height, half = tonumber(map:match 'viewBox="0 0 [%d.]+ ([%d.]+)"'), #title * 6 / 2
+        assert.truthy(middle - half >= 0 and middle + half <= height, map:sub(1, 200))
+        seen = seen + 1
+      end
+    end
+    assert.truthy(seen > 0)
+  end)
+
   it("is the same byte for byte when it is written again", function()
     local before = w:read "results/report.html"
     assert.equal(0, w:run("report results --no-pictures --html").status)

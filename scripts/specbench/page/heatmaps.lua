@@ -165,13 +165,22 @@ local function labels_of(values)
   return labels, math.ceil(widest * LETTER)
 end
 
+-- How high the picture is, and where the middle of its upright title is: beside the fields' middle, unless the title is
+-- longer than they are high and would be cut.
+local function upright_room(title, fields)
+  local length = math.ceil(text_table.width(text_table.text(title)) * LETTER) + 4
+  local height = math.max(TOP + fields + BOTTOM, length)
+  return height, math.max(length / 2, math.min(TOP + fields / 2, height - length / 2))
+end
+
 -- figures: those that the page's switch chooses between, or but one; the first is drawn.
 local function draw(self, map, figures, is_switched)
   local x_labels, x_widest = labels_of(map.x.values)
   local y_labels, y_widest = labels_of(map.y.values)
   local columns, rows = #x_labels, #y_labels
   local width, left = math.max(LEAST_WIDTH, x_widest + 8), y_widest + 26
-  local whole, height = left + columns * width + 4, TOP + rows * HEIGHT + BOTTOM
+  local whole, below = left + columns * width + 4, TOP + rows * HEIGHT + BOTTOM
+  local height, middle = upright_room(map.y.title, rows * HEIGHT)
   local parts = { el("rect", { x = left, y = TOP, width = columns * width, height = rows * HEIGHT, class = "ground" }) }
   for r, y_value in ipairs(map.y.values) do
     local y = TOP + (rows - r) * HEIGHT
@@ -185,10 +194,10 @@ local function draw(self, map, figures, is_switched)
     end
   end
   for c, label in ipairs(x_labels) do
-    parts[#parts + 1] = svg.text(left + (c - 0.5) * width, height - 18, label, "m")
+    parts[#parts + 1] = svg.text(left + (c - 0.5) * width, below - 18, label, "m")
   end
-  parts[#parts + 1] = svg.text(left + columns * width / 2, height - 4, map.x.title, "m faint")
-  parts[#parts + 1] = svg.upright(10, TOP + rows * HEIGHT / 2, map.y.title, "m faint")
+  parts[#parts + 1] = svg.text(left + columns * width / 2, below - 4, map.x.title, "m faint")
+  parts[#parts + 1] = svg.upright(10, middle, map.y.title, "m faint")
   for _, figure in ipairs(figures) do
     local line = crossing(map, figure.name, left, width)
     parts[#parts + 1] = line and is_switched and el("g", { class = "d-" .. figure.name }, line) or line
