@@ -155,7 +155,7 @@ describe("report --html", function()
 
   it("has room for a map's upright title beside a single row", function()
     w:write("row.lua", ROUND:format [[baseline = { method = "none" },
-      report = { heatmap = { x = "k", y = "concurrency", y_title = "max concurrency" } },]])
+      report = { heatmap = { x = "k", y = "concurrency", y_title = "max concurrency", per = { "method" } } },]])
     assert.equal(0, w:run("run row.lua --virtual --no-pictures --set concurrency=2 --out row").status)
     assert.equal(0, w:run("report row --no-pictures --html").status)
     local seen = 0
