@@ -1,6 +1,5 @@
 #include "base/json.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,13 +114,13 @@ static bool is_hex4(const char *p)
 }
 
 /* A byte's high bit is set in the result where that byte of `word` is a quote, a backslash or a control
- * character (below 0x20). The usual carry trick: exact up to the first such byte, which is all that is used. */
+ * character (below 0x20). The usual carry trick: exact up to the first such byte, which is all that is used. Flipping
+ * one bit swaps quote and space, so that the quote follows the control characters. */
 static inline uint64_t special_bytes(uint64_t word)
 {
   const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
-  uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-  return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) &
-         highs;
+  uint64_t swapped = word ^ (ones * ('"' ^ ' ')), backslash = word ^ (ones * '\\');
+  return ((swapped - ones * 0x21) | (backslash - ones)) & ~word & highs;
 }
 
 /* The first quote, backslash or control character from p on; at most a few bytes before it where the end is
@@ -143,14 +142,11 @@ static inline const char *skip_plain(const char *p, const char *end)
   return p;
 }
 
-bool sb_json_string(sb_json *j, sb_json_string_t *value)
+/* Goes on at `p`, within a string that may have escapes, to its end. Apart, so that the usual string, which has none,
+ * does without its registers. */
+__attribute__((noinline)) static bool finish_string(sb_json *j, const char *p, sb_json_string_t *value)
 {
-  if (sb_json_peek(j) != SB_JSON_STRING)
-    return fail(j);
-  const char *p = ++j->at;
-  value->raw = p;
-  value->escaped = false;
-  for (p = skip_plain(p, j->end); p < j->end && *p != '"'; p = skip_plain(p, j->end)) {
+  for (; p < j->end && *p != '"'; p = skip_plain(p, j->end)) {
     if ((unsigned char)*p < 0x20)
       return fail(j);
     if (*p == '\\') {
@@ -171,7 +167,20 @@ bool sb_json_string(sb_json *j, sb_json_string_t *value)
     return fail(j);
   value->size = (size_t)(p - value->raw);
   j->at = p + 1;
+  return true;
+}
+
+bool sb_json_string(sb_json *j, sb_json_string_t *value)
+{
+  skip_space(j);
+  if (j->failed || j->at == j->end || *j->at != '"')
+    return fail(j);
+  const char *start = j->at + 1, *p = skip_plain(start, j->end);
+  *value = (sb_json_string_t){ .raw = start, .size = (size_t)(p - start) };
   j->first = false;
+  if (p == j->end || *p != '"')
+    return finish_string(j, p, value);
+  j->at = p + 1;
   return true;
 }
 
@@ -213,42 +222,49 @@ static bool number(sb_json *j, const char **start, bool *integral)
   return true;
 }
 
-/* The number's text, terminated, for strtod and strtoll: the input need not be. */
-static bool number_text(sb_json *j, char text[64], bool *integral)
+bool sb_json_double(sb_json *j, double *value)
 {
   const char *start;
-  if (!number(j, &start, integral))
+  bool integral;
+  if (!number(j, &start, &integral))
     return false;
+  char text[64]; /* strtod's must be terminated, the input need not be */
   size_t size = (size_t)(j->at - start);
-  if (size > 63)
+  if (size >= sizeof text)
     return fail(j);
   memcpy(text, start, size);
   text[size] = '\0';
-  return true;
-}
-
-bool sb_json_double(sb_json *j, double *value)
-{
-  char text[64];
-  bool integral;
-  if (!number_text(j, text, &integral))
-    return false;
   *value = strtod(text, NULL);
   return true;
 }
 
+/* The digits of an integer, with or without a minus. */
+static bool read_integer(const char *p, const char *end, int64_t *value)
+{
+  bool negative = *p == '-';
+  int64_t n = 0;
+  for (p += negative; p < end; p++) {
+    int digit = *p - '0';
+    if (__builtin_mul_overflow(n, 10, &n) || __builtin_sub_overflow(n, digit, &n))
+      return false;
+  }
+  *value = n; /* below 0, where there is one number more */
+  return negative || !__builtin_sub_overflow(0, n, value);
+}
+
 bool sb_json_int(sb_json *j, int64_t *value)
 {
-  char text[64];
+  const char *start;
   bool integral;
-  if (!number_text(j, text, &integral))
+  sb_json before = *j;
+  if (!number(j, &start, &integral))
     return false;
-  errno = 0;
-  if (integral) {
-    *value = strtoll(text, NULL, 10);
-    return errno ? fail(j) : true;
-  }
-  double d = strtod(text, NULL);
+  if (integral)
+    return read_integer(start, j->at, value) || fail(j);
+  *j = before;
+  double d;
+  if (!sb_json_double(j, &d))
+    return false;
   if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0) || d != (double)(int64_t)d)
     return fail(j);
   *value = (int64_t)d;

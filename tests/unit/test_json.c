@@ -219,6 +219,30 @@ static void integers_are_exact_to_64_bits_or_refused(void **state)
   assert_false(read_int("\"1\"", &n));
 }
 
+static void a_string_ends_at_its_quote_wherever_it_stands(void **state)
+{
+  (void)state;
+  enum { SIZE = 20 };
+  for (int at = 0; at < SIZE; at++)
+    for (int byte = 0; byte < 256; byte++) {
+      char text[SIZE + 2] = "\"", *content = text + 1;
+      memset(content, 'a', SIZE);
+      content[at] = (char)byte;
+      content[SIZE] = '"';
+      char *copy = exact(text, sizeof text);
+      sb_json j;
+      sb_json_string_t s;
+      sb_json_init(&j, copy, sizeof text);
+      bool sound = sb_json_string(&j, &s);
+      assert_true(sound == (byte >= ' ' && byte != '\\')); /* a backslash before an a, or before the end */
+      if (sound) {
+        assert_int_equal(s.size, byte == '"' ? at : SIZE);
+        assert_false(s.escaped);
+      }
+      free(copy);
+    }
+}
+
 static void assert_unescapes(const char *json, const char *utf8, size_t size)
 {
   sb_json j;
@@ -454,6 +478,7 @@ int main(void)
     cmocka_unit_test(a_document_is_walked_in_place),
     cmocka_unit_test(a_value_of_another_type_fails_and_so_does_all_that_follows),
     cmocka_unit_test(integers_are_exact_to_64_bits_or_refused),
+    cmocka_unit_test(a_string_ends_at_its_quote_wherever_it_stands),
     cmocka_unit_test(escapes_become_utf8),
     cmocka_unit_test(lone_surrogates_become_the_replacement_character),
     cmocka_unit_test(an_escaped_key_never_equals_a_plain_name),
