@@ -38,7 +38,7 @@ http.asking = shape.record {
   },
 }
 
-local LONGEST_KEY = 64 << 10 -- bytes
+local LONGEST_KEY, LONGEST_NAME = 64 << 10, 4096 -- bytes; of a model
 
 -- The key in a file: one word. What else stands there is not repeated in a message.
 local function read_key(file)
@@ -191,20 +191,32 @@ function http.get(url, options)
   return check(response, url, options)
 end
 
----What a server says of its first model.
+---What a server says of its models.
 ---@param url string of the server, without a slash at its end
----@return table? model with a string `id`
+---@return table[]? models each with a string `id`
 ---@return string? message
----@return string? code "status": it answers, but not with its models
-function http.first_model(url)
+---@return string? code
+function http.models(url)
   local response, message, code = http.get(url .. "/v1/models", { authorized = true })
   if not response then return nil, message, code end
   local answer = json.decode(response.body)
-  local model = type(answer) == "table" and type(answer.data) == "table" and answer.data[1]
-  if type(model) ~= "table" or type(model.id) ~= "string" then
-    return nil, url .. "/v1/models names no model", "status"
+  local found = {}
+  for _, model in ipairs(type(answer) == "table" and type(answer.data) == "table" and answer.data or {}) do
+    local id = type(model) == "table" and model.id
+    if type(id) == "string" and #id <= LONGEST_NAME then found[#found + 1] = model end
   end
-  return model
+  return found
+end
+
+---@param url string of the server, without a slash at its end
+---@return table? model as http.models has it
+---@return string? message
+---@return string? code "status": it answers, but not with its models
+function http.first_model(url)
+  local found, message, code = http.models(url)
+  if not found then return nil, message, code end
+  if not found[1] then return nil, url .. "/v1/models names no model", "status" end
+  return found[1]
 end
 
 ---POSTs a table as JSON and decodes the answer.

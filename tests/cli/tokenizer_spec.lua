@@ -53,6 +53,11 @@ describe("--tokenizer", function()
     w:write(name, (w:read(name):gsub("%d+([,}])", "777%1")))
     assert.equal("<777><777>", plan("--tokenizer " .. url).out:match "<%d+><%d+>")
     assert.is_not.equal("<777><777>", counts)
+    -- one that holds no counts is not
+    for _, nonsense in ipairs { "5", w:read(name):gsub("777", '"many"') } do
+      w:write(name, nonsense)
+      assert.equal(counts, plan("--tokenizer " .. url).out:match "<%d+><%d+>")
+    end
     server:stop(0)
   end)
 

@@ -228,6 +228,7 @@ describe("acceptance from counters", function()
     ['vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="1",position="0"}'] = 30,
     ['vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",position="1"}'] = 45,
     ['vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",position="2"}'] = 25,
+    ['vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",position="1000000000000"}'] = 1, -- is none
   }
 
   it("sums engines and divides by drafts", function()

@@ -1,6 +1,7 @@
 -- What a server that somebody else runs grants, against one that does as its page says (fixtures/usage_server.py).
 
-local http = require "sb.http"
+local http = require "specbench.http"
+local json = require "specbench.base.json"
 local proc = require "sb.proc"
 local stranger = require "specbench.sweep.stranger"
 
@@ -12,6 +13,31 @@ if not program.is_there "python3" then
   pending "a stranger's usage: python3 is not installed"
   return
 end
+
+describe("the model to ask for", function()
+  local function ask(ids)
+    local page = json.encode { data = json.array(ids) }
+    http.answer_here("virtual://7", { ["/v1/models"] = function() return page end })
+    return stranger.model("virtual://7", "mine")
+  end
+  after_each(function() http.answer_here("virtual://7", nil) end)
+
+  it("is the wanted one, or the only one", function()
+    assert.equal("mine", (ask { { id = "other" }, { id = "mine" } }))
+    assert.equal("other", (ask { { id = "other" } }))
+    assert.equal("mine", (ask {}))
+  end)
+
+  it("is none whose name would fill a screen, and of many not all are told", function()
+    assert.equal("mine", (ask { { id = ("x"):rep(1 << 20) }, { id = 7 }, "text" }))
+    local many = {}
+    for i = 1, 500 do many[i] = { id = "model" .. i } end
+    local model, message = ask(many)
+    assert.is_nil(model)
+    assert.equal("the server has no model 'mine'; it has model1, model2, model3, model4, model5, model6, model7, "
+      .. "model8, model9, model10 and 490 more: --model NAME=ONE of these", message)
+  end)
+end)
 
 describe("usage as it goes", function()
   it("is what stands on a piece before the last", function()

@@ -30,9 +30,10 @@ function token_count.open(url, engine)
   if not folder then return nil, message end
   local name = fs.sha256(json.encode { model.id, model.root or "", model.meta or "" }):sub(1, 16)
   local path = ("%s/tokens/%s.json"):format(folder, name)
-  local kept = fs.read(path)
+  local text = fs.read(path)
+  local kept = text and json.decode(text)
   return setmetatable({
-    url = url, model = model.id, dialect = dialect, path = path, counts = kept and json.decode(kept) or {},
+    url = url, model = model.id, dialect = dialect, path = path, counts = type(kept) == "table" and kept or {},
   }, Counter)
 end
 
@@ -41,12 +42,14 @@ end
 ---@return string? message
 function Counter:count(text)
   local key = fs.sha256(text)
-  if self.counts[key] then return self.counts[key] end
+  if math.type(self.counts[key]) == "integer" then return self.counts[key] end
   local url = self.url .. self.dialect.path
   local answer, message = http.post(url, self.dialect.body(text, self.model), { authorized = true })
   if not answer then return nil, message end
   local ok, tokens = pcall(self.dialect.count, answer)
-  if not ok or math.type(tokens) ~= "integer" then return nil, url .. " does not say how many tokens there are" end
+  if not ok or math.type(tokens) ~= "integer" or tokens < 0 then
+    return nil, url .. " does not say how many tokens there are"
+  end
   self.counts[key], self.changed = tokens, true
   return tokens
 end

@@ -22,13 +22,15 @@ function counters.sum(delta, name)
   return total
 end
 
+local MOST_POSITIONS = 1024 -- no method drafts so far: a label beyond it is no position
+
 -- Sums by the label position="i", i from 0, as a list from 1; empty where there are none.
 local function by_position(delta, name)
   local sums, last = {}, -1
   for key, value in pairs(delta) do
     local own, labels = split(key)
     local position = own == name and math.tointeger(tonumber(labels:match 'position="(%d+)"'))
-    if position then
+    if position and position < MOST_POSITIONS then
       sums[position] = (sums[position] or 0) + value
       last = math.max(last, position)
     end

@@ -9,6 +9,7 @@ local secrets = require "specbench.base.secrets"
 local stranger = {}
 
 local STARTED = "process_start_time_seconds"
+local SHOWN_NAMES = 10 -- of the models of a gateway, which may be hundreds
 local ASKED_TOKENS = 16 -- more than one piece, whatever the speculation
 
 ---@class specbench.stranger.snapshot
@@ -68,21 +69,19 @@ end
 ---@return string? model
 ---@return string? word what to say: another one is taken; or, without a model, why there is none
 function stranger.model(url, wanted)
-  local response = http.get(url .. "/v1/models", { authorized = true })
-  local answer = response and json.decode(response.body)
-  local list = type(answer) == "table" and type(answer.data) == "table" and answer.data or {}
   local names = {}
-  for _, model in ipairs(list) do
-    if type(model) == "table" and type(model.id) == "string" then names[#names + 1] = model.id end
-    if names[#names] == wanted then return wanted end
+  for _, model in ipairs(http.models(url) or {}) do
+    if model.id == wanted then return wanted end
+    names[#names + 1] = model.id
   end
   if #names == 0 then return wanted end
   if #names == 1 then
     return names[1], ("the server at %s serves the model '%s' alone: it is asked for, not '%s' (--model NAME=%s says "
       .. "so)"):format(secrets.url(url), names[1], wanted, names[1])
   end
-  return nil, ("the server has no model '%s'; it has %s: --model NAME=ONE of these"):format(wanted,
-    table.concat(names, ", "))
+  local more = #names - SHOWN_NAMES
+  return nil, ("the server has no model '%s'; it has %s%s: --model NAME=ONE of these"):format(wanted,
+    table.concat(names, ", ", 1, math.min(#names, SHOWN_NAMES)), more > 0 and (" and %d more"):format(more) or "")
 end
 
 ---Whether streamed answers carry usage before their last piece, if that is asked for.
