@@ -153,11 +153,28 @@ static void run_to_end(lua_State *L, application *app, sbl_task *task)
   }
 }
 
+/* message -> what is shown of it */
+static int shorten(lua_State *L)
+{
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "specbench.base.blame");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "shown");
+  lua_insert(L, 1);
+  lua_settop(L, 2);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
 /* Says how a script failed; the error is on top of the stack. A string tells its place itself, an object does not. */
 static void print_error(lua_State *L, const char *script)
 {
   bool placed = lua_type(L, -1) == LUA_TSTRING;
   const char *message = sbl_error_text(L);
+  lua_pushcfunction(L, shorten);
+  lua_pushstring(L, message);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+    message = lua_tostring(L, -1);
   fflush(stdout);
   sb_tell(": %s%s%s", placed ? "" : script, placed ? "" : ": ", message);
 }

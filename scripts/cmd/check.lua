@@ -1,8 +1,10 @@
 -- Says what is wrong with a file that somebody wrote, before anything is started with it.
 
+local blame = require "specbench.base.blame"
 local command = require "specbench.cli.command"
 local engines = require "specbench.engine"
 local examine = require "specbench.engine.examine"
+local foreign = require "specbench.base.foreign"
 local models = require "specbench.experiment.models"
 local option_groups = require "specbench.cli.option_groups"
 local plan = require "specbench.experiment.plan"
@@ -96,9 +98,9 @@ function self.run(options, positionals)
   local kind, message = kind_of(path)
   if not kind then command.fail(message) end
   local what, flaws, warnings = check[kind](path, options)
-  print(("%s: %s"):format(path, what))
+  print(foreign.clean(("%s: %s"):format(path, what)))
   command.warn(warnings)
-  for _, flaw in ipairs(flaws) do io.stderr:write("specbench: ", flaw, "\n") end
+  for _, flaw in ipairs(flaws) do io.stderr:write("specbench: ", foreign.clean(blame.shown(flaw)), "\n") end
   return #flaws > 0 and 1 or 0
 end
 

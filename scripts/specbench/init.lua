@@ -24,7 +24,7 @@ local bench = {
   executable = require("sb.environment").executable,
 }
 
----Runs f as the script's body and waits for it; errors end the script with their traceback.
+---Runs f as the script's body and waits for it; errors end the script with their line.
 ---@param f function
 bench.main = round_file.not_while_loading(function(f)
   own.explain "specbench"

@@ -34,21 +34,24 @@ describe("a round's file", function()
     refused_in_a_line(w:run_grid "", 1, "grid.lua:2: unexpected symbol near '='")
   end)
 
-  it("with a runtime error shows file, line and traceback", function()
-    w:write("grid.lua", "local function f(t)\n  return t.a.b\nend\nf {}\n")
-    refused(w:run_grid "", 1, "grid.lua:2: attempt to index a nil value (field 'a')", "stack traceback:",
-      "grid.lua:4: in main chunk")
-  end)
+  it("with a runtime error shows file, line and who called, in one line; the traceback for whom SPECBENCH_LOG=debug",
+    function()
+      w:write("grid.lua", "local function f(t)\n  return t.a.b\nend\nf {}\n")
+      refused_in_a_line(w:run_grid "", 1,
+        "grid.lua:2: attempt to index a nil value (field 'a') (called from grid.lua:4)\n")
+      local whole = w:run_grid("", { env = { SPECBENCH_LOG = "debug" } })
+      refused(whole, 1, "grid.lua:2: attempt to index a nil value", "stack traceback:", "grid.lua:4: in main chunk")
+    end)
 
-  it("with an error in one of its functions shows file, line and traceback", function()
+  it("with an error in one of its functions shows file, line and cell", function()
     w:write("grid.lua", changed(w.round(), { "speculates = c.method ==", "speculates = c.method.name.x ==" }))
-    refused(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): attempt to index", "stack traceback:")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua:8: server(method=none, concurrency=1): attempt to index")
     w:write("grid.lua", changed(w.round(), { "return { max_tokens = 8 }", "return { max_tokens = 8 + nil }" }))
-    refused(w:run_grid "", 1, "grid.lua:17: limits(prompt 1 of method=none concurrency=1): attempt to perform",
-      "stack traceback:")
+    refused_in_a_line(w:run_grid "", 1,
+      "grid.lua:17: limits(prompt 1 of method=none concurrency=1): attempt to perform")
     w:write("grid.lua", changed(w.round(), { "chunk_timeout",
       "where = function(c) return c.method.x.y end, chunk_timeout" }))
-    refused(w:run_grid "", 1, "grid.lua:6: where(method=none, concurrency=1): attempt to index", "stack traceback:")
+    refused_in_a_line(w:run_grid "", 1, "grid.lua:6: where(method=none, concurrency=1): attempt to index")
   end)
 
   it("with an axis of tables, a name that is a path, or what is no JSON in a body is told in a line", function()
@@ -94,7 +97,7 @@ describe("a round's file", function()
     for what, message in pairs { ["error {}"] = "table: 0x", ["error()"] = "nil",
       ["error(setmetatable({}, { __tostring = function() return 'mine' end }))"] = "mine" } do
       w:write("grid.lua", what .. "\n")
-      refused(w:run_grid "", 1, "specbench: " .. message, "grid.lua:1: in main chunk")
+      refused_in_a_line(w:run_grid "", 1, "specbench: " .. message, "(called from grid.lua:1)")
     end
   end)
 
@@ -244,10 +247,14 @@ describe("a script", function()
     refused_in_a_line(w:run "script.lua", 1, "script.lua:3: <name> expected near <eof>")
   end)
 
-  it("with a runtime error shows file, line and traceback", function()
-    w:write("script.lua", "local bench = require 'specbench'\nbench.main(function()\n  error 'out of cheese'\nend)\n")
-    refused(w:run "script.lua", 1, "script.lua:3: out of cheese", "stack traceback:", "script.lua:2: in main chunk")
-  end)
+  it("with a runtime error shows file, line and who called, in one line; the traceback for whom SPECBENCH_LOG=debug",
+    function()
+      w:write("script.lua", "local bench = require 'specbench'\nlocal function eat()\n  error 'out of cheese'\nend\n"
+        .. "bench.main(function()\n  eat()\nend)\n")
+      refused_in_a_line(w:run "script.lua", 1, "script.lua:3: out of cheese (called from script.lua:6, script.lua:5)\n")
+      local whole = w:run("script.lua", { env = { SPECBENCH_LOG = "debug" } })
+      refused(whole, 1, "script.lua:3: out of cheese", "stack traceback:", "script.lua:5: in main chunk")
+    end)
 
   it("that describes a round wrongly names its file", function()
     w:write("script.lua", "return require('specbench').round { name = 'x', axis = {} }\n")

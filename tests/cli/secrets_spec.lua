@@ -256,6 +256,8 @@ describe("hiding secrets", function()
     assert.same({ "--hf_token", "(redacted)" }, secrets.argv { "--hf_token", "a" })
     local plain = { "serve", "--api-key-file", "path", "--max-num-batched-tokens", "512", "--tokenizer", "t" }
     assert.same(plain, secrets.argv(plain))
+    local long = { ("x"):rep(1 << 20), "a://" .. ("x"):rep(1 << 20) } -- no scheme is looked for letter by letter
+    assert.same(long, secrets.argv(long))
   end)
 
   it("knows the usual names, and what only leads to a secret", function()

@@ -67,6 +67,9 @@ local function edit(from, to, file)
 end
 
 add("digit", "a digit of a figure was changed", edit('"duration": \\([0-9]*\\).', '"duration": \\19.'), LEFT_OUT)
+add("fraction-of-a-processor", "cell.json, which like older ones has no checksum, says 2.5 processors",
+  edit('"cpus": [0-9]*', '"cpus": 2.5') .. " && " .. edit(', "checksum": .*', "}"),
+  { status = 0, says = { "machine.cpus must be a whole number" } })
 add("id", "the cell's id is another's", edit('"id": ".', '"id": "x'), LEFT_OUT)
 add("deep", "cell.json has 100,000 nested lists", "{ printf '{\"id\": '; head -c 100000 /dev/zero | tr '\\0' '['; } "
   .. ">$cell/cell.json", LEFT_OUT)

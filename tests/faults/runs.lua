@@ -252,8 +252,7 @@ add("stopped", "SIGSTOP for a second while a server starts, then SIGCONT", befor
 
 ---- the round
 local function round(name, what, change, by, says)
-  command("round-" .. name, what, with_round(change, by), RUN, { status = 1, says = { says },
-    traceback = true }) -- of the author's own
+  command("round-" .. name, what, with_round(change, by), RUN, { status = 1, says = { says } })
 end
 round("syntax", "a round that is no Lua", "return bench", "return return bench", "grid.lua:3")
 round("raises", "a round whose function raises", "server = function%(c%)", "server = function(c) error 'boom'",

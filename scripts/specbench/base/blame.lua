@@ -19,6 +19,37 @@ function blame.explain(text)
   return own and message or text
 end
 
+local LANDMARKS = { "/scripts/specbench/", "/scripts/cmd/", "/scripts/dispatch.lua:" } -- Lua shortens long paths
+local MOST_PLACES = 5
+
+local function is_own(place)
+  if place:find(environment.home .. "/scripts/", 1, true) == 1 then return true end
+  for _, landmark in ipairs(place:find("...", 1, true) == 1 and LANDMARKS or {}) do
+    if place:find(landmark, 1, true) then return true end
+  end
+  return false
+end
+
+---What is shown of an error that carries a traceback: its line, and from which lines of the author's it came there. A
+---fault of specbench's own alone stays whole, and everything does with SPECBENCH_LOG=debug.
+---@param text string
+---@return string
+function blame.shown(text)
+  local line, trace = text:match "^(.-)\nstack traceback:\n(.*)$"
+  if not line or os.getenv "SPECBENCH_LOG" == "debug" then return text end
+  local first = line:match "^([^\n]-%.lua:%d+): " or line:match "^(%(command line%):%d+): "
+  local places, last = {}, first
+  for place in trace:gmatch "\t([^\n:]+:%d+): in" do
+    if not is_own(place) then
+      if place ~= last then places[#places + 1] = place end
+      last = place
+    end
+  end
+  if #places > MOST_PLACES then places = table.move(places, #places - 1, #places, 4, { table.unpack(places, 1, 3) }) end
+  if #places > 0 then return ("%s (called from %s)"):format(line, table.concat(places, ", ")) end
+  return first and is_own(first) and text or line
+end
+
 ---An error as text: where it was raised as something else, only what it is can be told.
 ---@param e any
 ---@return string

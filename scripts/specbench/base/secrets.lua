@@ -100,9 +100,10 @@ end
 ---@param url string
 ---@return string url without a user's name and password
 function secrets.url(url)
-  return (url:gsub("(%a[%w+.-]*://)([^/%s\"']*)@", function(scheme, user)
+  -- "://" is looked for and not the scheme before it: a pattern that begins anywhere in a long word takes for ever
+  return (url:gsub("(://)([^/%s\"']*)@", function(mark, user)
     secrets.learn(user:match ":(.*)$" or user)
-    return scheme .. HIDDEN .. "@"
+    return mark .. HIDDEN .. "@"
   end))
 end
 

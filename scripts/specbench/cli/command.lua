@@ -50,7 +50,7 @@ function command.run(definition, options, positionals)
   if ok then return result or 0 end
   io.stdout:flush()
   if type(result) ~= "table" then result = handler(result) end -- no handler is called where there is no memory
-  io.stderr:write("specbench: ", foreign.clean(tostring(result.message)), "\n")
+  io.stderr:write("specbench: ", foreign.clean(blame.shown(tostring(result.message))), "\n")
   return result.exit
 end
 

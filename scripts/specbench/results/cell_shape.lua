@@ -50,7 +50,8 @@ local acceptance = {
   per_position = { list_of = "number" }, source = "string", note = "string",
 }
 
-local machine = { host = "string", boot_id = "string", cpu = "string",
+local machine = { host = "string", boot_id = "string", cpu = "string", cpus = "count", kernel = "string", os = "string",
+  git_commit = "string", specbench = "string",
   gpus = { list_of = { index = "number", uuid = "string", name = "string", driver = "string" } } }
 
 local published_row = { method = "name!", folder = "name!", task = "scalar", subtask = "scalar", context = "scalar",
