@@ -110,8 +110,8 @@ describe("a server that is up", function()
     result = run("external:vllm", "draft")
     assert.equal(3, result.status)
     assert.truthy(result.err:find(("the server at %s was last measured as method none, and neither its version nor its "
-      .. "counters show that it was restarted since: restart it for method draft, or say --restarted"):format(url), 1,
-      true), result.err)
+      .. "counters show that it was restarted since: restart it for method draft k=3, or say --restarted"):format(url),
+      1, true), result.err)
     assert.equal(2, w:count "cells")
     assert.equal(0, run("external:vllm", "none").status) -- the same method again is nothing to object to
     result = run("external:vllm", "draft --restarted")

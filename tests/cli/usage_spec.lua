@@ -116,6 +116,10 @@ describe("a command line", function()
 
   it("with a round or script that is not there says so", function()
     check("run round22", 2, "no round round22", "did you mean 'round2'?", "give a round file")
+    w:write("lookups.lua", "")
+    check("run lookups", 2, "no round lookups (did you mean 'lookups.lua'?)")
+    check("run lookps.lua", 2, "no round lookps.lua (did you mean 'lookups.lua'?)")
+    check("run .", 2, ". is a folder, not a round's file")
     check("nowhere.lua", 2, "cannot read script nowhere.lua")
   end)
 

@@ -79,6 +79,18 @@ describe("acceptance", function()
     assert.is_nil(acceptance.disagreement(cell { drafts = 900, accepted_tokens = 1641, source = "log" }))
   end)
 
+  it("beyond k is another server's than the round's", function()
+    local one = cell { drafts = 400, accepted_tokens = 640, mean_length = 2.6, per_position = { 0.7, 0.5, 0.4, 0 } }
+    assert.is_nil(acceptance.disagreement(one))
+    one.acceptance.per_position[4] = 0.1
+    assert.equal("the engine accepted a draft's token 4, k is 3: it runs with another k", acceptance.disagreement(one))
+    one.acceptance.per_position, one.acceptance.mean_length = nil, 4.2
+    assert.equal("the engine counted 4.20 tokens a step, k = 3 brings at most 4: it runs with another k",
+      acceptance.disagreement(one))
+    one.identity.server.k_by_batch_size = { { 1, 8, 5 } }
+    assert.is_nil(acceptance.disagreement(one))
+  end)
+
   it("whose drafts are worked out from their tokens need not be whole", function()
     local one = cell { drafts = 1233 / 3, draft_tokens = 1233, accepted_tokens = 641 }
     one.acceptance.drafts = one.acceptance.drafts + 1 / 3

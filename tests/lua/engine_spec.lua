@@ -110,9 +110,9 @@ describe("the server description", function()
 
   it("says what is missing", function()
     assert.equal("server: model is missing", mistake {})
-    assert.equal("server: method 'ngram' needs k, the draft tokens a step",
+    assert.equal("server: method 'ngram' needs k = N, the draft tokens per step",
       mistake { model = "m", method = "ngram" })
-    assert.equal("server: method 'draft' needs draft, a model's name",
+    assert.equal("server: method 'draft' needs draft = MODEL, which proposes tokens",
       mistake { model = "m", method = "draft", k = 3 })
   end)
 

@@ -29,6 +29,20 @@ local function too_few(cell, counted, seen, room)
   return ("the engine counted %.0f tokens from steps with a draft, the answers have %d"):format(from_drafts, output)
 end
 
+-- Another k than the round's: a server that was not restarted with it.
+local function other_k(cell, counted, k)
+  if cell.identity.server.k_by_batch_size then return nil end
+  local positions = 0
+  for i, share in ipairs(counted.per_position or {}) do positions = share > 0 and i or positions end
+  if positions > k then
+    return ("the engine accepted a draft's token %d, k is %d: it runs with another k"):format(positions, k)
+  end
+  if counted.mean_length and counted.mean_length > k + 1 then
+    return ("the engine counted %.2f tokens a step, k = %d brings at most %d: it runs with another k"):format(
+      counted.mean_length, k, k + 1)
+  end
+end
+
 ---Why the counters cannot be of this cell's answers alone: other requests on the server, a restart between the two
 ---readings, or chunks that are not steps after all.
 ---@param cell table
@@ -38,6 +52,8 @@ function acceptance.disagreement(cell)
   if not (counted and counted.accepted_tokens and k and cell.metrics.completed) then return nil end
   seen = seen and seen.steps and seen.accepted_tokens and seen or nil
   if counted.source == "log" then return nil end -- written every few seconds: it begins and ends at other moments
+  local other = other_k(cell, counted, k)
+  if other then return other end
   local room = hidden(cell, k)
   local few = too_few(cell, counted, seen, room)
   if few then return few end

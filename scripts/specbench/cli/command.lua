@@ -83,17 +83,32 @@ function command.locate_round(path)
   end
 end
 
+-- The round of the current folder, or of the path's, that was meant.
+local function meant_here(path)
+  if fs.stat(path .. ".lua") then return (" (did you mean '%s.lua'?)"):format(path) end
+  local folder, files = path:match "^(.*/)" or "", {}
+  for _, name in ipairs(fs.list(folder == "" and "." or folder) or {}) do
+    if name:find "%.lua$" then files[#files + 1] = folder .. name end
+  end
+  return unknown.hint(path, files)
+end
+
 ---@param path string as locate_round takes it; where there is none, the command ends
 ---@return string path
 function command.find_round(path)
   local found = command.locate_round(path)
+  if found and fs.stat(found).type == "folder" then
+    command.fail(("%s is a folder, not a round's file%s"):format(path, fs.stat(found .. "/round.json")
+      and ": specbench report shows the results in it" or ""), 2)
+  end
   if found then return found end
+  local here = meant_here(path)
   local names = {}
   for _, file in ipairs(fs.list(environment.home .. "/rounds") or {}) do
     names[#names + 1] = file:match "^(.*)%.lua$"
   end
   command.fail(("no round %s%s: give a round file, or one that comes with specbench: %s"):format(path,
-    unknown.hint(path, names), table.concat(names, ", ")), 2)
+    here ~= "" and here or unknown.hint(path, names), table.concat(names, ", ")), 2)
 end
 
 -- What the round refuses of a setting is the command line's mistake.

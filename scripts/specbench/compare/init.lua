@@ -254,7 +254,11 @@ end
 ---@return string such as "concurrency=8 method=draft"
 function compare.place(coordinates, axes)
   local words = {}
-  for i, name in ipairs(axes) do words[i] = ("%s=%s"):format(name, text_table.text(coordinates[name])) end
+  for _, name in ipairs(axes) do
+    local value = coordinates[name]
+    -- 0: an axis that means nothing here, no k, no rate
+    if value ~= 0 then words[#words + 1] = ("%s=%s"):format(name, text_table.text(value)) end
+  end
   return #words > 0 and table.concat(words, " ") or "its only cell"
 end
 

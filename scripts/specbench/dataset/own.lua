@@ -14,7 +14,7 @@ function own.jsonl.load(request)
   local types = { [field] = "string" }
   if request.tokens_field then types[request.tokens_field] = "number" end
   local found
-  found, message = file.jsonl(opened, types, ('{"%s": "..."}'):format(field))
+  found, message = file.jsonl(opened, types, ('{"%s": "..."} (field = "NAME" reads another field)'):format(field))
   if not found then return nil, message end
   local rows = {}
   for i, row in ipairs(found) do

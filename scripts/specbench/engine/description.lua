@@ -84,9 +84,9 @@ end
 local function mismatch(server)
   local method = server.method or "none"
   if method == "none" then return nil end
-  if not server.k then return ("method '%s' needs k, the draft tokens a step"):format(method) end
+  if not server.k then return ("method '%s' needs k = N, the draft tokens per step"):format(method) end
   if description.needs_draft[method] and not server.draft then
-    return ("method '%s' needs draft, a model's name"):format(method)
+    return ("method '%s' needs draft = MODEL, which proposes tokens"):format(method)
   end
   local low, high = server.prompt_lookup_min, server.prompt_lookup_max
   if low and high and low > high then

@@ -42,7 +42,8 @@ local function flaw_of(the_plan, job)
       :format(engine.name, name, own)
   end
   if job.engine_version.absent then
-    return ("%s cannot be started for model '%s': %s"):format(engine.name, name, job.engine_version.why)
+    return ("%s cannot be started for model '%s': %s (python = PATH in the models file names another Python)"):format(
+      engine.name, name, job.engine_version.why)
   end
 end
 

@@ -162,8 +162,10 @@ end
 local function next_lines(found, told)
   local source = found.store.folder
   if #found.cells + #found.before == 0 then
-    return #found.failed > 0 and { ("ls %s/failed %s/logs    # what failed, and what its servers wrote"):format(source,
-      source) } or {}
+    if #found.failed == 0 then return {} end
+    local is_logged = #(fs.list(source .. "/logs") or {}) > 0
+    return { is_logged and ("ls %s/failed %s/logs    # what failed, and what its servers wrote"):format(source, source)
+      or ("ls %s/failed    # what failed"):format(source) }
   end
   local command, folder = ("specbench report %s%s"):format(source, found.store.out and " --out " .. found.store.out
     or ""), found.store.out or source

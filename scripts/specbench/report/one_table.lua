@@ -112,7 +112,7 @@ function one_table.text(cell)
   local engine, load = cell.engine, place.load(cell)
   lines[1] = ("%s at %s%s, %g %s"):format(place.target(cell), engine.url or "?",
     engine.version and " (" .. engine.version .. ")" or "", load.value, words.unit(load.kind, load.value == 1))
-  if not cell.metrics then
+  if (m.completed or 0) == 0 then
     lines[2] = ("FAILED: %s"):format(cell.error or "no cause was noted")
     return table.concat(lines, "\n") .. "\n"
   end

@@ -17,21 +17,15 @@ function aside.attempt(folder, part, id)
   return ("%s/%s/%s-%d"):format(folder, part, id, attempt)
 end
 
--- What of a part of the folder goes: all of it, or what belongs to the cells of these ids.
-local function names_of(folder, part, ids)
-  local names = {}
+-- Moves the cells of a part of the folder that were measured at these places, however they were.
+local function move_some(folder, target, part, places)
+  local ok, message = true, nil
   for _, name in ipairs(fs.list(("%s/%s"):format(folder, part)) or {}) do
-    if ids[name] or part == "failed" and ids[name:match "^(.*)%-%d+$"] then names[#names + 1] = name end
-  end
-  return names
-end
-
-local function move_some(folder, target, part, ids)
-  local names = names_of(folder, part, ids)
-  local ok, message = #names == 0 or fs.mkdir(("%s/%s"):format(target, part)), nil
-  for _, name in ipairs(names) do
-    if ok then
-      ok, message = fs.commit(("%s/%s/%s"):format(folder, part, name), ("%s/%s/%s"):format(target, part, name))
+    local from = ("%s/%s/%s"):format(folder, part, name)
+    local cell = ok and damage.cell(from)
+    if cell and places[cell.key] then
+      ok, message = fs.mkdir(("%s/%s"):format(target, part))
+      if ok then ok, message = fs.commit(from, ("%s/%s/%s"):format(target, part, name)) end
     end
   end
   return ok, message
@@ -39,10 +33,10 @@ end
 
 ---For --fresh: cells move to a folder named after the moment, a results folder like any other.
 ---@param folder string
----@param ids table<string, boolean>? of the cells that move; nil: all do
+---@param places table<string, any>? whose cells move, by key; nil: all do
 ---@return string? target where they are now
 ---@return string? message
-function aside.cells(folder, ids)
+function aside.cells(folder, places)
   local moment = ("%s/before-%s"):format(folder, os.date "%Y%m%d-%H%M%S")
   local target, again = moment, 1
   while fs.stat(target) do -- two runs within one second
@@ -56,8 +50,8 @@ function aside.cells(folder, ids)
   end
   for _, part in ipairs { "cells", "reruns", "failed" } do
     local from = ("%s/%s"):format(folder, part)
-    if ok and ids then
-      ok, message = move_some(folder, target, part, ids)
+    if ok and places then
+      ok, message = move_some(folder, target, part, places)
     elseif ok and fs.stat(from) then
       ok, message = fs.commit(from, ("%s/%s"):format(target, part))
     end

@@ -23,6 +23,7 @@ local identity = require "specbench.results.identity"
 local keys = require "specbench.results.keys"
 local sealed = require "specbench.results.sealed"
 local sharing = require "specbench.results.sharing"
+local text_table = require "specbench.base.text_table"
 
 local store = {}
 
@@ -52,6 +53,17 @@ local function note_damage(self, how)
   return unreadable
 end
 
+local NAMED = 6 -- of them
+
+-- The results folders in a folder that is none.
+local function within(folder)
+  local names = {}
+  for _, name in ipairs(fs.list(folder) or {}) do
+    if fs.stat(("%s/%s/round.json"):format(folder, name)) then names[#names + 1] = name end
+  end
+  return #names > 0 and ("; it holds " .. text_table.listed(names, NAMED)) or ""
+end
+
 ---Opens a results folder for reading. Damaged cells are left out as if they were not there.
 ---@param folder string
 ---@param keeps_index boolean? whether what was found out of many cells may be written down in the folder
@@ -60,7 +72,7 @@ end
 function store.open(folder, keeps_index)
   local about, message = description.read(folder)
   if not about then
-    return nil, ("%s is not a results folder (%s)"):format(folder, message)
+    return nil, ("%s is not a results folder (%s)%s"):format(folder, message, within(folder))
   end
   local self = setmetatable({ folder = folder, about = about, warnings = {}, damaged = {}, sound = {}, known = {} },
     Store)
@@ -99,11 +111,9 @@ function store.create(folder, about, how)
     if message then return nil, message end
   end
   if previous and (about.fresh or about.anew) then
-    local ids = about.anew and {} or nil
-    for _, id in pairs(ids and about.planned or {}) do ids[id] = true end
-    self.moved_to, message = aside.cells(folder, ids)
+    self.moved_to, message = aside.cells(folder, about.anew and about.planned or nil)
     if not self.moved_to then return nil, message end
-    if not ids then previous = nil end
+    if not about.anew then previous = nil end
   end
   self.about = previous
   self:describe(about)

@@ -43,6 +43,11 @@ local function differs(before, now)
   return false
 end
 
+local function method_of(server)
+  local method = server.method or "none"
+  return method ~= "none" and server.k and ("%s k=%d"):format(method, server.k) or method
+end
+
 ---Why a server cannot be taken for what a job wants: it was measured as something else, and nothing shows that it was
 ---restarted since.
 ---@param cells table[] of the results folder
@@ -58,9 +63,10 @@ function stranger.objection(cells, url, server, now)
   end
   if not last or json.canonical(last.identity.server) == wanted then return nil end
   if last.engine.snapshot and differs(last.engine.snapshot, now) then return nil end
-  return ("the server at %s was last measured as method %s, and neither its version nor its counters show that it was "
-    .. "restarted since: restart it for method %s, or say --restarted if it was"):format(shown,
-    last.identity.server.method or "none", server.method or "none")
+  local before, wanted_now = method_of(last.identity.server), method_of(server)
+  return ("the server at %s was last measured as method %s%s, and neither its version nor its counters show that it "
+    .. "was restarted since: restart it for method %s, or say --restarted if it was"):format(shown, before,
+    before == wanted_now and " with other settings" or "", wanted_now)
 end
 
 ---The model to ask for: the one that is wanted, or the only one that is there.
