@@ -123,9 +123,17 @@ local function print_notes(the_plan, is_done, done)
   for _, line in ipairs(plan_text.warnings(the_plan)) do io.stdout:write("Warning: ", line, "\n") end
 end
 
-local function print_argv(the_plan, servers)
+-- Of families that go side by side nobody knows the GPUs before: each takes those that are free when it begins.
+local function places(gpus)
+  local list = {}
+  for i in ipairs(gpus) do list[i] = ("{gpu%d}"):format(i) end
+  return list
+end
+
+local function print_argv(the_plan, servers, is_done)
+  local side_by_side = sweep.units(the_plan, is_done)
   for i, s in ipairs(servers) do
-    local argv, env, url, config = plan.command(the_plan, s.job, s.gpus)
+    local argv, env, url, config = plan.command(the_plan, s.job, side_by_side and s.gpus and places(s.gpus) or s.gpus)
     io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
       url and "(already up) " .. secrets.url(url) or command_line(secrets.argv(argv), secrets.env(env))))
     if config then io.stdout:write("# {config} holds:\n", config) end
@@ -156,7 +164,7 @@ function self.run(options, positionals)
         :format(time(seconds))))
   print_course(the_plan, seconds, is_done, options, time)
   print_notes(the_plan, is_done, done)
-  if options.show_argv then print_argv(the_plan, servers) end
+  if options.show_argv then print_argv(the_plan, servers, is_done) end
   if options.cells then
     io.stdout:write "\n"
     for _, job in ipairs(the_plan.jobs) do io.stdout:write(job.id, "  ", job.description, "\n") end

@@ -57,6 +57,9 @@ describe("a pool of GPUs", function()
     local planned = w:run("plan" .. COMMAND .. "--gpus 4-7")
     assert.truthy(planned.out:find("GPUs: 4 units of a baseline and its methods side by side on 4 GPUs", 1, true),
       planned.out)
+    local told = w:run("plan" .. COMMAND .. "--gpus 4-7 --show-argv").out -- which GPUs, nobody knows before
+    assert.truthy(told:find("CUDA_VISIBLE_DEVICES={gpu1}", 1, true), told)
+    assert.is_nil(told:find "CUDA_VISIBLE_DEVICES=%d")
     local used, cost, held, cost_held = w:run("plan" .. COMMAND .. "--gpus 4-7 --price 3600").out:match(
       "Money: ([%d.]+) GPU hours, .-: ([%d.]+) at 3600 a GPU hour; 4 GPUs held .-, ([%d.]+) GPU hours: ([%d.]+)\n")
     assert.near(used * 3600, cost, 0.01 * cost)
