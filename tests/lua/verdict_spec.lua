@@ -185,6 +185,15 @@ describe("verdict", function()
     near(1.25, entry.speedups.output_throughput.ratio)
   end)
 
+  it("says why total throughput is not among the ratios also of a repeat whose baseline was not measured", function()
+    local _, cells = world { [1] = { 0.5 } }
+    local draft = cells[2]
+    assert.is_nil(speedup.untold_ratio({ by_key = {} }, draft))
+    draft.metrics.total_output_tokens = nil
+    assert.truthy(speedup.untold_ratio({ by_key = {} }, draft):find("did not tell the tokens", 1, true))
+    assert.truthy(speedup.untold_ratio(speedup.index(cells), draft):find("did not tell the tokens", 1, true))
+  end)
+
   it("widens intervals of repeats that a rule stopped", function()
     local times = { [1] = { 0.70, 0.72, 0.74 } }
     local plain, looked = judge(times)[1], judge(times, { rule = { tie = 0.02, cap = 10 } })[1]

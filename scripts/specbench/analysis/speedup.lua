@@ -160,10 +160,12 @@ function speedup.of(index, cell)
 end
 
 ---@param index specbench.speedup.index
----@param cell table one with ratios
+---@param cell table of a place with ratios; its own repeat may have no baseline
 ---@return string? reason why total throughput is not among them; nil where it is
 function speedup.untold_ratio(index, cell)
-  return either(speedup.untold, cell, index.by_key[cell.baseline])
+  local base = index.by_key[cell.baseline]
+  if not base then return speedup.untold(cell) end
+  return either(speedup.untold, cell, base)
 end
 
 return speedup

@@ -87,7 +87,8 @@ end
 local function speedup_place(entry, figure, index)
   local found, reason = entry.speedups[figure], entry.reason
   if not found and entry.repeats > 0 then
-    reason = figure == "paired" and entry.problem or speedup.untold_ratio(index, entry.cell) or entry.reason
+    reason = figure == "paired" and entry.problem or speedup.untold_ratio(index, entry.all[1].cell)
+      or entry.reason
   end
   return { cell = entry.cell, cells = entry.cells, entry = entry, value = found and found.ratio,
     names = marks.of(entry), is_pale = marks.is_pale(entry), reason = reason }
