@@ -12,6 +12,9 @@
 /* A step never takes less than this share of its expected time, however large the noise. */
 #define NOISE_FLOOR 0.1
 
+/* Nor longer than a day, whatever its profile says: its end stays within 64 bits. */
+#define LONGEST_MS 86400e3
+
 struct sb_sim_engine {
   sb_sim_config config;
   const sb_sim_cost *prefill_cost; /* a speculating engine prefills its draft too, in every step */
@@ -65,7 +68,7 @@ void sb_sim_engine_free(sb_sim_engine *engine)
 
 static int64_t ms_to_ns(double ms)
 {
-  return (int64_t)llround(ms * (double)SB_NS_PER_MS);
+  return (int64_t)llround(fmin(ms, LONGEST_MS) * (double)SB_NS_PER_MS);
 }
 
 static int64_t reservation(const sb_sim_sequence *s)

@@ -4,9 +4,12 @@
 
 #include "base/rng.h"
 
+/* No answer has so many tokens that a smaller spread would show; and the gamma distribution's shape stays finite. */
+#define LEAST_SPREAD 1e-9
+
 double sb_sim_length_factor(double spread, uint64_t seed)
 {
-  if (spread <= 0.0)
+  if (spread < LEAST_SPREAD)
     return 1.0;
   sb_rng rng;
   sb_rng_init(&rng, sb_hash64(&seed, sizeof seed, 0), 2);

@@ -39,6 +39,18 @@ static void decode_step_follows_the_plain_formula(void **state)
   sb_sim_engine_free(engine);
 }
 
+static void no_figure_of_a_profile_makes_time_run_over(void **state)
+{
+  (void)state;
+  profile.plain.alpha = profile.plain.gamma = profile.plain.prefill_token = 1e12;
+  sb_sim_engine *engine = new_engine((sb_sim_config){ 0 });
+  submit(engine, 0, 1, 1000, 30);
+  run_out(engine);
+  assert_int_equal(event_count, 30);
+  assert_true(events[29].due_ns == 30 * 86400 * SB_NS_PER_S);
+  sb_sim_engine_free(engine);
+}
+
 static void request_overhead_delays_the_scheduler_not_the_others(void **state)
 {
   (void)state;
@@ -306,6 +318,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(prefill_takes_base_tokens_and_requests, fresh_profile),
     cmocka_unit_test_setup(decode_step_follows_the_plain_formula, fresh_profile),
+    cmocka_unit_test_setup(no_figure_of_a_profile_makes_time_run_over, fresh_profile),
     cmocka_unit_test_setup(request_overhead_delays_the_scheduler_not_the_others, fresh_profile),
     cmocka_unit_test_setup(max_num_seqs_makes_requests_wait_in_order, fresh_profile),
     cmocka_unit_test_setup(full_kv_cache_queues_until_a_sequence_ends, fresh_profile),

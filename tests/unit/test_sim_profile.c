@@ -215,8 +215,11 @@ static void drawn_lengths_have_the_tasks_mean_and_spread(void **state)
   assert_true(fabs(mean - 300.0) < 4.0 && fabs(spread - 0.6) < 0.015);
   assert_int_equal(sb_sim_length_draw(&task, 5, 1 << 20), sb_sim_length_draw(&task, 5, 1 << 20));
   assert_int_equal(sb_sim_length_draw(&task, 5, 1), 1);
-  task.output_spread = 0.0;
-  assert_int_equal(sb_sim_length_draw(&task, 5, 1 << 20), 300);
+  for (int i = 0; i < 3; i++) {
+    task.output_spread =
+        (const double[]){ 0.0, 1e-12, 1e-200 }[i]; /* too small to show: 1 / spread^2 would be infinite */
+    assert_int_equal(sb_sim_length_draw(&task, 5, 1 << 20), 300);
+  }
 }
 
 /* The profile repeats datasets/profiles/output-lengths.json: one of them changed alone is a mistake. */
