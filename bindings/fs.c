@@ -299,6 +299,7 @@ static int unlock(lua_State *L)
 static int is_terminal(lua_State *L)
 {
   luaL_Stream *stream = luaL_checkudata(L, 1, LUA_FILEHANDLE);
+  luaL_argcheck(L, stream->closef, 1, "the file is closed");
   int fd = fileno(stream->f);
   struct winsize size = { 0 };
   bool known = ioctl(fd, TIOCGWINSZ, &size) == 0;

@@ -1,5 +1,7 @@
 #include "base/rng.h"
 
+#include <math.h>
+
 #include "sbl.h"
 
 #define TYPE "specbench.rng"
@@ -62,7 +64,7 @@ static int gamma_draw(lua_State *L)
 {
   sb_rng *rng = check_rng(L);
   double shape = luaL_checknumber(L, 2);
-  luaL_argcheck(L, shape > 0, 2, "a gamma distribution's shape must be positive");
+  luaL_argcheck(L, shape > 0 && isfinite(shape), 2, "a gamma distribution's shape must be a positive number");
   lua_pushnumber(L, sb_rng_gamma(rng, shape));
   return 1;
 }

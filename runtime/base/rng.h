@@ -27,7 +27,7 @@ double sb_rng_uniform(sb_rng *rng);
 
 double sb_rng_normal(sb_rng *rng);              /* mean 0, sd 1; Box-Muller, one of the pair used */
 double sb_rng_exponential(sb_rng *rng);         /* mean 1 */
-double sb_rng_gamma(sb_rng *rng, double shape); /* scale 1, shape > 0; Marsaglia & Tsang 2000 */
+double sb_rng_gamma(sb_rng *rng, double shape); /* scale 1; shape > 0, finite; Marsaglia & Tsang 2000 */
 
 /* A 64-bit hash of bytes (FNV-1a with a finishing mix): for seeds derived from names and prompts. Of bytes that come in
  * pieces: end(add(add(begin(seed), ...), ...)). Inline for those of a few bytes: a simulator's answer takes one a token. */

@@ -120,7 +120,9 @@ describe("a random generator", function()
     end
     assert.equal(7, r:int(7, 7))
     assert.has_error(function() r:int(1, 0) end)
-    assert.has_error(function() r:gamma(0) end)
+    for _, shape in ipairs { 0, -1, 0 / 0, math.huge } do
+      assert.has_error(function() r:gamma(shape) end)
+    end
     assert.has_error(function() rng.new(1.5) end)
   end)
 
@@ -321,6 +323,13 @@ describe("a process", function()
 end)
 
 describe("the rest", function()
+  it("asks no closed file whether it is a terminal", function()
+    local file = io.tmpfile()
+    assert.same({ false, 80, 24 }, { fs.is_terminal(file) })
+    file:close()
+    assert.truthy(select(2, pcall(fs.is_terminal, file)):find("the file is closed", 1, true))
+  end)
+
   it("reads a page of metrics", function()
     local page = prom.parse '# TYPE a counter\na_total 12\na_total{x="1"} 2.5\nb{} NaN\n'
     assert.equal(12.0, page.a_total)
