@@ -26,7 +26,7 @@ static const char *labels_end(const char *p, const char *end)
 {
   bool quoted = false;
   for (; p < end; p++) {
-    if (quoted && *p == '\\')
+    if (quoted && *p == '\\' && p + 1 < end)
       p++;
     else if (*p == '"')
       quoted = !quoted;
