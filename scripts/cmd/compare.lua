@@ -25,7 +25,7 @@ local self = {
       .. "an interval when all of it is, without one when the ratio is" },
     { long = "by", arg = "FIGURE", type = "choice", choices = compare.names, default = "total_throughput",
       help = "the figure that --fail-if-slower looks at" },
-    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
+    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "only these of the axis' values" },
     { long = "json", type = "flag", help = "JSON lines: joined cells, then those of one side" },
     { long = "html", arg = "FILE", help = "also a page of ratios with their intervals, which opens offline" },
   },

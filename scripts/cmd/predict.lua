@@ -26,7 +26,7 @@ local self = {
   options = option_groups.of {
     { long = "grid", arg = "ROUND", help = "round file whose cells are wanted; --set adds values to its axes" },
     { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
-    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
+    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "only these of the axis' values" },
     { long = "quick", type = "flag", help = "the small version that the round declares" },
     { long = "baseline", arg = "NAME", help = "compare with what the round calls so (as-published: of another model "
       .. "too)" },

@@ -1,4 +1,5 @@
---- Rewrites what is made from the shapes of tables (specbench.base.shape): tables on pages, and types for editors.
+--- Rewrites what is made from the shapes of tables (specbench.base.shape): tables on pages, and types for editors; and
+--- the table of specbench's words.
 --
 --   specbench scripts/share/fields.lua [ROOT]
 --
@@ -7,11 +8,16 @@
 --   <!-- fields TITLE: COLUMN... -->
 --   <!-- end of fields -->
 --
--- become a table of the shape with that title; columns are key, type, default and meaning. Prints the files that it
--- changed.
+-- become a table of the shape with that title; columns are key, type, default and meaning. Those between
+--
+--   <!-- words -->
+--   <!-- end of words -->
+--
+-- become the glossary. Prints the files that it changed.
 
 local fs = require "sb.fs"
 local environment = require "sb.environment"
+local glossary = require "specbench.cli.glossary"
 
 local SHAPES = {
   require("specbench.engine.description").shape,
@@ -105,6 +111,14 @@ local function page(text, shapes, name)
     end))
 end
 
+local function with_glossary(text)
+  local lines = { "| word | |", "|---|---|" }
+  for _, entry in ipairs(glossary) do lines[#lines + 1] = ("| %s | %s |"):format(entry[1], entry[2]) end
+  return (text:gsub("(<!%-%- words %-%->\n).-(<!%-%- end of words %-%->)", function(start, finish)
+    return start .. table.concat(lines, "\n") .. "\n" .. finish
+  end))
+end
+
 -- The class of a shape, after those of the shapes in it.
 local function add_classes(out, seen, shape)
   for _, one in ipairs(shape.alternatives or {}) do add_classes(out, seen, one) end
@@ -145,6 +159,6 @@ local root = ... or environment.home
 local shapes = by_path(SHAPES)
 for _, name in ipairs(PAGES) do
   local path = ("%s/%s"):format(root, name)
-  rewrite(path, page(assert(fs.read(path)), shapes, name))
+  rewrite(path, with_glossary(page(assert(fs.read(path)), shapes, name)))
 end
 rewrite(("%s/%s"):format(root, META), meta(SHAPES))

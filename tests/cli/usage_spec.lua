@@ -21,8 +21,16 @@ describe("a command line", function()
 
   it("with an unknown command names the one meant", function()
     check("repot", 2, "no command 'repot'", "did you mean 'report'?", "specbench help")
-    check("help repot", 2, "no command 'repot'", "did you mean 'report'?")
+    check("help repot", 2, "no command, option or word 'repot'", "did you mean 'report'?")
     check("--wrong", 2, "no command '--wrong'")
+  end)
+
+  it("explains an option and a word of specbench's, too", function()
+    local flat = w:run("help starts").out:gsub("%s+", " ")
+    assert.truthy(flat:find("--starts S: spread the repeats over S starts", 1, true), flat)
+    assert.truthy(flat:find("(specbench check, plan, run, slurm)", 1, true), flat)
+    assert.truthy(w:run("help Virtual time").out:find("virtual time: the simulator without waiting", 1, true))
+    check("help plase", 2, "did you mean 'place'?")
   end)
 
   it("lists commands in the order of their use, and options under their headings", function()
@@ -34,8 +42,8 @@ describe("a command line", function()
     assert.truthy(help:find("Seldom needed: convert", 1, true), help)
     local headings = {}
     for heading in w:run("run --help").out:gmatch "\n(%u[%l ]+):\n" do headings[#headings + 1] = heading end
-    assert.equal("Arguments, Cells, Engine and servers, Prompts, Measuring, Many machines, Deadlines, Results, "
-      .. "Examples",
+    assert.equal("Arguments, Cells, Engine and servers, Prompts, Measuring, Results, Searching, Many machines, "
+      .. "Deadlines, Examples",
       table.concat(headings, ", "))
   end)
 

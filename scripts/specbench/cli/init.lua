@@ -25,6 +25,7 @@ local cli = {
   key = reader.key,
   parse = reader.parse,
   spelling = reader.spelling,
+  WIDTH = 80, -- of help
 }
 
 -- Commands in the order in which one needs them; others follow by their names.
@@ -33,7 +34,6 @@ local BY_USE = {
   "export", "slurm", "merge", "cleanup", "sim", "selfcheck", "help",
 }
 
-local HELP_WIDTH = 80
 local DEEPEST_HELP_COLUMN = 30
 
 --- A copy of `command` that also takes the options that a script declares for itself.
@@ -116,7 +116,7 @@ local function list(lines, entries)
   end
   column = column == 0 and DEEPEST_HELP_COLUMN or column
   for _, entry in ipairs(entries) do
-    local wrapped = text_table.wrap(entry[2] or "", HELP_WIDTH - column)
+    local wrapped = text_table.wrap(entry[2] or "", cli.WIDTH - column)
     local label, first = "  " .. entry[1], 1
     if text_table.width(label) + 2 <= column then
       label, first = text_table.pad(label, column) .. wrapped[1], 2
@@ -131,7 +131,7 @@ end
 local function paragraphs(lines, text)
   for paragraph in (text .. "\n\n"):gmatch("(.-)\n%s*\n") do
     lines[#lines + 1] = ""
-    for _, line in ipairs(text_table.wrap(paragraph, HELP_WIDTH)) do
+    for _, line in ipairs(text_table.wrap(paragraph, cli.WIDTH)) do
       lines[#lines + 1] = line
     end
   end
@@ -168,7 +168,7 @@ function cli.help(command)
   if command.summary:find "\n" then -- a script's own comment, which has its lines
     lines[#lines + 1] = command.summary
   else
-    for _, line in ipairs(text_table.wrap(command.summary, HELP_WIDTH)) do lines[#lines + 1] = line end
+    for _, line in ipairs(text_table.wrap(command.summary, cli.WIDTH)) do lines[#lines + 1] = line end
   end
   if command.description then
     paragraphs(lines, command.description)

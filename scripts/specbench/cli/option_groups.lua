@@ -15,23 +15,24 @@ option_groups.across_hosts = { long = "across-hosts", type = "flag",
   help = "a baseline that was measured on another host counts too, where GPU model and driver are the same" }
 
 -- Of every command that says what a sweep costs.
-option_groups.price = { long = "price", arg = "N", type = "number", min = 0,
+option_groups.price = { group = "Results", long = "price", arg = "N", type = "number", min = 0,
   help = "of a GPU hour, in any currency: what the sweep costs or saved is told in money too, and by reports what a "
     .. "million output tokens cost" }
 
 local groups = {
   deadlines = deadlines.options(),
   grid = {
-    { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values" },
-    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "of the axis' values only these" },
+    { long = "set", arg = "AXIS=V1,V2", repeated = true, help = "the axis takes these values: numbers may be new, "
+      .. "words must be among the round's" },
+    { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "only these of the axis' values" },
     { long = "quick", type = "flag", help = "the small version that the round declares" },
     { long = "repeats", arg = "N", type = "int", min = 1, max = 1000, default = 1,
       help = "measure every cell N times" },
     { long = "starts", arg = "S", type = "int", min = 1, max = 1000, help = "spread the repeats over S starts of every "
-      .. "server, which intervals then stand on (with --until 2 or more: one a repeat); default 3 where they add less "
-      .. "than a tenth of the time, else 1" },
-    { long = "baseline", arg = "NAME", help = "compare with what the round calls so (round1: as-published)" },
-    { long = "limits", arg = "NAME", help = "answers as long as the round's limits of that name say (round3: "
+      .. "server, which intervals then stand on (with --until 2 or more means one per repeat); default 3 where they "
+      .. "add less than a tenth of the time, else 1" },
+    { long = "baseline", arg = "NAME", help = "compare with the round's baseline of this name (round1: as-published)" },
+    { long = "limits", arg = "NAME", help = "limit answers as the round's limits of this name do (round3: "
       .. "as-published)" },
     { long = "seed", arg = "N", type = "int", default = 12345,
       help = "seed of prompts and sampling; repeat r uses N + r - 1" },
@@ -44,8 +45,8 @@ local groups = {
     { long = "models", arg = "FILE", env = "SPECBENCH_MODELS",
       help = "Lua file: model name -> path, or {path, python, binary, version, env, engine_args, url}" },
     { long = "model", arg = "NAME=PATH", repeated = true,
-      help = "where a model of the round is; of a server that is up: the model to ask for" },
-    { long = "url", arg = "URL", help = "the server that is up (engine external)" },
+      help = "where one of the round's models is; with a running server, the name to ask it for" },
+    { long = "url", arg = "URL", help = "address of the running server (engine external)" },
     { long = "cacert", arg = "FILE", help = "certificates (PEM) by which an https:// server is trusted, in place of "
       .. "the system's; else $SSL_CERT_FILE" },
     { long = "restarted", type = "flag",
@@ -75,7 +76,7 @@ local groups = {
     { long = "tokenizer", arg = "URL",
       help = "a server of --engine that is up: its /tokenize counts prompts whose length no file states" },
     { long = "prompts-per-stream", arg = "N", type = "int", min = 1, max = 1000000,
-      help = "repeat prompts, each time under a new beginning, until a cell has so many a stream" },
+      help = "repeat prompts, each time with a new beginning, until a cell has this many per stream" },
     { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request, instead of the round's" },
     { long = "body", arg = "KEY=VALUE", repeated = true, help = "a field of every request, VALUE as JSON or text: "
       .. "top_p=0.9, 'chat_template_kwargs={\"enable_thinking\":false}'" },
@@ -86,19 +87,19 @@ local groups = {
     { long = "find", arg = "WHAT", help = "k=2%: measure only the cells that it takes to know the "
       .. "best k of each method, task and load within 2 %, and predict the rest; rate: look for the highest request "
       .. "rate at which --slo is met, instead of measuring the grid's loads (results/ROUND...-rate, rates.jsonl)" },
-    { long = "budget", arg = "TIME", help = "stop --find k (which this implies) after so long, of "
-      .. "all its runs in the folder: 3h, 45m; the cells that tell most come first" },
+    { long = "budget", arg = "TIME", help = "stop --find k (which this implies) after this long, "
+      .. "all its runs in the folder together: 3h, 45m; the cells that tell most come first" },
     { long = "slo-share", arg = "N", type = "number", min = 0.5, max = 1, default = 0.99,
       help = "with --find rate: the share of the requests that must meet --slo" },
     option_groups.price,
   },
   results = {
     { long = "out", short = "o", arg = "DIR", help = "results folder (results/ROUND[-quick]; with an engine other than "
-      .. "the simulator results/ROUND[-quick]-ENGINE; --match pinned and --limits NAME are behind it)" },
+      .. "the simulator results/ROUND[-quick]-ENGINE; --match pinned and --limits NAME are appended)" },
   },
   share = {
     { long = "share", type = "flag", help = "be one of several workers, on any machines, that share the results "
-      .. "folder: each the same command" },
+      .. "folder: give each the same command" },
     { long = "unit-time", arg = "TIME", default = "1h", help = "with --share: how long the pieces of work are, of a "
       .. "baseline and its methods each (45m, 600s); every one starts its servers anew" },
     { long = "no-wait", type = "flag", help = "with --share: end when others are at what is left, instead of waiting "
@@ -124,24 +125,27 @@ local groups = {
     { long = "fresh", type = "flag",
       help = "measure everything anew, with --only that alone; what was there is moved aside, not deleted" },
     option_groups.across_hosts,
-    { long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
-    { long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
-    { long = "no-records", type = "flag", help = "do not keep the requests' timelines, only the cells' figures: no "
-      .. "paired speed-ups, nothing for `specbench show`" },
+    { group = "Results", long = "no-pictures", type = "flag", help = "no PNG and SVG files" },
+    { group = "Results", long = "no-text", type = "flag", help = "do not keep the answers' texts, only their hashes" },
+    { group = "Results", long = "no-records", type = "flag",
+      help = "do not keep the requests' timelines, only the cells' figures: no "
+        .. "paired speed-ups, nothing for `specbench show`" },
     option_groups.io_threads,
-    { long = "full", type = "flag", help = "every map, table and note at the end, not the answer on one screen; off a "
-      .. "terminal a line a cell" },
-    { long = "json", type = "flag", help = "what happens as events for machines: a JSON object a line on standard "
-      .. "output, and no report there; of a plan: the pieces of work of run --share, with GPUs, cells, seconds, "
-      .. "state" },
-    { long = "quiet", short = "q", type = "flag", help = "no progress, no answer" },
+    { group = "Results", long = "full", type = "flag",
+      help = "every map, table and note at the end, not the answer on one screen; off a "
+        .. "terminal one line per cell" },
+    { group = "Results", long = "json", type = "flag",
+      help = "what happens as events for programs: one JSON object per line on standard "
+        .. "output, and no report there; of a plan: the pieces of work of run --share, with GPUs, cells, seconds, "
+        .. "state" },
+    { group = "Results", long = "quiet", short = "q", type = "flag", help = "no progress, no answer" },
   },
 }
 
 -- What stands over each group in --help and in the man page.
 local headings = {
   grid = "Cells", share = "Many machines", engine = "Engine and servers", data = "Prompts", measure = "Measuring",
-  search = "Measuring", results = "Results", deadlines = "Deadlines",
+  search = "Searching", results = "Results", deadlines = "Deadlines",
 }
 for name, options in pairs(groups) do
   for i, option in ipairs(options) do

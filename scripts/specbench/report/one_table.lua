@@ -56,7 +56,9 @@ local function warnings_of(cell, more)
   local drained = flags.drain(cell)
   if drained then add("mostly ramp-up and drain: %s", drained) end
   local needed = measure.tail_needs(99)
-  if (m.completed or needed) < needed then add("p99 rests on %d requests and needs %d", m.completed, needed) end
+  if (m.completed or needed) < needed then
+    add("p99 rests on %d requests and needs %d, at 99 %% confidence", m.completed, needed)
+  end
   if caveats.is_synthetic(cell) then add("made-up prompts: acceptance is not your text's") end
   return list
 end
