@@ -64,7 +64,7 @@ for _, name in ipairs(PAGES) do
       w:write("lookups.lua", text_of(name):match "```lua\n(.-)```")
       local result = w:run "check lookups.lua"
       assert.equal(0, result.status, result.err)
-      assert.equal("lookups.lua: a round: 6 cells on 2 servers (engine sim)\n", result.out)
+      assert.equal("lookups.lua: a round: 9 cells on 3 servers (engine sim)\n", result.out)
       local commands = w:run("help").out
       for block in text_of(name):gmatch "```sh\n(.-)```" do
         for command in block:gmatch "specbench (%l+)" do
