@@ -132,6 +132,23 @@ end
 -- that the last ones left behind, is a tenth of the time.
 local PATIENCE = 400 -- percent of what is in use, at which the collector begins anew
 
+-- Measures what is missing, the way that is asked for; rates: what --find rate found.
+local function measure(find, r, the_plan, the_store, options)
+  if find ~= find_k then searched.forget(the_store) end
+  if not options.rule then repeats.forget_rule(the_store) end
+  if find == find_rate then
+    options.no_rerun = true -- a server that falls behind is what is looked for
+    return find_rate.run(r, the_store, options)
+  elseif find == find_k then
+    local outcome, schedule = find_k.run(the_plan, the_store, options)
+    assert(fs.write(the_store:path "predictions.jsonl", predictions.lines(schedule.search:predictions())))
+    return outcome
+  elseif options.rule then
+    return adaptive.run(r, the_store, options.rule, options)
+  end
+  return sweep.run(the_plan, the_store, options)
+end
+
 local function run_round(options, path)
   if options.virtual then collectgarbage("incremental", PATIENCE) end
   local find = finding.read(options)
@@ -164,21 +181,7 @@ local function run_round(options, path)
     fs.durable(false)
     options.no_rerun = true
   end
-  if find ~= find_k then searched.forget(the_store) end
-  if not options.rule then repeats.forget_rule(the_store) end
-  local outcome, rates
-  if find == find_rate then
-    options.no_rerun = true -- a server that falls behind is what is looked for
-    outcome, rates = find_rate.run(r, the_store, options)
-  elseif find == find_k then
-    local schedule
-    outcome, schedule = find_k.run(the_plan, the_store, options)
-    assert(fs.write(the_store:path "predictions.jsonl", predictions.lines(schedule.search:predictions())))
-  elseif options.rule then
-    outcome = adaptive.run(r, the_store, options.rule, options)
-  else
-    outcome = sweep.run(the_plan, the_store, options)
-  end
+  local outcome, rates = measure(find, r, the_plan, the_store, options)
   local flawed = outcome.failed + outcome.quarantined > 0
   if flawed or not options.quiet then summarise(outcome, the_store, options) end
   local says_something = outcome.measured + outcome.reruns > 0 or flawed and not options.full

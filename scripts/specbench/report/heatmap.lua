@@ -104,12 +104,16 @@ local function locale_is_utf8(getenv)
   return false
 end
 
+local function note_at(map, yi, xi)
+  return map.notes and map.notes[yi] and map.notes[yi][xi]
+end
+
 --- Letters for the remarks, one a distinct text, in the order of reading (top row first).
 local function letter_notes(map, order)
   local letters, list = {}, {}
   for i = #order, 1, -1 do
     for xi = 1, #map.x do
-      local note = map.notes and map.notes[order[i]] and map.notes[order[i]][xi]
+      local note = note_at(map, order[i], xi)
       if note and not letters[note] then
         local n = #list
         local tail = string.char(97 + n % 26)
@@ -158,6 +162,29 @@ local function legend(map, depth, min, max, format, has_absent, has_predicted)
   return table.concat(parts)
 end
 
+-- What stands in each field, all as wide as the widest; and whether a number is absent or predicted.
+local function fields_of(map, letters, format)
+  local marks_width, width, has_absent, has_predicted, shown = 0, 0, false, false, {}
+  for _, row in ipairs(map.marks or {}) do
+    for _, mark in pairs(row) do marks_width = math.max(marks_width, text_table.width(mark)) end
+  end
+  for yi = 1, #map.y do
+    shown[yi] = {}
+    for xi = 1, #map.x do
+      local value, note = heatmap.value(map, yi, xi), note_at(map, yi, xi)
+      -- Marks and the letter are outside the number's field, so that the decimal points stay in line.
+      local before = value and heatmap.mark_before(map, yi, xi) or ""
+      local behind = value and heatmap.mark_behind(map, yi, xi) or ""
+      local text = before .. (value and format:format(value) or " - ")
+        .. text_table.pad(behind, marks_width) .. (note and letters[note] or " ")
+      shown[yi][xi] = text
+      width = math.max(width, text_table.width(text))
+      has_absent, has_predicted = has_absent or not value, has_predicted or before ~= ""
+    end
+  end
+  return shown, width, has_absent, has_predicted
+end
+
 --- The heatmap as text, each line ended by a newline. Columns that do not fit the width are shown
 --- in further blocks under the first.
 ---@param map specbench.heatmap.terminal
@@ -174,43 +201,17 @@ function heatmap.terminal(map)
   local order = heatmap.bottom_up(map.y)
   local letters, notes = letter_notes(map, order)
   local x, y = texts(map.x), texts(map.y)
-
-  local marks_width = 0
-  for _, row in ipairs(map.marks or {}) do
-    for _, mark in pairs(row) do marks_width = math.max(marks_width, text_table.width(mark)) end
-  end
-  local shown, has_absent, has_predicted, cell_width = {}, false, false, widest(x)
-  for yi = 1, #y do
-    shown[yi] = {}
-    for xi = 1, #x do
-      local value = heatmap.value(map, yi, xi)
-      local note = map.notes and map.notes[yi] and map.notes[yi][xi]
-      -- Marks and the letter are outside the number's field, so that the decimal points stay in line.
-      local before = value and heatmap.mark_before(map, yi, xi) or ""
-      local behind = value and heatmap.mark_behind(map, yi, xi) or ""
-      local text = before .. (value and format:format(value) or " - ")
-        .. text_table.pad(behind, marks_width) .. (note and letters[note] or " ")
-      has_predicted = has_predicted or before ~= ""
-      shown[yi][xi] = text
-      has_absent = has_absent or not value
-      cell_width = math.max(cell_width, text_table.width(text))
-    end
-  end
-  cell_width = cell_width + 2
-
-  local y_width = widest(y)
+  local shown, widest_field, has_absent, has_predicted = fields_of(map, letters, format)
+  local cell_width, y_width = math.max(widest(x), widest_field) + 2, widest(y)
   local gutter = (" "):rep(y_width + 1)
-  local per_block = math.max(1, ((map.width or 80) - y_width - 2) // cell_width)
   local lines = {}
   local function add(text)
     lines[#lines + 1] = text:gsub(" +$", "")
   end
 
-  if map.title then
-    add(map.title)
-  end
-  for first = 1, #x, per_block do
-    local last = math.min(first + per_block - 1, #x)
+  -- The columns from `first` to `last`, with their axes.
+  local function add_block(first, last)
+    local width = cell_width * (last - first + 1)
     if map.y_title then
       add(map.y_title)
     end
@@ -219,23 +220,30 @@ function heatmap.terminal(map)
       local row = { text_table.pad(y[yi], y_width, "right"), " ", box.side }
       for xi = first, last do
         local text = text_table.pad(shown[yi][xi], cell_width - 1, "right") .. " "
-        local value = heatmap.value(map, yi, xi)
-        if value then
+        if heatmap.value(map, yi, xi) then
           text = colour.on_background(text, depth, heatmap.shade(map, yi, xi, min, max))
         end
         row[#row + 1] = text
       end
       add(table.concat(row))
     end
-    add(gutter .. box.corner .. box.floor:rep(cell_width * (last - first + 1)))
+    add(gutter .. box.corner .. box.floor:rep(width))
     local floor = { gutter, " " }
     for xi = first, last do
       floor[#floor + 1] = text_table.pad(x[xi], cell_width - 2, "right") .. "  "
     end
     add(table.concat(floor))
     if map.x_title then
-      add(gutter .. " " .. text_table.pad(map.x_title, cell_width * (last - first + 1), "center"))
+      add(gutter .. " " .. text_table.pad(map.x_title, width, "center"))
     end
+  end
+
+  if map.title then
+    add(map.title)
+  end
+  local per_block = math.max(1, ((map.width or 80) - y_width - 2) // cell_width)
+  for first = 1, #x, per_block do
+    add_block(first, math.min(first + per_block - 1, #x))
   end
   add(legend(map, depth, min, max, format, has_absent, has_predicted))
   if map.legend and #map.legend > 0 then add(table.concat(map.legend, ", ")) end
