@@ -47,10 +47,6 @@ static int start(lua_State *L)
   luaL_setmetatable(L, TYPE);
   lua_newtable(L);
   int anchor = 3;
-  lua_getfield(L, 1, "url");
-  lua_rawseti(L, anchor, ANCHOR_URL);
-  lua_getfield(L, 1, "id_prefix");
-  lua_rawseti(L, anchor, ANCHOR_ID_PREFIX);
   lua_pushvalue(L, anchor);
   lua_setiuservalue(L, 2, UV_ANCHOR);
 
@@ -70,6 +66,10 @@ static int start(lua_State *L)
   };
   if (!options.url)
     return luaL_error(L, "field 'url' is missing");
+  lua_getfield(L, 1, "url");
+  lua_rawseti(L, anchor, ANCHOR_URL);
+  lua_getfield(L, 1, "id_prefix");
+  lua_rawseti(L, anchor, ANCHOR_ID_PREFIX);
   lua_getfield(L, 1, "headers");
   options.headers = sbl_string_vector(L, -1, "headers");
   lua_rawseti(L, anchor, ANCHOR_HEADERS);

@@ -114,11 +114,14 @@ const char *sbl_check_name(lua_State *L, int index)
 
 const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback)
 {
+  index = lua_absindex(L, index);
   if (!push_field(L, index, field, LUA_TSTRING))
     return fallback;
   sbl_refuse_zero(L, field);
   const char *value = lua_tostring(L, -1);
-  lua_pop(L, 1); /* the table anchors it */
+  lua_pushstring(L, field);
+  lua_insert(L, -2);
+  lua_rawset(L, index); /* which anchors it, also where the table's metatable had just made it */
   return value;
 }
 

@@ -44,8 +44,8 @@ const char *sbl_check_name(lua_State *L, int index);
 /* Raises one line where the string on top of the stack holds a zero byte; `what` says whose it is. */
 void sbl_refuse_zero(lua_State *L, const char *what);
 
-/* Checks and reads a field of the table at `index`; absent fields give the fallback, other types (and a
- * string with a zero byte) raise an error that names the field. */
+/* Checks and reads a field of the table at `index`; absent fields give the fallback, other types (and a string with a
+ * zero byte) raise an error that names the field. A string lives as long as the table has it. */
 const char *sbl_opt_string_field(lua_State *L, int index, const char *field, const char *fallback);
 double sbl_opt_number_field(lua_State *L, int index, const char *field, double fallback);
 int64_t sbl_opt_integer_field(lua_State *L, int index, const char *field, int64_t fallback, int64_t low,

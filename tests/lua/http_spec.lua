@@ -306,6 +306,23 @@ describe("a load", function()
     for i = 1, 3 do assert.equal("cell-" .. i - 1, run:request(i).text) end
   end)
 
+  it("keeps the strings that its options' metatable makes anew each time", function()
+    local prefix = ("p"):rep(60)
+    local options = { requests = requests(20, { show_id = true }), concurrency = 2, keep_text = true }
+    local l <close> = load.start(setmetatable(options, { __index = function(_, key)
+      if key == "url" then return url .. "?" .. ("q"):rep(100) end
+      if key == "id_prefix" then return prefix .. "-" end
+    end }))
+    options.url, options.id_prefix = nil, nil
+    for i = 1, 50 do
+      collectgarbage()
+      prefix = ("x"):rep(60 + i % 3) -- where it was, if it was let go
+    end
+    l:wait()
+    local run = l:run()
+    for i = 1, 20 do assert.equal(("p"):rep(60) .. "--" .. i - 1, run:request(i).text) end
+  end)
+
   it("refuses options that make no sense", function()
     assert.is_nil((load.start { url = url, requests = {}, concurrency = 1 }))
     assert.is_nil((load.start { url = url, requests = requests(1) }))
