@@ -1,6 +1,5 @@
 #include "proc/cgroup.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "base/write.h"
 
 /* "0::/PATH" of /proc/self/cgroup: ours in version 2. */
 static bool read_own(char *own, size_t size)
@@ -60,8 +60,7 @@ void sb_cgroup_enter(const char *path)
   int fd = open_processes(path, O_WRONLY);
   if (fd < 0)
     return;
-  if (write(fd, "0", 1) != 1) /* the mark finds it, too */
-    errno = 0;
+  sb_write_all(fd, "0", 1); /* where that fails the mark finds it all the same */
   close(fd);
 }
 

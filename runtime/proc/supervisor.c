@@ -132,8 +132,12 @@ static bool mark_tree(supervisor *s, const char *folder, const char *program)
   const char *outer = getenv(SB_TREE_VARIABLE);
   sb_strbuf marks = { 0 };
   sb_strbuf_printf(&marks, "%s%s%s", outer ? outer : "", outer ? ":" : "", s->mark.text);
-  setenv(SB_TREE_VARIABLE, marks.data, 1);
+  int failed = setenv(SB_TREE_VARIABLE, marks.data, 1) ? errno : 0;
   sb_strbuf_deinit(&marks);
+  if (failed) { /* nobody would find what it starts */
+    report(s, "failed %d cannot start '%.200s': %s", failed, program, strerror(failed));
+    return false;
+  }
   if (*folder && sb_tree_note(folder, &s->mark, program, &s->group, &err)) {
     report(s, "failed %d cannot start '%.200s': %s", err.sys_errno, program, err.text);
     return false;
