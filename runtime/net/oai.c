@@ -21,7 +21,8 @@ static void read_members(sb_json *j, sb_oai_event *event, const member *members)
   sb_json_string_t key;
   while (sb_json_key(j, &key)) {
     const member *m = members;
-    while (m->name && (key.size != m->size || key.escaped || memcmp(key.raw, m->name, m->size) != 0))
+    while (m->name && (key.size != m->size || key.raw[0] != m->name[0] || key.escaped ||
+                       memcmp(key.raw, m->name, m->size) != 0))
       m++;
     if (m->name)
       m->read(j, (char *)event + m->at);
