@@ -12,6 +12,7 @@ local stats = require "sb.stats"
 local tables = require "specbench.base.tables"
 
 local repeats = {
+  TIE = 0.02, -- half width of the band of ratios that count as equal
   FALSE_DISCOVERY_RATE = 0.05, -- over a grid's verdicts
 }
 
@@ -180,7 +181,7 @@ end
 ---@return string? message
 function repeats.rule(text, cap)
   cap = cap or 10
-  if text == "decided" then return { tie = 0.02, cap = cap } end
+  if text == "decided" then return { tie = repeats.TIE, cap = cap } end
   local width = percent.read(text:match "^ci=(.*)$" or "")
   if not width or width <= 0 or width >= 1 then
     return nil, ("'%s' is neither 'decided' nor an interval's reach such as 'ci=3%%'"):format(text)

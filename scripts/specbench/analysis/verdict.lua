@@ -14,7 +14,7 @@ local stats = require "sb.stats"
 
 local verdict = {
   names = { "total_throughput", "output_throughput", "decode", "paired" },
-  TIE = 0.02, -- half width of the band of ratios that count as equal
+  TIE = repeated.TIE,
   FALSE_DISCOVERY_RATE = repeated.FALSE_DISCOVERY_RATE,
   WITHIN_RUN = "within-run only", -- kind of an interval that one run or two give
 }

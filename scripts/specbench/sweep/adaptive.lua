@@ -5,16 +5,15 @@
 local plan = require "specbench.experiment.plan"
 local repeats = require "specbench.analysis.repeats"
 local keys = require "specbench.results.keys"
+local stats = require "sb.stats"
 local sweep = require "specbench.sweep"
 
 local adaptive = {}
 
-local FIRST = { decided = 3, width = 5 } -- repeats at the rule's first look
-
 ---@param rule sb.Stopping
 ---@return integer count repeats that every cell gets
 function adaptive.first(rule)
-  return math.min(rule.cap, rule.width and FIRST.width or FIRST.decided)
+  return stats.judge(rule, {}).wanted
 end
 
 -- The plan of a look: count repeats of every cell, or what is wanted of each place.
