@@ -54,8 +54,9 @@ describe("specbench check", function()
     local round = w.round():gsub("chunk_timeout", 'baseline = { method = "none" }, chunk_timeout')
     local fixed = round:gsub(", seed = c.seed", "")
     assert.not_equal(round, fixed)
-    check(fixed, 0, "a round: 4 cells", "Warning: repeats of 4 cells send the same prompts, drawn with seed 12345")
-    check(fixed, 0, "a round: 8 cells", "Warning: repeats of 4 cells send the same prompts", "--repeats 2")
+    check(fixed, 0, "a round: 4 cells",
+      "Warning: every repeat of 4 cells sends the same prompts, drawn with seed 12345")
+    check(fixed, 0, "a round: 8 cells", "Warning: every repeat of 4 cells sends the same prompts", "--repeats 2")
   end)
 
   it("warns of a file that has no other prompts for another repeat, and of texts that are sent again", function()
@@ -71,7 +72,7 @@ describe("specbench check", function()
           limits = { max_tokens = 4 } } end,
       }]]
     end
-    local same = "Warning: repeats of 4 cells send the same 3 prompts: "
+    local same = "Warning: every repeat of 4 cells sends the same 3 prompts, "
     check(of(3), 0, "a round: 4 cells", same)
     check(of(3), 0, "a round: 4 cells", "Warning: 4 cells send their texts several times over: up to 12 requests of 3 "
       .. "texts", "--prompts-per-stream 4")

@@ -56,6 +56,7 @@ describe("a server that is up", function()
     assert.equal(2, speedups)
     assert.is_true(cells.draft.acceptance.drafts > 0)
     assert.equal("salted", cells.none.prefix_cache)
+    assert.equal(100, cells.none.clock_scale) -- the simulator says how fast its clock runs
   end)
 
   it("is measured by OpenAI's API alone, and says what that does not tell", function()

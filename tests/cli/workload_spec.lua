@@ -117,7 +117,7 @@ describe("a set that was drawn with one seed for all repeats", function()
 
   it("is warned of", function()
     round(SAME)
-    local warning = "Warning: repeats of 2 cells send the same prompts, drawn with seed 12345"
+    local warning = "Warning: every repeat of 2 cells sends the same prompts, drawn with seed 12345"
     local plan = w:run "plan grid.lua --repeats 2"
     assert.truthy(plan.out:find(warning, 1, true), plan.out)
     assert.is_nil(w:run("plan grid.lua").out:find("same prompts", 1, true))

@@ -252,11 +252,11 @@ function plan_text.same_prompts(self)
   if count == 0 then return nil end
   local set = prompts.once(one.workload.prompts)
   local is_drawn_once = set.seed and set.seed ~= one.seed
-  return ("repeats of %d cell%s send the same %s: an interval over them says nothing of other prompts; %s"):format(
+  return ("every repeat of %d cell%s sends the same %s, so intervals say nothing of other prompts; %s"):format(
     count, count == 1 and "" or "s",
     is_drawn_once and ("prompts, drawn with seed %d"):format(set.seed) or ("%d prompts"):format(#set.items),
     is_drawn_once and "prompts = { dataset = ... } is drawn anew for each repeat"
-      or "of a file with more than `count` each repeat draws its own")
+      or "with `count` below the rows of the file each repeat draws its own")
 end
 
 ---Cells that send their texts several times over.

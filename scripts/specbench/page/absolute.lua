@@ -20,7 +20,7 @@ absolute.columns = {
   { "request_throughput", "requests/s" },
   { "ttft_p50_ms", "TTFT p50 ms" }, { "ttft_p99_ms", "p99" },
   { "tpot_p50_ms", "TPOT p50 ms" }, { "tpot_p99_ms", "p99" },
-  { "itl_token_p50_ms", "ITL p50 ms (a token)" }, { "itl_token_p99_ms", "p99" },
+  { "itl_token_p50_ms", "ITL p50 ms (per token)" }, { "itl_token_p99_ms", "p99" },
   { "e2el_p50_ms", "E2EL p50 ms" }, { "e2el_p99_ms", "p99" },
   { "acceptance", "accepted", percent = true }, { "mean_length", "tokens a step" }, { "goodput", "goodput requests/s" },
   { "joules_per_token", "J a token" }, { "price_per_million", "price of 1M tokens" },
@@ -131,7 +131,7 @@ function absolute.section(self)
   end
   local needed = measure.tail_needs(99)
   return html.join(el("p", { class = "faint" }, "Means over repeats; percentiles are the mean of the repeats' own. ",
-    "Times run from the moment a request was sent. ITL (a token): the gap between chunks / the chunk's tokens. A p99 ",
+    "Times run from the moment a request was sent. ITL (per token): the gap between chunks / its tokens. A p99 ",
     ("in grey comes from fewer than the %d requests that carry one at 99 %% confidence."):format(needed),
     self.answer.price and (" Price: %g a GPU hour."):format(self.answer.price) or "", self.has_energy
     and " Energy: of the server's GPUs while the load ran; a ratio above 1: the method burns more." or ""),

@@ -150,8 +150,8 @@ function lines.section(self)
     if #loads_of(group.items) > 1 then list[#list + 1] = chart(self, group) end
   end
   if #list == 0 then return nil end
-  return html.join(el("p", { class = "legend" }, "A line a setting; bands are 95 % intervals, the dashed line is the "
-    .. "baseline; a ring has no verdict that could be quoted. A point opens its cell."),
+  return html.join(el("p", { class = "legend" }, "One line per setting; bands are 95 % intervals, the dashed line is "
+    .. "the baseline; a ring has no verdict that could be quoted. A point opens its cell."),
     el("div", { class = "maps" }, list))
 end
 

@@ -99,8 +99,8 @@ function pareto.section(self)
     list[#list + 1] = chart(self, group)
   end
   if #list == 0 then return nil end
-  return html.join(el("p", { class = "legend" }, "A point a place, by method. The line is the Pareto front: no other "
-    .. "place gives a user and a GPU more at once. Up and to the right is better."),
+  return html.join(el("p", { class = "legend" }, "One point per place, coloured by method. The line is the Pareto "
+    .. "front: no other place is better for a user and for the GPU at once. Up and to the right is better."),
     el("div", { class = "maps" }, list))
 end
 

@@ -43,7 +43,7 @@ local function chosen(self)
 end
 
 local LATENCIES = {
-  { "ttft_ms", "TTFT, ms" }, { "tpot_ms", "TPOT, ms" }, { "itl_token_ms", "ITL a token, ms" },
+  { "ttft_ms", "TTFT, ms" }, { "tpot_ms", "TPOT, ms" }, { "itl_token_ms", "ITL per token, ms" },
   { "e2el_ms", "E2EL, ms" },
 }
 
@@ -193,8 +193,8 @@ function samples.waterfalls(self)
   for _, item in ipairs(runs) do list[#list + 1] = waterfall(item, item == busiest) end
   if #list == 0 then return nil end
   return html.join(el("p", { class = "legend" }, "The first requests of the same cells: grey while they wait for ",
-    "their first token, then a mark a chunk, thinned out to ", MOST_CHUNKS, " a request. Scroll over a picture to ",
-    "zoom, drag to move, double-click to see all."), list)
+    "their first token, then one mark per chunk, thinned out to ", MOST_CHUNKS, " per request. Scroll over a picture ",
+    "to zoom, drag to move, double-click to see all."), list)
 end
 
 return samples

@@ -10,6 +10,7 @@ local fleet = require "specbench.sweep.fleet"
 local json = require "specbench.base.json"
 local profiler = require "specbench.engine.profiler"
 local replay = require "specbench.sweep.replay"
+local server = require "specbench.server"
 local speedup = require "specbench.analysis.speedup"
 local task = require "specbench.task"
 local tables = require "specbench.base.tables"
@@ -40,6 +41,7 @@ local session = {}
 ---@field untried integer
 ---@field position integer of the batch in this run
 ---@field server_seconds number
+---@field told integer? when a search's last line was written
 ---@field brief boolean off a terminal only failed cells have a line each
 ---@field complete boolean? it came to its end
 
@@ -127,6 +129,8 @@ local function measure_batch(self, servers, batch, order)
     end
     local key = batch.slots[i]
     local s, name = servers.up[key], watched.server_name(job)
+    -- somebody else's simulator: nobody here set its speed
+    if s.external then job.clock_scale = job.clock_scale or server.clock_scale(s) end
     self.bar:server(key, { name = name, state = "measuring", cell = job.description, key = job.key,
       clock_scale = job.clock_scale, requests_total = #job.workload.prompts.items })
     local result, more = cell.measure(job, s, i == 1 and not self.side_by_side and function(p)
@@ -234,10 +238,17 @@ local function measure_again(self, servers, planned)
   end
 end
 
+local SEARCH_LINE_S = 30 -- from one line to the next, off a terminal
+
 -- The line of servers that have ended: all that is said of them off a terminal, but for cells that failed.
 local function tell_session(self, planned, measured, failed, seconds)
   local names = {}
   for i, slot in ipairs(planned.slots) do names[i] = watched.server_name(slot.job) end
+  if self.options.schedule and failed == 0 then -- a search measures a cell here and a cell there
+    local now = clock.now()
+    if self.told and (now - self.told) / 1e9 < SEARCH_LINE_S then return end
+    self.told = now
+  end
   self.bar:line(("%s: %d cell%s measured%s in %s; %s"):format(table.concat(names, ", "), measured,
     measured == 1 and "" or "s",
     failed > 0 and (", %d FAILED"):format(failed) or "", duration.rough(seconds), self.bar:time_text()))
