@@ -5,8 +5,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "exit_status.h"
+
 enum {
-  EXIT_INTERRUPTED = 130,
   PATIENCE_S = 1, /* for code that comes back to the loop by itself; what is stuck is woken again */
   UNWINDING_INSTRUCTIONS = 10000000 /* that <close> variables have after the first error */
 };
@@ -45,7 +46,7 @@ static void on_signal(int number)
   if (!pthread_equal(pthread_self(), thread)) {
     pthread_kill(thread, number); /* Lua's state is that thread's */
   } else if (interrupted && number != SIGALRM) {
-    _exit(EXIT_INTERRUPTED);
+    _exit(SBL_EXIT_INTERRUPTED);
   } else {
     interrupted = number == SIGALRM ? 2 : 1;
     if (watching)

@@ -10,6 +10,8 @@
 
 #include "base/file_limit.h"
 #include "base/log.h"
+#include "ending.h"
+#include "exit_status.h"
 #include "interrupt.h"
 #include "net/dial.h"
 #include "paths.h"
@@ -21,10 +23,7 @@
  * specbench FILE.lua [ARGUMENTS]     runs any script, as a task, with the primitives at hand
  * specbench -e CODE [ARGUMENTS]      the same with the script on the command line; it knows `bench`
  *
- * Exit status: 0 all well, 1 a script or data error, 2 usage, 3 finished with failed cells, 130 interrupted. A
- * script sets it by returning an integer, or by raising { exit = STATUS, message = TEXT or nil }. */
-
-enum { EXIT_SCRIPT = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+ * How a script sets the exit status: ending.h. */
 
 typedef struct application {
   sbl_world world;
@@ -105,7 +104,7 @@ static void set_arguments(lua_State *L, const application *app, char **arguments
 static int panic(lua_State *L)
 {
   sb_tell(": %s", sbl_error_text(L));
-  _exit(EXIT_SCRIPT);
+  _exit(SBL_EXIT_SCRIPT);
 }
 
 static lua_State *new_state(application *app)
@@ -127,13 +126,6 @@ static void open_libraries(lua_State *L)
   preload(L);
 }
 
-/* What the process ends with where a script asks for `wanted`: only eight bits of it would reach whoever asks, and 256
- * pass for 0. */
-static int status_of(lua_Integer wanted)
-{
-  return wanted >= 0 && wanted <= UINT8_MAX ? (int)wanted : EXIT_SCRIPT;
-}
-
 /* Runs the loop until the script's task has ended; an interrupt cancels it. */
 static void run_to_end(lua_State *L, application *app, sbl_task *task)
 {
@@ -151,87 +143,6 @@ static void run_to_end(lua_State *L, application *app, sbl_task *task)
       return;
     }
   }
-}
-
-/* message -> what is shown of it */
-static int shorten(lua_State *L)
-{
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "specbench.base.blame");
-  lua_call(L, 1, 1);
-  lua_getfield(L, -1, "shown");
-  lua_insert(L, 1);
-  lua_settop(L, 2);
-  lua_call(L, 1, 1);
-  return 1;
-}
-
-/* Says how a script failed; the error is on top of the stack. A string tells its place itself, an object does not. */
-static void print_error(lua_State *L, const char *script)
-{
-  bool placed = lua_type(L, -1) == LUA_TSTRING;
-  const char *message = sbl_error_text(L);
-  lua_pushcfunction(L, shorten);
-  lua_pushstring(L, message);
-  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
-    message = lua_tostring(L, -1);
-  fflush(stdout);
-  sb_tell(": %s%s%s", placed ? "" : script, placed ? "" : ": ", message);
-}
-
-/* The status of a script that failed, which is said; { exit = STATUS } without a message ends in silence. */
-static int raised_status(lua_State *L, const char *script)
-{
-  int is_status = 0, status = EXIT_SCRIPT;
-  if (lua_istable(L, -1)) {
-    lua_pushliteral(L, "exit");
-    lua_rawget(L, -2);
-    status = status_of(lua_tointegerx(L, -1, &is_status));
-    lua_pop(L, 1);
-  }
-  if (!is_status) {
-    print_error(L, script);
-    return EXIT_SCRIPT;
-  }
-  lua_pushliteral(L, "message");
-  if (lua_rawget(L, -2) == LUA_TSTRING) {
-    fflush(stdout);
-    sb_tell(": %s: %s", script, lua_tostring(L, -1));
-  }
-  lua_pop(L, 1);
-  return status;
-}
-
-/* Whether the value on top of the stack is what bench.round returns. */
-static bool is_round(lua_State *L)
-{
-  if (!lua_istable(L, -1))
-    return false;
-  lua_pushliteral(L, "is_round");
-  lua_rawget(L, -2);
-  bool found = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return found;
-}
-
-/* The exit status that the ended task asks for. */
-static int exit_status(lua_State *L, sbl_task *task, const char *script)
-{
-  if (sbl_interrupted())
-    return EXIT_INTERRUPTED;
-  if (sbl_task_get_state(task) == SBL_TASK_CANCELED)
-    return EXIT_SCRIPT;
-  sbl_task_push_result(L, task);
-  int status = EXIT_SUCCESS;
-  if (sbl_task_get_state(task) == SBL_TASK_FAILED) {
-    status = raised_status(L, script);
-  } else if (is_round(L)) {
-    sb_tell(": %s only describes a round: run it with `specbench run %s`", script, script);
-    status = EXIT_USAGE;
-  } else if (lua_isinteger(L, -1)) {
-    status = status_of(lua_tointeger(L, -1));
-  }
-  return status;
 }
 
 typedef struct invocation {
@@ -286,7 +197,7 @@ static int run_script(lua_State *L)
     lua_pushstring(L, call->arguments[i]);
   sbl_task *task = sbl_task_spawn(L, count);
   run_to_end(L, call->app, task);
-  call->status = exit_status(L, task, call->script);
+  call->status = sbl_exit_status(L, task, call->script);
   return 0;
 }
 
@@ -301,10 +212,10 @@ static int run_protected(lua_State *L, invocation *call)
   lua_pushcfunction(L, run_script);
   lua_pushlightuserdata(L, call);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-    print_error(L, call->script);
+    sbl_print_error(L, call->script);
   lua_pushcfunction(L, end_tasks);
   if (lua_pcall(L, 0, 0, 0) != LUA_OK)
-    print_error(L, call->script);
+    sbl_print_error(L, call->script);
   return call->status;
 }
 
@@ -339,7 +250,7 @@ static int run(application *app, int argc, char **argv)
     fputs("specbench: no scripts found beside the program: build inside the checkout, install it, or set "
           "SPECBENCH_HOME to the folder that holds scripts/\n",
           stderr);
-    return EXIT_SCRIPT;
+    return SBL_EXIT_SCRIPT;
   }
   if (argc >= 2 && !strcmp(argv[1], "sim")) {
     char profiles[PATH_MAX + 32];
@@ -347,7 +258,7 @@ static int run(application *app, int argc, char **argv)
     return sb_sim_main(argc - 1, argv + 1, profiles);
   }
   if (argc < 2)
-    return usage(stderr, EXIT_USAGE);
+    return usage(stderr, SBL_EXIT_USAGE);
   if (!strcmp(argv[1], "--version")) {
     printf("specbench " SPECBENCH_VERSION "\n%s, libuv/%s, %s\n", LUA_RELEASE, uv_version_string(),
            sb_dialer_library());
@@ -355,10 +266,10 @@ static int run(application *app, int argc, char **argv)
   }
   char script[PATH_MAX + 64];
   snprintf(script, sizeof script, "%s/scripts/dispatch.lua", app->paths.home);
-  invocation call = { .app = app, .arguments = argv + 1, .script = script, .status = EXIT_SCRIPT };
+  invocation call = { .app = app, .arguments = argv + 1, .script = script, .status = SBL_EXIT_SCRIPT };
   if (!strcmp(argv[1], "-e")) {
     if (argc < 3)
-      return usage(stderr, EXIT_USAGE);
+      return usage(stderr, SBL_EXIT_USAGE);
     snprintf(script, sizeof script, "-e");
     call.code = argv[2];
     call.arguments = argv + 3;
@@ -367,7 +278,7 @@ static int run(application *app, int argc, char **argv)
     snprintf(script, sizeof script, "%s", argv[1]);
     if (access(script, R_OK)) {
       sb_tell(": cannot read script %s", script);
-      return EXIT_USAGE;
+      return SBL_EXIT_USAGE;
     }
   }
 
@@ -377,7 +288,7 @@ static int run(application *app, int argc, char **argv)
   lua_State *L = app->world.http ? new_state(app) : NULL;
   if (!L) {
     sb_tell(": cannot start: %s", err.code ? err.text : "no event loop or no memory");
-    return EXIT_SCRIPT;
+    return SBL_EXIT_SCRIPT;
   }
   sbl_interrupt_watch(&app->world);
   int status = run_protected(L, &call);
@@ -402,7 +313,7 @@ static void open_standard_descriptors(void)
 {
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* the lowest free one, which is fd */
-      _exit(EXIT_SCRIPT);
+      _exit(SBL_EXIT_SCRIPT);
 }
 
 int main(int argc, char **argv)
