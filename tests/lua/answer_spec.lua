@@ -4,6 +4,7 @@ local absolute_table = require "specbench.report.absolute_table"
 local answer = require "specbench.answer"
 local caveats = require "specbench.analysis.caveats"
 local flags = require "specbench.analysis.flags"
+local marks = require "specbench.answer.marks"
 local screen = require "specbench.report.screen"
 local words = require "specbench.answer.words"
 
@@ -265,6 +266,15 @@ describe("an answer's map", function()
 end)
 
 describe("an answer", function()
+  it("marks a place also where the client was late in its baseline, of which its ratio is as much", function()
+    local study = study_of { { load = 1, ratios = { 1.3, 1.3, 1.3 }, verdict = "faster" } }
+    local entry = study.entries[1]
+    entry.cells = { entry.cell }
+    assert.is_nil(marks.of(entry).late)
+    entry.all[2].base.certificate = { client_ok = false, reasons = { "busy" } }
+    assert.is_true(marks.of(entry).late)
+  end)
+
   it("names the cells in which the client was late", function()
     local a = answer_of({ { load = 4, ratios = { 1.1, 1.1, 1.1 }, verdict = "faster",
       cell = { certificate = { client_ok = false, reasons = { "the client stood still" } } } } })

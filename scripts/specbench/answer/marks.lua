@@ -30,9 +30,10 @@ marks.by_name = {}
 for _, mark in ipairs(ALL) do marks.by_name[mark.name] = mark end
 
 ---@param entry specbench.verdict.entry
----@return table<string, boolean> names of its marks
+---@return table<string, boolean> names of its marks; a ratio is as much its baseline's
 function marks.of(entry)
   local names = marks.of_cells(entry.cells)
+  for _, one in ipairs(entry.all or {}) do names.late = names.late or caveats.late(one.base) ~= nil or nil end
   if entry.verdict then names[entry.verdict] = true end
   names.ramp_up = names.ramp_up or pays.ramp_up(entry) or nil
   return names
