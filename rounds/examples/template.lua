@@ -2,17 +2,17 @@
 --
 --   specbench check my_round.lua                       what is wrong with it; starts nothing
 --   specbench run my_round.lua --quick --repeats 3     a small version on the simulator: seconds, and no GPU
---   specbench run my_round.lua --engine vllm --models my_models.lua --datasets cache     on real servers
---   specbench run my_round.lua --help          its own options stand last
+--   specbench run my_round.lua --engine vllm --models my_models.lua --datasets cache --repeats 3     on real servers
+--   specbench run my_round.lua --help                  its own options stand last
 --
 -- Every field is in rounds/README.md.
 
 local bench = require "specbench"
 
--- What may be said on the command line without an edit. Drop it where there is nothing to say.
+-- Options of this round's own, for what changes often: --tokens 64. Delete them where none is needed.
 local options = bench.options {
   options = {
-    { long = "tokens", arg = "N", type = "int", min = 1, default = 128, help = "tokens an answer at most" },
+    { long = "tokens", arg = "N", type = "int", min = 1, default = 128, help = "most tokens of an answer" },
   },
 }
 

@@ -92,6 +92,7 @@ describe("run --find k", function()
       "cells predicted, not measured, which saved ", ("measured %d cells"):format(count) } do
       last = assert(flat:find(words, last + 1, true), words .. ": " .. flat)
     end
+    assert.is_nil(flat:find(" where ", 1, true), flat)
     for _, answer in ipairs(kept.answers) do open = open + (answer.answered and 0 or 1) end
     assert.equal(open == 0, flat:find("everything asked is known", 1, true) ~= nil, flat)
     assert.equal(open > 0, flat:find(("on average as was asked, though %d place"):format(open), 1, true) ~= nil, flat)

@@ -118,7 +118,9 @@ function advice.tries(found, answer)
   if tables.count(found.cells, function(cell) return cell.records == false end) > 0 then
     add("records", "a verdict needs the requests' records: leave out --no-records, and --repeats 3")
   elseif m.published == 0 and m.repeats.most < 3 then
-    add("repeats", "no verdict below 3 repeats: add --repeats 3")
+    add("repeats", found.searched
+      and "a search judges nothing: --repeats 3 --only k=... in place of --find and --budget"
+      or "no verdict below 3 repeats: add --repeats 3")
   elseif (sure.counts.undecided or 0) > 0 and sure.noise then
     if sure.noise > NOISY then
       add("noise", "repeats differ by %.1f %%: a quieter machine, longer cells or --starts, before more repeats",

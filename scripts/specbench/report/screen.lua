@@ -264,12 +264,15 @@ function screen.text(a, options)
     end
     out[#out + 1] = ""
     section(out, "it pays?", cut(judged_lines(a), LINES, "judgement"), width)
-    out[#out + 1] = ""
-    local lines, explained = where(a)
-    for i, line in ipairs(lines) do
-      out[#out + 1] = text_table.pad(i == 1 and "where" or "", LABEL) .. line
+    -- of a search that judged nothing the map above says more
+    if not options.searched or a.sure.counts.none ~= a.sure.places then
+      out[#out + 1] = ""
+      local lines, explained = where(a)
+      for i, line in ipairs(lines) do
+        out[#out + 1] = text_table.pad(i == 1 and "where" or "", LABEL) .. line
+      end
+      section(out, "", { explained }, width)
     end
-    section(out, "", { explained }, width)
   end
   if #a.absolute > 0 then
     if options.absolute or #a.judgements == 0 then figures(out, a, options) end

@@ -60,7 +60,7 @@ end
 ---@return specbench.search_summary
 function search_table.summary(found, saved)
   local lines = { known(found) }
-  for _, method in ipairs(tables.keys(found.refused)) do
+  for _, method in ipairs(found.measured > 0 and tables.keys(found.refused) or {}) do
     lines[#lines + 1] = ("%s: nothing can be said: %s"):format(spelled(method), found.refused[method])
   end
   return { asked = ("the best k within %g %% for each method, task and load, no speculation being one choice")
