@@ -5,7 +5,7 @@
 
 #include "base/strbuf.h"
 #include "load_input.h"
-#include "measure.h"
+#include "run.h"
 #include "wait.h"
 
 /* sb.load: one load against one server, driven in C; Lua plans it and waits. */

@@ -1,12 +1,12 @@
 #include <math.h>
 
-#include "measure.h"
 #include "measure/decompose.h"
 #include "measure/interval.h"
 #include "measure/moderate.h"
 #include "measure/stopping.h"
 #include "measure/student.h"
 #include "measure/withinrun.h"
+#include "run.h"
 
 /* sb.stats: what repeats of a cell and of its baseline say. Absent figures (NaN in C) are absent fields. */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "load_input.h"
-#include "measure.h"
+#include "run.h"
 
 /* sb.virtual: the simulator's engine driven in no time, in place of a server and a load against it. */
 
