@@ -232,23 +232,15 @@ static void acknowledge(sb_stamped *c, int socket)
   c->acknowledges = true;
 }
 
-/* Since when bytes may have waited in the socket. */
-static int64_t last_empty(const sb_stamps *s, const sb_stamped *c)
-{
-  if (c->t_empty)
-    return c->t_empty;
-  return c->t_drained > s->t_empty ? c->t_drained : s->t_empty;
-}
-
 ssize_t sb_stamps_receive(sb_stamps *s, sb_stamped *c, int socket, void *buffer, size_t size)
 {
-  int64_t empty = last_empty(s, c);
+  int64_t empty = c->t_empty ? c->t_empty : s->t_empty;
   s->part_count = s->part_at = 0;
   s->t_looked = INT64_MAX;
   s->reading = c;
   s->socket = socket;
-  bool in_parts = needs_care(s, c, empty);
-  ssize_t n = in_parts ? receive_parts(s, socket, buffer, size) : receive_part(s, socket, buffer, size);
+  ssize_t n = needs_care(s, c, empty) ? receive_parts(s, socket, buffer, size)
+                                      : receive_part(s, socket, buffer, size);
   if (n <= 0)
     return n;
   settle(s, c, socket, empty);
@@ -256,7 +248,6 @@ ssize_t sb_stamps_receive(sb_stamps *s, sb_stamped *c, int socket, void *buffer,
     acknowledge(c, socket);
   c->t_empty = (size_t)n == size ? empty : 0; /* full: more may have come before we read */
   int64_t t = s->parts[s->part_count - 1].arrival.t_ns;
-  c->t_drained = in_parts ? 0 : t;
   if (c->t_last) /* else it was the connection's first read */
     c->gap += (t - c->t_last - c->gap) / 4;
   c->t_last = t;

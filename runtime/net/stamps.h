@@ -37,9 +37,7 @@ typedef struct sb_part {
 
 /* Of one socket that the kernel stamps; zero-initialised but for `counted`, which is true. */
 typedef struct sb_stamped {
-  int64_t t_empty; /* where the last read left something: since when it had not been seen empty; else 0 */
-  int64_t
-      t_drained; /* the stamp of the last read, where that took all there was: what follows came later; else 0 */
+  int64_t t_empty;     /* where the last read left something: since when it had not been seen empty; else 0 */
   int64_t t_last, gap; /* when bytes came last, and the usual time between reads */
   int64_t
       t_crowded; /* when so many segments were read at once that the server's kernel may have held more back; 0 */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "load/load.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/stamps.h"
 
 enum { STREAMS = 64, CHUNKS = 19200, TIMES = 9 }; /* chunks of all streams, each time */
 
@@ -97,6 +99,11 @@ static void write_chunk(const int *streams, int tokens)
   write_all(streams, chunk, (size_t)size);
 }
 
+static void on_done(void *ended)
+{
+  *(bool *)ended = true;
+}
+
 /* Nanoseconds of CPU a chunk, where `waiting` wait in each socket. */
 static double measure(int waiting)
 {
@@ -109,7 +116,13 @@ static double measure(int waiting)
   sb_load_request requests[STREAMS];
   for (int i = 0; i < STREAMS; i++)
     requests[i] = (sb_load_request){ .body = "{}", .body_size = 2 };
-  sb_load_options options = { .url = url, .requests = requests, .count = STREAMS, .concurrency = STREAMS };
+  bool ended = false;
+  sb_load_options options = { .url = url,
+                              .requests = requests,
+                              .count = STREAMS,
+                              .concurrency = STREAMS,
+                              .on_done = on_done,
+                              .context = &ended };
   sb_load *load = sb_load_start(loop, http, &options, &err);
   if (!load)
     die(err.text);
@@ -125,7 +138,7 @@ static double measure(int waiting)
     cpu += thread_cpu() - before;
   }
   write_all(streams, end, sizeof end - 1);
-  while (sb_load_get_progress(load).done < STREAMS)
+  while (!ended)
     turn(loop);
   if (sb_load_get_progress(load).failed || sb_load_get_progress(load).tokens != (uint64_t)tokens * STREAMS)
     die("the client has other tokens than were written");
@@ -144,8 +157,16 @@ static int ascending(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
+/* The kernel begins to stamp some time after the first socket asks, and stops with the last. */
+static void have_stamps(void)
+{
+  sb_stamps_ask(socket(AF_INET, SOCK_DGRAM, 0));
+  nanosleep(&(struct timespec){ .tv_nsec = 300 * 1000 * 1000 }, NULL);
+}
+
 int main(void)
 {
+  have_stamps();
   for (int waiting = 1; waiting <= 4; waiting *= 2) {
     double ns[TIMES];
     for (int i = 0; i < TIMES; i++)

@@ -337,26 +337,6 @@ static void a_socket_just_seen_empty_is_read_whole(void **state)
   close_pair(&p);
 }
 
-static void what_follows_a_read_that_left_nothing_came_after_it(void **state)
-{
-  (void)state;
-  pair p;
-  open_pair(&p);
-  warm_up(&p);
-  send_text(&p, EVENT("a"));
-  int64_t t = sb_clock_now();
-  sb_stamps_begin(&p.stamps, t, t); /* it cannot have waited for long, and is read whole */
-  sb_stamps_receive(&p.stamps, &p.stamped, p.client, p.data, sizeof p.data);
-  size_t at = 0;
-  sb_arrival before = next(&p, EVENT("a"), &at);
-  send_text(&p, EVENT("b"));
-  sb_stamps_begin(&p.stamps, sb_clock_now(), 0);
-  sb_stamps_receive(&p.stamps, &p.stamped, p.client, p.data, sizeof p.data);
-  at = 0;
-  assert_int_equal(next(&p, EVENT("b"), &at).t_empty, before.t_ns);
-  close_pair(&p);
-}
-
 static void more_events_than_parts_end_in_one_part(void **state)
 {
   (void)state;
@@ -388,7 +368,6 @@ int main(void)
     cmocka_unit_test(events_across_segments_are_no_one_s),
     cmocka_unit_test(what_follows_a_crowd_may_have_been_held_back),
     cmocka_unit_test(a_socket_just_seen_empty_is_read_whole),
-    cmocka_unit_test(what_follows_a_read_that_left_nothing_came_after_it),
     cmocka_unit_test(more_events_than_parts_end_in_one_part),
   };
   return cmocka_run_group_tests_name("stamps", tests, NULL, NULL);
