@@ -312,7 +312,7 @@ static int status(lua_State *L)
 static int collect(lua_State *L)
 {
   sbl_task *task = check_task(L, 1);
-  if (task->ended == SBL_TASK_FAILED && !task->observed) {
+  if (task->ended == SBL_TASK_FAILED && !task->observed && !sbl_interrupted()) {
     sbl_task_push_result(L, task);
     sb_log(SB_LOG_ERROR, "a task failed and nobody joined it: %s", sbl_error_text(L));
   }

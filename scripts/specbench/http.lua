@@ -38,7 +38,7 @@ http.asking = shape.record {
   },
 }
 
-local LONGEST_KEY, LONGEST_NAME = 64 << 10, 4096 -- bytes; of a model
+local LONGEST_KEY, LONGEST_NAME = 16 << 10, 4096 -- bytes; of a model
 
 -- The key in a file: one word. What else stands there is not repeated in a message.
 local function read_key(file)
@@ -74,6 +74,7 @@ function http.authorization(options)
     if not key then return nil, message end
   else
     key = os.getenv(options.api_key_env or "OPENAI_API_KEY") or ""
+    if #key > LONGEST_KEY then return nil, ("the API key in the environment has %d bytes"):format(#key) end
     if key:find "[%s%c]" then return nil, "the API key in the environment has several words or lines" end
   end
   secrets.learn(key)

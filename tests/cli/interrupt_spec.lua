@@ -86,6 +86,17 @@ describe("an interrupt", function()
     w:wait_gone(pids)
   end)
 
+  it("of what a script loads says nothing of it", function()
+    w:write("script.lua", "require 'endless'\n")
+    w:write("endless.lua", "io.stdout:write 'begun'\nio.stdout:flush()\nwhile true do end\n")
+    w:start "script.lua"
+    w:eventually("the script to begin", function() return w:read "stdout" == "begun" end)
+    w:signal "INT"
+    local result = w:finish()
+    assert.equal(130, result.status)
+    assert.equal("", result.err)
+  end)
+
   it("on a terminal leaves nothing of the live view", function()
     start_until_second_cell { terminal = true }
     w:eventually("the live view", function() return w:read("stdout"):find("1 of 4 cells", 1, true) end)

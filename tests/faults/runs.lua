@@ -170,6 +170,8 @@ environment("lua-path", "LUA_PATH and LUA_CPATH lead elsewhere", { LUA_PATH = "/
 environment("proxy", "a proxy for everything, where nobody listens", { http_proxy = "http://127.0.0.1:1",
   ALL_PROXY = "http://127.0.0.1:1" })
 environment("key-of-two-lines", "the key has two lines", { OPENAI_API_KEY = "a\nb" }, { status = 1 })
+environment("key-of-60-kb", "the key has 60,000 bytes, more than a server reads", { OPENAI_API_KEY = ("k"):rep(60000) },
+  { status = 1, says = { "the API key in the environment has 60000 bytes" } })
 environment("no-key-file", "the file with the key is not there", { SPECBENCH_API_KEY_FILE = "/no/key" }, { status = 1,
   says = { "/no/key" } })
 environment("absurd-columns", "a terminal of no columns", { COLUMNS = "0", TERM = "nonsense" })
@@ -213,6 +215,18 @@ for _, bound in ipairs { { "count", 1000000 }, { "tokens", 10000000 }, { "max_to
     with_round("([ {]" .. field .. " =) %d+", "%1 9007199254740992"), RUN,
     { status = 1, says = { field .. " = 9007199254740992: must be a whole number from 1 to " .. most } })
 end
+command("round-nan", "an axis has NaN for a value", with_round("{ 1, 2 } }", "{ 1, 0/0 } }"), RUN, { status = 1,
+  says = { "must be a string, a number or a boolean" } })
+command("round-title", "a round's title is escape sequences", with_round('name = "grid"',
+  'name = "grid", title = "\\27[2J"'), RUN, { status = 1, says = { "title", "has no control character" } })
+command("round-long-word", "a method is a word of a megabyte", with_round("method = c.method",
+  'method = ("x"):rep(1 << 20)'), RUN, { status = 1, says = { "method" } })
+command("round-gpus", "a server wants 2^53 GPUs", with_round("method = c.method",
+  "method = c.method, tensor_parallel = 1 << 53"), RUN, { status = 1, says = { "a whole number from 1 to 1024" } })
+command("profile-of-itself", "the simulator's profile extends itself", function(w)
+  w:write("x.json", '{"extends": "x"}')
+end, "run grid.lua --virtual --model qwen2.5-7b=x.json --only method=draft --no-pictures --out results", { status = 3,
+  cells = 0, says = { "4 deep at most" } })
 command("round-huge-text", "a round wants 10^6 prompts of 10^6 tokens", with_round("tokens = 20, count = 4",
   "tokens = 1000000, count = 1000000"), RUN, { status = 1, says = { "are more than 100000000 tokens" } })
 

@@ -4,6 +4,8 @@ local tables = require "specbench.base.tables"
 
 local unknown = {}
 
+local LONGEST = 64 -- bytes of a word that may be meant as another one
+
 local function edit_distance(a, b)
   local previous = {}
   for j = 0, #b do previous[j] = j end
@@ -25,6 +27,7 @@ end
 ---@return string?
 function unknown.nearest(word, known)
   local best, best_distance
+  if #word > LONGEST then return nil end
   for _, candidate in ipairs(known) do
     local longer = math.max(#word, #candidate)
     local distance = edit_distance(word:lower(), candidate:lower())

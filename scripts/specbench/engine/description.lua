@@ -25,6 +25,7 @@ description.may_have_draft = tables.set_of {
 
 local text, boolean = shape.string { empty = false }, shape.boolean()
 local size, rate = shape.integer { from = 1 }, shape.number { from = 0, to = 1 }
+local gpus = shape.integer { from = 1, to = 1024 }
 
 -- A plan has put the model's entry of the models file in the place of its name.
 local model = shape.custom {
@@ -106,7 +107,7 @@ description.shape = shape.record {
     { "k", size, "draft tokens a step; needed by every method but `none`" },
     { "prompt_lookup_max", size, "the longest n-gram that is looked up", otherwise = "`k`" },
     { "prompt_lookup_min", size, "the shortest one", otherwise = "1" },
-    { "draft_tensor_parallel", size, "GPUs that the draft model is spread over" },
+    { "draft_tensor_parallel", gpus, "GPUs that the draft model is spread over" },
     { "speculative_max_model_len", size, "no speculation for longer sequences" },
     { "disable_by_batch_size", shape.integer { from = 2 }, "no speculation from so many requests in a batch on" },
     { "k_by_batch_size", shape.list(batch_range), "k for each range of batch sizes" },
@@ -119,7 +120,7 @@ description.shape = shape.record {
       "forced: k unconditional rates that never grow, or a mean length from 1 to k + 1. The text is then noise" },
     { "dtype", shape.string { such_as = "bfloat16" }, "of weights and activations" },
     { "quantization", shape.string { such_as = "awq" }, "of the target's weights" },
-    { "tensor_parallel", size, "GPUs that the target is spread over", otherwise = "1" },
+    { "tensor_parallel", gpus, "GPUs that the target is spread over", otherwise = "1" },
     { "gpu_memory_utilization", shape.number { above = 0, to = 1 }, "share of a GPU's memory that it may take" },
     { "max_model_len", size, "tokens of a prompt and its answer together" },
     { "max_num_seqs", size, "requests in a batch at most" },

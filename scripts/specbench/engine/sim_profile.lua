@@ -7,6 +7,8 @@ local json = require "specbench.base.json"
 
 local sim_profile = {}
 
+local DEEPEST = 4 -- profiles that one extends, as the simulator takes them: one that extends itself is refused there
+
 ---The simulator's own folder of profiles.
 ---@return string
 function sim_profile.folder()
@@ -22,7 +24,7 @@ local function chain_of(path)
     if type(found) ~= "table" then return nil end
     chain[#chain + 1] = found
     path = found.extends and ("%s/%s.json"):format(path:match "^(.*)/[^/]*$" or ".", found.extends)
-  until not path
+  until not path or #chain > DEEPEST
   return chain
 end
 

@@ -13,6 +13,7 @@ end
 local value = shape.custom {
   must = "a string, a number or a boolean", many = "strings, numbers or booleans", page = "value",
   cats = "string|number|boolean", kinds = { string = true, number = true, boolean = true },
+  test = function(it) return it == it end, -- NaN is no place of a grid
 }
 
 local of_axes = shape.map(value, { must = "a table axis -> value", page = "table axis -> value" })
@@ -61,7 +62,10 @@ return shape.record {
   fields = {
     { "name", text, "names the [results folder](#the-results-folder) and belongs to each cell's identity",
       needed = true },
-    { "title", text, "stands over heatmaps", otherwise = "the name" },
+    { "title", shape.custom {
+      must = "a string that is not empty and has no control character", page = "string", cats = "string",
+      kinds = { string = true }, test = function(it) return it ~= "" and not it:find "%c" end,
+    }, "stands over heatmaps", otherwise = "the name" },
     { "axes", shape.list(axis, {
       least = 1, must = 'a list of { "NAME", { values... } }, outermost first',
       page = 'list of `{ "NAME", { value, ... }, when = function(c) }`',
