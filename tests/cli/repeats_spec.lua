@@ -133,6 +133,16 @@ describe("repeats", function()
     end
   end)
 
+  it("that a later look of --until measured count also where the round changed before", function()
+    local command = "run grid.lua --virtual --no-pictures --no-text --quiet --out results --until ci=0.01% --cap 6"
+    for _, tokens in ipairs { 32, 24 } do
+      w:write("grid.lua", (w:read("grid.lua"):gsub("max_tokens = %d+", "max_tokens = " .. tokens)))
+      local result = w:run(command)
+      assert.equal(0, result.status, result.err)
+      for _, row in ipairs(w:rows()) do assert.equal(6, row.repeats) end
+    end
+  end)
+
   it("are as many as --until wants, of both sides alike, and a second run wants no more", function()
     local command = "--until decided --cap 5"
     local result = w:run_grid(command)

@@ -7,6 +7,7 @@ local guard = require "specbench.sweep.guard"
 local plan = require "specbench.experiment.plan"
 local quarantine = require "specbench.sweep.quarantine"
 local session = require "specbench.sweep.session"
+local tables = require "specbench.base.tables"
 local units = require "specbench.experiment.units"
 local watched = require "specbench.sweep.watched"
 
@@ -121,6 +122,18 @@ end
 ---@field wall_seconds number
 ---@field server_seconds number? of them: servers starting, stopping, warming up and answering; nil: side by side
 
+-- What a further look or step of a run asks for is planned as the first one's cells were: by that a report tells them
+-- from what was measured before the round changed.
+local function note_planned(the_plan, the_store)
+  local about, planned = the_store.about, {}
+  for _, job in ipairs(about.planned and the_plan.jobs or {}) do
+    if about.planned[job.key] ~= job.id then planned[job.key] = job.id end
+  end
+  if not next(planned) then return end
+  the_store:describe(tables.merged(about, { planned = planned }))
+  assert(the_store:keep_description())
+end
+
 -- A run before its first session.
 local function new(the_plan, the_store, options)
   local self = {
@@ -154,6 +167,7 @@ end
 ---  called before each batch; schedule: instead of the plan's order, one server after another
 ---@return specbench.sweep.outcome
 function sweep.run(the_plan, the_store, options)
+  note_planned(the_plan, the_store)
   local begun, self = clock.now(), new(the_plan, the_store, options)
   local _farewell <close> = setmetatable({}, { __close = function()
     watched.finish(self.bar, the_store)
