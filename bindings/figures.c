@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-#include "run.h"
 #include "measure/acceptance.h"
 #include "measure/metrics.h"
 #include "measure/tail.h"
+#include "run.h"
 
 /* What of sb.measure is computed from a run's records. */
 
