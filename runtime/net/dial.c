@@ -102,14 +102,14 @@ void sb_dialer_trust(const char *path)
 }
 
 /* As OpenSSL's own programs have it; libcurl as it is packaged looks at neither variable. */
-static void configure_trust(CURL *easy)
+static CURLcode configure_trust(CURL *easy)
 {
   const char *file = trusted ? trusted : getenv("SSL_CERT_FILE"),
              *folder = trusted ? NULL : getenv("SSL_CERT_DIR");
-  if (file && *file)
-    curl_easy_setopt(easy, CURLOPT_CAINFO, file);
-  if (folder && *folder)
-    curl_easy_setopt(easy, CURLOPT_CAPATH, folder);
+  CURLcode code = file && *file ? curl_easy_setopt(easy, CURLOPT_CAINFO, file) : CURLE_OK;
+  if (code == CURLE_OK && folder && *folder)
+    code = curl_easy_setopt(easy, CURLOPT_CAPATH, folder);
+  return code;
 }
 
 sb_dialer *sb_dialer_new(sb_loop *loop, sb_err *err)
@@ -205,6 +205,18 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
   return fd;
 }
 
+/* Texts are copied, for which there may be no memory: a dial without one of them would go through a proxy, or trust
+ * whom it should not. */
+static CURLcode configure_texts(CURL *easy, const sb_dialer *dialer, const char *origin)
+{
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_NOPROXY, dialer->no_proxy.data);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (code == CURLE_OK)
+    code = configure_trust(easy);
+  return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_URL, origin) : code;
+}
+
 static CURLcode configure(sb_dial *dial, const char *origin)
 {
   CURL *easy = dial->easy;
@@ -213,20 +225,17 @@ static CURLcode configure(sb_dial *dial, const char *origin)
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, dial->error);
   curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
-  curl_easy_setopt(easy, CURLOPT_NOPROXY, dialer->no_proxy.data);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_SHARE, dialer->share);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, dial);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, dialer);
-  configure_trust(easy);
-  return curl_easy_setopt(easy, CURLOPT_URL, origin);
+  return configure_texts(easy, dialer, origin);
 }
 
 sb_dial *sb_dial_start(sb_dialer *dialer, const char *origin, sb_dial_end_fn on_end, void *context,

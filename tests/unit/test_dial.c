@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -51,6 +53,24 @@ int close(int fd)
   return real(fd);
 }
 
+/* In libcurl's place: the option for whose text there is no memory. */
+static CURLoption no_memory_for;
+
+#undef curl_easy_setopt
+CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...)
+{
+  static CURLcode (*real)(CURL *, CURLoption, ...);
+  if (!real)
+    *(void **)&real = dlsym(RTLD_NEXT, "curl_easy_setopt");
+  if (option == no_memory_for)
+    return CURLE_OUT_OF_MEMORY;
+  va_list values;
+  va_start(values, option);
+  void *value = va_arg(values, void *);
+  va_end(values);
+  return real(easy, option, value);
+}
+
 static int count_descriptors(void)
 {
   DIR *folder = opendir("/proc/self/fd");
@@ -74,6 +94,7 @@ static world open_world(void)
   world w = { .loop = sb_loop_new(), .descriptors = count_descriptors() };
   w.dialer = sb_dialer_new(w.loop, NULL);
   assert_non_null(w.dialer);
+  memset(watched, 0, sizeof watched); /* a loop's own descriptors end with it */
   closed_while_watched = 0;
   return w;
 }
@@ -209,12 +230,31 @@ static void a_dial_that_cannot_be_watched_fails_alone(void **state)
   close(listener);
 }
 
+static void a_dial_that_lacks_an_option_is_none(void **state)
+{
+  (void)state;
+  static const CURLoption texts[] = { CURLOPT_NOPROXY, CURLOPT_PROTOCOLS_STR, CURLOPT_CAINFO, CURLOPT_URL };
+  world w = open_world();
+  setenv("SSL_CERT_FILE", "/etc/hostname", 1);
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    sb_err err = { 0 };
+    no_memory_for = texts[i];
+    assert_null(sb_dial_start(w.dialer, "http://127.0.0.1:9", on_end, &w, &err));
+    assert_non_null(strstr(err.text, "Out of memory"));
+  }
+  no_memory_for = 0;
+  unsetenv("SSL_CERT_FILE");
+  assert_int_equal(w.ends, 0);
+  close_world(&w);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_dial_under_way_is_unwatched_before_its_socket_is_closed),
     cmocka_unit_test(the_slower_address_family_is_unwatched_before_its_socket_is_closed),
     cmocka_unit_test(a_dial_that_cannot_be_watched_fails_alone),
+    cmocka_unit_test(a_dial_that_lacks_an_option_is_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
