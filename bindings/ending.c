@@ -29,14 +29,18 @@ static int shorten(lua_State *L)
 }
 
 /* A string tells its place itself, an object does not. */
+/* What is shown of a text, left on the stack; the text itself where there is no memory. */
+static const char *shown(lua_State *L, const char *text)
+{
+  lua_pushcfunction(L, shorten);
+  lua_pushstring(L, text);
+  return lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : text;
+}
+
 void sbl_print_error(lua_State *L, const char *script)
 {
   bool placed = lua_type(L, -1) == LUA_TSTRING;
-  const char *message = sbl_error_text(L);
-  lua_pushcfunction(L, shorten);
-  lua_pushstring(L, message);
-  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
-    message = lua_tostring(L, -1);
+  const char *message = shown(L, sbl_error_text(L));
   fflush(stdout);
   sb_tell(": %s%s%s", placed ? "" : script, placed ? "" : ": ", message);
 }
@@ -58,7 +62,7 @@ static int raised_status(lua_State *L, const char *script)
   lua_pushliteral(L, "message");
   if (lua_rawget(L, -2) == LUA_TSTRING) {
     fflush(stdout);
-    sb_tell(": %s: %s", script, lua_tostring(L, -1));
+    sb_tell(": %s: %s", script, shown(L, lua_tostring(L, -1)));
   }
   lua_pop(L, 1);
   return status;

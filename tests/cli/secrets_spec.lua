@@ -256,6 +256,7 @@ describe("hiding secrets", function()
     assert.same({ "--hf_token", "(redacted)" }, secrets.argv { "--hf_token", "a" })
     local plain = { "serve", "--api-key-file", "path", "--max-num-batched-tokens", "512", "--tokenizer", "t" }
     assert.same(plain, secrets.argv(plain))
+    assert.equal("https://(redacted)@h/?a=1&sig=(redacted)&k=2", secrets.url "https://u:abcdef@h/?a=1&sig=abcdef&k=2")
     local long = { ("x"):rep(1 << 20), "a://" .. ("x"):rep(1 << 20) } -- no scheme is looked for letter by letter
     assert.same(long, secrets.argv(long))
   end)

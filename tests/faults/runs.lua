@@ -190,6 +190,7 @@ add("out-too-long", "--out is longer than a path may be", nil, "--out " .. ("x")
 
 ---- what a command line may say
 local PLAN = "plan grid.lua --out results "
+local KEY = "sk-canary-7d41c0ffee9b" -- world.lua looks for it in all that is written or shown
 local function usage(name, what, line, says)
   command(name, what, nil, line, { status = 2, says = { says } })
 end
@@ -202,7 +203,15 @@ usage("no-objective", "--slo names nothing", PLAN .. "--slo ,", "names no object
 usage("unit-unshared", "a piece of shared work where nothing is shared", PLAN .. "--unit x", "--unit names a piece")
 usage("tokenizer-no-address", "--tokenizer is no address", PLAN .. "--engine vllm --tokenizer x", "--tokenizer: 'x'")
 usage("address-with-password", "an address that cannot be used, with a password: not repeated",
-  PLAN .. "--engine external --url http://me:$OPENAI_API_KEY@x:0", "(redacted)@x:0")
+  PLAN .. "--engine external --url http://me:" .. KEY .. "@x:0", "(redacted)@x:0")
+add("key-in-a-body", "--body carries a key", nil, "--body api_key=" .. KEY .. " --body 'x={\"token\": \"" .. KEY
+  .. "\"}'", ALL)
+add("key-in-a-profiler", "--profile carries a key", nil, "--profile 'env API_KEY=" .. KEY .. "'", ALL)
+command("key-in-a-mirror", "--mirror carries a password and a token", nil,
+  ("dataset fetch cnn_merged --mirror 'http://me:%s@127.0.0.1:1/?token=%s'"):format(KEY, KEY),
+  { status = 1, says = { "(redacted)@127.0.0.1:1/?token=(redacted)" } }, { env = { XDG_CACHE_HOME = "cache" } })
+command("key-in-an-error", "a script's error is the key", nil, "-e 'error(os.getenv \"OPENAI_API_KEY\")'", { status = 1,
+  says = { "(command line):1: (redacted)" } })
 usage("deadline-of-ages", "a deadline of 10^23 s", PLAN .. "--cell-timeout 99999999999999999999999",
   "--cell-timeout needs a number from 0.1 to 31536000")
 usage("requests-without-end", "10^15 requests", "measure --url http://127.0.0.1:1 -n 1000000000000000",

@@ -2,6 +2,7 @@
 -- says which one it was, and of which cell.
 
 local environment = require "sb.environment"
+local secrets = require "specbench.base.secrets"
 
 local blame = {}
 
@@ -35,6 +36,7 @@ end
 ---@param text string
 ---@return string
 function blame.shown(text)
+  text = secrets.scrub(text)
   local line, trace = text:match "^(.-)\nstack traceback:\n(.*)$"
   if not line or os.getenv "SPECBENCH_LOG" == "debug" then return text end
   local first = line:match "^([^\n]-%.lua:%d+): " or line:match "^(%(command line%):%d+): "

@@ -18,7 +18,7 @@ end
 
 -- Names whose value is a secret by their last word: --api-key, HF_TOKEN, DB_PASS; but not --max-tokens.
 local last_words = set [[key apikey token secret password passwd pass pwd passphrase passcode credential credentials
-  authorization auth bearer cookie cookies pat signature sas]]
+  authorization auth bearer cookie cookies pat signature sig sas]]
 -- Or by any word, unless the last says that the value only leads there: --api-key-file, SECRET_KEY_BASE.
 local any_words = set "secret password passwd passphrase credential credentials authorization apikey bearer cookie"
 local leading = set "file path dir directory folder env name type mode provider"
@@ -98,12 +98,15 @@ local function hide(value)
 end
 
 ---@param url string
----@return string url without a user's name and password
+---@return string url without a user's name and password, nor what its query says for a telling name
 function secrets.url(url)
   -- "://" is looked for and not the scheme before it: a pattern that begins anywhere in a long word takes for ever
-  return (url:gsub("(://)([^/%s\"']*)@", function(mark, user)
+  url = url:gsub("(://)([^/%s\"']*)@", function(mark, user)
     secrets.learn(user:match ":(.*)$" or user)
     return mark .. HIDDEN .. "@"
+  end)
+  return (url:gsub("([?&]([%w_.-]+)=)([^&#%s\"']+)", function(before, name, value)
+    return secrets.hides(name) and before .. hide(value) or nil
   end))
 end
 
@@ -179,12 +182,35 @@ function secrets.env(env)
   return copy
 end
 
+---A request's fields with the values of telling names hidden.
+---@param body table
+---@return table copy
+function secrets.body(body)
+  local copy = setmetatable({}, getmetatable(body))
+  for name, value in pairs(body) do
+    if type(value) == "table" then
+      copy[name] = secrets.body(value)
+    elseif type(value) == "string" and secrets.hides(tostring(name)) then
+      copy[name] = hide(value)
+    else
+      copy[name] = value
+    end
+  end
+  return copy
+end
+
 ---A server's description, as a cell's identity holds it.
 ---@param server table resolved description
 ---@return table copy
 function secrets.server(server)
   local copy = {}
   for name, value in pairs(server) do copy[name] = value end
+  if type(copy.profile) == "table" then copy.profile = secrets.argv(copy.profile) end
+  if type(copy.profile) == "string" then
+    local words = {}
+    for word in copy.profile:gmatch "%S+" do words[#words + 1] = word end
+    copy.profile = table.concat(secrets.argv(words), " ")
+  end
   if copy.extra_args then copy.extra_args = secrets.argv(copy.extra_args) end
   if copy.env then copy.env = secrets.env(copy.env) end
   for _, part in ipairs { "model", "draft" } do

@@ -5,6 +5,8 @@ local fs = require "sb.fs"
 local byte_bar = require "specbench.dataset.byte_bar"
 local cache = require "specbench.dataset.cache"
 local fetch = require "specbench.dataset.fetch"
+local foreign = require "specbench.base.foreign"
+local secrets = require "specbench.base.secrets"
 local speed_bench = require "specbench.dataset.speed_bench"
 
 local batch = {}
@@ -15,7 +17,7 @@ local function say(format, ...)
 end
 
 local function complain(format, ...)
-  io.stderr:write("specbench: dataset: ", format:format(...), "\n")
+  io.stderr:write("specbench: dataset: ", foreign.clean(secrets.url(format:format(...))), "\n")
 end
 
 local function new_bar(entries)
@@ -37,7 +39,8 @@ local function explain_by_hand(manifest, entries, from, options)
     local entry = entries[i]
     local path = cache.path(options.folder, entry)
     if not cache.check(path, entry) then
-      io.stderr:write(("  %s\n    from %s\n    %s\n"):format(path, fetch.url(entry, options.base), cache.mark(entry)))
+      local url = secrets.url(fetch.url(entry, options.base))
+      io.stderr:write(("  %s\n    from %s\n    %s\n"):format(path, url, cache.mark(entry)))
     end
   end
 end

@@ -5,6 +5,7 @@ local fields = require "specbench.experiment.workload_shape"
 local json = require "specbench.base.json"
 local limits = require "specbench.experiment.limits"
 local prompts = require "specbench.experiment.workload_prompts"
+local secrets = require "specbench.base.secrets"
 local tables = require "specbench.base.tables"
 
 local workload = {}
@@ -99,7 +100,7 @@ function workload.identity(self)
     prompts = prompts.hash(self.prompts), limits = limits.hash(self.limit_list), count = #self.prompts.items,
     temperature = self.temperature, chat = self.chat, concurrency = self.concurrency, rate = self.rate,
     arrivals = self.rate and self.arrivals or nil, burstiness = self.rate and self.burstiness or nil,
-    body = next(self.body) and self.body or nil, task = self.task, salt = self.salt,
+    body = next(self.body) and secrets.body(self.body) or nil, task = self.task, salt = self.salt,
     -- fixed lengths stand in the limits; replayed ones are another cell's doing and have a hash of their own
     lengths = self.lengths == "replay" and "replay" or nil,
   }
