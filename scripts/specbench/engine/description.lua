@@ -28,11 +28,14 @@ local size, rate = shape.integer { from = 1 }, shape.number { from = 0, to = 1 }
 local gpus = shape.integer { from = 1, to = 1024 }
 
 -- A plan has put the model's entry of the models file in the place of its name.
+local LONGEST_NAME = 4096 -- bytes: as long as a path may be
+
 local model = shape.custom {
-  must = "a model's name", page = "string", cats = "string", kinds = { string = true, table = true },
+  must = ("a model's name of at most %d bytes"):format(LONGEST_NAME), page = "string", cats = "string",
+  kinds = { string = true, table = true },
   test = function(value)
-    if type(value) == "table" then return type(value.name) == "string" end
-    return value ~= ""
+    local name = type(value) == "table" and value.name or value
+    return type(name) == "string" and name ~= "" and #name <= LONGEST_NAME
   end,
 }
 
