@@ -297,7 +297,7 @@ command("round-precompiled", "a round that is precompiled Lua", function(w)
 end, RUN, { status = 1, says = { "grid.lua" } })
 command("round-folder", "a round that is a folder", function(w)
   assert(os.execute(("rm -f '%s/grid.lua' && mkdir '%s/grid.lua'"):format(w.folder, w.folder)))
-end, RUN, { status = 1, says = { "grid.lua" } })
+end, RUN, { status = 2, says = { "grid.lua is a folder, not a round" } })
 command("round-absent", "a round that is not there", nil, "run nowhere.lua", { status = 2,
   says = { "no round nowhere" } })
 
