@@ -140,8 +140,10 @@ function http.root(url)
   return (url:gsub("/+$", ""):gsub("/v1$", ""))
 end
 
--- What a server that wants a key is told: which one it was given, or where ours comes from.
-local function about_key(status)
+---Behind the answer of a server that wants a key: which one it was given, or where ours comes from.
+---@param status integer?
+---@return string text empty where it is not about a key
+function http.about_key(status)
   if status ~= 401 and status ~= 403 then return "" end
   if http.authorization() then
     return (": it refuses the API key of %s"):format(os.getenv "SPECBENCH_API_KEY_FILE" and "$SPECBENCH_API_KEY_FILE"
@@ -154,7 +156,7 @@ local function check(response, url, options)
   if response.status >= 200 and response.status < 300 then return response end
   local start = foreign.printable(response.body:sub(1, 200)):gsub("%s+", " ")
   return nil, ("%s answered HTTP status %d%s%s"):format(secrets.url(url), response.status,
-    start ~= "" and ": " .. start or "", options.authorized and about_key(response.status) or ""), "status"
+    start ~= "" and ": " .. start or "", options.authorized and http.about_key(response.status) or ""), "status"
 end
 
 local here = {} -- pages by path, by the address of a server that is no process

@@ -87,7 +87,7 @@ describe("a server that quotes the key", function()
   it("in a body, an event or an answer leaves it nowhere", function()
     check({ ["1"] = { status = 401, body = "bad key: {key}" }, ["2"] = { status = 401, body = '{"error": "{key}"}' },
       ["3"] = { status = 401, body = ("x"):rep(185) .. "{key}" } }, -- of which errors quote 200 bytes
-      "HTTP status 401", "1 failed", "*******")
+      "HTTP status 401", "1 failed", "*******", ": it refuses the API key of $OPENAI_API_KEY")
     check({ ["*"] = { events = { '{"error": {"message": "no such key: {key}"}}' } } }, "4 of 4 requests failed")
     check({ ["*"] = { text = "my key is {key}, thank you\0and {key}" } }, "1 measured")
     check({ ["*"] = { header = "{key}" } }, "nothing to do")

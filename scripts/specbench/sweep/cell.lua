@@ -36,7 +36,7 @@ local function summarise(failures)
   tables.most_frequent_first(causes, "cause")
   local words = {}
   for i = 1, math.min(#causes, 3) do words[i] = ("%d x %s"):format(causes[i].count, causes[i].cause) end
-  return table.concat(words, "; ")
+  return table.concat(words, "; ") .. http.about_key(tonumber(causes[1].cause:match "^http: HTTP status (%d+)"))
 end
 
 -- Everything about the cell that is known before it runs.
