@@ -94,10 +94,9 @@ local function print_servers(servers, time)
 end
 
 -- How the run would go, and how long that takes.
-local function print_course(the_plan, seconds, is_done, options, time)
+local function print_course(the_plan, ahead, options, time)
   io.stdout:write("Comparison: ", match.line(options.match), "\n")
   if options.limits then io.stdout:write("Answers: as long as the limits '", options.limits, "' say\n") end
-  local ahead = sweep.cost(the_plan, seconds, is_done)
   for _, line in ipairs(plan_text.course(the_plan, ahead, options, time)) do io.stdout:write(line, "\n") end
   if not options.rule then return end
   local whole = 0
@@ -130,8 +129,7 @@ local function places(gpus)
   return list
 end
 
-local function print_argv(the_plan, servers, is_done)
-  local side_by_side = sweep.units(the_plan, is_done)
+local function print_argv(the_plan, servers, side_by_side)
   for i, s in ipairs(servers) do
     local argv, env, url, config = plan.command(the_plan, s.job, side_by_side and s.gpus and places(s.gpus) or s.gpus)
     io.stdout:write(("\n# server %d: %s\n%s\n"):format(i, s.job.server.model.name,
@@ -162,9 +160,10 @@ function self.run(options, positionals)
       (options.virtual and "by the simulator %s" or is_exact and "estimated %s"
         or "roughly %s by a rule of thumb that knows neither engine nor method")
         :format(time(seconds))))
-  print_course(the_plan, seconds, is_done, options, time)
+  local ahead = sweep.cost(the_plan, seconds, is_done)
+  print_course(the_plan, ahead, options, time)
   print_notes(the_plan, is_done, done)
-  if options.show_argv then print_argv(the_plan, servers, is_done) end
+  if options.show_argv then print_argv(the_plan, servers, ahead.list) end
   if options.cells then
     io.stdout:write "\n"
     for _, job in ipairs(the_plan.jobs) do io.stdout:write(job.id, "  ", job.description, "\n") end
