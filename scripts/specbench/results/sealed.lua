@@ -11,6 +11,16 @@ local LARGEST = 256 << 20 -- bytes; a file of a results folder that is longer wa
 local SEAL = '(), "checksum": "([^"]*)"}%s*$'
 local TAIL = 100 -- bytes, in which a seal is looked for first: it has 83
 
+-- As sealed.bytes, of where the bytes lie.
+local function bytes_at(path)
+  local found = fs.stat(path)
+  if found and found.type ~= "file" then return nil, path .. " is no regular file" end
+  if found and found.size > LARGEST then return nil, ("%s has %d bytes"):format(path, found.size) end
+  local bytes, message = fs.read(path)
+  if not bytes then return nil, message, found ~= nil or nil end
+  return cell_files.unpacked(path, bytes, LARGEST)
+end
+
 ---The bytes of a file that may come from anywhere: a pipe or a device, which might never end, is not read. A cell's
 ---file that lies packed is unpacked, to no more than a plain one may have.
 ---@param path string
@@ -18,13 +28,7 @@ local TAIL = 100 -- bytes, in which a seal is looked for first: it has 83
 ---@return string? message
 ---@return boolean? unreadable it is there and may be sound, but could not be read now
 function sealed.bytes(path)
-  path = cell_files.at(path)
-  local found = fs.stat(path)
-  if found and found.type ~= "file" then return nil, path .. " is no regular file" end
-  if found and found.size > LARGEST then return nil, ("%s has %d bytes"):format(path, found.size) end
-  local bytes, message = fs.read(path)
-  if not bytes then return nil, message, found ~= nil or nil end
-  return cell_files.unpacked(path, bytes, LARGEST)
+  return bytes_at(cell_files.at(path))
 end
 
 ---@param value table an object with a field at least, none named checksum
@@ -35,8 +39,8 @@ function sealed.encode(value)
 end
 
 local function read(path)
-  path = cell_files.at(path)
-  local text, message, unreadable = sealed.bytes(path)
+  path = cell_files.at(path) -- which messages name
+  local text, message, unreadable = bytes_at(path)
   if not text then return nil, message, nil, unreadable end
   local value
   value, message = json.decode(text)
