@@ -110,7 +110,7 @@ describe("a damaged cell", function()
       { "cell.json.gz", function(bytes) return bytes:sub(1, -9) end, "not a whole gzip file" },
       { "cell.json.gz", function() return fs.gzip "{" end, nil },
       { "records.planes.gz", function(bytes)
-        local at = #bytes // 2
+        local at = #bytes - 8 -- its checksum: a change of what is packed may unpack to the same bytes
         return bytes:sub(1, at) .. string.char(bytes:byte(at + 1) ~ 1) .. bytes:sub(at + 2)
       end, "not a whole gzip file" },
       { "records.planes.gz", function() return fs.gzip "sbrec2\n" end, "its bytes are not in planes" },
