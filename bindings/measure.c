@@ -103,13 +103,23 @@ static int failures(lua_State *L)
   return 1;
 }
 
-static int encode(lua_State *L)
+static int encode_by(lua_State *L, int (*write)(const sb_run *, sb_strbuf *))
 {
   sb_run *run = check_run(L);
   sb_strbuf *out = sbl_push_buffer(L);
-  if (sb_records_write(run, out))
+  if (write(run, out))
     return luaL_error(L, "the run's records cannot be written: they are damaged");
   return sbl_push_text(L, out);
+}
+
+static int encode(lua_State *L)
+{
+  return encode_by(L, sb_records_write);
+}
+
+static int encode_rounded(lua_State *L)
+{
+  return encode_by(L, sb_records_write_rounded);
 }
 
 static int to_jsonl(lua_State *L)
@@ -179,6 +189,7 @@ int sbl_open_measure(lua_State *L)
                                       { "resent", resent },
                                       { "chunks", chunks },
                                       { "encode", encode },
+                                      { "encode_rounded", encode_rounded },
                                       { "jsonl", to_jsonl },
                                       { "redact", redact },
                                       { "set_clock_scale", set_clock_scale },

@@ -14,8 +14,9 @@ local self = {
     .. "and its baseline of two machines are no pair (specbench report --across-hosts). Another round's folder, or one "
     .. "whose servers, prompts or limits are described otherwise, is refused before anything is copied. What was cut "
     .. "short goes on where it stopped. To publish a folder, --pack makes a copy of about half its size, which "
-    .. "every command reads as it does a plain one; merged again without it, cells are as they were written. Exit "
-    .. "status 3: cells were left out, each named.",
+    .. "every command reads as it does a plain one; merged again without it, cells are as they were written. What "
+    .. "--microseconds rounded stays so; a cell with exact times takes the place of its copy with rounded ones, never "
+    .. "the other way. Exit status 3: cells were left out, each named.",
   positionals = {
     { name = "DIR", help = "results folder to copy into; made where it is not there" },
     { name = "FROM", many = true, help = "results folders to copy from" },
@@ -24,6 +25,8 @@ local self = {
     { long = "pack", type = "flag", help = "copy the cells packed, at about half of their size" },
     { long = "no-text", type = "flag", help = "leave the answers' texts out of the copies: reports then say whether "
       .. "answers are the baseline's, not where they part" },
+    { long = "microseconds", type = "flag", help = "round the times in the copies' records to the microsecond: of "
+      .. "large cells they then pack to less than half; a cell's figures stay, and it says so" },
     { long = "quiet", short = "q", type = "flag", help = "no count of what was copied" },
   },
   examples = {
@@ -50,7 +53,8 @@ end
 
 function self.run(options, positionals)
   local folder, sources = positionals[1], table.move(positionals, 2, #positionals, 1, {})
-  local merge, message = merging.new(folder, sources, { pack = options.pack, no_text = options.no_text })
+  local merge, message = merging.new(folder, sources, { pack = options.pack, no_text = options.no_text,
+    microseconds = options.microseconds })
   if not merge then command.fail(message) end
   command.warn(merge.store.warnings)
   local left_out = 0

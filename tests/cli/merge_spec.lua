@@ -202,6 +202,85 @@ describe("specbench merge", function()
     has(run("report packed --no-pictures").err, ("cell %s is left out"):format(id), "outputs.jsonl.gz")
   end)
 
+  -- The requests of a folder's cell as `show --json` prints them, its times in a list of their own.
+  local function requests_of(folder, id)
+    local times = {}
+    local rest = run(("show %s/cells/%s --json"):format(folder, id)).out:gsub("(_ns\": )(%d+)", function(name, ns)
+      times[#times + 1] = math.tointeger(ns)
+      return name
+    end):gsub("%[(%d+),", function(ns)
+      times[#times + 1] = math.tointeger(ns)
+      return "["
+    end)
+    return rest, times
+  end
+
+  it("rounds times to the microsecond where it is told to, once, and every figure of a cell stays", function()
+    run("run " .. GRID .. "--out plain")
+    run "merge rounded plain --pack --microseconds"
+    for id, text in pairs(w:cells("cells", "plain")) do
+      local path = ("%s/rounded/cells/%s"):format(w.folder, id)
+      local exact, cell = json.decode(text), assert(sealed.read(path .. "/cell.json"))
+      assert.equal(exact.checksum, cell.rounded_from)
+      assert.are_not.equal(exact.files["records.bin"], cell.files["records.bin"])
+      cell.rounded_from, exact.checksum, cell.files, exact.files = nil, nil, nil, nil
+      assert.same(exact, cell)
+      local told, times = requests_of("plain", id)
+      local told_rounded, rounded = requests_of("rounded", id)
+      assert.equal(told, told_rounded)
+      for i, ns in ipairs(times) do
+        assert.equal(0, rounded[i] % 1000)
+        assert.truthy(math.abs(rounded[i] - ns) < 1000)
+      end
+    end
+    for _, command in ipairs { "report rounded --no-pictures --full", "export rounded", "compare plain rounded" } do
+      assert.equal("", run(command).err)
+    end
+    run "merge again rounded --microseconds"
+    for id, text in pairs(w:cells("cells", "again")) do
+      assert.equal(sealed.bytes(("%s/rounded/cells/%s/cell.json"):format(w.folder, id)), text)
+    end
+    change("again", next(w:cells("cells", "again")), function(cell) cell.rounded_from = 1 end)
+    has(run("report again --no-pictures").err, "rounded_from must be a string, not 1")
+  end)
+
+  it("lets exact times win over rounded ones of the same measurement, and nothing else be replaced", function()
+    run("run " .. GRID .. "--out plain")
+    local id = next(w:cells("cells", "plain"))
+    assert(os.execute(("cd '%s/plain' && cp -r cells/%s failed/%s-1 && cp -r cells/%s reruns/"):format(w.folder, id, id,
+      id)))
+    run "merge rounded plain --microseconds"
+    run "merge rounded plain --microseconds"
+    run "merge twice rounded plain"
+    local exact, rounded = all_of "plain/cells", all_of "rounded/cells"
+    has(run "merge plain rounded".out, "0 cells copied, 9 there already, 0 measured twice")
+    assert.same(exact, all_of "plain/cells")
+    -- a copy that would lack what the rounded one has
+    run "merge textless plain --no-text"
+    for _, sources in ipairs { "textless", "plain --no-text", "plain --microseconds" } do
+      has(run("merge rounded " .. sources).out, "0 cells copied, 9 there already, 0 measured twice")
+      assert.same(rounded, all_of "rounded/cells")
+    end
+    has(run "merge rounded plain --pack".out, "9 cells copied, 0 there already, 0 measured twice")
+    for _, folder in ipairs { "rounded", "twice" } do
+      for _, kind in ipairs { "cells", "reruns" } do
+        for name, text in pairs(w:cells(kind, "plain")) do
+          assert.equal(text, sealed.bytes(("%s/%s/%s/%s/cell.json"):format(w.folder, folder, kind, name)))
+        end
+      end
+      assert.same({ id .. "-1" }, fs.list(("%s/%s/failed"):format(w.folder, folder)))
+    end
+    -- another measurement of the cell, by a clock whose microseconds are long
+    run "merge other plain --microseconds"
+    change("plain", id, function(cell) cell.clock_scale = 200 end)
+    has(run "merge other plain".out, "7 cells copied, 0 there already, 1 measured twice")
+    run "merge fast plain --microseconds"
+    for _, name in ipairs { "cell.json", "records.bin" } do
+      local file = ("%s/cells/" .. id .. "/" .. name)
+      assert.equal(w:read(file:format "plain"), w:read(file:format "fast"))
+    end
+  end)
+
   it("refuses what does not belong together, before anything is copied", function()
     measure_parts()
     w:write("wide.lua", (w:read("grid.lua"):gsub('"grid"', '"wide"')))

@@ -14,6 +14,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void written(const sb_run *run, int (*write)(const sb_run *, sb_strbuf *), sb_strbuf *out)
+{
+  sb_strbuf_clear(out);
+  if (write(run, out) != SB_OK)
+    abort();
+  sb_run *back = sb_records_parse(out->data, out->size, NULL);
+  if (!back || back->count != run->count)
+    abort();
+  sb_run_free(back);
+}
+
 static void use(const sb_run *run)
 {
   const sb_slo slo = { 100, 10, 1000 };
@@ -21,13 +32,8 @@ static void use(const sb_run *run)
   sb_strbuf out = { 0 };
   sb_metrics_compute(run, &slo, &metrics);
   sb_records_to_jsonl(run, &out);
-  sb_strbuf_clear(&out);
-  if (sb_records_write(run, &out) != SB_OK)
-    abort();
-  sb_run *back = sb_records_parse(out.data, out.size, NULL);
-  if (!back || back->count != run->count)
-    abort();
-  sb_run_free(back);
+  written(run, sb_records_write, &out);
+  written(run, sb_records_write_rounded, &out);
   sb_strbuf_deinit(&out);
 }
 
@@ -73,5 +79,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   parse(data, size);
   parse_inside("sbrec1\n", data, size);
   parse_inside("sbrec2\n", data, size);
+  parse_inside("sbrec3\n", data, size);
   return 0;
 }

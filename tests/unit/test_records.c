@@ -70,6 +70,63 @@ static void assert_round_trip(const sb_run *run)
   sb_strbuf_deinit(&file);
 }
 
+static int64_t rounded(int64_t ns)
+{
+  return ns > INT64_MAX - 999 ? INT64_MAX / 1000 * 1000 : (ns + 999) / 1000 * 1000;
+}
+
+static sb_timeline rounded_timeline(const sb_timeline *line)
+{
+  sb_timeline copy = { 0 };
+  sb_timeline_reader reader;
+  sb_chunk chunk;
+  sb_timeline_reset(&copy, rounded(line->origin_ns));
+  sb_timeline_read(line, &reader);
+  while (sb_timeline_next(&reader, &chunk))
+    sb_timeline_append(&copy, rounded(chunk.t_ns), chunk.tokens, chunk.has_text);
+  return copy;
+}
+
+static void round_record(sb_record *record)
+{
+  record->t_intended = rounded(record->t_intended);
+  record->t_send = rounded(record->t_send);
+  record->t_first_byte = rounded(record->t_first_byte);
+  record->t_done = rounded(record->t_done);
+  sb_timeline chunks = rounded_timeline(&record->timeline), others = rounded_timeline(&record->others);
+  sb_timeline_deinit(&record->timeline);
+  sb_timeline_deinit(&record->others);
+  record->timeline = chunks;
+  record->others = others;
+}
+
+/* Writes with rounded times, reads back, compares each with that of the run by itself, and once more. Rounds the run. */
+static void assert_rounded_trip(sb_run *run)
+{
+  sb_strbuf file = { 0 }, again = { 0 };
+  sb_err err = { 0 };
+  assert_int_equal(sb_records_write_rounded(run, &file), 0);
+  sb_run *back = sb_records_parse(file.data, file.size, &err);
+  if (!back)
+    fail_msg("%s", err.text);
+  assert_true(back->t_start == rounded(run->t_start) && back->t_end == rounded(run->t_end));
+  assert_true(back->wall_anchor_ns == run->wall_anchor_ns);
+  assert_true(back->clock_anchor_ns == rounded(run->clock_anchor_ns));
+  for (uint32_t i = 0; i < run->count; i++) {
+    round_record(&run->records[i]);
+    assert_same(&back->records[i], &run->records[i]);
+  }
+  assert_int_equal(sb_records_write_rounded(back, &again), 0);
+  sb_run *twice = sb_records_parse(again.data, again.size, &err);
+  for (uint32_t i = 0; i < run->count; i++)
+    assert_same(&twice->records[i], &run->records[i]);
+  assert_round_trip(back);
+  sb_run_free(twice);
+  sb_run_free(back);
+  sb_strbuf_deinit(&again);
+  sb_strbuf_deinit(&file);
+}
+
 static sb_run *full_run(void)
 {
   sb_run *run = fixture_small_run();
@@ -103,6 +160,20 @@ static void a_run_reads_back_exactly(void **state)
   run->records[2].http_status = INT32_MIN;
   run->t_start = INT64_MAX;
   assert_round_trip(run);
+  assert_rounded_trip(run);
+  sb_run_free(run);
+}
+
+static void times_are_rounded_one_by_one_and_what_did_not_happen_stays_so(void **state)
+{
+  (void)state;
+  sb_run *run = full_run();
+  run->records[0].t_first_byte = 0;
+  run->records[1].t_first_byte = 1;
+  sb_timeline_append(&run->records[3].timeline, run->records[3].timeline.last_ns + 1, 1, true);
+  sb_timeline_append(&run->records[3].timeline, run->records[3].timeline.last_ns + 1500, 1, true);
+  assert_rounded_trip(run);
+  assert_true(run->records[0].t_first_byte == 0 && run->records[1].t_first_byte == 1000);
   sb_run_free(run);
 }
 
@@ -111,6 +182,38 @@ static void a_run_without_requests_reads_back(void **state)
   (void)state;
   sb_run *run = sb_run_new(0);
   assert_round_trip(run);
+  assert_rounded_trip(run);
+  sb_run_free(run);
+}
+
+/* Streams of one batch, which get a chunk each at every step of an engine. */
+static void rounded_batches_are_small(void **state)
+{
+  (void)state;
+  enum { STREAMS = 32, STEPS = 100 };
+  sb_rng rng;
+  sb_rng_init(&rng, 1, 2);
+  sb_run *run = sb_run_new(STREAMS);
+  run->t_start = fixture_at(0);
+  for (uint32_t i = 0; i < STREAMS; i++) {
+    run->records[i].t_send = run->t_start;
+    sb_timeline_reset(&run->records[i].timeline, run->t_start);
+  }
+  for (int64_t step = 1, now = run->t_start; step <= STEPS; step++) {
+    now += 5000000 + (int64_t)sb_rng_below(&rng, 1000000);
+    for (uint32_t i = 0; i < STREAMS; i++) {
+      now += (int64_t)sb_rng_below(&rng, 40000);
+      sb_timeline_append(&run->records[i].timeline, now, 1, true);
+    }
+  }
+  sb_strbuf exact = { 0 }, small = { 0 };
+  assert_int_equal(sb_records_write(run, &exact), 0);
+  assert_int_equal(sb_records_write_rounded(run, &small), 0);
+  assert_true(exact.size > 5 * STREAMS * STEPS);
+  assert_true(small.size <
+              3 * STREAMS * STEPS + 40 * STREAMS); /* a byte each: since the last one, whose, what */
+  sb_strbuf_deinit(&exact);
+  sb_strbuf_deinit(&small);
   sb_run_free(run);
 }
 
@@ -135,6 +238,7 @@ static void random_runs_read_back(void **state)
                            sb_rng_u32(&rng) >> sb_rng_below(&rng, 32), c % 3 > 0);
     }
     assert_round_trip(run);
+    assert_rounded_trip(run);
     sb_run_free(run);
   }
 }
@@ -157,6 +261,7 @@ static void what_could_not_be_read_back_is_not_written(void **state)
     default: run->t_end = -5; break;
     }
     assert_int_equal(sb_records_write(run, &file), SB_EINVAL);
+    assert_int_equal(sb_records_write_rounded(run, &file), SB_EINVAL);
     assert_int_equal(file.size, 0);
     sb_run_free(run);
   }
@@ -177,12 +282,15 @@ static void assert_refused(const void *data, size_t size, const char *why)
   free(copy);
 }
 
-static void every_cut_and_every_flipped_bit_is_refused(void **state)
+typedef int writing(const sb_run *run, sb_strbuf *out);
+
+static writing *const writings[] = { sb_records_write, sb_records_write_rounded };
+
+static void assert_no_change_is_missed(writing *write)
 {
-  (void)state;
   sb_run *run = full_run();
   sb_strbuf file = { 0 };
-  assert_int_equal(sb_records_write(run, &file), 0);
+  assert_int_equal(write(run, &file), 0);
   for (size_t size = 0; size < file.size; size++)
     assert_refused(file.data, size, "records file");
   for (size_t i = 0; i < file.size * 8; i++) {
@@ -197,6 +305,13 @@ static void every_cut_and_every_flipped_bit_is_refused(void **state)
   sb_run_free(run);
 }
 
+static void every_cut_and_every_flipped_bit_is_refused(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 2; i++)
+    assert_no_change_is_missed(writings[i]);
+}
+
 /* A new checksum over a changed file, so that the reader proper sees the change. */
 static void seal(sb_strbuf *file)
 {
@@ -205,12 +320,11 @@ static void seal(sb_strbuf *file)
     file->data[file->size - 4 + i] = (char)(crc >> 8 * i & 0xff);
 }
 
-static void damage_under_a_right_checksum_is_refused_or_harmless(void **state)
+static void assert_damage_does_no_harm(writing *write)
 {
-  (void)state;
   sb_run *run = full_run();
   sb_strbuf file = { 0 };
-  assert_int_equal(sb_records_write(run, &file), 0);
+  assert_int_equal(write(run, &file), 0);
   int refused = 0, read = 0;
   for (size_t i = 7 * 8; i < (file.size - 4) * 8; i++) {
     file.data[i / 8] ^= (char)(1 << i % 8);
@@ -219,7 +333,7 @@ static void damage_under_a_right_checksum_is_refused_or_harmless(void **state)
     sb_run *back = sb_records_parse(file.data, file.size, &err);
     if (back) {
       sb_strbuf again = { 0 };
-      assert_int_equal(sb_records_write(back, &again), 0);
+      assert_int_equal(write(back, &again), 0);
       sb_strbuf_deinit(&again);
       read++;
     } else {
@@ -232,6 +346,13 @@ static void damage_under_a_right_checksum_is_refused_or_harmless(void **state)
   assert_true(refused > 0 && read > 0);
   sb_strbuf_deinit(&file);
   sb_run_free(run);
+}
+
+static void damage_under_a_right_checksum_is_refused_or_harmless(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 2; i++)
+    assert_damage_does_no_harm(writings[i]);
 }
 
 static void the_checksum_alone_tells_a_whole_file(void **state)
@@ -269,6 +390,11 @@ static void the_reason_says_what_is_wrong(void **state)
   file.data[7] = (char)(count + 1);
   seal(&file);
   assert_refused(file.data, file.size, "request 4 of 5 is damaged");
+  sb_strbuf_clear(&file);
+  assert_int_equal(sb_records_write_rounded(run, &file), 0);
+  file.data[file.size - 5] = 127; /* the last event's timeline */
+  seal(&file);
+  assert_refused(file.data, file.size, "when its chunks arrived is damaged");
   sb_strbuf_deinit(&file);
   sb_run_free(run);
 }
@@ -312,7 +438,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_run_reads_back_exactly),
+    cmocka_unit_test(times_are_rounded_one_by_one_and_what_did_not_happen_stays_so),
     cmocka_unit_test(a_run_without_requests_reads_back),
+    cmocka_unit_test(rounded_batches_are_small),
     cmocka_unit_test(random_runs_read_back),
     cmocka_unit_test(what_could_not_be_read_back_is_not_written),
     cmocka_unit_test(every_cut_and_every_flipped_bit_is_refused),

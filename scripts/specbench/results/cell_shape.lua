@@ -90,7 +90,7 @@ local cell = {
   certificate = { client_ok = "boolean", reasons = { list_of = "string" } },
   schedule = { order = "string", position = "number", start = "count" },
   lengths = { mode = "string", sha256 = "string", unknown = "string" }, tails = "table",
-  rerun = { reason = "string!", flag = "string" }, files = { map_of = "string" },
+  rerun = { reason = "string!", flag = "string" }, files = { map_of = "string" }, rounded_from = "string",
   groups = { list_of = { name = "scalar!", requests = "number", output_tokens = "number", prompt_tokens = "number",
     output_throughput = "number", ttft_ms = "number", tpot_ms = "number", latency_per_token_ms = "number",
     acceptance = "number", span = "number" } },

@@ -8,6 +8,7 @@ local damage = require "specbench.results.damage"
 local fs = require "sb.fs"
 local identity = require "specbench.results.identity"
 local keys = require "specbench.results.keys"
+local rounding = require "specbench.results.rounding"
 local sealed = require "specbench.results.sealed"
 local store = require "specbench.results.store"
 local tables = require "specbench.base.tables"
@@ -19,9 +20,14 @@ local WITHOUT_TEXTS = "The answers' texts were left out of this copy (specbench 
 ---@class specbench.merging
 ---@field store specbench.store the target, locked
 ---@field sources specbench.store[]
----@field how { pack: boolean?, no_text: boolean? } copies are packed; they are made without texts
+---@field how specbench.merging.how
 local Merging = {}
 Merging.__index = Merging
+
+---@class specbench.merging.how
+---@field pack boolean? copies are packed
+---@field no_text boolean? they are made without texts
+---@field microseconds boolean? their records' times are rounded
 
 ---@class specbench.merging.kept a cell that both have, measured twice
 ---@field mine table the target's cell, which stays
@@ -119,7 +125,7 @@ end
 ---Readies the merge: all that would forbid it is found before anything is written.
 ---@param target string a results folder, or one that is not there or empty
 ---@param sources string[] results folders
----@param how { pack: boolean?, no_text: boolean? }?
+---@param how specbench.merging.how?
 ---@return specbench.merging? self
 ---@return string? message
 function merging.new(target, sources, how)
@@ -159,8 +165,8 @@ local function foreign_file(place)
   end
 end
 
--- The files of a cell's copy, by name: packed or as they were written, whichever way they lie. Nil and what is wrong
--- where one cannot be read.
+-- The files of a cell's copy, by name, as they were written, whichever way they lie. Nil and what is wrong where one
+-- cannot be read.
 local function files_of(self, from)
   local files = {}
   for _, name in ipairs(cell_files.NAMES) do
@@ -172,10 +178,10 @@ local function files_of(self, from)
     elseif is_there then
       local bytes, message = sealed.bytes(path)
       if not bytes then return nil, message end
-      if self.how.pack then name, bytes = cell_files.packed(name, bytes) end
       files[name] = bytes
     end
   end
+  if self.how.microseconds then rounding.apply(files) end
   return files
 end
 
@@ -187,16 +193,25 @@ local function copy(self, from, target, flaw_of)
   if not files then return unread end
   local ok, message = fs.mkdir(work)
   for _, name in ipairs(tables.keys(files)) do
-    if ok then ok, message = fs.put(("%s/%s"):format(work, name), files[name]) end
+    local bytes = files[name]
+    if self.how.pack then name, bytes = cell_files.packed(name, bytes) end
+    if ok then ok, message = fs.put(("%s/%s"):format(work, name), bytes) end
   end
   local flaw = ok and flaw_of(work)
+  if ok and not flaw then ok, message = fs.remove(target) end -- what gives way; elsewhere nothing is there
   if ok and not flaw then ok, message = fs.commit(work, target) end
   if not ok then error({ exit = 1, message = message }, 0) end
   return flaw
 end
 
-local function text_of(place)
-  return (sealed.bytes(place .. "/cell.json"))
+-- Whether a cell's copy with rounded times gives way to one of the same measurement without: where nothing is lost by
+-- it, its answers' texts neither.
+local function gives_way(self, target, from)
+  local measurement, is_rounded = rounding.measurement(target)
+  local theirs, are_rounded = rounding.measurement(from)
+  local function has_texts(place) return fs.stat(("%s/%s"):format(place, cell_files.TEXTS)) ~= nil end
+  return measurement == theirs and is_rounded and not are_rounded and not self.how.microseconds
+    and (not has_texts(target) or has_texts(from) and not self.how.no_text)
 end
 
 -- Copies a cell that the target has not; what is wrong with it is noted.
@@ -206,8 +221,8 @@ local function take_cell(self, from, target, id, outcome)
   if not flaw and cell.round and cell.round ~= self.store.about.round then
     flaw = ("%s is of the round %s"):format(from, cell.round)
   end
-  if not flaw and fs.stat(target) then
-    if text_of(target) == text_of(from) then
+  if not flaw and fs.stat(target) and not gives_way(self, target, from) then
+    if rounding.measurement(target) == rounding.measurement(from) then
       outcome.there = outcome.there + 1
     else
       table.insert(outcome.kept, { mine = assert(damage.cell(target)), theirs = cell })
@@ -224,23 +239,26 @@ end
 
 -- A second measurement belongs to the first one, for which it was made.
 local function has_first(self, source, id)
-  return text_of(("%s/cells/%s"):format(self.store.folder, id)) == text_of(("%s/cells/%s"):format(source.folder, id))
+  return rounding.measurement(("%s/cells/%s"):format(self.store.folder, id))
+    == rounding.measurement(("%s/cells/%s"):format(source.folder, id))
 end
 
 local function take_failed(self, source, outcome)
-  local failed, own = self.store.folder .. "/failed", {} -- texts of the attempts that are there
-  for _, name in ipairs(fs.list(failed) or {}) do own[text_of(("%s/%s"):format(failed, name)) or ""] = true end
+  local failed, own = self.store.folder .. "/failed", {} -- the attempts that are there
+  for _, name in ipairs(fs.list(failed) or {}) do
+    own[rounding.measurement(("%s/%s"):format(failed, name)) or ""] = true
+  end
   for _, name in ipairs(fs.list(source.folder .. "/failed") or {}) do
     local from = ("%s/failed/%s"):format(source.folder, name)
     local cell, message = damage.cell(from)
-    local flaw, text = message or foreign_file(from), text_of(from)
-    if not flaw and not own[text] then
+    local flaw, measurement = message or foreign_file(from), rounding.measurement(from) or ""
+    if not flaw and not own[measurement] then
       flaw = copy(self, from, aside.attempt(self.store.folder, "failed", cell.id), function() end)
     end
     if flaw then
       table.insert(outcome.refused, flaw)
-    elseif not own[text] then
-      own[text] = true
+    elseif not own[measurement] then
+      own[measurement] = true
       outcome.failed = outcome.failed + 1
     end
   end

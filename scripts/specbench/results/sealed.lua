@@ -31,11 +31,25 @@ function sealed.bytes(path)
   return bytes_at(cell_files.at(path))
 end
 
----@param value table an object with a field at least, none named checksum
+---@param object string an object's text, with a field at least, none named checksum
+---@return string text of a file
+function sealed.seal(object)
+  return ('%s, "checksum": "%s"}\n'):format(object:sub(1, -2), fs.sha256(object))
+end
+
+---@param value table as sealed.seal
 ---@return string text of a file
 function sealed.encode(value)
-  local text = json.encode(value)
-  return ('%s, "checksum": "%s"}\n'):format(text:sub(1, -2), fs.sha256(text))
+  return sealed.seal(json.encode(value))
+end
+
+---@param text string of a file
+---@return string? object what was sealed, if the checksum is right; nil where there is no seal
+---@return string? checksum
+function sealed.opened(text)
+  local at, sum = text:match(SEAL, -TAIL)
+  if not at then at, sum = text:match(SEAL) end
+  if at then return text:sub(1, at - 1) .. "}", sum end
 end
 
 local function read(path)
@@ -46,10 +60,9 @@ local function read(path)
   value, message = json.decode(text)
   if value == nil then return nil, ("%s is not JSON: %s"):format(path, message) end
   if type(value) ~= "table" then return nil, ("%s holds no object"):format(path) end
-  local at, sum = text:match(SEAL, -TAIL)
-  if not at then at, sum = text:match(SEAL) end
-  if not at then return value end
-  if fs.sha256(text:sub(1, at - 1) .. "}") ~= sum then
+  local object, sum = sealed.opened(text)
+  if not object then return value end
+  if fs.sha256(object) ~= sum then
     return nil, path .. " is damaged (its checksum does not match)"
   end
   value.checksum = nil
