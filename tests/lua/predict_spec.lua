@@ -184,6 +184,25 @@ describe("a prediction", function()
     assert.is_true(inside > 0.83 and inside < 0.98, ("coverage %.3f"):format(inside))
   end)
 
+  it("is as unsure of cells without repeats as other methods' repeats on the machine differ", function()
+    local measured, rest, plain = world()
+    local place, base = place_of(rest[1]), place_of(plain[rest[1].work .. rest[1].concurrency])
+    local function width(beside)
+      local seen = fit.of(measured, { beside = beside }):speedup(place, base)
+      return math.log(seen.high / seen.low)
+    end
+    local function with_scatter(cell, squares)
+      return { concurrency = cell.concurrency, requests = cell.requests, repeats = 3, scatter = squares }
+    end
+    local quiet, wild = {}, {}
+    for i = 1, 6 do quiet[i], wild[i] = with_scatter(measured[i], 1e-6), with_scatter(measured[i], 0.1) end
+    assert.equal(width(nil), width(quiet))
+    assert.is_true(width(wild) > 3 * width(quiet))
+    -- those of its own come first, where there are enough of them
+    for i = 1, 6 do measured[i].repeats, measured[i].scatter = 3, 1e-6 end
+    assert.equal(width(quiet), width(wild))
+  end)
+
   it("sees a bend where the step grows faster with the batch", function()
     local bent = {}
     for name, value in pairs(DRAFT) do bent[name] = value end

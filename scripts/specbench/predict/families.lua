@@ -28,6 +28,7 @@ local families = {}
 ---@field unknown table<string, integer> places that cannot be predicted, by reason
 ---@field measured specbench.predict.record[] the method's
 ---@field plain specbench.predict.record[] the baseline's
+---@field beside specbench.predict.record[] all methods'
 ---@field pairs { place: specbench.predict.record, baseline: specbench.predict.record }[] in the grid's order
 ---@field gpus integer that its server stands on
 ---@field simulated boolean? some of it was measured on a simulator
@@ -82,7 +83,7 @@ local function collect(measured, places, index)
     if family then table.insert(family.places, place) end
   end
   for _, family in ipairs(list) do
-    family.baseline = plain_of[family.name]
+    family.baseline, family.beside = plain_of[family.name], measured
     for _, record in ipairs(measured) do
       if record.server == family.baseline then table.insert(family.plain, record) end
     end
@@ -122,7 +123,7 @@ function families.fit(family, works)
   if not family.fitted then
     local given = table.move(family.plain, 1, #family.plain, #family.measured + 1,
       table.move(family.measured, 1, #family.measured, 1, {}))
-    family.fitted = fit.of(given, { works = works })
+    family.fitted = fit.of(given, { works = works, beside = family.beside })
   end
   return family.fitted
 end
@@ -141,7 +142,8 @@ function families.left_out(family)
       for name, value in pairs(row.place) do place[name] = value end
       place.seconds, place.itl_ms, place.tpot_ms = nil, nil, nil
       list[#list + 1] = { row = row,
-        seen = fit.of(others, { works = works, occupancies = occupancies }):speedup(place, row.baseline) }
+        seen = fit.of(others, { works = works, occupancies = occupancies, beside = family.beside })
+          :speedup(place, row.baseline) }
     end
   end
   return list

@@ -113,15 +113,21 @@ end
 -- where few cells tell. The fit itself does not mind, but what it says is as unsure as sums of so noisy cells are. The
 -- median cell's, as a share of what half of all chi-squares lie below (Wilson and Hilferty): a repeat that hung is for
 -- the weights to deal with.
-local function noise_of(self)
+local function noise_factors(cells)
   local factors = {}
-  for _, cell in ipairs(self.cells) do
+  for _, cell in ipairs(cells) do
     if cell.scatter then
       local freedom = cell.repeats - 1
       factors[#factors + 1] = cell.scatter / freedom / (1 - 2 / (9 * freedom)) ^ 3
-        / residuals.noise(situation.of(self, cell).drain)
+        / residuals.noise(situation.drain(cell))
     end
   end
+  return factors
+end
+
+local function noise_of(cells, beside)
+  local factors = noise_factors(cells)
+  if #factors < FEWEST_REPEATED then factors = noise_factors(beside) end
   return #factors >= FEWEST_REPEATED and math.max(1, tables.median(factors)) or 1
 end
 
@@ -165,7 +171,7 @@ local function choose_scale(self, theta, points, mean, covariance)
   self.scale = chosen
 end
 
-local function solve(self, before)
+local function solve(self, before, beside)
   local unknowns = self.parameters
   local theta = {}
   for i, mean in ipairs(unknowns.mean) do theta[i] = mean + (self.start[i] or 0) end
@@ -173,7 +179,7 @@ local function solve(self, before)
     for name, i in pairs(unknowns.at) do theta[i] = before.theta[before.parameters.at[name]] or theta[i] end
   end
   local points = measure_points(self)
-  self.scale, self.noise_factor = 1, noise_of(self)
+  self.scale, self.noise_factor = 1, noise_of(self.cells, beside)
   local mean, covariance, lower, rest
   for round = 1, ROUNDS do
     relinearise(points, theta)
@@ -212,6 +218,7 @@ end
 ---@field occupancies table? kept between fits of growing lists of cells: schedules are made once
 ---@field works string[]? work of places to come, of which nothing may be measured
 ---@field before specbench.predict.fitted? a fit to fewer cells, to start from
+---@field beside specbench.predict.cell[]? other methods' too: their repeats tell the noise where these have few
 
 ---Fits to cells of one method (one server but for k) and of its baseline. Either may be missing.
 ---@param cells specbench.predict.cell[] measured ones, at concurrencies
@@ -220,7 +227,7 @@ end
 function fit.of(cells, options)
   local self = fitted.new(cells, options and options.occupancies)
   parameters.prepare(self, options and options.works)
-  solve(self, options and options.before)
+  solve(self, options and options.before, options and options.beside or {})
   return self
 end
 

@@ -22,6 +22,13 @@ local function output_tokens(self, place)
   return place.output_tokens
 end
 
+---Share of a cell's time in which it drains, about.
+---@param place specbench.predict.cell
+---@return number 1 at most
+function situation.drain(place)
+  return math.min(1, place.concurrency / place.requests)
+end
+
 ---What the model needs of a place, made once.
 ---@param self specbench.predict.fitted
 ---@param place specbench.predict.cell
@@ -43,7 +50,7 @@ function situation.of(self, place)
     work = place.work, k = place.k, place = math.log(place.concurrency) },
     load = { k = place.k, concurrency = place.concurrency, requests = place.requests,
       input_tokens = place.input_tokens, output_tokens = tokens },
-    scale = tokens / schedule.work.output_tokens, drain = math.min(1, place.concurrency / place.requests) }
+    scale = tokens / schedule.work.output_tokens, drain = situation.drain(place) }
   local function costs_of(of_side)
     local list = {}
     for i, cost in ipairs(parameters.costs) do list[i] = { cost, at[of_side .. "." .. cost] } end
