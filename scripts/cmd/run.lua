@@ -21,6 +21,7 @@ local searched = require "specbench.analysis.searched"
 local server = require "specbench.server"
 local shared_run = require "specbench.cli.shared_run"
 local store = require "specbench.results.store"
+local stranger = require "specbench.sweep.stranger"
 local sweep = require "specbench.sweep"
 local tables = require "specbench.base.tables"
 local watched = require "specbench.sweep.watched"
@@ -162,10 +163,11 @@ local function run_round(options, path)
   if hidden then command.fail(hidden) end
   local folder = command.results_folder(r, options)
   local done -- read where a flaw makes it matter: a folder of many cells takes its time
-  local flaw = preflight.flaw(the_plan, function(job)
+  local function wanted(job)
     if done == nil then done = not options.fresh and store.open(folder) or false end
     return not (done and done:has(job.id))
-  end)
+  end
+  local flaw = preflight.flaw(the_plan, wanted) or stranger.flaw(the_plan, wanted)
   if flaw then command.fail(flaw) end
   local the_store <close>, message = store.create(folder, command.about(the_plan, r, options))
   if not the_store then command.fail(message) end

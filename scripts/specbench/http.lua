@@ -156,7 +156,8 @@ local function check(response, url, options)
   if response.status >= 200 and response.status < 300 then return response end
   local start = foreign.printable(response.body:sub(1, 200)):gsub("%s+", " ")
   return nil, ("%s answered HTTP status %d%s%s"):format(secrets.url(url), response.status,
-    start ~= "" and ": " .. start or "", options.authorized and http.about_key(response.status) or ""), "status"
+    start ~= "" and ": " .. start or "", options.authorized and http.about_key(response.status) or ""), "status",
+    response.status
 end
 
 local here = {} -- pages by path, by the address of a server that is no process
@@ -183,6 +184,7 @@ end
 ---@return { status: integer, body: string, content_type: string, seconds: number }?
 ---@return string? message
 ---@return string? code
+---@return integer? status where the code is "status"
 function http.get(url, options)
   options = http.asking:check(options or {}, 2)
   local own = get_here(url)
@@ -198,13 +200,17 @@ end
 ---@param url string of the server, without a slash at its end
 ---@return table[]? models each with a string `id`
 ---@return string? message
----@return string? code
+---@return string? code "status": it answers, but not with its models
+---@return integer? status where the code is "status"
 function http.models(url)
-  local response, message, code = http.get(url .. "/v1/models", { authorized = true })
-  if not response then return nil, message, code end
+  local response, message, code, status = http.get(url .. "/v1/models", { authorized = true })
+  if not response then return nil, message, code, status end
   local answer = json.decode(response.body)
+  if type(answer) ~= "table" or type(answer.data) ~= "table" then
+    return nil, secrets.url(url) .. "/v1/models holds no list of models", "status", response.status
+  end
   local found = {}
-  for _, model in ipairs(type(answer) == "table" and type(answer.data) == "table" and answer.data or {}) do
+  for _, model in ipairs(answer.data) do
     local id = type(model) == "table" and model.id
     if type(id) == "string" and #id <= LONGEST_NAME then found[#found + 1] = model end
   end
@@ -214,7 +220,7 @@ end
 ---@param url string of the server, without a slash at its end
 ---@return table? model as http.models has it
 ---@return string? message
----@return string? code "status": it answers, but not with its models
+---@return string? code "status": it answers, but names none
 function http.first_model(url)
   local found, message, code = http.models(url)
   if not found then return nil, message, code end

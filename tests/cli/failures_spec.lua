@@ -115,10 +115,45 @@ describe("a server", function()
     has(result.err, "nothing to do")
   end)
 
-  it("that is not up where --url says so is named", function()
+  it("that is not up where --url says so is named before anything is made", function()
     local result = w:run "run grid.lua --engine external --url http://127.0.0.1:1 --out results"
+    assert.equal(1, result.status)
+    has(result.err, "specbench: the server is not up: http://127.0.0.1:1/v1/models: ", "start it, correct its address")
+    assert.equal(1, select(2, result.err:gsub("\n", "")), result.err)
+    assert.is_nil(fs.stat(w.folder .. "/results"))
+  end)
+
+  it("that answers, but not as an OpenAI server does, is named before anything is made", function()
+    for status, words in pairs { [404] = "answered HTTP status 404", [200] = "holds no list of models" } do
+      local page = { status = status, body = "<html>" }
+      local url = w:stub { models = page, health = status == 404 and page or nil }
+      local result = w:run("run grid.lua --engine external:vllm --out results --url " .. url)
+      assert.equal(1, result.status, result.err)
+      has(result.err, url .. "/v1/models " .. words, ": does an OpenAI-compatible server listen there?\n")
+      assert.equal(1, select(2, result.err:gsub("\n", "")), result.err)
+      assert.is_nil(fs.stat(w.folder .. "/results"))
+      assert.equal(1, w:run("measure -n 1 --max-tokens 8 --url " .. url).status)
+    end
+  end)
+
+  it("is up where it lists its models, whatever it says of its health, and where that alone is told", function()
+    for _, pages in ipairs { { health = { status = 404 } }, { health = { status = 503 } },
+      { models = { status = 404 }, health = { status = 200 } } } do
+      local url = w:stub(pages)
+      for _, command in ipairs { "measure --model qwen2.5-7b -n 1 --max-tokens 8 --engine vllm --url ",
+        "run grid.lua --only method=none --only concurrency=1 --no-pictures --fresh --out results --engine "
+          .. "external:vllm --url " } do
+        local result = w:run(command .. url)
+        assert.equal(0, result.status, result.err)
+      end
+    end
+    has(w:run("measure -n 1 --url " .. w.stub_url).err, "--model NAME")
+  end)
+
+  it("that is not up is waited for as long as --ready-timeout says, and not asked again cell by cell", function()
+    local result = w:run "run grid.lua --engine external --url http://127.0.0.1:1 --ready-timeout 0.2 --out results"
     assert.equal(3, result.status)
-    has(result.err, "the server is not up: http://127.0.0.1:1", "FAILED method=none concurrency=1 and 1 more cell of",
+    has(result.err, "the server is not up after 0.2 s: http://127.0.0.1:1", "FAILED method=none concurrency=1 and 1",
       "2 cells were not tried: their server was found not to be up")
     assert.equal(1, select(2, result.err:gsub("FAILED", "")), result.err)
     assert.equal(2, w:count "failed")

@@ -82,7 +82,7 @@ describe("specbench measure", function()
     end
     refused("", 2, "--url is missing")
     refused("--url localhost:8000", 2, "--url: ")
-    refused("--url http://127.0.0.1:1", 1, "is it up?")
+    refused("--url http://127.0.0.1:1", 1, "the server is not up: http://127.0.0.1:1/v1/models: ")
     refused(("--url %s --prompts nowhere.jsonl"):format(url), 1, "--prompts nowhere.jsonl: no such file")
   end)
 end)

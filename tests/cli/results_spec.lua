@@ -120,7 +120,8 @@ end)
 describe("the default folder", function()
   it("is one for each engine", function()
     w:write("grid.lua", (w.round():gsub("chunk_timeout", "quick = {}, chunk_timeout")))
-    local none, down = "--models models.lua --only method=none --only concurrency=1", "--url http://127.0.0.1:1 "
+    local none = "--models models.lua --only method=none --only concurrency=1"
+    local down = "--ready-timeout 0.1 --url http://127.0.0.1:1 "
     for _, case in ipairs {
       { "", "grid" }, { "--quick", "grid-quick" }, { down .. "--engine external", "grid-external" },
       { down .. "--engine external:vllm --quick", "grid-quick-external-vllm" },
@@ -147,7 +148,7 @@ describe("a folder with another engine's cells", function()
     local alone = w:run_grid "--only method=none --only concurrency=1"
     assert.is_nil(alone.err:find("Warning", 1, true), alone.err)
     local mixed = w:run("run grid.lua --engine external --url http://127.0.0.1:1 --only method=none --quiet "
-      .. "--out results")
+      .. "--ready-timeout 0.1 --out results")
     assert.truthy(mixed.err:find("Warning: results holds cells of engine sim, this run uses external: ", 1, true),
       mixed.err)
     assert.truthy(mixed.err:find("--out", 1, true), mixed.err)

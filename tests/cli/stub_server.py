@@ -9,7 +9,7 @@ With the argument --tls it speaks TLS, by tls.pem and tls.key there.
 in their text, what only looks at the server asks for fewer), "*" every other one. Of a completion:
 `status` and `body` (an answer that is no stream), `text` (the one token's), `usage` (false: none is told),
 `events` (data of events in place of the usual ones), `header` (a further header's value). Of /v1/models:
-`guarded` (401 without a key). Of /metrics, which counts tokens as llama.cpp does: `others` (so many a completion that
+`guarded` (401 without a key), and of it and of /health `status` and `body`. Of /metrics, which counts tokens as llama.cpp does: `others` (so many a completion that
 are another client's). {key} in any of them is the request's own bearer key. The last request's
 Authorization header is written to the file `authorization`.
 """
@@ -61,6 +61,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
         if self.path == "/metrics":
             self.answer(200, "text/plain", f"llamacpp:tokens_predicted_total {sum(WRITTEN)}\n")
+            return
+        want = stub().get(self.path.rsplit("/", 1)[-1], {})
+        if "status" in want:
+            self.answer(want["status"], "text/html", want.get("body", ""))
             return
         self.answer(200, "application/json", '{"object": "list", "data": [{"id": "qwen2.5-7b"}]}')
 

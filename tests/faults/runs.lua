@@ -115,7 +115,7 @@ add("program-is-a-folder", "the server's program is a folder", function(w)
   assert(os.execute(("rm '%s' && mkdir '%s'"):format(w.server, w.server)))
 end, "", { status = 3, cells = 0, failed = 2, says = { "cannot start" } })
 command("nobody-serves", "nobody serves at --url", nil, "run grid.lua --engine external --url http://127.0.0.1:1 "
-  .. "--out results --no-pictures", { status = 3, cells = 0, says = { "the server is not up" } })
+  .. "--out results --no-pictures", { status = 1, says = { "the server is not up" } })
 
 ---- the machine
 for fd, name in pairs { [0] = "input", "output", "error" } do

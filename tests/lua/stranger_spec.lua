@@ -1,5 +1,6 @@
 -- What a server that somebody else runs grants, against one that does as its page says (fixtures/usage_server.py).
 
+local engine = require "specbench.engine"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
 local proc = require "sb.proc"
@@ -18,7 +19,7 @@ describe("the model to ask for", function()
   local function ask(ids)
     local page = json.encode { data = json.array(ids) }
     http.answer_here("virtual://7", { ["/v1/models"] = function() return page end })
-    return stranger.model("virtual://7", "mine")
+    return stranger.model("virtual://7", stranger.reach("virtual://7", engine.load "external"), "mine")
   end
   after_each(function() http.answer_here("virtual://7", nil) end)
 

@@ -134,7 +134,7 @@
 ---When its server can be loaded.
 ---@class specbench.engine.ready
 ---@field path string answered with 200 once it is
----@field timeout_s number how long that may take; in s
+---@field timeout_s? number how long that may take, where specbench starts it; in s
 
 ---How its version is told.
 ---@class specbench.engine.version

@@ -44,7 +44,7 @@ local ready = shape.record {
   "ready", class = "specbench.engine.ready", doc = "When its server can be loaded.",
   fields = {
     { "path", path, "answered with 200 once it is", needed = true },
-    { "timeout_s", shape.number { above = 0 }, "how long that may take", unit = "s", needed = true },
+    { "timeout_s", shape.number { above = 0 }, "how long that may take, where specbench starts it", unit = "s" },
   },
 }
 
@@ -227,6 +227,9 @@ return shape.record {
     { "idle_is_free", boolean, "an idle server needs no GPU and hardly any memory", otherwise = "no" },
   },
   flaw = function(engine)
+    if engine.capabilities.spawn and not engine.ready.timeout_s then
+      return "capabilities.spawn needs ready.timeout_s, how long a start may take"
+    end
     if engine.capabilities.prefix_cache_reset and not engine.prefix_cache_reset then
       return "capabilities.prefix_cache_reset needs prefix_cache_reset, which says how"
     end

@@ -58,7 +58,7 @@ local external = complete {
   acceptance = function()
     return nil, NO_COUNTERS
   end,
-  ready = { path = "/v1/models", timeout_s = 30 },
+  ready = { path = "/health" },
   warms_up = true,
   running_usage = true,
   version = { paths = { "/version" }, field = "version" },
@@ -74,7 +74,7 @@ function external.with_dialect(engine)
   copy.capabilities.prefix_cache_reset = false
   copy.description = "a server that already runs and speaks " .. engine.name .. "'s dialect"
   copy.served_name = served_name
-  copy.ready = { path = engine.ready.path, timeout_s = 30 }
+  copy.ready = { path = engine.ready.path }
   local dialect = complete(copy)
   dialect.name, dialect.file = "external:" .. engine.name, engine.file
   return dialect

@@ -160,7 +160,7 @@ function job.of(r, cell, engine, known, options, memory)
     warmup = r.warmup or 1, quick = cell.quick,
     slo = options.slo, keep_text = not options.no_text, keep_records = not options.no_records,
     deadlines = deadlines.of(r, options, {
-      cell = cost, wave = cost * workload.streams(work) / #work.prompts.items, start = engine.ready.timeout_s,
+      cell = cost, wave = cost * workload.streams(work) / #work.prompts.items, start = engine.ready.timeout_s or 0,
     }),
     io_threads = options.io_threads,
     clock_scale = clock_scale(engine, options), export = grid.exported(r, cell),

@@ -99,12 +99,10 @@ local function bring_up(self, slot, argv, env, url)
     }
   end
   local s = server.external(url)
-  local up, message, code = http.get(s.url .. engine.ready.path, { authorized = true })
-  if not up then
-    self.down[url] = true
-    return nil, code == "status" and message or "the server is not up: " .. message
-  end
-  return s
+  local models, message = stranger.await(s.url, engine, slot.job.deadlines.start)
+  self.down[url] = not models or nil
+  s.models = models
+  return models and s, message
 end
 
 -- A server that dies as it starts is started again, for memory that is not free yet, a port, a file system may be why;
@@ -131,7 +129,7 @@ end
 -- What is to be known of somebody else's server before its first cell; returns why it cannot be measured.
 local function meet(self, job, s)
   local engine = self.plan.engine
-  local model, word = stranger.model(s.url, engine.served_name(job.server))
+  local model, word = stranger.model(s.url, s.models, engine.served_name(job.server))
   if not model then return word end
   if word then self.warn(word) end
   s.model = model

@@ -2,12 +2,15 @@
 -- goes away unless it is wanted. `specbench measure` and the loads of `specbench selfcheck` are made of it.
 
 local damage = require "specbench.results.damage"
+local engines = require "specbench.engine"
 local fs = require "sb.fs"
 local http = require "specbench.http"
 local plan = require "specbench.experiment.plan"
 local round = require "specbench.experiment.round"
+local secrets = require "specbench.base.secrets"
 local servers = require "specbench.server"
 local store = require "specbench.results.store"
+local stranger = require "specbench.sweep.stranger"
 local sweep = require "specbench.sweep"
 
 local one = {}
@@ -73,17 +76,14 @@ end
 ---@return string? message why there is none
 function one.measure(what)
   local url = http.root(what.url)
-  local model = what.model
-  if not model then
-    local told, message, code = http.first_model(url)
-    if not told then
-      return nil, message .. (code == "status" and " (--model NAME where it does not tell its models)" or ": is it up?")
-    end
-    model = told.id
-  end
+  local engine = what.engine and "external:" .. what.engine or "external"
+  local models, message = stranger.reach(url, engines.load(engine))
+  if not models then return nil, message end
+  local model = what.model or models[1] and models[1].id
+  if not model then return nil, secrets.url(url) .. "/v1/models names no model: say it with --model NAME" end
   local r = round_of(what, model)
   local options = {
-    engine = what.engine and "external:" .. what.engine or "external", url = url, seed = what.seed, repeats = 1,
+    engine = engine, url = url, seed = what.seed, repeats = 1,
     salt = what.salt, slo = what.slo, io_threads = what.io_threads, quiet = what.quiet, no_rerun = true,
     no_text = what.no_text,
     speed = 1, match = "deployed", lengths = "free", body = {},

@@ -1,16 +1,78 @@
--- A server that somebody else runs: whether it is another one than was measured before, which model it serves, and
--- whether it tells usage as it goes.
+-- A server that somebody else runs: whether it is up, whether it is another one than was measured before, which model
+-- it serves, and whether it tells usage as it goes.
 
+local clock = require "sb.clock"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
+local plan = require "specbench.experiment.plan"
 local prom = require "sb.prom"
 local secrets = require "specbench.base.secrets"
+local task = require "specbench.task"
+local tables = require "specbench.base.tables"
 
 local stranger = {}
+
+local NO_SUCH_PAGE = tables.set_of { 404, 405, 501 }
+local PAUSE = 0.5 -- seconds between two looks whether it is up by now
 
 local STARTED = "process_start_time_seconds"
 local SHOWN_NAMES = 10 -- of the models of a gateway, which may be hundreds
 local ASKED_TOKENS = 16 -- more than one piece, whatever the speculation
+
+---Whether it is up: it lists its models or, where it has no such page, answers for its health. Where models are listed
+---health is not asked for: a proxy has no such page, or one that fails for any of the many models behind it.
+---@param url string
+---@param engine specbench.engine its dialect
+---@return table[]? models as http.models has them; none where it does not tell
+---@return string? message
+---@return boolean? may_come it may be up later
+function stranger.reach(url, engine)
+  local models, message, code, status = http.models(url)
+  if models then return models end
+  local no_list = NO_SUCH_PAGE[status]
+  if no_list and http.get(url .. engine.ready.path, { authorized = true }) then return {} end
+  if no_list or status and status < 300 then
+    return nil, message .. ": does an OpenAI-compatible server listen there?"
+  end
+  return nil, code == "status" and message or "the server is not up: " .. message, not status or status >= 500
+end
+
+---The same, asking again until it is up.
+---@param url string
+---@param engine specbench.engine
+---@param seconds number at most; 0: it is asked once
+---@return table[]? models
+---@return string? message
+function stranger.await(url, engine, seconds)
+  local deadline = clock.now() + seconds * 1e9
+  while true do
+    local models, message, may_come = stranger.reach(url, engine)
+    local left = (deadline - clock.now()) / 1e9
+    if models or not may_come or seconds == 0 then return models, message end
+    if left <= 0 then return nil, (message:gsub("not up:", ("not up after %g s:"):format(seconds), 1)) end
+    task.sleep(math.min(PAUSE, left))
+  end
+end
+
+---Why a plan's cells cannot be measured on the servers that are said to be up. One that is to be waited for is not
+---asked: its turn comes later.
+---@param the_plan specbench.plan
+---@param wanted fun(job: specbench.job): boolean jobs whose servers will be needed
+---@return string? flaw
+function stranger.flaw(the_plan, wanted)
+  local engine, asked = the_plan.engine, {}
+  for _, job in ipairs(engine.capabilities.spawn and {} or the_plan.jobs) do
+    local _, _, url = plan.command(the_plan, job)
+    if not asked[url] and job.deadlines.start == 0 and wanted(job) then
+      asked[url] = true
+      local models, message, may_come = stranger.reach(url, engine)
+      if not models then
+        return message .. (may_come and " (start it, correct its address, or wait for it: --ready-timeout SECONDS)"
+          or "")
+      end
+    end
+  end
+end
 
 ---@class specbench.stranger.snapshot
 ---@field version string?
@@ -71,12 +133,13 @@ end
 
 ---The model to ask for: the one that is wanted, or the only one that is there.
 ---@param url string
+---@param models table[] that it lists
 ---@param wanted string
 ---@return string? model
 ---@return string? word what to say: another one is taken; or, without a model, why there is none
-function stranger.model(url, wanted)
+function stranger.model(url, models, wanted)
   local names = {}
-  for _, model in ipairs(http.models(url) or {}) do
+  for _, model in ipairs(models) do
     if model.id == wanted then return wanted end
     names[#names + 1] = model.id
   end
