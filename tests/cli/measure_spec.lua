@@ -1,6 +1,7 @@
 -- specbench measure: one server that is up.
 
 local environment = require "sb.environment"
+local fs = require "sb.fs"
 local http = require "sb.http"
 local json = require "specbench.base.json"
 local proc = require "sb.proc"
@@ -73,6 +74,40 @@ describe("specbench measure", function()
     has(report.out, "One server   SIMULATED", "1 cell, 1 repeat each")
   end)
 
+  it("shapes the load and the requests, and shows the percentiles that are asked for", function()
+    local shaped = "--rate 400 -c 2 -n 12 --max-tokens 8 --burstiness 0.5 --percentiles 25,99.9 --warmup 0 "
+      .. "--body top_p=0.9 --temperature 0.5 "
+    local result = measure(shaped .. "--out kept")
+    assert.equal(0, result.status, result.err)
+    has(result.out, "400 requests a second (gamma, burstiness 0.5), 2 at once at most", "mean", "p25", "p99.9", "max",
+      "TTFT, waited ", "p99.9 rests on 12 requests and needs 6636")
+    assert.is_nil(result.out:find("p50", 1, true))
+    local id = assert(fs.list(w.folder .. "/kept/cells"))[1]
+    local cell = assert(json.decode(w:read(("kept/cells/%s/cell.json"):format(id))))
+    local work = cell.identity.workload
+    assert.same({ 0.5, { top_p = 0.9 }, 0 }, { work.temperature, work.body, cell.identity.warmup })
+    local told = assert(json.decode(measure(shaped .. "--json").out))
+    assert.same({ concurrency = 2, rate = 400, arrivals = "gamma", burstiness = 0.5 }, told.load)
+    local ttft, waited = told.ttft_ms, told.ttft_intended_ms
+    assert.is_true(ttft.min <= ttft.p25 and ttft.p25 <= ttft.p50 and ttft.p95 <= ttft["p99.9"])
+    assert.is_true(waited.mean > ttft.mean)
+    local late = measure "-n 1 --max-tokens 2000 --ignore-eos --engine sim --request-timeout 0.1"
+    assert.equal(3, late.status, late.err)
+    has(late.out, "1 x timeout: not complete after 0.1 s")
+  end)
+
+  it("waits for a server that is to come up", function()
+    server:stop(0)
+    server:wait_end()
+    server = assert(proc.start {
+      argv = { environment.executable, "sim", "--profile", "qwen2.5-7b", "--speed", "50", "--port", url:match "%d+$",
+        "--load-time", "0.3", "--truth", truth },
+    })
+    local result = measure "-n 1 --max-tokens 1 --ready-timeout 30"
+    assert.equal(0, result.status, result.err)
+    has(result.out, "1 of 1 requests")
+  end)
+
   it("refuses what it cannot measure in one line", function()
     local function refused(arguments, status, text)
       local result = w:run("measure " .. arguments)
@@ -84,6 +119,10 @@ describe("specbench measure", function()
     refused("--url localhost:8000", 2, "--url: ")
     refused("--url http://127.0.0.1:1", 1, "the server is not up: http://127.0.0.1:1/v1/models: ")
     refused(("--url %s --prompts nowhere.jsonl"):format(url), 1, "--prompts nowhere.jsonl: no such file")
+    refused(("--url %s --burstiness 2"):format(url), 2, "--burstiness needs --rate")
+    refused(("--url %s --rate 1 --arrivals constant --burstiness 2"):format(url), 2, "--burstiness is of gamma")
+    refused(("--url %s --percentiles 50,101"):format(url), 2, "--percentiles 50,101: '101' is no number")
+    refused(("--url %s --body model=x"):format(url), 2, "--body model=x: 'model' is the round's or the run's to say")
   end)
 end)
 

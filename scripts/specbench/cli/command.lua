@@ -132,11 +132,16 @@ local function read_gpus(options)
   options.gpus = named and #named > 0 and named or nil
 end
 
+---Trusts the certificates of --cacert from now on.
+---@param path string? nil: the system's
+function command.trust(path)
+  if not path then return end
+  local ok, flaw = http.trust(path)
+  if not ok then command.fail("--cacert: " .. flaw) end
+end
+
 local function check_engine(options)
-  if options.cacert then
-    local ok, flaw = http.trust(options.cacert)
-    if not ok then command.fail("--cacert: " .. flaw) end
-  end
+  command.trust(options.cacert)
   local name, version, url = options.engine, options.engine_version, options.url
   local ok, engine = pcall(engines.load, name)
   if not ok then command.fail("--engine: " .. engine, engine:find "^unknown " and 2 or 1) end
@@ -160,8 +165,11 @@ local OWN_FIELDS = tables.set_of {
   "model", "messages", "prompt", "stream", "stream_options", "max_tokens", "min_tokens", "seed", "n",
 }
 
--- { "top_p=0.9" } and --temperature as fields of requests.
-local function read_body(settings, temperature)
+---Fields of requests as a command line has them: { "top_p=0.9" } and --temperature.
+---@param settings string[]? of --body
+---@param temperature number?
+---@return table<string, any> body
+function command.read_body(settings, temperature)
   local body = { temperature = temperature }
   for _, setting in ipairs(settings or {}) do
     local name, text = setting:match "^([%w_]+)=(.*)$"
@@ -288,7 +296,7 @@ function command.load_round(path, options)
   end
   apply(grid.set, r, options.set, "--set")
   apply(grid.only, r, options.only, "--only")
-  options.body = read_body(options.body, options.temperature)
+  options.body = command.read_body(options.body, options.temperature)
   options.slo = command.read_slo(options.slo)
   options.rule = read_rule(options)
   refuse_without_records(options)

@@ -10,6 +10,14 @@ local option_groups = {}
 option_groups.io_threads = { long = "io-threads", arg = "N", type = "int", min = 1, max = 64, default = 1,
   help = "threads that share the client's streams, where one core is not enough" }
 
+-- Of every command that asks a server of somebody else's.
+option_groups.cacert = { long = "cacert", arg = "FILE", help = "certificates (PEM) by which an https:// server is "
+  .. "trusted, in place of the system's; else $SSL_CERT_FILE" }
+
+-- Of every command that sends requests.
+option_groups.body = { long = "body", arg = "KEY=VALUE", repeated = true, help = "a field of every request, VALUE as "
+  .. "JSON or text: top_p=0.9, 'chat_template_kwargs={\"enable_thinking\":false}'" }
+
 -- Of every command that compares cells.
 option_groups.across_hosts = { long = "across-hosts", type = "flag",
   help = "a baseline that was measured on another host counts too, where GPU model and driver are the same" }
@@ -47,8 +55,7 @@ local groups = {
     { long = "model", arg = "NAME=PATH", repeated = true,
       help = "where one of the round's models is; with a running server, the name to ask it for" },
     { long = "url", arg = "URL", help = "address of the running server (engine external)" },
-    { long = "cacert", arg = "FILE", help = "certificates (PEM) by which an https:// server is trusted, in place of "
-      .. "the system's; else $SSL_CERT_FILE" },
+    option_groups.cacert,
     { long = "restarted", type = "flag",
       help = "the server at --url was restarted for this method, though nothing that it tells shows it" },
     { long = "gpus", arg = "0-7", help = "GPUs to use, numbers or UUIDs (those visible): families of servers, each a "
@@ -78,8 +85,7 @@ local groups = {
     { long = "prompts-per-stream", arg = "N", type = "int", min = 1, max = 1000000,
       help = "repeat prompts, each time with a new beginning, until a cell has this many per stream" },
     { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request, instead of the round's" },
-    { long = "body", arg = "KEY=VALUE", repeated = true, help = "a field of every request, VALUE as JSON or text: "
-      .. "top_p=0.9, 'chat_template_kwargs={\"enable_thinking\":false}'" },
+    option_groups.body,
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },

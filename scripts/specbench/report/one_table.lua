@@ -11,18 +11,46 @@ local words = require "specbench.answer.words"
 local one_table = {}
 
 local LATENCIES = { -- title, metric
-  { "TTFT", "ttft_ms" }, { "TPOT", "tpot_ms" }, { "ITL by token", "itl_token_ms" }, { "ITL by chunk", "itl_chunk_ms" },
-  { "E2EL", "e2el_ms" },
+  { "TTFT", "ttft_ms" }, { "TTFT, waited", "ttft_intended_ms" }, { "TPOT", "tpot_ms" },
+  { "ITL by token", "itl_token_ms" }, { "ITL by chunk", "itl_chunk_ms" }, { "E2EL", "e2el_ms" },
 }
-local STATISTICS = { "mean", "p50", "p90", "p99", "max" }
 
-local function statistics(m, name)
-  local list, known = {}, false
-  for _, statistic in ipairs(STATISTICS) do
-    list[statistic] = m[name .. "." .. statistic]
-    known = known or list[statistic] ~= nil
+-- Where a load's own limit makes requests wait, the time since their turn is theirs too; else it says nothing new.
+local function is_told(cell, metric)
+  local work = cell.identity.workload
+  return metric ~= "ttft_intended_ms" or work.rate and work.concurrency
+end
+
+-- Of what cells keep, what programs get in any case.
+local KEPT = { "mean", "std", "min", "p50", "p90", "p95", "p99", "max" }
+
+local function column_of(percent)
+  return ("p%g"):format(percent)
+end
+
+---@class specbench.one_table.asked what of a latency's distribution is wanted
+---@field percents number[]
+---@field values table<string, table<string, number>>? by latency, as "p75", ms; nil where nothing was measured
+
+---Looks the percentiles up that are asked for.
+---@param asked specbench.one_table.asked whose values these become
+---@param run specbench.run
+function one_table.look_up(asked, run)
+  local percents, found = asked.percents, {}
+  for _, latency in ipairs(LATENCIES) do
+    local values = { run:percentile(latency[2], table.unpack(percents)) }
+    found[latency[2]] = {}
+    for i, percent in ipairs(percents) do found[latency[2]][column_of(percent)] = values[i] end
   end
-  return known and list or nil
+  asked.values = found
+end
+
+-- A latency by the name of each statistic: what its cell keeps, and the percentiles that were asked for.
+local function statistics(m, name, asked)
+  local list = {}
+  for _, statistic in ipairs(KEPT) do list[statistic] = m[name .. "." .. statistic] end
+  for statistic, value in pairs(asked.values and asked.values[name] or {}) do list[statistic] = value end
+  return next(list) and list or nil
 end
 
 -- What the client's I/O threads spent on the load: microseconds of CPU a chunk; nil where they did not tell.
@@ -42,7 +70,7 @@ local function certificate_of(cell)
 end
 
 -- What keeps figures from being quoted as they are.
-local function warnings_of(cell, more)
+local function warnings_of(cell, asked, more)
   local m, list = cell.metrics or {}, table.move(more or {}, 1, #(more or {}), 1, {})
   local function add(text, ...) list[#list + 1] = text:format(...) end
   if cell.status ~= "ok" then add("FAILED: %s", cell.error or "no cause was noted") end
@@ -55,9 +83,13 @@ local function warnings_of(cell, more)
   end
   local drained = flags.drain(cell)
   if drained then add("mostly ramp-up and drain: %s", drained) end
-  local needed = measure.tail_needs(99)
+  local farthest = 0
+  for _, percent in ipairs(asked.percents) do
+    if percent < 100 then farthest = math.max(farthest, percent) end
+  end
+  local needed = farthest > 0 and measure.tail_needs(farthest) or 0
   if (m.completed or needed) < needed then
-    add("p99 rests on %d requests and needs %d, at 99 %% confidence", m.completed, needed)
+    add("%s rests on %d requests and needs %d, at 99 %% confidence", column_of(farthest), m.completed, needed)
   end
   if caveats.is_synthetic(cell) then add("made-up prompts: acceptance is not your text's") end
   return list
@@ -65,13 +97,15 @@ end
 
 ---The figures of a cell, by the names that cell.json has; what is not known is absent.
 ---@param cell table
+---@param asked specbench.one_table.asked
 ---@param warnings string[]? what else is wrong, beside what the cell tells
 ---@return table
-function one_table.figures(cell, warnings)
-  local m, load = cell.metrics or {}, place.load(cell)
+function one_table.figures(cell, asked, warnings)
+  local m, work = cell.metrics or {}, cell.identity.workload
   local result = {
     url = cell.engine.url, engine = cell.engine.name, version = cell.engine.version, model = place.target(cell),
-    started = cell.started, status = cell.status, error = cell.error, load = { [load.kind] = load.value },
+    started = cell.started, status = cell.status, error = cell.error,
+    load = { concurrency = work.concurrency, rate = work.rate, arrivals = work.arrivals, burstiness = work.burstiness },
     requests = m.requests, completed = m.completed, failed = m.failed, duration_s = m.duration,
     request_throughput = m.request_throughput, output_throughput = m.output_throughput,
     total_token_throughput = m.total_token_throughput, total_input_tokens = m.total_input_tokens,
@@ -80,9 +114,11 @@ function one_table.figures(cell, warnings)
     acceptance_unknown = cell.acceptance_unknown, certificate = certificate_of(cell),
     client_cpu_us_per_chunk = client_cost(cell), clock_scale = cell.clock_scale,
     prefix_cache = cell.prefix_cache, note = cell.note, prompts = cell.dataset,
-    simulated = caveats.is_simulated(cell) or nil, warnings = json.array(warnings_of(cell, warnings)),
+    simulated = caveats.is_simulated(cell) or nil, warnings = json.array(warnings_of(cell, asked, warnings)),
   }
-  for _, latency in ipairs(LATENCIES) do result[latency[2]] = statistics(m, latency[2]) end
+  for _, latency in ipairs(LATENCIES) do
+    if is_told(cell, latency[2]) then result[latency[2]] = statistics(m, latency[2], asked) end
+  end
   return result
 end
 
@@ -93,8 +129,8 @@ local function tokens_line(m)
     text_table.figure(m.duration, "%.1f"))
 end
 
-local function notes_of(cell)
-  local list = warnings_of(cell)
+local function notes_of(cell, asked)
+  local list = warnings_of(cell, asked)
   local function add(text, ...) list[#list + 1] = text:format(...) end
   if not caveats.late(cell) and cell.certificate and cell.certificate.client_ok then
     local cost = client_cost(cell)
@@ -107,25 +143,42 @@ local function notes_of(cell)
   return list
 end
 
+-- "8 requests a second (constant), 2 at once at most"
+local function load_words(cell)
+  local load, work = place.load(cell), cell.identity.workload
+  local text = ("%g %s"):format(load.value, words.unit(load.kind, load.value == 1))
+  if not work.rate then return text end
+  if work.arrivals == "gamma" then
+    text = ("%s (gamma, burstiness %g)"):format(text, work.burstiness or 1)
+  elseif work.arrivals == "constant" then
+    text = text .. " (constant)"
+  end
+  return work.concurrency and ("%s, %d at once at most"):format(text, work.concurrency) or text
+end
+
 ---@param cell table
+---@param asked specbench.one_table.asked the table's columns between the mean and the largest
 ---@return string
-function one_table.text(cell)
+function one_table.text(cell, asked)
   local m, lines = cell.metrics or {}, {}
-  local engine, load = cell.engine, place.load(cell)
-  lines[1] = ("%s at %s%s, %g %s"):format(place.target(cell), engine.url or "?",
-    engine.version and " (" .. engine.version .. ")" or "", load.value, words.unit(load.kind, load.value == 1))
+  local engine = cell.engine
+  lines[1] = ("%s at %s%s, %s"):format(place.target(cell), engine.url or "?",
+    engine.version and " (" .. engine.version .. ")" or "", load_words(cell))
   if (m.completed or 0) == 0 then
     lines[2] = ("FAILED: %s"):format(cell.error or "no cause was noted")
     return table.concat(lines, "\n") .. "\n"
   end
   lines[2] = ("%d of %d requests; %s"):format(m.completed, m.requests, tokens_line(m))
+  local shown = { "mean" }
+  for _, percent in ipairs(asked.percents) do shown[#shown + 1] = column_of(percent) end
+  shown[#shown + 1] = "max"
   local columns, rows = { { title = "ms" } }, {}
-  for i, statistic in ipairs(STATISTICS) do columns[i + 1] = text_table.right(statistic) end
+  for i, statistic in ipairs(shown) do columns[i + 1] = text_table.right(statistic) end
   for _, latency in ipairs(LATENCIES) do
-    local found = statistics(m, latency[2])
+    local found = is_told(cell, latency[2]) and statistics(m, latency[2], asked)
     if found then
       local row = { latency[1] }
-      for i, statistic in ipairs(STATISTICS) do row[i + 1] = text_table.figure(found[statistic], "%.2f") end
+      for i, statistic in ipairs(shown) do row[i + 1] = text_table.figure(found[statistic], "%.2f") end
       rows[#rows + 1] = row
     end
   end
@@ -142,7 +195,7 @@ function one_table.text(cell)
     lines[#lines + 1] = ("acceptance %.0f %% of drafted tokens, %s tokens a step"):format(100 * told.rate,
       text_table.figure(told.mean_length, "%.2f"))
   end
-  for _, note in ipairs(notes_of(cell)) do lines[#lines + 1] = "- " .. note end
+  for _, note in ipairs(notes_of(cell, asked)) do lines[#lines + 1] = "- " .. note end
   return table.concat(lines, "\n") .. "\n"
 end
 

@@ -22,9 +22,12 @@ local one = {}
 ---@field prompts table as data.prompts gives them
 ---@field concurrency integer?
 ---@field rate number? requests a second
+---@field arrivals string? of an open loop, and their burstiness, as a round's workload has them
+---@field burstiness number?
 ---@field max_tokens integer
 ---@field ignore_eos boolean?
 ---@field temperature number
+---@field body table? fields of every request, which go before these
 ---@field chat boolean
 ---@field seed integer
 ---@field salt "auto"|"always"|"never"
@@ -33,6 +36,7 @@ local one = {}
 ---@field out string? where the results folder is kept
 ---@field quiet boolean?
 ---@field warmup integer? requests before the load; 1 unless told
+---@field request_timeout number? seconds
 ---@field no_text boolean? records go without the answers' texts
 ---@field clock_scale number? what the server says unless told
 ---@field around specbench.around? see specbench.job
@@ -46,7 +50,8 @@ local function round_of(what, model)
     workload = function()
       return {
         prompts = what.prompts, temperature = what.temperature, chat = what.chat, concurrency = what.concurrency,
-        rate = what.rate, limits = function() return { max_tokens = what.max_tokens, ignore_eos = what.ignore_eos } end,
+        rate = what.rate, arrivals = what.arrivals, burstiness = what.burstiness,
+        limits = function() return { max_tokens = what.max_tokens, ignore_eos = what.ignore_eos } end,
       }
     end,
   }
@@ -85,8 +90,8 @@ function one.measure(what)
   local options = {
     engine = engine, url = url, seed = what.seed, repeats = 1,
     salt = what.salt, slo = what.slo, io_threads = what.io_threads, quiet = what.quiet, no_rerun = true,
-    no_text = what.no_text,
-    speed = 1, match = "deployed", lengths = "free", body = {},
+    no_text = what.no_text, request_timeout = what.request_timeout,
+    speed = 1, match = "deployed", lengths = "free", body = what.body or {},
   }
   local the_plan = plan.new(r, options)
   for _, job in ipairs(the_plan.jobs) do
