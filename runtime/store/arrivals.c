@@ -11,79 +11,123 @@ uint64_t sb_arrivals_units(int64_t time_ns, int64_t unit_ns)
   return (uint64_t)(whole + (time_ns % unit_ns > 0 && whole < INT64_MAX / unit_ns));
 }
 
-/* Timelines with chunks to come: those that began, who waits longest first, in an array in which they move on; and
- * those that did not, who has the lowest number last. */
+enum { WORD = 64 };
+
+/* Timelines with chunks to come, each in a slot: in the lower ones those that began, who waits longest first; behind them
+ * those that did not, by number. How many slots hold one is counted by words of slots, in a tree of sums (Fenwick 1994):
+ * a slot's place, and the slot of a place, take as many steps as the number of words has bits, however many timelines
+ * there are and whoever comes next. */
 typedef struct queue {
-  uint32_t *running, *waiting;
+  uint32_t *line; /* by slot, where one is held */
+  uint64_t *held; /* a bit a slot */
+  uint32_t *sums; /* the tree, from 1 to `words`, a power of two; of all in the last one */
+  size_t words;
+  size_t *slot;       /* by timeline */
   uint32_t *left;     /* chunks to come, by timeline */
-  size_t first, room; /* of `running` */
-  uint32_t runs, waits;
+  size_t next, began; /* the slot of who goes on next, and how many there are for them */
 } queue;
+
+static void hold(queue *q, size_t slot, uint32_t line)
+{
+  q->line[slot] = line;
+  q->slot[line] = slot;
+  q->held[slot / WORD] |= (uint64_t)1 << slot % WORD;
+}
+
+static void sum_up(queue *q)
+{
+  memset(q->sums, 0, (q->words + 1) * sizeof *q->sums);
+  for (size_t i = 1; i <= q->words; i++) {
+    size_t above = i + (i & -i);
+    q->sums[i] += (uint32_t)__builtin_popcountll(q->held[i - 1]);
+    if (above <= q->words)
+      q->sums[above] += q->sums[i];
+  }
+}
 
 static void queue_init(queue *q, const sb_arrivals_line *lines, uint32_t count)
 {
-  *q = (queue){ .room = 2 * (size_t)count };
-  q->running = sb_alloc(q->room * sizeof *q->running);
-  q->waiting = sb_alloc(count * sizeof *q->waiting);
+  *q = (queue){ .words = 1, .began = 2 * (size_t)count };
+  while (q->words * WORD < q->began + count)
+    q->words *= 2;
+  q->line = sb_alloc(q->words * WORD * sizeof *q->line);
+  q->held = sb_calloc(q->words, sizeof *q->held);
+  q->sums = sb_alloc((q->words + 1) * sizeof *q->sums);
+  q->slot = sb_alloc(count * sizeof *q->slot);
   q->left = sb_alloc(count * sizeof *q->left);
-  for (uint32_t i = count; i-- > 0;) {
+  for (uint32_t i = 0; i < count; i++) {
     q->left[i] = lines[i].timeline->chunks;
     if (q->left[i])
-      q->waiting[q->waits++] = i;
+      hold(q, q->began + i, i);
   }
+  sum_up(q);
 }
 
 static void queue_deinit(queue *q)
 {
-  free(q->running);
-  free(q->waiting);
+  free(q->line);
+  free(q->held);
+  free(q->sums);
+  free(q->slot);
   free(q->left);
 }
 
 static uint32_t place_of(const queue *q, uint32_t line)
 {
-  for (uint32_t i = 0; i < q->runs; i++)
-    if (q->running[q->first + i] == line)
-      return i;
-  uint32_t i = 0;
-  while (q->waiting[q->waits - 1 - i] != line)
-    i++;
-  return q->runs + i;
+  size_t word = q->slot[line] / WORD;
+  uint64_t lower = q->held[word] & (((uint64_t)1 << q->slot[line] % WORD) - 1);
+  uint32_t place = (uint32_t)__builtin_popcountll(lower);
+  for (size_t i = word; i > 0; i &= i - 1)
+    place += q->sums[i];
+  return place;
 }
 
-/* Those before it, nearly always none, close the gap. */
-static uint32_t take_running(queue *q, uint32_t place)
+static uint32_t line_at(const queue *q, uint32_t place)
 {
-  uint32_t *front = q->running + q->first++, line = front[place];
-  memmove(front + 1, front, place * sizeof *front);
-  q->runs--;
-  return line;
+  size_t word = 0;
+  for (size_t step = q->words / 2; step > 0; step /= 2)
+    if (q->sums[word + step] <= place) {
+      word += step;
+      place -= q->sums[word];
+    }
+  uint64_t held = q->held[word];
+  while (place-- > 0)
+    held &= held - 1;
+  return q->line[word * WORD + (size_t)__builtin_ctzll(held)];
 }
 
-static uint32_t take_waiting(queue *q, uint32_t place)
+static void close_gaps(queue *q)
 {
-  uint32_t *at = q->waiting + q->waits - 1 - place, line = *at;
-  memmove(at, at + 1, place * sizeof *at);
-  q->waits--;
-  return line;
-}
-
-static void push_running(queue *q, uint32_t line)
-{
-  if (q->first + q->runs == q->room) {
-    memmove(q->running, q->running + q->first, q->runs * sizeof *q->running);
-    q->first = 0;
+  size_t to = 0;
+  for (size_t from = 0; from < q->began; from++) {
+    uint64_t bit = (uint64_t)1 << from % WORD;
+    if (q->held[from / WORD] & bit) {
+      q->held[from / WORD] ^= bit;
+      hold(q, to++, q->line[from]);
+    }
   }
-  q->running[q->first + q->runs++] = line;
+  q->next = to;
+  sum_up(q);
 }
 
-/* The timeline at a place gets its next chunk. */
-static uint32_t advance(queue *q, uint32_t place)
+static void add(queue *q, size_t word, uint32_t one)
 {
-  uint32_t line = place < q->runs ? take_running(q, place) : take_waiting(q, place - q->runs);
-  if (--q->left[line])
-    push_running(q, line);
-  return line;
+  for (size_t i = word + 1; i <= q->words; i += i & -i)
+    q->sums[i] += one;
+}
+
+/* A timeline gets its next chunk. */
+static void advance(queue *q, uint32_t line)
+{
+  size_t slot = q->slot[line];
+  q->held[slot / WORD] ^= (uint64_t)1 << slot % WORD;
+  add(q, slot / WORD, (uint32_t)-1);
+  if (--q->left[line] == 0)
+    return;
+  if (q->next == q->began)
+    close_gaps(q);
+  add(q, q->next / WORD, 1);
+  hold(q, q->next++, line);
 }
 
 typedef struct arrival {
@@ -136,9 +180,8 @@ void sb_arrivals_write(const sb_arrivals_line *lines, uint32_t count, int64_t un
   queue q;
   queue_init(&q, lines, count);
   for (size_t i = 0; i < n; i++) {
-    uint32_t place = place_of(&q, arrivals[i].line);
-    put(out, place);
-    advance(&q, place);
+    put(out, place_of(&q, arrivals[i].line));
+    advance(&q, arrivals[i].line);
   }
   queue_deinit(&q);
   free(arrivals);
@@ -157,20 +200,25 @@ static const uint8_t *behind(const uint8_t *at, const uint8_t *end, size_t chunk
 static bool read_arrivals(sb_arrivals_line *lines, queue *q, size_t chunks, int64_t unit_ns,
                           const uint8_t **at, const uint8_t *end)
 {
-  const uint8_t *gaps = *at;
-  *at = behind(gaps, end, chunks);
+  const uint8_t *gaps = *at, *places = behind(gaps, end, chunks);
   uint64_t most = (uint64_t)(INT64_MAX / unit_ns), now = 0, gap, place, what;
-  for (; *at && chunks > 0; chunks--) {
-    if (!sb_varint_get(&gaps, end, &gap) || gap > most - now || !sb_varint_get(at, end, &place) ||
-        place >= (uint64_t)q->runs + q->waits)
-      return false;
-    sb_arrivals_line *line = &lines[advance(q, (uint32_t)place)];
-    if (!sb_varint_get(&line->packed, end, &what))
+  if (!places)
+    return false;
+  for (; chunks > 0; chunks--) {
+    if (!sb_varint_get(&gaps, end, &gap) || gap > most - now || !sb_varint_get(&places, end, &place) ||
+        place >= q->sums[q->words])
       return false;
     now += gap;
-    sb_timeline_append(line->timeline, (int64_t)now * unit_ns, (uint32_t)(what >> 1), what & 1);
+    uint32_t whose = line_at(q, (uint32_t)place);
+    sb_arrivals_line *line = &lines[whose];
+    int64_t t_ns = (int64_t)now * unit_ns;
+    if (t_ns < line->timeline->origin_ns || !sb_varint_get(&line->packed, end, &what))
+      return false;
+    advance(q, whose);
+    sb_timeline_append(line->timeline, t_ns, (uint32_t)(what >> 1), what & 1);
   }
-  return *at;
+  *at = places;
+  return true;
 }
 
 bool sb_arrivals_read(sb_arrivals_line *lines, uint32_t count, int64_t unit_ns, const uint8_t **at,

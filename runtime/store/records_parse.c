@@ -13,8 +13,7 @@ enum {
   RECORD_MIN = 20 /* bytes of the smallest record of any version: every field takes at least one */
 };
 
-/* After the first failure every call returns 0, so that failure is tested once a record */
-
+/* After the first failure every call returns 0, so that failure is tested once a record. */
 typedef struct source {
   const uint8_t *at, *end;
   bool failed;

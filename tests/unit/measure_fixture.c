@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -69,5 +70,28 @@ sb_run *fixture_small_run(void)
   d->outcome = SB_OUTCOME_TRUNCATED;
   d->prompt_tokens = 1000;
   fixture_chunk(d, 175, 100, true);
+  return run;
+}
+
+sb_run *fixture_full_run(void)
+{
+  sb_run *run = fixture_small_run();
+  run->wall_anchor_ns = 1790000000123456789;
+  run->clock_anchor_ns = 999999999;
+  run->clock_scale = 0.1;
+  run->records[0].text = strdup("not kept here");
+  run->records[0].text_hash = UINT64_MAX;
+  run->records[0].http_status = 200;
+  run->records[0].finish = SB_FINISH_LENGTH;
+  run->records[1].t_first_byte = fixture_at(55);
+  run->records[3].error = strdup("the stream ended \"early\"");
+  run->records[3].bytes = UINT64_MAX;
+  run->chat = true;
+  run->records[0].max_tokens = UINT32_MAX;
+  run->records[0].tokens_disagree = true;
+  run->records[3].resent = true;
+  sb_timeline_reset(&run->records[0].others, run->records[0].t_send);
+  sb_timeline_append(&run->records[0].others, fixture_at(90), 0, false);
+  sb_timeline_append(&run->records[0].others, fixture_at(200), run->records[0].timeline.chunks, true);
   return run;
 }

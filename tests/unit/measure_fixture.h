@@ -17,4 +17,7 @@ void fixture_chunk(sb_record *record, double ms, uint32_t tokens, bool has_text)
 /* Three completed requests and a failed one, two in flight. */
 sb_run *fixture_small_run(void);
 
+/* The same with something in every field that a file keeps, the largest there is in some. */
+sb_run *fixture_full_run(void);
+
 #endif
