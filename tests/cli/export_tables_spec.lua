@@ -3,6 +3,7 @@
 local columns = require "specbench.export.columns"
 local database = require "specbench.export.database"
 local fs = require "sb.fs"
+local json = require "specbench.base.json"
 local home = require("sb.environment").home
 local hostile = dofile(home .. "/tests/browser/hostile.lua")
 local program = require "specbench.base.program"
@@ -130,6 +131,45 @@ describe("specbench export", function()
       .. "typeof(max(virtual)) FROM '%s/its here/cells.parquet'"):format(w.folder)))
   end)
 
+  it("writes what vLLM's own client would have, by its convention", function()
+    local result = export "--format vllm --out served"
+    assert.equal(0, result.status, result.err)
+    local cells = {}
+    for _, cell in ipairs(store.open(w.folder .. "/results"):cells()) do cells[cell.id] = cell end
+    local names = fs.list(w.folder .. "/served")
+    assert.equal(4, #names)
+    has(result.out, "4 cells, ")
+    for _, name in ipairs(names) do
+      local told = assert(json.decode(assert(fs.read(w.folder .. "/served/" .. name))))
+      local m = cells[told.specbench_cell].metrics
+      local function mean(list)
+        local sum = 0
+        for _, value in ipairs(list) do sum = sum + value end
+        return sum / #list
+      end
+      local tpots = {}
+      for i, itls in ipairs(told.itls) do
+        assert.is_true(math.abs(told.latencies[i] - told.ttfts[i] - mean(itls) * #itls) < 1e-9)
+        tpots[i] = 1e3 * (told.latencies[i] - told.ttfts[i]) / (told.output_lens[i] - 1)
+      end
+      assert.is_true(math.abs(1e3 * mean(told.ttfts) - m["ref_ttft_ms.mean"]) < 1e-6)
+      assert.is_true(math.abs(mean(tpots) - m["ref_tpot_ms.mean"]) < 1e-2 * mean(tpots))
+      assert.same({ m["ref_itl_ms.p99"], m["e2el_ms.median"] }, { told.p99_itl_ms, told.median_e2el_ms })
+      assert.same({ "inf", m.completed, true }, { told.request_rate, told.completed, told.simulated })
+      assert.equal(cells[told.specbench_cell].coordinates.method, told.axis_method)
+    end
+    local joined = w:run "compare results served --json"
+    assert.equal(0, joined.status, joined.err)
+    local rows = 0
+    for line in joined.out:gmatch "[^\n]+" do
+      for name, ratio in pairs(assert(json.decode(line)).ratios or {}) do
+        assert.is_true(math.abs(ratio.ratio - 1) < 1e-9, ("%s %g"):format(name, ratio.ratio))
+        rows = rows + 1
+      end
+    end
+    assert.equal(4 * 4, rows) -- cells, figures
+  end)
+
   it("says in a line what is missing or in the way", function()
     local nothing = { env = { PATH = w.folder .. "/bin" } }
     for format, tool in pairs { sqlite = "sqlite3", parquet = "duckdb" } do
@@ -141,7 +181,7 @@ describe("specbench export", function()
     assert.equal(0, export("--format csv --out elsewhere", nothing).status)
     has(export("--format csv --out results").err, "results is a results folder: name another one with --out")
     has(w:run("export grid.lua").err, "grid.lua is not a results folder")
-    has(export("--format xml").err, "parquet, csv, sqlite")
+    has(export("--format xml").err, "parquet, csv, sqlite, vllm")
     -- what a tool complains of
     assert(fs.mkdir(w.folder .. "/bin"))
     w:write("bin/duckdb", "#!/bin/sh\necho 'Error: no space left'\nexit 1\n")

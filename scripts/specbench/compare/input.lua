@@ -11,6 +11,7 @@ local published = require "specbench.export.spec_bench_vllm"
 local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local speedup = require "specbench.analysis.speedup"
 local store = require "specbench.results.store"
+local vllm_bench = require "specbench.export.vllm_bench"
 
 local compare_input = {}
 
@@ -42,7 +43,7 @@ local function cell_figures(cell, own)
   local m, row = cell.metrics, cell.row
   local latency = own and "%s.mean" or "ref_%s.mean"
   local total, output = speedup.total_token_throughput(cell), m.output_throughput
-  local share = not own and m.duration and (m.ref_duration or 0) > 0 and m.duration / m.ref_duration or 1
+  local share = own and 1 or vllm_bench.share(m)
   return {
     total_throughput = total and share * total, output_throughput = output and share * output,
     ttft_ms = row and row.mean_ttft_ms or m[latency:format "ttft_ms"],
@@ -102,10 +103,25 @@ local function load_coordinates(concurrency, rate)
   return { concurrency = concurrency, qps = concurrency and 0 }
 end
 
+-- What `export --format vllm` wrote, and what somebody gave that client as `--metadata axis_NAME=VALUE`, where values
+-- are texts.
+local function with_axes(coordinates, document)
+  for key, value in pairs(document) do
+    local name = type(key) == "string" and key:match "^axis_(.+)$"
+    local kind = type(value)
+    if name and not coordinates[name] and (kind == "string" or kind == "number" or kind == "boolean") then
+      coordinates[name] = kind == "string" and tonumber(value) or value
+    end
+  end
+  return coordinates
+end
+
 local function vllm_point(document)
   if not number(document.output_throughput) or not number(document.duration) then return nil end
   return {
-    coordinates = load_coordinates(number(document.max_concurrency), number(document.request_rate)),
+    coordinates = with_axes(load_coordinates(number(document.max_concurrency), number(document.request_rate)),
+      document),
+    repetition = math.tointeger(number(document.repetition)),
     per_request = type(document.ttfts) == "table" and #document.ttfts > 0,
     figures = {
       total_throughput = number(document.total_token_throughput), output_throughput = document.output_throughput,
@@ -163,14 +179,13 @@ local function read_file(path)
   return { point }, "vLLM"
 end
 
--- Files of one place are its repeats, in the order of their names.
+-- Files of one place are its repeats: as they say themselves, else in the order of their names.
 local function number_repeats(points)
   local counts = {}
   for _, point in ipairs(points) do
-    local at = point.coordinates
-    local place = ("%s %s"):format(at.concurrency, at.qps)
+    local place = json.canonical(point.coordinates)
     counts[place] = (counts[place] or 0) + 1
-    point.repetition, point.order, point.clock_scale = counts[place], "", 1
+    point.repetition, point.order, point.clock_scale = point.repetition or counts[place], "", 1
   end
 end
 
