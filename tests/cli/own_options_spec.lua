@@ -57,6 +57,16 @@ describe("a script's own options", function()
     expect("count.lua --from 0", 2, "", "specbench: count.lua: --from needs a whole number of at least 1, not 0\n")
   end)
 
+  it("are refused where they are read by another name", function()
+    w:write("count.lua", (SCRIPT:format "":gsub("options%.dry_run", "options.dry_rnu")))
+    expect("count.lua", 1, "", "specbench: count.lua:11: bench.options has no 'dry_rnu' (did you mean 'dry_run'?); it "
+      .. "has: from, dry_run\n")
+    w:write("count.lua", (SCRIPT:format "":gsub(", default = 3", "")))
+    expect("count.lua", 0, "nil\tfalse\t\n", "")
+    w:write("grid.lua", (own_round():gsub("options%.tokens", "options.token")))
+    expect("plan grid.lua", 1, "", "bench.options has no 'token' (did you mean 'tokens'?); it has: tokens\n")
+  end)
+
   it("stand in --help, under the file's own comment or what it declares instead, and nothing runs", function()
     w:write("count.lua", SCRIPT:format "")
     local help = expect("count.lua --help", 0, "Usage: specbench count.lua [OPTION]... [WORD...]\n\nCounts down.\n", "")

@@ -149,6 +149,8 @@ describe("a round's file", function()
     with('"method"', 'round: axes[1] = \'method\': must be { "NAME", { values... } }')
     with('{ "method", {} }', "round.axes[1]: [2] = a table: must be a list of values, at least one")
     with('{ "method", { {} } }', "round.axes[1]: [2][1] = a table: must be a string, a number or a boolean")
+    with('{ "method", "none", "draft" }', 'round.axes[1]: must be { "NAME", { values... } }')
+    with('{ method = { "none" } }', 'round.axes[1]: must be { "NAME", { values... } }')
     with('{ "concurrency", { 3 } }', "round: axes: 'concurrency' stands there twice")
   end)
 
@@ -192,6 +194,31 @@ describe("a round's file", function()
       "it has: 1, 2, 4")
   end)
 
+  it("with a function that forgets its return says which, and where it begins", function()
+    w:write("grid.lua", changed(w.round(), { "return {\n      model", "local it = {\n      model" }))
+    refused_in_a_line(w:run_grid "", 1,
+      "grid.lua:7: server(method=none, concurrency=1): must return a table, not nil: is its `return` missing?")
+    w:write("grid.lua", changed(w.round(), { "return {\n      prompts", "return 'prompts', {\n      prompts" }))
+    refused_in_a_line(w:run_grid "", 1,
+      "grid.lua:14: workload(method=none, concurrency=1): must return a table, not a string")
+  end)
+
+  it("may require what lies beside it, whichever other one has a module of that name", function()
+    for name, prefix in pairs { a = "", b = "not_" } do
+      w:write(name .. "/names.lua", ("return { round = '%s%s' }\n"):format(prefix, name))
+      w:write(name .. "/grid.lua", changed(w.round(), { 'name = "grid"', "name = require('names').round" }))
+    end
+    local planned = w:run "run a/grid.lua b/grid.lua --models models.lua --virtual --quiet --no-pictures"
+    assert.equal(0, planned.status, planned.err)
+    assert.same({ "a-virtual", "not_b-virtual" }, require("sb.fs").list(w.folder .. "/results"))
+    w:write("grid.lua", "local names = require 'nmaes'\n")
+    refused_in_a_line(w:run_grid "", 1,
+      "grid.lua:1: module 'nmaes' not found: it is neither beside the file nor on LUA_PATH\n")
+    w:write("specbench.lua", "error 'the wrong one'\n")
+    w:write("grid.lua", w.round())
+    assert.equal(0, w:run("plan grid.lua").status)
+  end)
+
   it("with a server key that no engine knows names the known ones", function()
     w:write("grid.lua", changed(w.round(), { "model = \"qwen", "modl = \"qwen" }))
     refused_in_a_line(w:run_grid "", 1, "grid.lua: server: unknown key 'modl'",
@@ -217,6 +244,10 @@ describe("a round's file", function()
     with("body = { 1 }", "workload: body = a table: must be a table of names and values")
     w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8, min_tokens = 9" }))
     refused_in_a_line(w:run_grid "", 1, "workload.limits: min_tokens = 9 is above max_tokens = 8 (prompt 1)")
+    w:write("grid.lua", changed(w.round(), { "chunk_timeout = 300", "quick = { prompts = 2 }" },
+      { "assert(data.prompts { dataset = \"random\", tokens = 20, count = 4, seed = c.seed })",
+        "{ dataset = 'sonnet', count = '4' }" }))
+    refused_in_a_line(w:run "plan grid.lua --quick", 1, "data.prompts: count = '4': must be a whole number from 1")
     w:write("grid.lua", changed(w.round(), { "max_tokens = 8", "max_tokens = 8.5" }))
     refused_in_a_line(w:run_grid "", 1,
       "workload.limits: max_tokens = 8.5: must be a whole number from 1 to 10000000 (prompt 1)")

@@ -134,6 +134,7 @@ end
 ---@param name string
 ---@param text string
 function World:write(name, text)
+  if name:find "/" then assert(fs.mkdir(("%s/%s"):format(self.folder, name:match "^(.*)/"))) end
   assert(fs.write(self.folder .. "/" .. name, text))
 end
 

@@ -37,8 +37,12 @@ end
 ---@return string
 function blame.shown(text)
   text = secrets.scrub(text)
+  if os.getenv "SPECBENCH_LOG" == "debug" then return text end
+  text = text:gsub("(module '[^\n]-' not found):(\n\tno field package%.preload.*)$", function(what, tried)
+    return what .. ": it is neither beside the file nor on LUA_PATH" .. tried:gsub("\n\tno fi[^\n]*", "")
+  end)
   local line, trace = text:match "^(.-)\nstack traceback:\n(.*)$"
-  if not line or os.getenv "SPECBENCH_LOG" == "debug" then return text end
+  if not line then return text end
   local first = line:match "^([^\n]-%.lua:%d+): " or line:match "^(%(command line%):%d+): "
   local places, last = {}, first
   for place in trace:gmatch "\t([^\n:]+:%d+): in" do

@@ -287,7 +287,7 @@ function shape.record(what)
     self.by_name[field[1]] = field
     if field.needed then self.needed[#self.needed + 1] = field[1] end
     if field.default ~= nil then self.defaults[#self.defaults + 1] = field end
-    if type(field[1]) == "string" then self.names[#self.names + 1] = field[1] end
+    if type(field[1]) == "string" then self.names[#self.names + 1] = field[1] else self.has_places = true end
     for _, name in ipairs(field[2].names or {}) do self.within[name] = ("%s.%s"):format(field[1], name) end
   end
   table.sort(self.names)
@@ -304,6 +304,12 @@ local function sorted_keys(value)
   return keys
 end
 
+-- What is wrong with a key. Of `{ "NAME", { values } }` a misplaced value is told by how the whole must look.
+local function key_flaw(self, key, value)
+  if self.has_places and (value[1] == nil or type(key) ~= "string") then return "must be " .. self.must end
+  return unknown.message("key", key, self.names, self.within)
+end
+
 -- Whether a record's table has only keys that are known.
 local function tell_unknown(self, value, found, here)
   local sound = true
@@ -311,7 +317,7 @@ local function tell_unknown(self, value, found, here)
   if sound or not found then return sound end
   for _, key in ipairs(sorted_keys(value)) do
     if not self.by_name[key] then
-      found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, unknown.message("key", key, self.names, self.within))
+      found.flaws[#found.flaws + 1] = ("%s: %s"):format(here, key_flaw(self, key, value))
     end
   end
   return false

@@ -5,8 +5,22 @@ local cli = require "specbench.cli"
 local definition = require "specbench.cli.definition"
 local fs = require "sb.fs"
 local round_file = require "specbench.experiment.round_file"
+local tables = require "specbench.base.tables"
+local unknown = require "specbench.base.unknown"
 
 local own = {}
+
+-- The values as their author reads them: an option that was not declared would be nil, and quietly.
+local function guarded(values, command)
+  local names, has = {}, {}
+  for i, option in ipairs(command.options) do names[i] = cli.key(option) end
+  for _, name in ipairs(names) do has[name] = true end
+  return setmetatable(tables.merged(values), { __index = function(_, name)
+    if has[name] then return nil end
+    error(("bench.options has no '%s'%s; it has: %s"):format(tostring(name), unknown.hint(name, names),
+      table.concat(names, ", ")), 2)
+  end })
+end
 
 -- The values of a round's options: what the command line says, where it is one that knows them, else their defaults.
 local function of_round(command, reading)
@@ -19,7 +33,7 @@ local function of_round(command, reading)
     if given ~= nil then values[cli.key(option)] = given end
   end
   reading.own = values
-  return values, {}
+  return guarded(values, command), {}
 end
 
 -- What a file says of itself: the comment that it begins with.
@@ -75,7 +89,7 @@ function own.read(spec)
     error({ exit = status, message = message }, 0)
   end
   if options.help then show(help(command, path)) end
-  return options, words
+  return guarded(options, command), words
 end
 
 ---A command that takes a file, with the options that the named file declares.

@@ -172,12 +172,19 @@ end
 
 -- f gets `first`, where there is one, and the cell as the round's functions see it. Gives its answer and what it has
 -- looked at.
+-- Which of the round's functions, of which cell: "server(method=none, concurrency=1)".
+local function label_of(self, name, cell)
+  return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", "))
+end
+
 local function call(self, name, cell, f, first)
-  local function label() return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", ")) end
+  local function label() return label_of(self, name, cell) end
   local seen, looked_at = view.of(cell, self.axes, label)
   if first ~= nil then return blame.call(label, f, first, seen), looked_at end
   return blame.call(label, f, seen), looked_at
 end
+
+local DESCRIBES = { server = true, workload = true } -- of which no cell can do without what they return
 
 ---Calls one of the round's functions for a cell; its error names both.
 ---@param name "server"|"workload"|"where"|"reduce"
@@ -185,7 +192,13 @@ end
 ---@return any
 ---@return specbench.view.reads looked_at
 function grid.ask(self, name, cell)
-  return call(self, name, cell, self[name])
+  local said, looked_at = call(self, name, cell, self[name])
+  if DESCRIBES[name] and type(said) ~= "table" then
+    local place = debug.getinfo(self[name], "S")
+    error({ exit = 1, message = ("%s:%d: %s: must return a table, not %s"):format(place.short_src, place.linedefined,
+      label_of(self, name, cell), said == nil and "nil: is its `return` missing?" or "a " .. type(said)) }, 0)
+  end
+  return said, looked_at
 end
 
 ---The cell as the round's functions see it, for those that are not called here.
@@ -194,9 +207,7 @@ end
 ---@return specbench.coordinates
 ---@return specbench.view.reads looked_at what is looked at there
 function grid.seen(self, cell, name)
-  return view.of(cell, self.axes, function()
-    return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", "))
-  end)
+  return view.of(cell, self.axes, function() return label_of(self, name, cell) end)
 end
 
 ---What the round says of a cell to the format that it exports to.

@@ -57,7 +57,6 @@ end
 ---  lengths: "free", "fixed" (every answer as long as its limit) or "replay" (see sweep/replay)
 ---@return specbench.workload
 function workload.new(spec, cell, options)
-  if type(spec) ~= "table" then error("workload(c) must return a table, not a " .. type(spec), 0) end
   local self = {}
   for name, value in pairs(spec) do self[name] = value end
   put_body(self, options and options.body or {})

@@ -95,7 +95,10 @@ function prompts.of(spec, cell)
   end
   local described = tables.merged(spec)
   described.seed = cell.seed
-  if cell.prompts then described.count = math.min(spec.count or cell.prompts, cell.prompts) end
+  local is_number = type(spec.count) == "number" -- else what draws them says what it must be
+  if cell.prompts and (is_number or spec.count == nil) then
+    described.count = math.min(spec.count or cell.prompts, cell.prompts)
+  end
   local set, message = data.prompts(described)
   if not set then error("workload: " .. message, 0) end
   return set, true
