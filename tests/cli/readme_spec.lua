@@ -39,6 +39,20 @@ local function anchors(text)
   return found
 end
 
+---@return integer count of links within the project, which all lead somewhere
+local function check_links(name)
+  local count, folder = 0, name:match "^.*/" or ""
+  for link in text_of(name):gmatch "%]%(([^)]+)%)" do
+    if not link:find "^https?:" then
+      local path, anchor = link:match "^([^#]*)#?(.*)$"
+      assert.truthy(fs.stat(("%s/%s%s"):format(environment.home, folder, path)), link)
+      assert.is_true(anchor == "" or anchors(text_of(folder .. path))[anchor], link)
+      count = count + 1
+    end
+  end
+  return count
+end
+
 for _, name in ipairs(PAGES) do
   describe(name, function()
     it("is short", function()
@@ -48,16 +62,7 @@ for _, name in ipairs(PAGES) do
     end)
 
     it("has links that lead somewhere", function()
-      local count = 0
-      for link in text_of(name):gmatch "%]%(([^)]+)%)" do
-        if not link:find "^https?:" then
-          local path, anchor = link:match "^([^#]*)#?(.*)$"
-          assert.truthy(fs.stat(environment.home .. "/" .. path), link)
-          assert.is_true(anchor == "" or anchors(text_of(path))[anchor], link)
-          count = count + 1
-        end
-      end
-      assert.is_true(count > 10)
+      assert.is_true(check_links(name) > 10)
     end)
 
     it("shows a round that is one, and commands that there are", function()
@@ -90,5 +95,57 @@ describe("scripts/README.md", function()
       end
     end
     assert.is_true(count > 100)
+  end)
+end)
+
+-- A page that promises an option which is not there would send people of other tools away.
+describe("rounds/other_tools.md", function()
+  local NAME = "rounds/other_tools.md"
+
+  local function options_of(command)
+    local path = ("%s/scripts/cmd/%s.lua"):format(environment.home, command)
+    if not fs.stat(path) then return nil end
+    local found = {}
+    for _, option in ipairs(assert(loadfile(path))().options or {}) do
+      found["--" .. option.long] = true
+      if option.short then found["-" .. option.short] = true end
+    end
+    return found
+  end
+
+  -- What the page says of ours: the last cell of its tables, and its text.
+  local function ours()
+    local list = {}
+    for line in text_of(NAME):gmatch "[^\n]+" do
+      local said = line:find "^|" and line:match "|([^|]*)|%s*$" or line
+      for code in said:gmatch "`([^`]+)`" do list[#list + 1] = code end
+    end
+    return list
+  end
+
+  it("has links that lead somewhere", function() assert.is_true(check_links(NAME) > 4) end)
+
+  it("names commands, options, fields and formats that there are", function()
+    local rounds, counts = text_of "rounds/README.md", { options = 0, fields = 0 }
+    for _, code in ipairs(ours()) do
+      local field, value = code:match '^(%l+) = "?([%w_]+)"?$'
+      local command = not field and (code:find "^%-" and "measure" or code:match "^%l+$" or code:match "^(%l+) ")
+      local options = command and options_of(command)
+      if options then
+        for option in (" " .. code):gmatch "%s(%-%-?[%a][%w-]*)" do
+          assert.truthy(options[option], ("%s: %s has no %s"):format(code, command, option))
+          counts.options = counts.options + 1
+        end
+        local format = code:match "%-%-format (%l+)"
+        if format then assert.truthy(w:run("export --help").out:find(format, 1, true), code) end
+      elseif field or code:find "^%l+$" then
+        assert.truthy(rounds:find(("| `%s` |"):format(field or code), 1, true), code)
+        if field == "dataset" then
+          assert.truthy(text_of("datasets/README.md"):find(("| `%s` |"):format(value), 1, true), code)
+        end
+        counts.fields = counts.fields + 1
+      end
+    end
+    assert.is_true(counts.options > 40 and counts.fields > 5, ("%d, %d"):format(counts.options, counts.fields))
   end)
 end)
