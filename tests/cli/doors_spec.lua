@@ -35,6 +35,13 @@ describe("a round's own metrics", function()
       assert.truthy(row.own.longest_pause_ms.baseline > 0)
     end
     assert.truthy(run.out:find("longest_pause_ms, stopped_share: the round's own", 1, true), run.out)
+    -- among the figures of every place, a baseline or none
+    assert.truthy(run.out:find("\nmethod [^\n]*E2EL ms[^\n]* longest_pause_ms +stopped_share *\n"), run.out)
+    local report = w:run "report results --html --markdown --csv --no-pictures"
+    assert.equal(0, report.status, report.err)
+    assert.truthy(w:read "results/cells.csv":find(",own_longest_pause_ms,own_stopped_share,speedup_", 1, true))
+    assert.truthy(w:read "results/report.md":find("| longest\\_pause\\_ms | stopped\\_share |", 1, true))
+    assert.truthy(w:read "results/report.html":find('"longest_pause_ms", "stopped_share"]', 1, true))
     -- baselines have such a value too, and a map
     assert.truthy(run.out:find("own_metrics, none", 1, true), run.out)
     assert.truthy(run.out:find("own_metrics, ngram", 1, true), run.out)

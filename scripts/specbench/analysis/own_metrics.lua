@@ -18,20 +18,27 @@ local function mean(cells, name)
   return sum / #cells
 end
 
+---@param cells table[] a place's repeats
+---@return table<string, number>? means by name; one that a repeat does not have is absent
+function own_metrics.means(cells)
+  local found = {}
+  for name in pairs(cells[1].own or {}) do found[name] = mean(cells, name) end
+  return next(found) and found or nil
+end
+
 ---@param repeats { cell: table, base: table }[]
 ---@return table<string, specbench.own_metric>? by name; one that a repeat does not have is absent
 function own_metrics.of(repeats)
   local cells, bases, found = {}, {}, {}
   for i, one in ipairs(repeats) do cells[i], bases[i] = one.cell, one.base end
-  for name in pairs(cells[1].own or {}) do
-    local value = mean(cells, name)
-    if value then found[name] = { value = value, baseline = mean(bases, name) } end
+  for name, value in pairs(own_metrics.means(cells) or {}) do
+    found[name] = { value = value, baseline = mean(bases, name) }
   end
   return next(found) and found or nil
 end
 
 ---The names that any of the entries has, sorted.
----@param entries specbench.verdict.entry[]
+---@param entries { own: table<string, any>? }[]
 ---@return string[]
 function own_metrics.names(entries)
   local names = {}

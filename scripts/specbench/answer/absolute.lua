@@ -5,6 +5,7 @@ local caveats = require "specbench.analysis.caveats"
 local energy = require "specbench.analysis.energy"
 local keys = require "specbench.results.keys"
 local measure = require "sb.measure"
+local own_metrics = require "specbench.analysis.own_metrics"
 local place = require "specbench.answer.place"
 
 local absolute = {}
@@ -60,6 +61,7 @@ local FIGURES = {
 ---@field repeats integer
 ---@field requests integer of the first repeat
 ---@field figures specbench.answer.figures the mean over repeats; what a repeat does not tell is absent
+---@field own table<string, number>? likewise of the round's own metrics
 ---@field baseline specbench.answer.absolute.row? of the place that it is compared with
 ---@field is_baseline boolean others are compared with it
 ---@field ramp_up boolean a repeat mostly measured ramp-up and drain
@@ -96,7 +98,8 @@ local function row_of(cells, price)
   return {
     coordinates = first.coordinates, target = place.target(first), method = place.method(first),
     task = place.task(first), load = place.load(first), engine = first.engine.name, repeats = #cells,
-    requests = first.metrics.requests, figures = figures, is_baseline = first.baseline == first.key,
+    requests = first.metrics.requests, figures = figures, own = own_metrics.means(cells),
+    is_baseline = first.baseline == first.key,
     ramp_up = any(cells, caveats.drained), late = any(cells, is_late), lossy = first.lossy,
     thin = any(cells, function(cell) return (cell.metrics.completed or needed) < needed end),
   }

@@ -7,6 +7,7 @@ local html = require "specbench.page.html"
 local marks = require "specbench.answer.marks"
 local measure = require "sb.measure"
 local model = require "specbench.page.model"
+local own_metrics = require "specbench.analysis.own_metrics"
 local svg = require "specbench.page.svg"
 local verdict = require "specbench.analysis.verdict"
 
@@ -14,8 +15,8 @@ local el = html.el
 
 local absolute = {}
 
--- What a table and a file of figures have, with their titles. `percent`: shares.
-absolute.columns = {
+-- What a table and a file of figures have, with their titles. `percent`: shares; `own`: one of the round's metrics.
+local COLUMNS = {
   { "output_throughput", "output tok/s" }, { "total_token_throughput", "total tok/s" },
   { "request_throughput", "requests/s" },
   { "ttft_p50_ms", "TTFT p50 ms" }, { "ttft_p99_ms", "p99" },
@@ -26,21 +27,40 @@ absolute.columns = {
   { "joules_per_token", "J a token" }, { "price_per_million", "price of 1M tokens" },
 }
 
+---All columns that the places may have.
+---@param self specbench.page.model
+---@return table[]
+function absolute.columns(self)
+  local list, rows = table.move(COLUMNS, 1, #COLUMNS, 1, {}), {}
+  for i, one in ipairs(self.places) do rows[i] = one.row end
+  for _, name in ipairs(own_metrics.names(rows)) do list[#list + 1] = { name, name, own = true } end
+  return list
+end
+
+---@param row specbench.answer.absolute.row
+---@return number?
+function absolute.value(column, row)
+  if column.own then return row.own and row.own[column[1]] end
+  return row.figures[column[1]]
+end
+
 ---A figure as the tables have it.
-function absolute.text(column, figures)
-  local value = figures[column[1]]
+---@param row specbench.answer.absolute.row
+---@return string
+function absolute.text(column, row)
+  local value = absolute.value(column, row)
   if value and column.percent then return ("%.0f %%"):format(100 * value) end
   return svg.figure(value)
 end
 
----The columns that any place has.
+---Those of them that any place has.
 ---@param self specbench.page.model
 ---@return table[]
 function absolute.used(self)
   local list = {}
-  for _, column in ipairs(absolute.columns) do
+  for _, column in ipairs(absolute.columns(self)) do
     local has = false
-    for _, one in ipairs(self.places) do has = has or one.row.figures[column[1]] ~= nil end
+    for _, one in ipairs(self.places) do has = has or absolute.value(column, one.row) ~= nil end
     if has then list[#list + 1] = column end
   end
   return list
@@ -101,7 +121,7 @@ local function table_of(self, group, columns, figure)
     end
     for _, column in ipairs(columns) do
       local is_thin = one.row.thin and column[1]:find "_p99_" ~= nil
-      fields[#fields + 1] = el("td", { class = is_thin and "n faint" or "n" }, absolute.text(column, one.row.figures))
+      fields[#fields + 1] = el("td", { class = is_thin and "n faint" or "n" }, absolute.text(column, one.row))
     end
     if figure then
       fields[#fields + 1] = html_table.figure(one.entry and verdict.text(one.entry.speedups[figure]) or "")

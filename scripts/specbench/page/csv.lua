@@ -36,12 +36,12 @@ end
 ---@param self specbench.page.model
 ---@return string
 function csv.text(self)
-  local names, lines = {}, {}
+  local names, lines, columns = {}, {}, absolute.columns(self)
   for i, axis in ipairs(self.about.axes) do names[i] = axis.name end
   local head = table.move(names, 1, #names, 1, {})
   local function title(name) head[#head + 1] = name end
   for _, name in ipairs { "engine", "kind", "repeats", "requests", "is_baseline" } do title(name) end
-  for _, column in ipairs(absolute.columns) do title(column[1]) end
+  for _, column in ipairs(columns) do title(column.own and "own_" .. column[1] or column[1]) end
   for _, name in ipairs(answers.figures) do
     for _, part in ipairs { "", "_low", "_high" } do title("speedup_" .. name .. part) end
   end
@@ -65,7 +65,7 @@ function csv.text(self)
     add(row.repeats)
     add(row.requests)
     add(row.is_baseline)
-    for _, column in ipairs(absolute.columns) do add(row.figures[column[1]]) end
+    for _, column in ipairs(columns) do add(absolute.value(column, row)) end
     for _, name in ipairs(answers.figures) do
       local figure = entry and entry.speedups[name] or {}
       add(figure.ratio)

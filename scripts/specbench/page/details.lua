@@ -26,9 +26,9 @@ local function ratios_of(one)
   return list
 end
 
-local function record(one)
+local function record(one, shown)
   local entry, list = one.entry, json.array {}
-  for i, column in ipairs(absolute.columns) do list[i] = short(one.row.figures[column[1]]) end
+  for i, column in ipairs(shown) do list[i] = short(absolute.value(column, one.row)) end
   local ids, flags = json.array {}, json.array {}
   for i, cell in ipairs(one.cells) do
     if i <= MOST_IDS then ids[i] = cell.id end
@@ -47,8 +47,9 @@ end
 ---@return specbench.page.markup
 function details.data(self)
   local places, columns, shares, names = json.array {}, json.array {}, json.array {}, json.array {}
-  for i, one in ipairs(self.places) do places[i] = record(one) end
-  for i, column in ipairs(absolute.columns) do
+  local shown = absolute.columns(self)
+  for i, one in ipairs(self.places) do places[i] = record(one, shown) end
+  for i, column in ipairs(shown) do
     columns[i] = column[2]
     if column.percent then shares[#shares + 1] = i end
   end

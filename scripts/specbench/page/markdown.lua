@@ -162,7 +162,7 @@ local function figures(self, add)
     for i, one in ipairs(group.items) do
       local row = {}
       for k, name in ipairs(axes) do row[k] = text_table.text(one.coordinates[name]) end
-      for _, column in ipairs(used) do row[#row + 1] = absolute.text(column, one.row.figures) end
+      for _, column in ipairs(used) do row[#row + 1] = absolute.text(column, one.row) end
       if self.figures[1] then
         row[#row + 1] = one.entry and verdict.text(one.entry.speedups[self.figures[1].name]) or ""
       end

@@ -2,6 +2,7 @@
 -- is the report.
 
 local keys = require "specbench.results.keys"
+local own_metrics = require "specbench.analysis.own_metrics"
 local speedup_table = require "specbench.report.speedup_table"
 local text_table = require "specbench.base.text_table"
 local words = require "specbench.answer.words"
@@ -110,12 +111,15 @@ function absolute_table.text(rows, about, limit, all)
       columns[#columns + 1] = text_table.right(column[2])
     end
   end
+  local own = own_metrics.names(rows)
+  for _, name in ipairs(own) do columns[#columns + 1] = text_table.right(name) end
   if has_marks then columns[#columns + 1] = { title = "" } end
   for i = 1, math.min(#rows, limit or #rows) do
     local row, line = rows[i], {}
     for k, name in ipairs(axes) do line[k] = keys.spelled(row.coordinates[name]) end
     if several_engines then line[#line + 1] = row.engine end
     for _, column in ipairs(shown) do line[#line + 1] = text_of(row, column, itl) end
+    for _, name in ipairs(own) do line[#line + 1] = text_table.figure(row.own and row.own[name], "%.4g") end
     if has_marks then line[#line + 1] = marks_of(row) end
     listed[i] = line
   end
