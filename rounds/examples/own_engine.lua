@@ -25,6 +25,7 @@ return base.engine {
   served_name = function(server) return server.model.served_name or server.model.name end,
   request = function(body, limits)
     body.max_tokens = limits.max_tokens
+    body.stream_options.continuous_usage_stats = true -- tokens chunk by chunk: what verdicts rest on
     local note = limits.min_tokens and "lab-server has no min_tokens" or nil
     return body, {}, note
   end,

@@ -9,6 +9,7 @@ local models = require "specbench.experiment.models"
 local option_groups = require "specbench.cli.option_groups"
 local plan = require "specbench.experiment.plan"
 local plan_text = require "specbench.experiment.plan_text"
+local preflight = require "specbench.experiment.preflight"
 local round_file = require "specbench.experiment.round_file"
 local tables = require "specbench.base.tables"
 
@@ -49,6 +50,8 @@ function check.round(path, options)
   for _, reason in ipairs(tables.keys(left_out)) do
     warnings[#warnings + 1] = ("%s left out: %s"):format(count(left_out[reason], "cell"), reason)
   end
+  local lacking = preflight.flaw(the_plan, function() return true end)
+  if lacking then warnings[#warnings + 1] = "a run would stop here: " .. lacking end
   return ("a round: %s on %s (engine %s)"):format(count(#the_plan.jobs, "cell"), count(#tables.keys(servers), "server"),
     the_plan.engine.name), {}, warnings
 end

@@ -88,6 +88,11 @@ describe("specbench check", function()
     check(round, 0, "a round: 2 cells on 1 server", "Warning: 2 cells left out: sim: acceptance: ")
   end)
 
+  it("warns of what a run would stop at on this machine", function()
+    check(w.round():gsub("qwen2.5%-7b", "qwen2.5-8b"), 0, "a round: 4 cells", "Warning: a run would stop here: the "
+      .. "simulator has no profile 'qwen2.5-8b' (did you mean 'qwen2.5-7b'?)")
+  end)
+
   it("reads a script without running it, and says where it does not parse", function()
     check(example "first.lua", 0, "file.lua: a script: its syntax is right", "")
     check("local bench = require 'specbench'\nbench.main(function()\n  for\nend)\n", 1, "",
@@ -121,6 +126,11 @@ describe("specbench check", function()
   it("warns of keys that an engine passes over", function()
     check(example("own_engine.lua", 'seed = "each request carries its own"', ""), 0, "an engine's file",
       "Warning: command does not read seed, and neither `without` nor `ignores` names it")
+  end)
+
+  it("warns of an engine that asks for no tokens chunk by chunk, on which verdicts rest", function()
+    check(example("own_engine.lua", "body.stream_options.continuous_usage_stats = true", ""), 0, "an engine's file",
+      "Warning: request does not ask for tokens chunk by chunk (stream_options.continuous_usage_stats, ")
   end)
 
   it("says that there is no such file", function()

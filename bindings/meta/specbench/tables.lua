@@ -140,7 +140,7 @@
 ---@class specbench.engine.version
 ---@field probe? fun(server: table): string[] argv of a program that tells the version before the server is started
 ---@field read? fun(output: string): string? the version in what it printed
----@field paths string[] of the server that is up; the first one that is there answers
+---@field paths string[] of the server that is up; the first one that is there answers. None: it does not tell
 ---@field field string of its answer
 
 ---Its counters.
@@ -209,10 +209,10 @@
 ---@field methods string[]|table<string, boolean> names of those that it has
 ---@field command fun(server: table): specbench.engine.command argv and environment from the description: its models resolved to `{ name, path, python, binary, env, engine_args, served_name }`, plus `host`, `port`, `gpus`, `engine_version`. The same description must give the same argv. `config`: a file's text; `{config}` in argv stands for its path
 ---@field served_name fun(server: table): string the `model` of a request's body
----@field request fun(body: table, limits: table?): table, table<string, string>, string? the body in the engine's dialect, headers, and a note on what could not be asked for
----@field acceptance fun(delta: table<string, number>, server: table?): table?, string? from the differences of the counters named in `metrics.names`
+---@field request fun(body: table, limits: table?): table, table<string, string>, string? the body in the engine's dialect, headers, and a note on what could not be asked for. It comes as OpenAI's, streamed, with `include_usage`; ask for tokens chunk by chunk where the server can tell them (`continuous_usage_stats`): without them no speed-up is paired, and none is judged
+---@field acceptance fun(delta: table<string, number>, server: table?): table?, string? from the differences of the counters named in `metrics.names`: `rate` (accepted / drafted tokens) and `mean_length` (1 + accepted tokens / drafts), and where they are known `drafts`, `draft_tokens`, `accepted_tokens`, `per_position` (a list), `note`
 ---@field ready specbench.engine.ready `path`, answered with 200 once the server is ready, and `timeout_s`
----@field version specbench.engine.version how its program (`probe`, `read`) and its server (`paths`, `field`) tell it
+---@field version specbench.engine.version how its program (`probe`, `read`) and its server (`paths`, `field`) tell it; `paths = {}` where it does not
 ---@field metrics specbench.engine.metrics `path` of its page of counters, the `names` to read, and the one that counts `requests`, or else `output_tokens`
 ---@field without? table<string, string> key of the description that it cannot honour -> why not, what instead; default: none
 ---@field ignores? table<string, string> key without counterpart that changes no figure -> why; default: none

@@ -54,7 +54,8 @@ local version_shape = shape.record {
     { "probe", shape.func("server", "list of strings", "fun(server: table): string[]"),
       "argv of a program that tells the version before the server is started" },
     { "read", shape.func("output", "string or nil", "fun(output: string): string?"), "the version in what it printed" },
-    { "paths", shape.list(path), "of the server that is up; the first one that is there answers", needed = true },
+    { "paths", shape.list(path), "of the server that is up; the first one that is there answers. None: it does not "
+      .. "tell", needed = true },
     { "field", text, "of its answer", needed = true },
   },
   flaw = function(value)
@@ -179,13 +180,17 @@ return shape.record {
       needed = true },
     { "request", shape.func("body, limits", "body, headers, note",
         "fun(body: table, limits: table?): table, table<string, string>, string?"),
-      "the body in the engine's dialect, headers, and a note on what could not be asked for", needed = true },
+      "the body in the engine's dialect, headers, and a note on what could not be asked for. It comes as OpenAI's, "
+      .. "streamed, with `include_usage`; ask for tokens chunk by chunk where the server can tell them "
+      .. "(`continuous_usage_stats`): without them no speed-up is paired, and none is judged", needed = true },
     { "acceptance", shape.func("delta, server", "table, or nil and why",
         "fun(delta: table<string, number>, server: table?): table?, string?"),
-      "from the differences of the counters named in `metrics.names`", needed = true },
+      "from the differences of the counters named in `metrics.names`: `rate` (accepted / drafted tokens) and "
+      .. "`mean_length` (1 + accepted tokens / drafts), and where they are known `drafts`, `draft_tokens`, "
+      .. "`accepted_tokens`, `per_position` (a list), `note`", needed = true },
     { "ready", ready, "`path`, answered with 200 once the server is ready, and `timeout_s`", needed = true },
-    { "version", version_shape, "how its program (`probe`, `read`) and its server (`paths`, `field`) tell it",
-      needed = true },
+    { "version", version_shape, "how its program (`probe`, `read`) and its server (`paths`, `field`) tell it; "
+      .. "`paths = {}` where it does not", needed = true },
     { "metrics", metrics, "`path` of its page of counters, the `names` to read, and the one that counts "
       .. "`requests`, or else `output_tokens`", needed = true },
     { "without", shape.map(text), "key of the description that it cannot honour -> why not, what instead",

@@ -64,13 +64,26 @@ local function command_flaw(engine, method, read)
   end
 end
 
+-- What a server may be asked for, so that its stream tells how many tokens a chunk has.
+local function asks_for_counts(engine, body)
+  return engine.capabilities.event_per_token or engine.running_usage or body.return_token_ids or body.timings_per_token
+    or type(body.stream_options) == "table" and body.stream_options.continuous_usage_stats
+end
+
+---@return string? flaw
+---@return string? warning
 local function request_flaw(engine)
   local failure, body, headers = try("request", engine.request,
-    { model = "target", messages = {}, stream = true, max_tokens = 8 }, { max_tokens = 8 })
+    { model = "target", messages = {}, stream = true, stream_options = { include_usage = true }, max_tokens = 8 },
+    { max_tokens = 8 })
   if failure then return failure end
   if type(body) ~= "table" then return "request: must return the body, a table, not a " .. type(body) end
   if headers ~= nil and type(headers) ~= "table" then
     return "request: must return headers, a table of names and values, not a " .. type(headers)
+  end
+  if not asks_for_counts(engine, body) then
+    return nil, "request does not ask for tokens chunk by chunk (stream_options.continuous_usage_stats, "
+      .. "return_token_ids): unless the server tells them unasked no speed-up is paired, and none is judged"
   end
 end
 
@@ -104,7 +117,7 @@ function examine.engine(engine)
   local failure, name = try("served_name", engine.served_name, sample("none", read))
   if not failure and type(name) ~= "string" then failure = "served_name: must return a string, not a " .. type(name) end
   flaws[#flaws + 1] = failure
-  flaws[#flaws + 1] = request_flaw(engine)
+  flaws[#flaws + 1], warnings[#warnings + 1] = request_flaw(engine)
   local silent = engine.capabilities.spawn and unread(engine, read) or {}
   if #silent > 0 then
     warnings[#warnings + 1] = ("command does not read %s, and neither `without` nor `ignores` names %s: a round that "
