@@ -109,6 +109,26 @@ describe("run --find rate", function()
     assert.truthy(result.out:find("simulated in virtual time", 1, true), result.out)
   end)
 
+  it("takes a rate at which requests are refused for too high, one at which they fail otherwise for failed", function()
+    w:write("service.lua", round '{ "concurrency", { 1 } }')
+    local options = SLO:gsub("%-%-quiet", "--full") .. " --only method=none --models models.lua --out "
+    for kind, status in pairs { http429 = 0, http500 = 3 } do
+      -- the first 301 requests of a server are those of one rate
+      w:models(("engine_args = { '--fault', '%s@400' }"):format(kind))
+      local result = w:run("run service.lua --find rate " .. options .. kind)
+      assert.equal(status, result.status, result.out .. result.err)
+      local refuses = status == 0
+      assert.equal(refuses, #fs.list(w.folder .. "/" .. kind .. "/failed") == 0)
+      assert.equal(refuses or nil, found(w, kind).none.refused)
+      assert.equal(refuses, result.out:find "%d %(refused%)" ~= nil, result.out)
+      assert.equal(refuses, result.err:find("no throughput: the server refused 1 of 300 requests", 1, true) ~= nil)
+    end
+    local cells = #fs.list(w.folder .. "/http429/cells")
+    w:models "engine_args = { '--fault', 'http429@400' }"
+    assert.equal(0, w:run("run service.lua --find rate " .. options .. "http429").status)
+    assert.equal(cells, #fs.list(w.folder .. "/http429/cells"))
+  end)
+
   it("says where no rate is held", function()
     w:write("service.lua", round '{ "concurrency", { 1 } }')
     local result = w:run "run service.lua --find rate --slo ttft=1 --only method=none --virtual --no-text --no-pictures"

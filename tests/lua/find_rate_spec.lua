@@ -34,6 +34,14 @@ describe("a server", function()
     assert.is_false(sustained.falls_behind(faster))
   end)
 
+  it("does not hold a rate at which it refuses any request", function()
+    local run = setmetatable({ request = function() return { t_intended = 0, t_done = 1 } end },
+      { __len = function() return 1 end })
+    local metrics = { request_goodput = 1, duration = 300, requests = 300 }
+    assert.is_true(sustained.holds({ metrics = metrics }, run, 0.9))
+    assert.is_false(sustained.holds({ metrics = metrics, refused = 1 }, run, 0.9))
+  end)
+
   it("is not judged by a handful of requests", function()
     assert.is_false(sustained.falls_behind(load_of(5, 0.1, function(i) return i end)))
   end)

@@ -18,6 +18,7 @@ end
 -- What keeps a cell from having any throughput: nothing but prompts would be left to compare.
 local function untold_output(cell)
   local m = cell.metrics
+  if cell.refused then return ("the server refused %d of %d requests"):format(cell.refused, m.requests) end
   if not m.total_output_tokens then
     local unknown = m.output_tokens_unknown
     return ("the server did not tell the tokens of %s"):format(

@@ -1,5 +1,5 @@
--- Whether a server holds a load that comes at a rate: so many of the requests met their objectives, and it did not
--- fall behind, which a short load can hide from the objectives.
+-- Whether a server holds a load that comes at a rate: it refused none of the requests, so many of them met
+-- their objectives, and it did not fall behind, which a short load can hide from the objectives.
 
 local sustained = {}
 
@@ -51,6 +51,7 @@ end
 ---@param share number of the requests that must meet the objectives
 ---@return boolean? holds nil where the server does not tell enough to judge
 function sustained.holds(cell, run, share)
+  if cell.refused then return false end
   local met = sustained.share(cell)
   if not met then return nil end
   if met < share - 1e-9 then return false end

@@ -84,7 +84,7 @@ local cell = {
   energy = { joules = "number!", seconds = "number!", source = "string!", gpus = { list_of = { uuid = "string",
     joules = "number", sm_clock_mhz = "number", power_limited_s = "number", thermal_limited_s = "number" } } },
   energy_unknown = "string",
-  resent = "count", troubles = { list_of = "string" }, compilations = "count", lossy = "string",
+  resent = "count", refused = "count", troubles = { list_of = "string" }, compilations = "count", lossy = "string",
   assumed = "boolean",
   profile_trouble = "string", profile = { files = { list_of = "string" } },
   certificate = { client_ok = "boolean", reasons = { list_of = "string" } },

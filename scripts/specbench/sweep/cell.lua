@@ -132,6 +132,7 @@ end
 
 ---@class specbench.job: table one planned cell, see specbench.sweep
 ---@field around specbench.around? runs the load itself, to look at what it costs this process
+---@field may_be_refused boolean? that a server refuses some of its requests is what is to be found out
 
 ---@class specbench.cell.load the measured load, and the counters around it
 ---@field run specbench.run
@@ -198,9 +199,21 @@ local function tell(result, job, load)
   end
 end
 
+local REFUSALS = tables.set_of { "429", "503" }
+
+-- How many requests it refused, where nothing else went wrong and it answered others: it has as many as it takes.
+local function refused_of(run, metrics)
+  for cause in pairs(run:failures()) do
+    if not REFUSALS[cause:match "^http: HTTP status (%d+)"] then return nil end
+  end
+  return metrics.failed > 0 and metrics.failed < metrics.requests and metrics.failed or nil
+end
+
 -- Whether it is a good cell, or why not; returns why the server is of no more use.
-local function conclude(result, server, load)
+local function conclude(result, job, server, load)
   local failed = result.metrics.failed
+  if job.may_be_refused then result.refused = refused_of(load.run, result.metrics) end
+  if result.refused then failed = 0 end
   result.status = failed == 0 and not result.cache_trouble and "ok" or "failed"
   if result.cache_trouble then
     result.cache_trouble = foreign.clean(result.cache_trouble)
@@ -246,7 +259,7 @@ function cell.measure(job, server, on_progress, at_load)
   tell(result, job, load)
   return result, {
     run = job.keep_records and load.run or nil, answers = job.keep_text and load.run or nil,
-    load_seconds = result.load_seconds, breakdown = conclude(result, server, load),
+    load_seconds = result.load_seconds, breakdown = conclude(result, job, server, load),
   }
 end
 

@@ -82,15 +82,16 @@ local function judge(self, cell)
   return holds
 end
 
--- Which rates each place was measured at, and whether it held them.
+-- Which rates each place was measured at, whether it held them, and which of them made the server refuse requests.
 local function read(self)
   local places, judged = {}, self.judged
   for _, cell in ipairs(self.store:cells()) do
     if self.planned[cell.id] then
       local place = place_of(self.round, cell)
-      places[place] = places[place] or { cell = cell, held = {} }
+      places[place] = places[place] or { cell = cell, held = {}, refused = {} }
       if judged[cell.id] == nil then judged[cell.id] = judge(self, cell) end
-      places[place].held[cell.coordinates[at_rates.AXIS]] = judged[cell.id]
+      local rate = cell.coordinates[at_rates.AXIS]
+      places[place].held[rate], places[place].refused[rate] = judged[cell.id], cell.refused
     end
   end
   return places
@@ -103,7 +104,10 @@ local function plan_of(self, options, wanted, rates)
     local of_place = wanted and wanted[place_of(r, job)]
     return not wanted or of_place ~= nil and of_place[job.coordinates[at_rates.AXIS]] == true
   end)
-  for _, job in ipairs(the_plan.jobs) do self.planned[job.id] = true end
+  for _, job in ipairs(the_plan.jobs) do
+    self.planned[job.id] = true
+    job.may_be_refused = true -- by a server whose queue is full
+  end
   return the_plan
 end
 
@@ -132,6 +136,7 @@ end
 ---@field coordinates table without the rate
 ---@field rate number? requests a second that were held, the geometric mean over repeats; nil: not one
 ---@field too_much number? the lowest that was not, the same mean
+---@field refused boolean? the server refused requests at that rate, in one of the repeats at least
 ---@field baseline number? rate of its baseline, the same mean
 ---@field speedup { ratio: number, low: number?, high: number?, kind: string }? ratio of the two; kind: "over repeats",
 ---  with an interval from three on, or "of the search", as far as the rates tried lie apart
@@ -166,10 +171,13 @@ local function found_in(ones)
   for name, value in pairs(coordinates) do
     if value == 0 then coordinates[name] = nil end
   end
+  local refused
+  for _, one in ipairs(ones) do refused = refused or one.high and one.refused[one.high] and true end
   return {
     coordinates = coordinates, speedup = speedup_of(ones), repeats = #ones,
     rate = mean_of(ones, function(one) return one.low end),
     too_much = mean_of(ones, function(one) return one.high end),
+    refused = refused,
     baseline = mean_of(ones, function(one) return one.base and one.base.low end),
   }
 end
@@ -204,7 +212,8 @@ local function text_of(found, r)
     local row, s = {}, one.speedup
     for k, name in ipairs(axes) do row[k] = keys.spelled(one.coordinates[name]) end
     row[#row + 1] = one.rate and ("%.3g"):format(one.rate) or "none held"
-    row[#row + 1] = one.too_much and ("%.3g"):format(one.too_much) or "not found"
+    row[#row + 1] = one.too_much and ("%.3g%s"):format(one.too_much, one.refused and " (refused)" or "")
+      or "not found"
     row[#row + 1] = s and (s.low and ("%.2f [%.2f, %.2f]"):format(s.ratio, s.low, s.high)
       or ("%.2f"):format(s.ratio)) or "-"
     rows[i] = row
@@ -235,7 +244,7 @@ function find_rate.report(found, r, the_store, options)
       kind = one.speedup.low and "95 % over repeats" or "none over two repeats (--repeats 3)"
     end
   end
-  return ("%s\nHighest rate at which %g %% of the requests met %s and the server did not fall behind%s.\n"
+  return ("%s\nHighest rate at which %g %% of the requests met %s and the server neither refused nor fell behind%s.\n"
     .. "Intervals: %s. Results: %s (rates.jsonl)\n"):format(text_of(found, r), 100 * options.slo_share,
       objectives(options.slo), options.virtual and ", simulated in virtual time" or "", kind, the_store.folder)
 end
