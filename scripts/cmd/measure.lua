@@ -1,6 +1,5 @@
 -- One server that is up, one load, one table.
 
-local clock = require "sb.clock"
 local command = require "specbench.cli.command"
 local data = require "specbench.dataset"
 local foreign = require "specbench.base.foreign"
@@ -10,12 +9,11 @@ local json = require "specbench.base.json"
 local one = require "specbench.sweep.one"
 local one_table = require "specbench.report.one_table"
 local option_groups = require "specbench.cli.option_groups"
-local task = require "specbench.task"
 local workload_prompts = require "specbench.experiment.workload_prompts"
 
 local self = {
   name = "measure",
-  summary = "Measure one server that is up: one load, one table",
+  summary = "Measure one server that is up: a load or several, one table",
   description = "Requests go out as in a round's cell: warmed up, token-exact where the server tells tokens, with the "
     .. "client's certificate. --out keeps a results folder, for `show` and `compare`. Exit status: 0 all well, 1 the "
     .. "server cannot be measured, 2 usage, 3 requests failed.",
@@ -26,13 +24,13 @@ local self = {
     { long = "field", arg = "NAME", default = "prompt", help = "where a line of --prompts has its prompt" },
     { long = "prompt-tokens", arg = "T", type = "int", min = 1, max = 10000000, default = 256,
       help = "tokens of made-up prompts" },
-    { long = "concurrency", short = "c", arg = "STREAMS", type = "int", min = 1, max = 100000,
-      help = "requests in flight (1, or with --rate as many as come)" },
+    { long = "concurrency", short = "c", arg = "STREAMS", help = "requests in flight (1, or with --rate as many as "
+      .. "come); several loads one after another: 1,4,16" },
     { long = "requests", short = "n", arg = "N", type = "int", min = 1, max = 1000000,
       help = "requests in all (8 a stream, 64 where --rate has no -c); fewer prompts are repeated, each time under "
         .. "a new beginning" },
-    { long = "rate", arg = "R", type = "number", min = 0.001, max = 1000000,
-      help = "requests a second; with -c so many of them in flight at most" },
+    { long = "rate", arg = "R", help = "requests a second; with -c that many of them in flight at most; several: "
+      .. "1,2,4" },
     { long = "arrivals", arg = "PATTERN", type = "choice", choices = { "poisson", "constant", "gamma" },
       help = "of --rate (poisson)" },
     { long = "burstiness", arg = "N", type = "number", min = 0.001, max = 1000,
@@ -44,7 +42,7 @@ local self = {
     option_groups.body,
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
     { long = "percentiles", arg = "P,...", default = "50,90,99",
-      help = "the table's; 50, 90, 95 and 99 are in --json anyway" },
+      help = "the table's, of one load; 50, 90, 95 and 99 are in --json anyway" },
     { long = "engine", arg = "NAME", help = "its dialect, whose counters tell acceptance: vllm, sglang, llamacpp, sim, "
       .. "... (plain OpenAI)" },
     { long = "model", arg = "NAME", help = "the model to ask for, or a LoRA adapter (the first that /v1/models "
@@ -61,7 +59,7 @@ local self = {
       help = "how long a whole request may take (from the estimate)" },
     option_groups.cacert,
     option_groups.io_threads,
-    { long = "json", type = "flag", help = "the figures as JSON, not as a table" },
+    { long = "json", type = "flag", help = "the figures as JSON, a line a load, not as a table" },
     { long = "out", short = "o", arg = "DIR", help = "keep the results folder, every request's timeline in it" },
     { long = "quiet", short = "q", type = "flag", help = "no progress" },
   },
@@ -69,6 +67,7 @@ local self = {
     "specbench measure --url http://127.0.0.1:8000 -c 8 -n 64",
     { "specbench measure --url http://127.0.0.1:8000 --engine vllm --prompts mine.jsonl --rate 4 --slo ttft=200",
       "an open loop with goodput, and acceptance by vLLM's counters" },
+    { "specbench measure --url http://127.0.0.1:8000 -c 1,4,16,64 --out results/loads", "a row a load" },
     "specbench measure --url http://127.0.0.1:8000 -c 8 --percentiles 50,95,99.9 --body top_p=0.9 --out results/one",
   },
 }
@@ -102,37 +101,33 @@ local function prompts_of(options, count)
   return workload_prompts.repeated(drawn, count, options.seed), { fewer, drawn.warning }
 end
 
--- "50,95,99.9" as numbers.
-local function read_percents(text)
-  local percents = {}
+-- Numbers between commas. `flaw` says what each must be.
+local function read_numbers(option, text, is_right, must)
+  local numbers = {}
   for word in (text .. ","):gmatch "([^,]*)," do
-    local percent = word:find "^%s*%d+%.?%d*%s*$" and tonumber(word)
-    if not percent or percent > 100 then
-      command.fail(("--percentiles %s: '%s' is no number from 0 to 100"):format(text, word), 2)
+    local number = word:find "^%s*%d+%.?%d*%s*$" and tonumber(word)
+    if not number or not is_right(number) then
+      command.fail(("--%s %s: '%s' is no %s"):format(option, text, word, must), 2)
     end
-    percents[#percents + 1] = percent
+    numbers[#numbers + 1] = number
   end
-  return percents
+  return numbers
 end
 
-local function check_load(options)
+-- The loads, one after another.
+local function read_loads(options)
+  options.rate = options.rate and read_numbers("rate", options.rate, function(rate)
+    return rate >= 0.001 and rate <= 1000000
+  end, "number from 0.001 to 1000000")
+  local streams = options.concurrency or not options.rate and "1" or nil
+  options.concurrency = streams and read_numbers("concurrency", streams, function(number)
+    return math.tointeger(number) and number >= 1 and number <= 100000
+  end, "integer from 1 to 100000")
   if not options.rate then
     local name = options.arrivals and "arrivals" or options.burstiness and "burstiness"
     if name then command.fail(("--%s needs --rate: a closed loop sends where an answer ends"):format(name), 2) end
   elseif options.burstiness and (options.arrivals or "gamma") ~= "gamma" then
     command.fail(("--burstiness is of gamma arrivals, not of --arrivals %s"):format(options.arrivals), 2)
-  end
-end
-
-local POLL = 1 -- seconds
-
--- Until it tells its models, or refuses to; one that never comes is told of where it is measured.
-local function wait_until_up(url, seconds)
-  local deadline = clock.now() + seconds * 1e9
-  while clock.now() < deadline do
-    local response = http.request { url = url .. "/v1/models", timeout = 10, authorized = true }
-    if response and response.status < 500 then return end
-    task.sleep(POLL)
   end
 end
 
@@ -144,45 +139,67 @@ local function check(options)
   local _, flaw_of_key = http.authorization()
   if flaw_of_key then command.fail(flaw_of_key) end
   command.warn { http.key_warning() }
-  check_load(options)
+  read_loads(options)
+  options.percentiles = read_numbers("percentiles", options.percentiles, function(percent) return percent <= 100 end,
+    "number from 0 to 100")
   options.body = command.read_body(options.body, options.temperature)
   options.slo = command.read_slo(options.slo)
   command.trust(options.cacert)
 end
 
----@return table? cell
----@return string? message why there is none
-local function measured(options, prompts, streams, asked)
-  return one.measure {
-    url = options.url, engine = options.engine, model = options.model, prompts = prompts, concurrency = streams,
-    rate = options.rate, arrivals = options.burstiness and "gamma" or options.arrivals,
-    burstiness = options.burstiness, max_tokens = options.max_tokens, ignore_eos = options.ignore_eos,
-    temperature = 0, body = options.body, chat = not options.completions, seed = options.seed, salt = options.salt,
-    slo = options.slo, warmup = options.warmup, request_timeout = options.request_timeout,
+-- Sets of prompts by how many requests a load sends; and what is to be known of them.
+local function prompts_by_count(options)
+  local sets, warnings = {}, {}
+  for _, streams in ipairs(options.concurrency or { 8 }) do
+    local count = options.requests or 8 * math.tointeger(streams)
+    if not sets[count] then sets[count], warnings[count] = prompts_of(options, count) end
+  end
+  local function count_of(load) return options.requests or 8 * (load.concurrency or 8) end
+  return function(load) return sets[count_of(load)] end, function(load) return warnings[count_of(load)] end
+end
+
+---@return table[]? cells
+---@return table<string, specbench.one_table.asked>|string percentiles by cell; or why there are no cells
+local function measured(options, prompts)
+  local percentiles = {}
+  local cells, message = one.measure {
+    url = options.url, engine = options.engine, model = options.model, prompts = prompts,
+    concurrency = options.concurrency, rate = options.rate,
+    arrivals = options.burstiness and "gamma" or options.arrivals, burstiness = options.burstiness,
+    max_tokens = options.max_tokens, ignore_eos = options.ignore_eos, temperature = 0, body = options.body,
+    chat = not options.completions, seed = options.seed, salt = options.salt, slo = options.slo,
+    warmup = options.warmup, request_timeout = options.request_timeout, ready_timeout = options.ready_timeout,
     io_threads = options.io_threads, out = options.out, quiet = options.quiet or not fs.is_terminal(io.stderr),
-    around = function(load)
+    around = function(load, id)
       local run, itself = load()
-      one_table.look_up(asked, run)
+      percentiles[id] = { percents = options.percentiles }
+      one_table.look_up(percentiles[id], run)
       return run, itself
     end,
   }
+  return cells, cells and percentiles or message
 end
 
 function self.run(options)
   check(options)
-  local asked = { percents = read_percents(options.percentiles) }
-  wait_until_up(http.root(options.url), options.ready_timeout)
-  local streams = options.concurrency or not options.rate and 1 or nil
-  local prompts, warnings = prompts_of(options, options.requests or 8 * (streams or 8))
-  local cell, why = measured(options, prompts, streams, asked)
-  if not cell then command.fail(why) end
-  if options.json then
-    io.stdout:write(foreign.json(json.encode(one_table.figures(cell, asked, warnings))), "\n")
-  else
-    io.stdout:write(one_table.text(cell, asked))
-    if options.out then io.stdout:write("Results: ", options.out, "\n") end
+  local prompts, warnings = prompts_by_count(options)
+  local cells, percentiles = measured(options, prompts)
+  if not cells then command.fail(percentiles) end
+  local status = 0
+  for _, cell in ipairs(cells) do
+    local asked = percentiles[cell.id] or { percents = options.percentiles }
+    if cell.status ~= "ok" then status = 3 end
+    if options.json then
+      local figures = one_table.figures(cell, asked, warnings(cell.identity.workload))
+      io.stdout:write(foreign.json(json.encode(figures)), "\n")
+    elseif #cells == 1 then
+      io.stdout:write(one_table.text(cell, asked))
+    end
   end
-  return cell.status == "ok" and 0 or 3
+  if options.json then return status end
+  if #cells > 1 then io.stdout:write(one_table.several(cells)) end
+  if options.out then io.stdout:write("Results: ", options.out, "\n") end
+  return status
 end
 
 return self

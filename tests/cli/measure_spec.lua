@@ -96,6 +96,25 @@ describe("specbench measure", function()
     has(late.out, "1 x timeout: not complete after 0.1 s")
   end)
 
+  it("measures several loads one after another, a row each", function()
+    local result = measure "-c 1,3 -n 4 --max-tokens 8 --engine sim --out kept"
+    assert.equal(0, result.status, result.err)
+    has(result.out, "qwen2.5-7b at " .. url .. " ", ", 2 loads\nconcurrency  tok/s", "\n1    ", "\n3    ",
+      "SIMULATED: no GPU was measured", "p99 needs 662 requests, at 99 % confidence: 2 of 2 loads have fewer",
+      "Results: kept")
+    assert.equal(2, #fs.list(w.folder .. "/kept/cells"))
+    has(w:run("report kept --no-pictures").out, "2 cells, 1 repeat each")
+    local loads = {}
+    for line in measure("-c 2,3 --rate 300,400 -n 4 --max-tokens 4 --json").out:gmatch "[^\n]+" do
+      local told = assert(json.decode(line))
+      loads[#loads + 1] = { told.load.rate, told.load.concurrency, told.completed }
+    end
+    assert.same({ { 300, 2, 4 }, { 300, 3, 4 }, { 400, 2, 4 }, { 400, 3, 4 } }, loads)
+    local late = measure "-c 1,2 -n 2 --max-tokens 2000 --ignore-eos --engine sim --request-timeout 0.1"
+    assert.equal(3, late.status, late.err)
+    has(late.out, "FAILED at 1 request at once: 2 of 2", "FAILED at 2 requests at once: 2 of 2")
+  end)
+
   it("waits for a server that is to come up", function()
     server:stop(0)
     server:wait_end()
@@ -121,6 +140,8 @@ describe("specbench measure", function()
     refused(("--url %s --prompts nowhere.jsonl"):format(url), 1, "--prompts nowhere.jsonl: no such file")
     refused(("--url %s --burstiness 2"):format(url), 2, "--burstiness needs --rate")
     refused(("--url %s --rate 1 --arrivals constant --burstiness 2"):format(url), 2, "--burstiness is of gamma")
+    refused(("--url %s -c 2,,3"):format(url), 2, "--concurrency 2,,3: '' is no integer from 1 to 100000")
+    refused(("--url %s --rate 0"):format(url), 2, "--rate 0: '0' is no number from 0.001 to 1000000")
     refused(("--url %s --percentiles 50,101"):format(url), 2, "--percentiles 50,101: '101' is no number")
     refused(("--url %s --body model=x"):format(url), 2, "--body model=x: 'model' is the round's or the run's to say")
   end)

@@ -1,5 +1,7 @@
--- One cell for itself: the table that `specbench measure` prints, and the same figures for programs.
+-- What `specbench measure` prints: one cell for itself, or a row a cell; and the same figures for programs.
 
+local absolute = require "specbench.answer.absolute"
+local absolute_table = require "specbench.report.absolute_table"
 local caveats = require "specbench.analysis.caveats"
 local flags = require "specbench.analysis.flags"
 local json = require "specbench.base.json"
@@ -156,14 +158,18 @@ local function load_words(cell)
   return work.concurrency and ("%s, %d at once at most"):format(text, work.concurrency) or text
 end
 
+local function who(cell)
+  local engine = cell.engine
+  return ("%s at %s%s"):format(place.target(cell), engine.url or "?",
+    engine.version and " (" .. engine.version .. ")" or "")
+end
+
 ---@param cell table
 ---@param asked specbench.one_table.asked the table's columns between the mean and the largest
 ---@return string
 function one_table.text(cell, asked)
   local m, lines = cell.metrics or {}, {}
-  local engine = cell.engine
-  lines[1] = ("%s at %s%s, %s"):format(place.target(cell), engine.url or "?",
-    engine.version and " (" .. engine.version .. ")" or "", load_words(cell))
+  lines[1] = ("%s, %s"):format(who(cell), load_words(cell))
   if (m.completed or 0) == 0 then
     lines[2] = ("FAILED: %s"):format(cell.error or "no cause was noted")
     return table.concat(lines, "\n") .. "\n"
@@ -197,6 +203,41 @@ function one_table.text(cell, asked)
   end
   for _, note in ipairs(notes_of(cell, asked)) do lines[#lines + 1] = "- " .. note end
   return table.concat(lines, "\n") .. "\n"
+end
+
+-- What is to be known before a row is believed, one line for each kind.
+local function notes_of_rows(cells, rows)
+  local list, thin = {}, 0
+  for _, cell in ipairs(cells) do
+    local late = caveats.late(cell)
+    if cell.status ~= "ok" then list[#list + 1] = ("FAILED at %s: %s"):format(load_words(cell), cell.error or "?") end
+    if late then list[#list + 1] = ("the client was late at %s: %s"):format(load_words(cell), late) end
+  end
+  for _, row in ipairs(rows) do thin = thin + (row.thin and 1 or 0) end
+  if caveats.is_simulated(cells[1]) then list[#list + 1] = "SIMULATED: no GPU was measured" end
+  if thin > 0 then
+    list[#list + 1] = ("p99 needs %d requests, at 99 %% confidence: %d of %d loads have fewer"):format(
+      measure.tail_needs(99), thin, #rows)
+  end
+  if caveats.is_synthetic(cells[1]) then list[#list + 1] = "made-up prompts: acceptance is not your text's" end
+  return list
+end
+
+local AXES = { { name = "rate" }, { name = "concurrency" } }
+
+---Several loads of one server.
+---@param cells table[]
+---@return string
+function one_table.several(cells)
+  local known = {}
+  for _, cell in ipairs(cells) do
+    if cell.metrics and (cell.metrics.completed or 0) > 0 then known[#known + 1] = cell end
+  end
+  local rows = absolute.rows(known)
+  local lines = { ("%s, %d loads\n"):format(who(cells[1]), #cells) }
+  if #known > 0 then lines[2] = absolute_table.text(rows, { axes = AXES }) end
+  for _, note in ipairs(notes_of_rows(cells, rows)) do lines[#lines + 1] = ("- %s\n"):format(note) end
+  return table.concat(lines)
 end
 
 return one_table

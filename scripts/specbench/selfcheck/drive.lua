@@ -44,17 +44,19 @@ function drive.load(what)
       memory_peak_mb = peak, io_threads = itself.io_threads, lag = itself.lag }
     return run, itself
   end
-  local cell, message = one.measure {
+  local prompts = equal_prompts(what.requests)
+  local cells, message = one.measure {
     url = what.url, engine = environment.home .. "/scripts/specbench/selfcheck/dialect.lua",
     model = (http.first_model(what.url) or { id = "model" }).id,
-    prompts = equal_prompts(what.requests), concurrency = what.concurrency, rate = what.rate,
+    prompts = function() return prompts end,
+    concurrency = what.concurrency and { what.concurrency }, rate = what.rate and { what.rate },
     max_tokens = what.tokens, ignore_eos = true, temperature = 0, chat = true, seed = 1, salt = "never",
     io_threads = what.io_threads or 1, quiet = true, warmup = 0, no_text = true,
     clock_scale = 1, -- what the client costs is wall time, whatever it drives
     around = around,
   }
-  if not run then return nil, cell and cell.error or message end
-  return cell, run, cost
+  if not run then return nil, cells and cells[1].error or message end
+  return cells[1], run, cost
 end
 
 local function pair(m, name)

@@ -1,5 +1,6 @@
--- One load on one server that is up, measured as a cell of a round is: a round of a single cell, whose results folder
--- goes away unless it is wanted. `specbench measure` and the loads of `specbench selfcheck` are made of it.
+-- One server that is up under one load, or one after another, measured as cells of a round are: a round of them alone,
+-- whose results folder goes away unless it is wanted. `specbench measure` and the loads of `specbench selfcheck` are
+-- made of it.
 
 local damage = require "specbench.results.damage"
 local engines = require "specbench.engine"
@@ -19,9 +20,9 @@ local one = {}
 ---@field url string
 ---@field engine string? its dialect, by name or by file; plain OpenAI unless told
 ---@field model string? the first that it names unless told
----@field prompts table as data.prompts gives them
----@field concurrency integer?
----@field rate number? requests a second
+---@field prompts fun(load: { concurrency: integer?, rate: number? }): table as data.prompts gives them
+---@field concurrency integer[]? each with each of the rates, where both are given
+---@field rate number[]? requests a second
 ---@field arrivals string? of an open loop, and their burstiness, as a round's workload has them
 ---@field burstiness number?
 ---@field max_tokens integer
@@ -39,18 +40,24 @@ local one = {}
 ---@field request_timeout number? seconds
 ---@field no_text boolean? records go without the answers' texts
 ---@field clock_scale number? what the server says unless told
----@field around specbench.around? see specbench.job
+---@field around (fun(load: function, id: string): specbench.run, specbench.client.itself)? as specbench.job has it,
+---  with the cell's id
+---@field ready_timeout number? seconds to wait for a server that is not up; 0 unless told
 
 local function round_of(what, model)
+  local axes = {}
+  for _, name in ipairs { "rate", "concurrency" } do
+    if what[name] then axes[#axes + 1] = { name, what[name] } end
+  end
   return round.new {
     name = "measure", title = "One server",
     warmup = what.warmup,
-    axes = { { what.concurrency and "concurrency" or "rate", { what.concurrency or what.rate } } },
+    axes = axes,
     server = function() return { model = model } end,
-    workload = function()
+    workload = function(c)
       return {
-        prompts = what.prompts, temperature = what.temperature, chat = what.chat, concurrency = what.concurrency,
-        rate = what.rate, arrivals = what.arrivals, burstiness = what.burstiness,
+        prompts = what.prompts { concurrency = what.concurrency and c.concurrency, rate = what.rate and c.rate },
+        temperature = what.temperature, chat = what.chat, arrivals = what.arrivals, burstiness = what.burstiness,
         limits = function() return { max_tokens = what.max_tokens, ignore_eos = what.ignore_eos } end,
       }
     end,
@@ -66,23 +73,28 @@ local function folder_of(what)
   end })
 end
 
--- The one cell, or the last attempt at it.
-local function cell_of(folder)
-  for _, part in ipairs { "cells", "failed" } do
-    for _, name in ipairs(fs.list(("%s/%s"):format(folder, part)) or {}) do
-      local cell = damage.cell(("%s/%s/%s"):format(folder, part, name))
-      if cell then return cell end
+-- What became of each job: its cell, or the attempt at it.
+local function cells_of(folder, jobs)
+  local cells = {}
+  for _, job in ipairs(jobs) do
+    for _, path in ipairs { "cells/%s", "failed/%s-1" } do
+      local cell = damage.cell(("%s/" .. path):format(folder, job.id))
+      if cell then
+        cells[#cells + 1] = cell
+        break
+      end
     end
   end
+  return cells
 end
 
 ---@param what specbench.one
----@return table? cell what cell.json holds; its `status` is "failed" where a request failed
+---@return table[]? cells one a load: what cell.json holds; its `status` is "failed" where a request failed
 ---@return string? message why there is none
 function one.measure(what)
   local url = http.root(what.url)
   local engine = what.engine and "external:" .. what.engine or "external"
-  local models, message = stranger.reach(url, engines.load(engine))
+  local models, message = stranger.await(url, engines.load(engine), what.ready_timeout or 0)
   if not models then return nil, message end
   local model = what.model or models[1] and models[1].id
   if not model then return nil, secrets.url(url) .. "/v1/models names no model: say it with --model NAME" end
@@ -95,7 +107,8 @@ function one.measure(what)
   }
   local the_plan = plan.new(r, options)
   for _, job in ipairs(the_plan.jobs) do
-    job.clock_scale, job.around = what.clock_scale or servers.clock_scale(url), what.around
+    job.clock_scale = what.clock_scale or servers.clock_scale(url)
+    job.around = what.around and function(load) return what.around(load, job.id) end
   end
   local folder <close> = folder_of(what)
   local about = round.about(r)
@@ -104,7 +117,8 @@ function one.measure(what)
   if not the_store then return nil, why end
   if the_store.moved_to then io.stderr:write("Anew: what was there is in ", the_store.moved_to, "\n") end
   sweep.run(the_plan, the_store, options)
-  return cell_of(folder.path), "nothing was measured"
+  local cells = cells_of(folder.path, the_plan.jobs)
+  return #cells > 0 and cells or nil, "nothing was measured"
 end
 
 return one
