@@ -6,6 +6,13 @@
 local bench = require "specbench"
 local plot = require "specbench.plot"
 
+local _, words = bench.options {
+  positionals = {
+    { name = "RESULTS", help = "a results folder" }, { name = "CSV", help = "the file to write" },
+    { name = "SVG", help = "the picture to write", optional = true },
+  },
+}
+
 -- "draft polish", of the coordinates that make a line.
 local function name_of(row, axes)
   local words = {}
@@ -16,7 +23,8 @@ local function name_of(row, axes)
   return table.concat(words, " ")
 end
 
-bench.main(function(folder, csv_path, svg_path)
+bench.main(function()
+  local folder, csv_path, svg_path = table.unpack(words)
   local results = assert(bench.results(folder))
   local csv, lines, by_name = { "line,concurrency,ratio,low,high" }, {}, {}
   for _, row in ipairs(results:speedups()) do

@@ -25,6 +25,9 @@ Results.__index = Results
 ---@return specbench.results? results
 ---@return string? message
 function reading.open(folder)
+  if type(folder) ~= "string" then
+    error("bench.results: must be given the path of a results folder, not a " .. type(folder), 2)
+  end
   local the_store, message = store.open(folder)
   if not the_store then return nil, message end
   local cells, before = older.split(the_store:cells(), the_store.about)

@@ -105,9 +105,12 @@ describe("bench.results", function()
       local found = results:find { method = "none", task = "polish", context = "0.5k", concurrency = 8 }
       print(#found, #assert(results:run(found[1])), results.about.round)
       print(bench.results "nowhere")
+      print(pcall(bench.results))
     ]]):format(environment.home))
     local run = w:run "script.lua"
     assert.equal(0, run.status, run.err)
     assert.truthy(run.out:find("^1\t12\tround2\nnil\tnowhere is not a results folder"), run.out)
+    assert.truthy(run.out:find("\nfalse\tbench.results: must be given the path of a results folder, not a nil\n"),
+      run.out)
   end)
 end)

@@ -28,7 +28,7 @@ describe("the tables of fields and the types for editors", function()
     local result = w:run(("%s %s"):format(SCRIPT, w.folder))
     assert.equal(0, result.status, result.err)
     for _, name in ipairs { PAGES[1], PAGES[2], META } do
-      assert.equal(committed(name), w:read(name), name .. " is out of date: specbench scripts/share/fields.lua")
+      assert.is_true(committed(name) == w:read(name), name .. " is out of date: specbench scripts/share/fields.lua")
       assert.truthy(result.out:find(name, 1, true))
     end
   end)

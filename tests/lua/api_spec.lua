@@ -39,7 +39,8 @@ describe("the meta files", function()
   it("describe every function and value of every module", function()
     for _, module in ipairs(modules()) do
       local text = assert(fs.read(("%s/sb/%s.lua"):format(folder, module)))
-      assert.same(names(require("sb." .. module)), described("\n" .. text, "\n%w* ?" .. module .. "%.([%w_]+)"), module)
+      assert.same(names(require("sb." .. module)), described("\n" .. text, "\n%w* ?" .. module .. "%.([%w_]+)"),
+        ("what sb.%s has, and what bindings/meta/sb/%s.lua describes"):format(module, module))
     end
   end)
 
@@ -106,6 +107,7 @@ describe("the meta files", function()
     local pipe = assert(io.popen(("%q %q"):format(environment.executable, script)))
     local page = pipe:read("a")
     pipe:close()
-    assert.equal(fs.read(folder .. "/README.md"), page)
+    assert.is_true(page == fs.read(folder .. "/README.md"), "bindings/meta/README.md is out of date: specbench "
+      .. "scripts/share/api.lua > bindings/meta/README.md")
   end)
 end)
