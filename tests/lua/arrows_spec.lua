@@ -26,6 +26,17 @@ local function read_all(root, ending, under)
   return files
 end
 
+-- Words in backquotes of a page's text, in order.
+local function quoted(text)
+  local list = {}
+  for word in text:gmatch "`([%w_]+)/?`" do list[#list + 1] = word end
+  return list
+end
+
+local function page(name)
+  return assert(fs.read(("%s/%s/README.md"):format(environment.home, name)))
+end
+
 local function folder_of(path)
   return path:match "^([^/]+)/"
 end
@@ -117,6 +128,18 @@ describe("the folders of the library", function()
     assert.is_nil(circle(arrows))
     assert.same({}, arrows.base, "base/ stands on nothing")
   end)
+
+  it("stand in the order that their page gives", function()
+    local arrows, level = lua_arrows(read_all(LIBRARY, "%.lua$")), {}
+    local order = quoted(page "scripts":match "From the ground up the folders are (.-):")
+    for i, name in ipairs(order) do level[name] = i end
+    assert.same(tables.keys(arrows), tables.keys(level))
+    for from, needed in pairs(arrows) do
+      for to, path in pairs(needed) do
+        assert.is_true(level[to] < level[from], ("%s stands below %s, which %s needs"):format(from, to, path))
+      end
+    end
+  end)
 end)
 
 describe("the folders of the runtime", function()
@@ -127,6 +150,14 @@ describe("the folders of the runtime", function()
       and arrows.sources["bindings/task"]["bindings/wait"], "the #include lines are not read any more")
     for _, what in ipairs { "folders", "headers", "sources" } do assert.is_nil(circle(arrows[what]), what) end
     assert.same({}, arrows.folders.base, "base/ stands on nothing")
+    local told = { bindings = true }
+    for name, column in page "runtime":gmatch "\n| `(%w+)/` |[^\n]*| ([^|\n]+) |%f[\n]" do
+      local said = {}
+      for word in column:gmatch "%w+" do said[word] = arrows.folders[word] and true end
+      assert.same(tables.keys(said), tables.keys(arrows.folders[name]), "what runtime/README.md says of " .. name)
+      told[name] = true
+    end
+    assert.same(tables.keys(arrows.folders), tables.keys(told))
   end)
 end)
 

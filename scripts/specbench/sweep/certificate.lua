@@ -1,5 +1,5 @@
 -- The client's own innocence: how late it was itself while a cell was measured, and whether that can have moved the
--- cell's figures (measurement.md's "The client certifies itself"; runtime/measure/README.md explains it).
+-- cell's figures (runtime/measure/README.md explains it).
 
 local json = require "specbench.base.json"
 
