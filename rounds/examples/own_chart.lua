@@ -6,7 +6,7 @@
 local bench = require "specbench"
 local plot = require "specbench.plot"
 
-local _, words = bench.options {
+local _, files = bench.options {
   positionals = {
     { name = "RESULTS", help = "a results folder" }, { name = "CSV", help = "the file to write" },
     { name = "SVG", help = "the picture to write", optional = true },
@@ -24,7 +24,7 @@ local function name_of(row, axes)
 end
 
 bench.main(function()
-  local folder, csv_path, svg_path = table.unpack(words)
+  local folder, csv_path, svg_path = table.unpack(files)
   local results = assert(bench.results(folder))
   local csv, lines, by_name = { "line,concurrency,ratio,low,high" }, {}, {}
   for _, row in ipairs(results:speedups()) do
