@@ -36,7 +36,7 @@ if not options then
   return code
 end
 if options.help then
-  io.stdout:write(cli.help(definition))
+  io.stdout:write(cli.help(definition, positionals[#positionals] == "all"))
   return 0
 end
 return command.run(definition, options, positionals)

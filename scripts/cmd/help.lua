@@ -55,14 +55,15 @@ function self.run(_, positionals)
     io.stdout:write(simulator.help(environment.executable))
     return 0
   elseif word then
-    local definition = word:find "^[%w_]+$" and load(word)
+    local name, all = word:match "^([%w_]+) ?(.*)$"
+    local definition = (all == "" or all == "all") and load(name)
     local texts = definition and {} or { of_glossary(word) }
     texts[#texts + 1] = not definition and of_options(word, load) or nil
     if not definition and #texts == 0 then
       command.fail(("no command, option or word '%s'%s: specbench help lists the commands, rounds/README.md the words")
         :format(word, unknown.hint(word, known_words())), 2)
     end
-    io.stdout:write(definition and cli.help(definition) or "")
+    io.stdout:write(definition and cli.help(definition, all == "all") or "")
     for _, text in ipairs(texts) do io.stdout:write(table.concat(text_table.wrap(text, cli.WIDTH), "\n"), "\n") end
     return 0
   end

@@ -41,10 +41,23 @@ describe("a command line", function()
       .. "sim selfcheck help", table.concat(names, " "))
     assert.truthy(help:find("Seldom needed: convert", 1, true), help)
     local headings = {}
-    for heading in w:run("run --help").out:gmatch "\n(%u[%l ]+):\n" do headings[#headings + 1] = heading end
+    for heading in w:run("run --help all").out:gmatch "\n(%u[%l ]+):\n" do headings[#headings + 1] = heading end
     assert.equal("Arguments, Cells, Engine and servers, Prompts, Measuring, Results, Searching, Many machines, "
       .. "Deadlines, Examples",
       table.concat(headings, ", "))
+  end)
+
+  it("shows everyday options in the help of run, of the rest the names, and everything where that is asked", function()
+    local short, all = w:run("run --help").out, w:run("run --help all").out
+    assert.truthy(select(2, short:gsub("\n", "")) <= 66, short)
+    assert.truthy(select(2, all:gsub("\n", "")) > 150, all)
+    for option in all:gmatch "\n  %-?%a?,? *(%-%-[%w-]+)" do
+      assert.truthy(short:find(option:gsub("%-", "%%-") .. "[ ,\n]"), option)
+    end
+    assert.truthy(short:find("\n      --only AXIS=V1,V2  ", 1, true), short)
+    assert.is_nil(short:find("\n      --stale SECONDS", 1, true), short)
+    assert.equal(short, w:run("help run").out)
+    assert.equal(all, w:run("help run all").out)
   end)
 
   it("may still call selfcheck by its name of before", function()

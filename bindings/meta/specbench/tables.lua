@@ -261,6 +261,7 @@
 ---@field repeated? boolean it may be given many times; the result is a list in the order given
 ---@field env? string environment variable that stands in for an absent option
 ---@field group? string heading in --help; default: `Options`
+---@field seldom? boolean --help has its name alone, --help all explains it
 ---@field hidden? boolean left out of --help, man page and completion
 
 ---A command: its options, its help, its function.

@@ -19,6 +19,7 @@ local option_shape = shape.record {
     { "repeated", flag, "it may be given many times; the result is a list in the order given" },
     { "env", text, "environment variable that stands in for an absent option" },
     { "group", text, "heading in --help", otherwise = "`Options`" },
+    { "seldom", flag, "--help has its name alone, --help all explains it" },
     { "hidden", flag, "left out of --help, man page and completion" },
   },
 }

@@ -35,6 +35,7 @@ local BY_USE = {
 }
 
 local DEEPEST_HELP_COLUMN = 30
+local SHORT_EXAMPLES = 3 -- that a short help has
 
 --- A copy of `command` that also takes the options that a script declares for itself.
 ---@param command specbench.cli.command
@@ -160,10 +161,37 @@ function cli.groups(command)
   end)
 end
 
+-- The short help of a command that has options which are seldom needed: the others of their headings together, with the
+-- first clause of what they do; then the headings that have none such; and by heading the names of the rest.
+local function in_short(command)
+  local daily, groups, rest = {}, {}, {}
+  for _, group in ipairs(cli.groups(command)) do
+    local often, names = {}, {}
+    for _, option in ipairs(group.items) do
+      if option.seldom then
+        names[#names + 1] = cli.spelling(option)
+      else
+        local clause = (option.help or ""):match "^(.-) *[;(]" or option.help
+        often[#often + 1] = setmetatable({ help = clause }, { __index = option })
+      end
+    end
+    if #names > 0 then
+      table.move(often, 1, #often, #daily + 1, daily)
+      rest[#rest + 1] = { group.name, table.concat(names, ", ") }
+    else
+      groups[#groups + 1] = group
+    end
+  end
+  if #rest == 0 then return nil end
+  table.insert(groups, 1, { name = "Options", items = daily })
+  return { groups = groups, rest = rest }
+end
+
 --- The text of --help, 80 columns wide, ended by a newline.
 ---@param command specbench.cli.command
+---@param all boolean? options that are seldom needed are explained too
 ---@return string
-function cli.help(command)
+function cli.help(command, all)
   local lines = { ("Usage: %s %s"):format(reader.title(command), cli.usage(command)), "" }
   if command.summary:find "\n" then -- a script's own comment, which has its lines
     lines[#lines + 1] = command.summary
@@ -183,7 +211,8 @@ function cli.help(command)
     list(lines, arguments)
   end
 
-  local groups = cli.groups(command)
+  local short = not all and in_short(command) or nil
+  local groups = short and short.groups or cli.groups(command)
   groups[1] = groups[1] or { name = "Options", items = {} }
   for i, group in ipairs(groups) do
     lines[#lines + 1] = "\n" .. group.name .. ":"
@@ -196,10 +225,16 @@ function cli.help(command)
     end
     list(lines, entries)
   end
+  if short then
+    lines[#lines + 1] = ("\nMore ('%s --help all' explains them, 'specbench help NAME' one):"):format(
+      reader.title(command))
+    list(lines, short.rest)
+  end
 
   if command.examples and #command.examples > 0 then
     lines[#lines + 1] = "\nExamples:"
-    for _, example in ipairs(command.examples) do
+    for i, example in ipairs(command.examples) do
+      if short and i > SHORT_EXAMPLES then break end
       if type(example) == "table" then
         lines[#lines + 1] = "  # " .. example[2]
         example = example[1]

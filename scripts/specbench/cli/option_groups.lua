@@ -2,6 +2,7 @@
 
 local deadlines = require "specbench.experiment.deadlines"
 local match = require "specbench.experiment.match"
+local tables = require "specbench.base.tables"
 
 local option_groups = {}
 
@@ -91,7 +92,7 @@ local groups = {
   },
   search = {
     { long = "find", arg = "WHAT", help = "k=2%: measure only the cells that it takes to know the "
-      .. "best k of each method, task and load within 2 %, and predict the rest; rate: look for the highest request "
+      .. "best k of each method, task and load within 2 %, and predict the rest, or rate: look for the highest request "
       .. "rate at which --slo is met, instead of measuring the grid's loads (results/ROUND...-rate, rates.jsonl)" },
     { long = "budget", arg = "TIME", help = "stop --find k (which this implies) after this long, "
       .. "all its runs in the folder together: 3h, 45m; the cells that tell most come first" },
@@ -153,9 +154,14 @@ local headings = {
   grid = "Cells", share = "Many machines", engine = "Engine and servers", data = "Prompts", measure = "Measuring",
   search = "Searching", results = "Results", deadlines = "Deadlines",
 }
+-- What people ask for every day; the others' names stand in --help alone.
+local daily = tables.set_of {
+  "set", "only", "quick", "repeats", "engine", "models", "url", "gpus", "virtual", "datasets", "fresh", "find", "out",
+  "full",
+}
 for name, options in pairs(groups) do
   for i, option in ipairs(options) do
-    options[i] = { group = headings[name] }
+    options[i] = { group = headings[name], seldom = not daily[option.long] or nil }
     for key, value in pairs(option) do options[i][key] = value end
   end
 end
