@@ -9,6 +9,7 @@ local json = require "specbench.base.json"
 local one = require "specbench.sweep.one"
 local one_table = require "specbench.report.one_table"
 local option_groups = require "specbench.cli.option_groups"
+local rng = require "sb.rng"
 local workload_prompts = require "specbench.experiment.workload_prompts"
 
 local self = {
@@ -22,8 +23,12 @@ local self = {
     { long = "prompts", arg = "FILE", help = 'JSON lines, each {"prompt": ...}; a folder of .txt files; or a ShareGPT '
       .. "file that ends in .json. Without it made-up text of --prompt-tokens" },
     { long = "field", arg = "NAME", default = "prompt", help = "where a line of --prompts has its prompt" },
-    { long = "prompt-tokens", arg = "T", type = "int", min = 1, max = 10000000, default = 256,
-      help = "tokens of made-up prompts" },
+    { long = "dataset", arg = "NAME", help = "prompts of a dataset: spec_bench, sharegpt, ...; of speed_bench your own "
+      .. "copy's (specbench dataset list)" },
+    { long = "subset", arg = "NAME", help = "of the dataset" },
+    option_groups.datasets,
+    { long = "prompt-tokens", arg = "T", default = "256", help = "tokens of made-up prompts; a range, each as likely: "
+      .. "128-512" },
     { long = "concurrency", short = "c", arg = "STREAMS", help = "requests in flight (1, or with --rate as many as "
       .. "come); several loads one after another: 1,4,16" },
     { long = "requests", short = "n", arg = "N", type = "int", min = 1, max = 1000000,
@@ -35,8 +40,8 @@ local self = {
       help = "of --rate (poisson)" },
     { long = "burstiness", arg = "N", type = "number", min = 0.001, max = 1000,
       help = "shape of gamma arrivals: under 1 is burstier than Poisson" },
-    { long = "max-tokens", arg = "T", type = "int", min = 1, max = 10000000, default = 128,
-      help = "tokens of an answer at most" },
+    { long = "max-tokens", arg = "T", default = "128", help = "tokens of an answer at most; a range, drawn for each "
+      .. "request: 32-128" },
     { long = "ignore-eos", type = "flag", help = "answers go on to --max-tokens, where the engine can be told so" },
     { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request (0)" },
     option_groups.body,
@@ -75,10 +80,13 @@ local self = {
 ---@return table set
 ---@return string[] warnings for the figures' readers: those on the terminal have them already
 local function prompts_of(options, count)
-  local request = { count = count, seed = options.seed }
+  local request = { count = count, seed = options.seed, subset = options.subset, folder = options.datasets }
   local path = options.prompts
-  if not path then
-    request.dataset, request.tokens = "random", options.prompt_tokens
+  if options.dataset then
+    request.dataset = options.dataset
+    if options.dataset == "sonnet" then request.tokens = options.prompt_tokens[1] end
+  elseif not path then
+    request.dataset, request.tokens, request.tokens_to = "random", table.unpack(options.prompt_tokens)
   else
     local found = fs.stat(path)
     if not found then command.fail(("--prompts %s: no such file"):format(path), 1) end
@@ -87,7 +95,7 @@ local function prompts_of(options, count)
     if request.dataset == "jsonl" then request.field = options.field end
   end
   local drawn, message = data.prompts(request)
-  if not drawn then command.fail("--prompts: " .. message) end
+  if not drawn then command.fail(("--%s: %s"):format(options.dataset and "dataset" or "prompts", message)) end
   if #drawn.items >= count then
     command.warn { drawn.warning }
     return drawn, { drawn.warning }
@@ -112,6 +120,42 @@ local function read_numbers(option, text, is_right, must)
     numbers[#numbers + 1] = number
   end
   return numbers
+end
+
+local MOST_TOKENS = 10000000
+
+-- "128" or "32-128".
+local function read_tokens(option, text)
+  local low, high = text:match "^(%d+)%-?(%d*)$"
+  low, high = math.tointeger(tonumber(low)), high ~= "" and math.tointeger(tonumber(high)) or nil
+  if not low or low < 1 or text:find "%-$" or (high or low) < low or (high or low) > MOST_TOKENS then
+    command.fail(("--%s %s: must be a number of tokens from 1 to %d, or two such as 32-128"):format(option, text,
+      MOST_TOKENS), 2)
+  end
+  return { low, high }
+end
+
+-- Datasets that other options stand for.
+local OWN_OPTION = { random = "--prompt-tokens T", jsonl = "--prompts FILE", folder = "--prompts FOLDER" }
+
+-- Where prompts come from is said once.
+local function check_prompts(options)
+  options.prompt_tokens = read_tokens("prompt-tokens", options.prompt_tokens)
+  options.max_tokens = read_tokens("max-tokens", options.max_tokens)
+  if options.dataset and options.prompts then command.fail("--dataset and --prompts contradict each other", 2) end
+  local own = OWN_OPTION[options.dataset]
+  if own then command.fail(("--dataset %s: give %s instead"):format(options.dataset, own), 2) end
+  if options.subset and not options.dataset then command.fail("--subset needs --dataset NAME", 2) end
+  options.datasets = command.datasets(options.dataset and options.datasets)
+end
+
+-- How long a request's answer may be.
+local function limit_of(options)
+  local low, high = table.unpack(options.max_tokens)
+  return function(prompt)
+    local most = high and rng.new(("limits/%d/%d"):format(options.seed, prompt.id)):int(low, high) or low
+    return { max_tokens = most, ignore_eos = options.ignore_eos }
+  end
 end
 
 -- The loads, one after another.
@@ -139,6 +183,7 @@ local function check(options)
   local _, flaw_of_key = http.authorization()
   if flaw_of_key then command.fail(flaw_of_key) end
   command.warn { http.key_warning() }
+  check_prompts(options)
   read_loads(options)
   options.percentiles = read_numbers("percentiles", options.percentiles, function(percent) return percent <= 100 end,
     "number from 0 to 100")
@@ -166,7 +211,7 @@ local function measured(options, prompts)
     url = options.url, engine = options.engine, model = options.model, prompts = prompts,
     concurrency = options.concurrency, rate = options.rate,
     arrivals = options.burstiness and "gamma" or options.arrivals, burstiness = options.burstiness,
-    max_tokens = options.max_tokens, ignore_eos = options.ignore_eos, temperature = 0, body = options.body,
+    limits = limit_of(options), temperature = 0, body = options.body,
     chat = not options.completions, seed = options.seed, salt = options.salt, slo = options.slo,
     warmup = options.warmup, request_timeout = options.request_timeout, ready_timeout = options.ready_timeout,
     io_threads = options.io_threads, out = options.out, quiet = options.quiet or not fs.is_terminal(io.stderr),

@@ -96,6 +96,18 @@ describe("specbench measure", function()
     has(late.out, "1 x timeout: not complete after 0.1 s")
   end)
 
+  it("draws prompts of a dataset, and lengths from ranges", function()
+    local told = assert(json.decode(measure("--dataset spec_bench --subset qa -n 6 --max-tokens 2-9 --ignore-eos "
+      .. "--engine sim --salt never --warmup 0 --json").out))
+    assert.same({ 6, "synthetic" }, { told.completed, told.prompts.kind })
+    local lengths = {}
+    for line in io.lines(truth) do lengths[assert(json.decode(line)).output_tokens] = true end
+    for length in pairs(lengths) do assert.is_true(length >= 2 and length <= 9, length) end
+    assert.is_true(next(lengths, next(lengths)) ~= nil)
+    told = assert(json.decode(measure("-n 6 --prompt-tokens 20-60 --max-tokens 1 --json").out))
+    assert.equal("synthetic text of 20 to 60 tokens a prompt", told.prompts.note)
+  end)
+
   it("measures several loads one after another, a row each", function()
     local result = measure "-c 1,3 -n 4 --max-tokens 8 --engine sim --out kept"
     assert.equal(0, result.status, result.err)
@@ -140,6 +152,15 @@ describe("specbench measure", function()
     refused(("--url %s --prompts nowhere.jsonl"):format(url), 1, "--prompts nowhere.jsonl: no such file")
     refused(("--url %s --burstiness 2"):format(url), 2, "--burstiness needs --rate")
     refused(("--url %s --rate 1 --arrivals constant --burstiness 2"):format(url), 2, "--burstiness is of gamma")
+    for _, case in ipairs {
+      { "--prompt-tokens 9-2", "--prompt-tokens 9-2: must be a number of tokens from 1 to 10000000, or two such as" },
+      { "--max-tokens 8-", "--max-tokens 8-: must be" }, { "--subset qa", "--subset needs --dataset NAME" },
+      { "--dataset jsonl", "--dataset jsonl: give --prompts FILE instead" },
+      { "--dataset spec_bench --prompts x", "--dataset and --prompts contradict each other" },
+    } do
+      refused(("--url %s %s"):format(url, case[1]), 2, case[2])
+    end
+    refused(("--url %s --dataset spec_bnch"):format(url), 1, "--dataset: ")
     refused(("--url %s -c 2,,3"):format(url), 2, "--concurrency 2,,3: '' is no integer from 1 to 100000")
     refused(("--url %s --rate 0"):format(url), 2, "--rate 0: '0' is no number from 0.001 to 1000000")
     refused(("--url %s --percentiles 50,101"):format(url), 2, "--percentiles 50,101: '101' is no number")

@@ -118,6 +118,26 @@ describe("synthetic text", function()
       :find("too few different texts of 1 tokens", 1, true))
   end)
 
+  it("has lengths drawn from a range, with the seed", function()
+    local function drawn(seed)
+      return list(prompts { dataset = "random", tokens = 20, tokens_to = 24, count = 200, seed = seed }.items, "tokens")
+    end
+    local counts = {}
+    for _, tokens in ipairs(drawn(1)) do counts[tokens] = (counts[tokens] or 0) + 1 end
+    for tokens = 20, 24 do
+      assert.is_true(counts[tokens] > 20 and counts[tokens] < 60)
+      counts[tokens] = nil
+    end
+    assert.is_nil(next(counts))
+    assert.are_not.same(drawn(1), drawn(2))
+    for flaw, request in pairs {
+      ["tokens_to is 19, less than tokens"] = { dataset = "random", tokens = 20, tokens_to = 19, count = 1 },
+      ["only random has lengths"] = { dataset = "sonnet", tokens = 20, tokens_to = 30, count = 1 },
+    } do
+      assert.truthy(mistake(request):find(flaw, 1, true))
+    end
+  end)
+
   it("stands in for all of Spec-Bench, task by task", function()
     local tasks = {}
     for _, item in ipairs(prompts { dataset = "spec_bench" }.items) do

@@ -313,6 +313,7 @@
 ---@field instruction? string|specbench.instruction|false what stands before the content: a name of `instructions.json` (`polish` takes each prompt's style), `{ text, tokens }`, or none; default: the dataset's own
 ---@field turn? integer spec_bench: which turn of its conversations is the prompt. What has none is left out; default: 1
 ---@field tokens? integer sonnet and random: length of each prompt
+---@field tokens_to? integer random: lengths are drawn from `tokens` to this one, each as likely; default: `tokens`
 ---@field path? string jsonl, sharegpt, speed_bench: a file of yours; folder: a folder of .txt files. A relative path starts at the current folder, not at the round's file
 ---@field field? string jsonl: where the prompt is; default: `"prompt"`
 ---@field tokens_field? string jsonl: where the prompt's token count is

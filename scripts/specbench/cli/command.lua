@@ -258,22 +258,28 @@ local function refuse_unshared(options)
   end
 end
 
+---Where the real data files are.
+---@param named string? of --datasets
+---@return string? folder nil: prompts are synthetic
+function command.datasets(named)
+  if not named then return nil end
+  local folder, message = require("specbench.dataset.cache").resolve(named)
+  if not folder then command.fail("--datasets cache: " .. message) end
+  local found = fs.stat(folder)
+  if not (found and found.type == "folder") then
+    command.fail(("--datasets %s: no such folder: name the one that has the real data files, or leave it out for "
+      .. "synthetic prompts of the same lengths"):format(folder))
+  end
+  return folder
+end
+
 ---Loads a round and applies --quick, --set and --only; fills in defaults that depend on the rest.
 ---@param path string
 ---@param options table of the groups above
 ---@return specbench.round
 function command.load_round(path, options)
   check_engine(options)
-  if options.datasets then
-    local cached, message = require("specbench.dataset.cache").resolve(options.datasets)
-    if not cached then command.fail("--datasets cache: " .. message) end
-    options.datasets = cached
-  end
-  local folder = options.datasets and fs.stat(options.datasets)
-  if options.datasets and not (folder and folder.type == "folder") then
-    command.fail(("--datasets %s: no such folder: name the one that has the real data files, or leave it out for "
-      .. "synthetic prompts of the same lengths"):format(options.datasets))
-  end
+  options.datasets = command.datasets(options.datasets)
   if options.tokenizer and not engines.load(options.engine).tokenize then
     command.fail(("--tokenizer: engine %s has no /tokenize"):format(options.engine), 2)
   end

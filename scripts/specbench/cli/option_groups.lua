@@ -15,6 +15,11 @@ option_groups.io_threads = { long = "io-threads", arg = "N", type = "int", min =
 option_groups.cacert = { long = "cacert", arg = "FILE", help = "certificates (PEM) by which an https:// server is "
   .. "trusted, in place of the system's; else $SSL_CERT_FILE" }
 
+-- Of every command that draws prompts.
+option_groups.datasets = { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
+  help = "folder of the real data files, or `cache` for what `specbench dataset fetch` brought; "
+    .. "without it synthetic prompts of the same lengths" }
+
 -- Of every command that sends requests.
 option_groups.body = { long = "body", arg = "KEY=VALUE", repeated = true, help = "a field of every request, VALUE as "
   .. "JSON or text: top_p=0.9, 'chat_template_kwargs={\"enable_thinking\":false}'" }
@@ -78,9 +83,7 @@ local groups = {
       help = "the simulator's clock runs N times faster (20 with --quick, else 1)" },
   },
   data = {
-    { long = "datasets", arg = "DIR", env = "SPECBENCH_DATASETS",
-      help = "folder of the real data files, or `cache` for what `specbench dataset fetch` brought; "
-        .. "without it synthetic prompts of the same lengths" },
+    option_groups.datasets,
     { long = "tokenizer", arg = "URL",
       help = "a server of --engine that is up: its /tokenize counts prompts whose length no file states" },
     { long = "prompts-per-stream", arg = "N", type = "int", min = 1, max = 1000000,

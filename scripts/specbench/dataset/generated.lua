@@ -15,25 +15,33 @@ local function check(request)
   if not request.count then
     return request.dataset .. ": count, the number of prompts, is needed"
   end
-  if request.count * request.tokens > MOST_TOKENS then
-    return ("%s: %d prompts of %d tokens are more than %d tokens"):format(request.dataset, request.count,
-      request.tokens, MOST_TOKENS)
+  local most = request.tokens_to or request.tokens
+  if most < request.tokens then
+    return ("%s: tokens_to is %d, less than tokens, which is %d"):format(request.dataset, most, request.tokens)
+  end
+  if request.count * most > MOST_TOKENS then
+    return ("%s: %d prompts of %d tokens are more than %d tokens"):format(request.dataset, request.count, most,
+      MOST_TOKENS)
   end
 end
 
 local function synthetic(request, note)
-  local rows = {}
-  for i = 1, request.count do rows[i] = { id = i, tokens = request.tokens, fields = {} } end
+  local rows, most = {}, request.tokens_to
+  for i = 1, request.count do
+    local tokens = most and rng.new(("lengths/%d/%d"):format(request.seed, i)):int(request.tokens, most)
+    rows[i] = { id = i, tokens = tokens or request.tokens, fields = {} }
+  end
+  local lengths = most and ("%d to %d"):format(request.tokens, most) or ("%d"):format(request.tokens)
   return {
     rows = rows, in_order = true,
-    source = { kind = "synthetic", profile = request.dataset, note = note:format(request.tokens) },
+    source = { kind = "synthetic", profile = request.dataset, note = note:format(lengths) },
   }
 end
 
 function generated.random.load(request)
   local problem = check(request)
   if problem then return nil, problem end
-  return synthetic(request, "synthetic text of %d tokens a prompt")
+  return synthetic(request, "synthetic text of %s tokens a prompt")
 end
 
 --- Whole verses in a random order, as many as fit; the order is drawn again where the sonnets run
@@ -57,7 +65,7 @@ function generated.sonnet.load(request)
   local problem = check(request)
   if problem then return nil, problem end
   if not request.folder then
-    return synthetic(request, "synthetic text of %d tokens a prompt in place of sonnets")
+    return synthetic(request, "synthetic text of %s tokens a prompt in place of sonnets")
   end
   local lengths, message = profile.lengths("sonnet", "sonnet")
   if not lengths then return nil, message end

@@ -69,6 +69,8 @@ data.options = shape.record {
     { "turn", positive, "spec_bench: which turn of its conversations is the prompt. What has none is left out",
       otherwise = "1" },
     { "tokens", shape.integer { from = 1, to = 10000000 }, "sonnet and random: length of each prompt" },
+    { "tokens_to", shape.integer { from = 1, to = 10000000 }, "random: lengths are drawn from `tokens` to this one, "
+      .. "each as likely", otherwise = "`tokens`" },
     { "path", word, "jsonl, sharegpt, speed_bench: a file of yours; folder: a folder of .txt files. A relative path "
       .. "starts at the current folder, not at the round's file" },
     { "field", word, "jsonl: where the prompt is", otherwise = '`"prompt"`' },
@@ -136,6 +138,7 @@ local function read_options(options)
     return nil, ("%s has no subsets, so not '%s'"):format(name, request.subset)
   end
   if request.turn and name ~= "spec_bench" then return nil, name .. ": only spec_bench has turns" end
+  if request.tokens_to and name ~= "random" then return nil, name .. ": only random has lengths that are drawn" end
   local found = request.folder and fs.stat(request.folder)
   if request.folder and not (found and found.type == "folder") then
     return nil, ("%s: no such folder (--datasets)"):format(request.folder)

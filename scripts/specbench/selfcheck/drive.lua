@@ -50,7 +50,8 @@ function drive.load(what)
     model = (http.first_model(what.url) or { id = "model" }).id,
     prompts = function() return prompts end,
     concurrency = what.concurrency and { what.concurrency }, rate = what.rate and { what.rate },
-    max_tokens = what.tokens, ignore_eos = true, temperature = 0, chat = true, seed = 1, salt = "never",
+    limits = function() return { max_tokens = what.tokens, ignore_eos = true } end,
+    temperature = 0, chat = true, seed = 1, salt = "never",
     io_threads = what.io_threads or 1, quiet = true, warmup = 0, no_text = true,
     clock_scale = 1, -- what the client costs is wall time, whatever it drives
     around = around,

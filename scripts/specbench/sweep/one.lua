@@ -25,8 +25,7 @@ local one = {}
 ---@field rate number[]? requests a second
 ---@field arrivals string? of an open loop, and their burstiness, as a round's workload has them
 ---@field burstiness number?
----@field max_tokens integer
----@field ignore_eos boolean?
+---@field limits fun(prompt: table): table of an answer, as a round's workload has them
 ---@field temperature number
 ---@field body table? fields of every request, which go before these
 ---@field chat boolean
@@ -58,7 +57,7 @@ local function round_of(what, model)
       return {
         prompts = what.prompts { concurrency = what.concurrency and c.concurrency, rate = what.rate and c.rate },
         temperature = what.temperature, chat = what.chat, arrivals = what.arrivals, burstiness = what.burstiness,
-        limits = function() return { max_tokens = what.max_tokens, ignore_eos = what.ignore_eos } end,
+        limits = what.limits,
       }
     end,
   }
