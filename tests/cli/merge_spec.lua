@@ -269,7 +269,10 @@ describe("specbench merge", function()
         end
       end
       assert.same({ id .. "-1" }, fs.list(("%s/%s/failed"):format(w.folder, folder)))
+      assert.same(w:cells("failed", "plain")[id .. "-1"],
+        sealed.bytes(("%s/%s/failed/%s-1/cell.json"):format(w.folder, folder, id)))
     end
+    assert.same({}, fs.list(w.folder .. "/rounded/unfinished"))
     -- another measurement of the cell, by a clock whose microseconds are long
     run "merge other plain --microseconds"
     change("plain", id, function(cell) cell.clock_scale = 200 end)
@@ -278,6 +281,20 @@ describe("specbench merge", function()
     for _, name in ipairs { "cell.json", "records.bin" } do
       local file = ("%s/cells/" .. id .. "/" .. name)
       assert.equal(w:read(file:format "plain"), w:read(file:format "fast"))
+    end
+  end)
+
+  it("takes no cell for a copy of another because it says so", function()
+    run("run " .. GRID .. "--out plain")
+    run "merge rounded plain --microseconds"
+    local id = next(w:cells("cells", "plain"))
+    run "merge other plain --microseconds"
+    local path = ("other/cells/%s/cell.json"):format(id)
+    local own = sealed.seal((sealed.opened(w:read(path)):gsub('"total_input_tokens": 80', '"total_input_tokens": 8')))
+    w:write(path, own)
+    for _, source in ipairs { "plain", "rounded" } do
+      has(run("merge other " .. source).out, "1 measured twice")
+      assert.equal(own, w:read(path))
     end
   end)
 

@@ -198,20 +198,24 @@ local function copy(self, from, target, flaw_of)
     if ok then ok, message = fs.put(("%s/%s"):format(work, name), bytes) end
   end
   local flaw = ok and flaw_of(work)
-  if ok and not flaw then ok, message = fs.remove(target) end -- what gives way; elsewhere nothing is there
+  local before = work .. "-rounded" -- what gives way
+  if ok and not flaw and fs.stat(target) then ok, message = fs.commit(target, before) end
   if ok and not flaw then ok, message = fs.commit(work, target) end
   if not ok then error({ exit = 1, message = message }, 0) end
+  fs.remove(before)
   return flaw
 end
 
--- Whether a cell's copy with rounded times gives way to one of the same measurement without: where nothing is lost by
--- it, its answers' texts neither.
-local function gives_way(self, target, from)
+-- What a cell of a source is to one of the target: "another" measurement; the one that is "there", exact or as good as
+-- the copy would be; or the "exact" one, where nothing is lost if a copy with rounded times gives way to it, its
+-- answers' texts neither.
+local function likeness(self, target, from)
   local measurement, is_rounded = rounding.measurement(target)
   local theirs, are_rounded = rounding.measurement(from)
   local function has_texts(place) return fs.stat(("%s/%s"):format(place, cell_files.TEXTS)) ~= nil end
-  return measurement == theirs and is_rounded and not are_rounded and not self.how.microseconds
-    and (not has_texts(target) or has_texts(from) and not self.how.no_text)
+  if measurement ~= theirs then return "another" end
+  local is_better = is_rounded and not are_rounded and not self.how.microseconds
+  return is_better and (not has_texts(target) or has_texts(from) and not self.how.no_text) and "exact" or "there"
 end
 
 -- Copies a cell that the target has not; what is wrong with it is noted.
@@ -221,12 +225,12 @@ local function take_cell(self, from, target, id, outcome)
   if not flaw and cell.round and cell.round ~= self.store.about.round then
     flaw = ("%s is of the round %s"):format(from, cell.round)
   end
-  if not flaw and fs.stat(target) and not gives_way(self, target, from) then
-    if rounding.measurement(target) == rounding.measurement(from) then
-      outcome.there = outcome.there + 1
-    else
-      table.insert(outcome.kept, { mine = assert(damage.cell(target)), theirs = cell })
-    end
+  local like = not flaw and fs.stat(target) and likeness(self, target, from)
+  if like == "there" then
+    outcome.there = outcome.there + 1
+    return
+  elseif like == "another" then
+    table.insert(outcome.kept, { mine = assert(damage.cell(target)), theirs = cell })
     return
   end
   flaw = flaw or copy(self, from, target, function(place) return damage.fault(place, id) end)
@@ -244,23 +248,24 @@ local function has_first(self, source, id)
 end
 
 local function take_failed(self, source, outcome)
-  local failed, own = self.store.folder .. "/failed", {} -- the attempts that are there
-  for _, name in ipairs(fs.list(failed) or {}) do
-    own[rounding.measurement(("%s/%s"):format(failed, name)) or ""] = true
+  local own = {} -- where each attempt is that is there
+  for _, name in ipairs(fs.list(self.store.folder .. "/failed") or {}) do
+    local place = ("%s/failed/%s"):format(self.store.folder, name)
+    own[rounding.measurement(place) or ""] = place
   end
   for _, name in ipairs(fs.list(source.folder .. "/failed") or {}) do
     local from = ("%s/failed/%s"):format(source.folder, name)
     local cell, message = damage.cell(from)
     local flaw, measurement = message or foreign_file(from), rounding.measurement(from) or ""
-    if not flaw and not own[measurement] then
-      flaw = copy(self, from, aside.attempt(self.store.folder, "failed", cell.id), function() end)
+    local target = own[measurement]
+    if not flaw and (not target or likeness(self, target, from) == "exact") then
+      target = target or aside.attempt(self.store.folder, "failed", cell.id)
+      flaw = copy(self, from, target, function() end)
+      if not flaw then
+        own[measurement], outcome.failed = target, outcome.failed + 1
+      end
     end
-    if flaw then
-      table.insert(outcome.refused, flaw)
-    elseif not own[measurement] then
-      own[measurement] = true
-      outcome.failed = outcome.failed + 1
-    end
+    if flaw then table.insert(outcome.refused, flaw) end
   end
 end
 

@@ -10,17 +10,21 @@ local sealed = require "specbench.results.sealed"
 local rounding = {}
 
 local RECORDS = '"records.bin": "%s"'
+local FROM = ', "rounded_from": "%s"}' -- an object's end
 
----What copies of one measurement have in common, be the times of one of them rounded.
+---What copies of one measurement have in common, be the times of one of them rounded: which one it is, and what
+---cell.json tells of it. A cell that only claims to be the copy of another does not have that.
 ---@param place string a cell's folder
 ---@return string? measurement nil where there is no cell.json
 ---@return boolean? is_rounded
 function rounding.measurement(place)
   local path = place .. "/cell.json"
-  local cell, _, text = sealed.read(path)
+  local _, _, text = sealed.read(path)
   if not text then return (sealed.bytes(path)) end
-  if cell.rounded_from then return cell.rounded_from, true end
-  return select(2, sealed.opened(text)), false
+  local object, sum = sealed.opened(text)
+  local from = object:match(FROM:format "(%x+)" .. "$")
+  local told = object:gsub(FROM:format "%x+" .. "$", "}"):gsub(RECORDS:format "%x+", "", 1)
+  return (from or sum) .. told, from ~= nil
 end
 
 ---Rounds a cell's times. What is rounded stays as it is, and so do cells of a clock that ran faster, whose microseconds
@@ -36,8 +40,8 @@ function rounding.apply(files)
   if not run then return end
   records = run:encode_rounded()
   files["records.bin"] = records
-  files["cell.json"] = sealed.seal(('%s%s%s, "rounded_from": "%s"}'):format(object:sub(1, first - 1),
-    RECORDS:format(fs.sha256(records)), object:sub(last + 1, -2), sum))
+  files["cell.json"] = sealed.seal(object:sub(1, first - 1) .. RECORDS:format(fs.sha256(records))
+    .. object:sub(last + 1, -2) .. FROM:format(sum))
 end
 
 return rounding
