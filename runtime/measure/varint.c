@@ -11,6 +11,11 @@ size_t sb_varint_put(uint8_t *at, uint64_t value)
   return n;
 }
 
+void sb_varint_append(sb_strbuf *out, uint64_t value)
+{
+  out->size += sb_varint_put((uint8_t *)sb_strbuf_reserve(out, SB_VARINT_MAX), value);
+}
+
 bool sb_varint_get(const uint8_t **at, const uint8_t *end, uint64_t *value)
 {
   uint64_t result = 0;

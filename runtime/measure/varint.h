@@ -5,12 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strbuf.h"
+
 /* LEB128: seven bits a byte, the lowest first, the top bit set on every byte but the last. */
 
 #define SB_VARINT_MAX 10 /* bytes of the longest 64-bit number */
 
 /* Writes at most SB_VARINT_MAX bytes at `at`; returns how many. */
 size_t sb_varint_put(uint8_t *at, uint64_t value);
+void sb_varint_append(sb_strbuf *out, uint64_t value);
 
 /* Reads one number and moves *at behind it. False, and *at unmoved, where it runs past `end` or does not fit
  * in 64 bits. */

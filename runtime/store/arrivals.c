@@ -153,11 +153,6 @@ static size_t chunks_of(const sb_arrivals_line *lines, uint32_t count)
   return chunks;
 }
 
-static void put(sb_strbuf *out, uint64_t value)
-{
-  out->size += sb_varint_put((uint8_t *)sb_strbuf_reserve(out, SB_VARINT_MAX), value);
-}
-
 void sb_arrivals_write(const sb_arrivals_line *lines, uint32_t count, int64_t unit_ns, sb_strbuf *out)
 {
   size_t chunks = chunks_of(lines, count), n = 0;
@@ -174,13 +169,13 @@ void sb_arrivals_write(const sb_arrivals_line *lines, uint32_t count, int64_t un
   uint64_t last = 0;
   for (size_t i = 0; i < n; i++) {
     uint64_t now = sb_arrivals_units(arrivals[i].t_ns, unit_ns);
-    put(out, now - last);
+    sb_varint_append(out, now - last);
     last = now;
   }
   queue q;
   queue_init(&q, lines, count);
   for (size_t i = 0; i < n; i++) {
-    put(out, place_of(&q, arrivals[i].line));
+    sb_varint_append(out, place_of(&q, arrivals[i].line));
     advance(&q, arrivals[i].line);
   }
   queue_deinit(&q);

@@ -43,7 +43,7 @@ void sb_planes_split(const void *data, size_t size, sb_strbuf *out)
   }
   sb_strbuf_append(out, magic, MAGIC_SIZE);
   for (unsigned i = 0; i < PLANES; i++)
-    out->size += sb_varint_put((uint8_t *)sb_strbuf_reserve(out, SB_VARINT_MAX), sizes[i]);
+    sb_varint_append(out, sizes[i]);
 
   uint8_t *next[PLANES], *body = (uint8_t *)sb_strbuf_reserve(out, size);
   for (unsigned i = 0; i < PLANES; i++) {

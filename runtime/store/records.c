@@ -62,14 +62,9 @@ sb_arrivals_line *sb_records_lines(const sb_run *run, bool others)
   return lines;
 }
 
-static void put(sb_strbuf *out, uint64_t value)
-{
-  out->size += sb_varint_put((uint8_t *)sb_strbuf_reserve(out, SB_VARINT_MAX), value);
-}
-
 static void put_signed(sb_strbuf *out, int64_t value)
 {
-  put(out, sb_zigzag(value));
+  sb_varint_append(out, sb_zigzag(value));
 }
 
 typedef struct sink {
@@ -92,7 +87,7 @@ static void put_fixed(sb_strbuf *out, uint64_t value, size_t size)
 
 static void put_bytes(sb_strbuf *out, const void *data, size_t size)
 {
-  put(out, size);
+  sb_varint_append(out, size);
   sb_strbuf_append(out, data, size);
 }
 
@@ -101,10 +96,10 @@ static void put_untimed(sb_strbuf *out, const sb_timeline *line)
 {
   sb_timeline_reader reader;
   sb_chunk chunk;
-  put(out, line->chunks);
+  sb_varint_append(out, line->chunks);
   sb_timeline_read(line, &reader);
   while (sb_timeline_next(&reader, &chunk))
-    put(out, (uint64_t)chunk.tokens * 2 + chunk.has_text);
+    sb_varint_append(out, (uint64_t)chunk.tokens * 2 + chunk.has_text);
 }
 
 static void put_timeline(sink *to, const sb_timeline *line)
@@ -119,30 +114,30 @@ static void put_timeline(sink *to, const sb_timeline *line)
 static void put_record(sink *to, const sb_record *record)
 {
   sb_strbuf *out = to->out;
-  put(out, record->id);
-  put(out, record->prompt_id);
+  sb_varint_append(out, record->id);
+  sb_varint_append(out, record->prompt_id);
   put_time(to, record->t_intended);
   put_time(to, record->t_send);
   put_time(to, record->t_first_byte);
   put_time(to, record->t_done);
   put_signed(out, record->http_status);
-  put(out, record->outcome);
-  put(out, record->finish);
-  put(out, record->token_source);
+  sb_varint_append(out, record->outcome);
+  sb_varint_append(out, record->finish);
+  sb_varint_append(out, record->token_source);
   put_signed(out, record->prompt_tokens);
   put_signed(out, record->completion_tokens);
   put_signed(out, record->cached_tokens);
   put_signed(out, record->draft_tokens);
   put_signed(out, record->accepted_tokens);
-  put(out, record->text_hash);
-  put(out, record->bytes);
-  put(out, record->error ? 1 : 0);
+  sb_varint_append(out, record->text_hash);
+  sb_varint_append(out, record->bytes);
+  sb_varint_append(out, record->error ? 1 : 0);
   if (record->error)
     put_bytes(out, record->error, strlen(record->error));
   put_timeline(to, &record->timeline);
-  put(out, record->max_tokens);
-  put(out, (record->tokens_disagree ? SB_RECORDS_TOKENS_DISAGREE : 0u) |
-               (record->resent ? SB_RECORDS_RESENT : 0u));
+  sb_varint_append(out, record->max_tokens);
+  sb_varint_append(out, (record->tokens_disagree ? SB_RECORDS_TOKENS_DISAGREE : 0u) |
+                            (record->resent ? SB_RECORDS_RESENT : 0u));
   put_timeline(to, &record->others);
 }
 
@@ -164,16 +159,17 @@ static int write_run(const sb_run *run, int64_t unit_ns, sb_strbuf *out)
   size_t begin = out->size;
   sink to = { .out = out, .unit_ns = unit_ns, .start_ns = run->t_start };
   sb_strbuf_append(out, unit_ns == 1 ? SB_RECORDS_MAGIC : SB_RECORDS_MAGIC_ROUNDED, SB_RECORDS_MAGIC_SIZE);
-  put(out, run->count);
-  put(out, sb_arrivals_units(run->t_start, unit_ns));
+  sb_varint_append(out, run->count);
+  sb_varint_append(out, sb_arrivals_units(run->t_start, unit_ns));
   put_time(&to, run->t_end);
   put_signed(out, run->wall_anchor_ns);
   put_time(&to, run->clock_anchor_ns);
-  put(out, run->concurrency);
+  sb_varint_append(out, run->concurrency);
   uint64_t scale;
   memcpy(&scale, &run->clock_scale, sizeof scale);
   put_fixed(out, scale, sizeof scale);
-  put(out, (run->chat ? SB_RECORDS_RUN_CHAT : 0u) | (run->events_known ? SB_RECORDS_RUN_EVENTS : 0u));
+  sb_varint_append(out,
+                   (run->chat ? SB_RECORDS_RUN_CHAT : 0u) | (run->events_known ? SB_RECORDS_RUN_EVENTS : 0u));
   for (uint32_t i = 0; i < run->count; i++)
     put_record(&to, &run->records[i]);
   if (unit_ns > 1) {

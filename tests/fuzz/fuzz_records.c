@@ -9,20 +9,37 @@
 #include "store/records.h"
 
 /* The bytes as a records file, and as the inside of one with a right beginning and checksum. A run that
- * parses can be measured, listed and written, and what was written parses again. Whatever they are, they come back
- * from the order in which they are packed. */
+ * parses can be measured, listed and written, and what was written parses again, to the same run however often.
+ * Whatever they are, they come back from the order in which they are packed. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void written(const sb_run *run, int (*write)(const sb_run *, sb_strbuf *), sb_strbuf *out)
+typedef int writing(const sb_run *run, sb_strbuf *out);
+
+/* What a run is once it was written and read again, with its exact bytes. */
+static sb_run *again(const sb_run *run, writing *write, sb_strbuf *exact)
 {
-  sb_strbuf_clear(out);
-  if (write(run, out) != SB_OK)
+  sb_strbuf out = { 0 };
+  if (write(run, &out) != SB_OK)
     abort();
-  sb_run *back = sb_records_parse(out->data, out->size, NULL);
-  if (!back || back->count != run->count)
+  sb_run *back = sb_records_parse(out.data, out.size, NULL);
+  sb_strbuf_deinit(&out);
+  if (!back || back->count != run->count || sb_records_write(back, exact) != SB_OK)
     abort();
-  sb_run_free(back);
+  return back;
+}
+
+/* Written and read once is as good as twice. */
+static void write_and_read(const sb_run *run, writing *write)
+{
+  sb_strbuf exact[2] = { 0 };
+  sb_run *once = again(run, write, &exact[0]), *twice = again(once, write, &exact[1]);
+  if (exact[0].size != exact[1].size || memcmp(exact[0].data, exact[1].data, exact[0].size) != 0)
+    abort();
+  sb_run_free(once);
+  sb_run_free(twice);
+  sb_strbuf_deinit(&exact[0]);
+  sb_strbuf_deinit(&exact[1]);
 }
 
 static void use(const sb_run *run)
@@ -32,8 +49,8 @@ static void use(const sb_run *run)
   sb_strbuf out = { 0 };
   sb_metrics_compute(run, &slo, &metrics);
   sb_records_to_jsonl(run, &out);
-  written(run, sb_records_write, &out);
-  written(run, sb_records_write_rounded, &out);
+  write_and_read(run, sb_records_write);
+  write_and_read(run, sb_records_write_rounded);
   sb_strbuf_deinit(&out);
 }
 

@@ -21,7 +21,7 @@ static void put_chunks(sb_strbuf *out)
   sb_rng_init(&rng, 1, 1);
   for (int i = 0; i < NUMBERS; i++) {
     uint64_t value = i % 2 ? sb_rng_u32(&rng) % 4 : 9000000 + sb_rng_u32(&rng) % 3000000;
-    out->size += sb_varint_put((uint8_t *)sb_strbuf_reserve(out, SB_VARINT_MAX), value);
+    sb_varint_append(out, value);
   }
 }
 
