@@ -133,6 +133,17 @@ describe("specbench check", function()
       "Warning: request does not ask for tokens chunk by chunk (stream_options.continuous_usage_stats, ")
   end)
 
+  it("asks an engine for the acceptance of counters that all grew", function()
+    local whole = "acceptance = function%(delta%) return counters.acceptance%(delta, COUNTERS%) end"
+    check(example("own_engine.lua", whole, "acceptance = function(d) return d[COUNTERS .. 'drafts_totl'] * 2 end"), 0,
+      "an engine's file", "Warning: acceptance reads the counter vllm:spec_decode_num_drafts_totl, which metrics.names "
+      .. "does not have (did you mean 'vllm:spec_decode_num_drafts_total'?)")
+    check(example("own_engine.lua", whole, "acceptance = function() end"), 1, "an engine's file",
+      "acceptance: must return a table, or nil and why there is none, not a nil")
+    check(example("own_engine.lua", whole, "acceptance = function() error 'none' end"), 1, "an engine's file",
+      "acceptance: none")
+  end)
+
   it("says that there is no such file", function()
     local result = w:run "check nowhere.lua"
     assert.equal(1, result.status)

@@ -73,6 +73,17 @@ local function is_one_load(about)
     and #about.axes[1].values == 1
 end
 
+-- In how many cells no counters told the acceptance, and why not in the first of them.
+local function untold_acceptance(cells)
+  local count, reason = 0, nil
+  for _, cell in ipairs(cells) do
+    if cell.acceptance_unknown and not cell.acceptance and not cell.acceptance_seen then
+      count, reason = count + 1, reason or cell.acceptance_unknown
+    end
+  end
+  return count, reason
+end
+
 -- Whether somebody else starts the servers, or some of them.
 local function any_external(m)
   return tables.count(m.engines, function(engine) return engine.external end) > 0
@@ -168,6 +179,10 @@ function advice.notes(found, answer)
     if cell.lossy then lossy[#lossy + 1] = cell.lossy end
   end
   if #lossy > 0 then add("lossy", "%slossy, answers may not be the target's: %s", part(#lossy), lossy[1]) end
+  local untold, reason = untold_acceptance(found.cells)
+  if untold > 0 then
+    add("acceptance", "the acceptance of %d cell%s is not known: %s", untold, untold == 1 and "" or "s", reason)
+  end
   for _, engine in ipairs(m.engines) do
     if engine.external then
       add("external", "%s was started by somebody else: what it was started with is its word, and two servers may "

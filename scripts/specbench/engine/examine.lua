@@ -4,6 +4,7 @@ local blame = require "specbench.base.blame"
 local description = require "specbench.engine.description"
 local shape = require "specbench.base.shape"
 local tables = require "specbench.base.tables"
+local unknown = require "specbench.base.unknown"
 
 local examine = {}
 
@@ -87,6 +88,18 @@ local function request_flaw(engine)
   end
 end
 
+-- Counters as a cell hands them over, all grown alike; `missing` notes what is asked for and not among `metrics.names`.
+local function acceptance_flaw(engine, missing)
+  local delta = {}
+  for _, name in ipairs(engine.metrics.names) do delta[name] = 8 end
+  setmetatable(delta, { __index = function(_, name) missing[name] = true end })
+  local failure, found, why = try("acceptance", engine.acceptance, delta, sample("draft", {}))
+  if failure and not next(missing) then return failure end
+  if not failure and type(found) ~= "table" and not (found == nil and type(why) == "string") then
+    return "acceptance: must return a table, or nil and why there is none, not a " .. type(found)
+  end
+end
+
 -- Keys that a round could set without any effect and without a word.
 local function unread(engine, read)
   local list = {}
@@ -118,6 +131,12 @@ function examine.engine(engine)
   if not failure and type(name) ~= "string" then failure = "served_name: must return a string, not a " .. type(name) end
   flaws[#flaws + 1] = failure
   flaws[#flaws + 1], warnings[#warnings + 1] = request_flaw(engine)
+  local missing = {}
+  flaws[#flaws + 1] = acceptance_flaw(engine, missing)
+  for _, counter in ipairs(tables.keys(missing)) do
+    warnings[#warnings + 1] = ("acceptance reads the counter %s, which metrics.names does not have%s"):format(
+      tostring(counter), unknown.hint(counter, engine.metrics.names))
+  end
   local silent = engine.capabilities.spawn and unread(engine, read) or {}
   if #silent > 0 then
     warnings[#warnings + 1] = ("command does not read %s, and neither `without` nor `ignores` names %s: a round that "

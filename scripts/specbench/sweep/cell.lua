@@ -116,8 +116,10 @@ local function derive(result, what, f, ...)
   local made = table.pack(pcall(f, ...))
   if made[1] then return table.unpack(made, 2, made.n) end
   local e = made[2]
+  local message = type(e) == "table" and e.message or tostring(e)
   result.troubles = result.troubles or json.array {}
-  table.insert(result.troubles, ("no %s: %s"):format(what, type(e) == "table" and e.message or tostring(e)))
+  table.insert(result.troubles, ("no %s: %s"):format(what, message))
+  return nil, message
 end
 
 -- A cell whose load never came; others that start with it need not wait for it.
