@@ -19,7 +19,8 @@ local self = {
     .. "began, also where a simulator ran faster; a chunk is [when it came, its tokens, whether it had text]. With "
     .. "--only the cells are named on standard error.",
   positionals = {
-    { name = "CELL", help = "a folder of RESULTS/cells, RESULTS/reruns or RESULTS/failed; with --only: RESULTS" },
+    { name = "CELL", help = "a folder of RESULTS/cells, RESULTS/reruns or RESULTS/failed; RESULTS with --only, or "
+      .. "where it has one cell" },
   },
   options = {
     { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "the finished cells of a results folder with these "
@@ -77,10 +78,14 @@ local function print_run(run, options, scale, outputs)
 end
 
 local function show_chosen(folder, options)
-  local settings = options.only
+  local settings = options.only or {}
   local the_store, message = store.open(folder)
   if not the_store then command.fail(message) end
   local found = chosen(the_store, settings)
+  if #settings == 0 and #found ~= 1 then
+    command.fail(("%s is a results folder: name one of its cells/ID, or choose cells with --only AXIS=VALUE"):format(
+      folder), 2)
+  end
   if #found == 0 then command.fail(("%s has no finished cell of %s"):format(folder, table.concat(settings, " "))) end
   for _, item in ipairs(found) do
     local run, why = the_store:run(item.cell.id)
@@ -95,12 +100,9 @@ function self.run(options, positionals)
   if options.json and options.request then
     command.fail("--json prints every request: leave --request out and pick its line", 2)
   end
-  if options.only and #options.only > 0 then
+  if options.only and #options.only > 0 or fs.stat(folder .. "/round.json") then
     show_chosen(folder, options)
     return 0
-  end
-  if fs.stat(folder .. "/round.json") then
-    command.fail(folder .. " is a results folder: name one of its cells/ID, or choose cells with --only AXIS=VALUE", 2)
   end
   local bytes, message = sealed.bytes(folder .. "/records.bin")
   if not bytes then command.fail(message) end

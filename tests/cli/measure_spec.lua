@@ -72,6 +72,9 @@ describe("specbench measure", function()
     local report = w:run "report kept --no-pictures"
     assert.equal(0, report.status, report.err)
     has(report.out, "One server   SIMULATED", "1 cell, 1 repeat each")
+    local shown = w:run "show kept --request 8"
+    assert.equal(0, shown.status, shown.err)
+    has(shown.err, "kept/cells/")
   end)
 
   it("shapes the load and the requests, and shows the percentiles that are asked for", function()
