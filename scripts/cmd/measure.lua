@@ -45,6 +45,7 @@ local self = {
     { long = "ignore-eos", type = "flag", help = "answers go on to --max-tokens, where the engine can be told so" },
     { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request (0)" },
     option_groups.body,
+    option_groups.header,
     { long = "slo", arg = "TTFT=MS,TPOT=MS", help = "goodput counts requests within these: ttft, tpot, e2el, in ms" },
     { long = "percentiles", arg = "P,...", default = "50,90,99",
       help = "the table's, of one load; 50, 90, 95 and 99 are in --json anyway" },
@@ -188,6 +189,7 @@ local function check(options)
   options.percentiles = read_numbers("percentiles", options.percentiles, function(percent) return percent <= 100 end,
     "number from 0 to 100")
   options.body = command.read_body(options.body, options.temperature)
+  options.headers = command.carry_headers(options.header)
   options.slo = command.read_slo(options.slo)
   command.trust(options.cacert)
 end
@@ -211,7 +213,7 @@ local function measured(options, prompts)
     url = options.url, engine = options.engine, model = options.model, prompts = prompts,
     concurrency = options.concurrency, rate = options.rate,
     arrivals = options.burstiness and "gamma" or options.arrivals, burstiness = options.burstiness,
-    limits = limit_of(options), temperature = 0, body = options.body,
+    limits = limit_of(options), temperature = 0, body = options.body, headers = options.headers,
     chat = not options.completions, seed = options.seed, salt = options.salt, slo = options.slo,
     warmup = options.warmup, request_timeout = options.request_timeout, ready_timeout = options.ready_timeout,
     io_threads = options.io_threads, out = options.out, quiet = options.quiet or not fs.is_terminal(io.stderr),

@@ -111,9 +111,9 @@ function client.load(options, is_own)
   local url = (type(server) == "table" and server.url or server):gsub("/+$", "") .. options.path
   local headers = { "Content-Type: application/json" }
   for _, header in ipairs(options.headers or {}) do headers[#headers + 1] = header end
-  local authorization, message = http.authorization(options)
-  if message then error(message, 0) end
-  headers[#headers + 1] = authorization
+  local own, message = http.own_headers(options)
+  if not own then error(message, 0) end
+  table.move(own, 1, #own, #headers + 1, headers)
   local clock_scale = options.clock_scale or servers.clock_scale(options.server)
   local requests = is_own and options.requests or with_text(options.requests)
   local arrivals

@@ -40,8 +40,11 @@ http.asking = shape.record {
 
 local LONGEST_KEY, LONGEST_NAME = 16 << 10, 4096 -- bytes; of a model
 
--- The key in a file: one word. What else stands there is not repeated in a message.
-local function read_key(file)
+---The key in a file: one word. What else stands there is not repeated in a message.
+---@param file string
+---@return string? key
+---@return string? message
+function http.read_key(file)
   local text, message = fs.read(file)
   if not text then return nil, message end
   if #text > LONGEST_KEY then return nil, ("%s holds no key: it has %d bytes"):format(file, #text) end
@@ -70,7 +73,7 @@ function http.authorization(options)
   local key
   if file then
     local message
-    key, message = read_key(file)
+    key, message = http.read_key(file)
     if not key then return nil, message end
   else
     key = os.getenv(options.api_key_env or "OPENAI_API_KEY") or ""
@@ -81,6 +84,26 @@ function http.authorization(options)
   return key ~= "" and "Authorization: Bearer " .. key or nil
 end
 
+local carried = {} -- of this process: it measures one server's clients
+
+---Headers that go with every request to the server that is measured, beside the key.
+---@param list string[] "Name: value"
+function http.carry(list)
+  carried = list
+end
+
+---What requests to the server that is measured carry.
+---@param options { api_key_file: string?, api_key_env: string? }?
+---@return string[]? headers
+---@return string? message where a key was named and cannot be used
+function http.own_headers(options)
+  local key, message = http.authorization(options)
+  if message then return nil, message end
+  local list = table.move(carried, 1, #carried, 1, {})
+  list[#list + 1] = key
+  return list
+end
+
 -- A request as sb.http takes it; what comes back holds no secret of ours.
 local function ask(options)
   local asked = {}
@@ -88,8 +111,8 @@ local function ask(options)
   asked.authorized = nil
   if options.authorized then
     local all = table.move(options.headers or {}, 1, #(options.headers or {}), 1, {})
-    all[#all + 1] = http.authorization()
-    asked.headers = all
+    local own = http.own_headers() or {}
+    asked.headers = table.move(own, 1, #own, #all + 1, all)
   end
   local response, message, code = core.request(asked)
   if not response then return nil, foreign.clean(message), code end

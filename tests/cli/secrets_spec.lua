@@ -300,3 +300,34 @@ describe("hiding secrets", function()
     assert.equal("http://host/a@b", secrets.url "http://host/a@b")
   end)
 end)
+
+describe("--header", function()
+  it("goes with every request, out of a file where it authenticates, and belongs to what was measured", function()
+    w:write("tenant.key", "tenant-secret\n")
+    local run = "run grid.lua --engine external --only method=none --only concurrency=1 --out results --url "
+      .. w:stub {} .. " --header 'X-Tenant: blue' "
+    local result = w:run(run .. "--header 'X-Api-Key: @tenant.key'")
+    assert.equal(0, result.status, result.err)
+    has(w:read "headers", "X-Tenant: blue\n", "X-Api-Key: tenant-secret\n")
+    assert_hidden("tenant-secret", result)
+    local id = assert(fs.list(w.folder .. "/results/cells"))[1]
+    local cell = assert(json.decode(w:read(("results/cells/%s/cell.json"):format(id))))
+    assert.same({ "X-Api-Key: (redacted)", "X-Tenant: blue" }, cell.identity.workload.headers)
+    assert.equal(0, w:run(run).status)
+    assert.equal(2, #fs.list(w.folder .. "/results/cells"))
+  end)
+
+  it("refuses what is no header, and secrets on the command line", function()
+    for setting, text in pairs {
+      ["X-Api-Key: sk-typed-here"] = "X-Api-Key: a command line is no place for a secret: let a file hold it",
+      ["Authorization: Bearer sk-typed-here"] = "the key comes from $OPENAI_API_KEY",
+      ["no colon"] = "'no colon' is not NAME: VALUE", ["Host: a"] = "Host is each request's own to say",
+      ["X-Api-Key: @nowhere"] = "nowhere",
+    } do
+      local result = w:run(("run grid.lua --header '%s'"):format(setting))
+      assert.equal(2, result.status, setting)
+      has(result.err, "--header: ", text)
+      assert.is_nil(result.err:find("sk-typed", 1, true))
+    end
+  end)
+end)

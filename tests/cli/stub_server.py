@@ -11,7 +11,7 @@ in their text, what only looks at the server asks for fewer), "*" every other on
 `events` (data of events in place of the usual ones), `header` (a further header's value). Of /v1/models:
 `guarded` (401 without a key), and of it and of /health `status` and `body`. Of /metrics, which counts tokens as llama.cpp does: `others` (so many a completion that
 are another client's). {key} in any of them is the request's own bearer key. The last request's
-Authorization header is written to the file `authorization`.
+Authorization header is written to the file `authorization`, all its headers to `headers`.
 """
 
 import http.server
@@ -75,6 +75,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             number = next(NUMBERS) if measured else 0
             with open("authorization", "w", encoding="ascii") as file:
                 file.write(self.headers.get("Authorization", "none"))
+            with open("headers", "w", encoding="ascii") as file:
+                file.write(str(self.headers))
         wanted = stub()
         WRITTEN.append(1 + wanted.get("metrics", {}).get("others", 0))
         want = wanted.get(str(number), wanted.get("*", {}))

@@ -7,6 +7,7 @@ local engines = require "specbench.engine"
 local environment = require "sb.environment"
 local blame = require "specbench.base.blame"
 local gpus = require "specbench.experiment.gpus"
+local headers = require "specbench.cli.headers"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
 local refusal = require "specbench.experiment.refusal"
@@ -187,6 +188,17 @@ function command.read_body(settings, temperature)
   return body
 end
 
+---Lets every request from now on carry the headers of --header.
+---@param settings string[]?
+---@return string[]? told as results may tell of them; nil where there are none
+function command.carry_headers(settings)
+  if #(settings or {}) == 0 then return nil end
+  local found, flaw = headers.read(settings)
+  if not found then command.fail("--header: " .. flaw, 2) end
+  http.carry(found.sent)
+  return found.told
+end
+
 ---Times as a command line has them: "1h", "45m", "600s".
 ---@param option string that has it
 ---@param text string
@@ -303,6 +315,7 @@ function command.load_round(path, options)
   apply(grid.set, r, options.set, "--set")
   apply(grid.only, r, options.only, "--only")
   options.body = command.read_body(options.body, options.temperature)
+  options.headers = command.carry_headers(options.header)
   options.slo = command.read_slo(options.slo)
   options.rule = read_rule(options)
   refuse_without_records(options)

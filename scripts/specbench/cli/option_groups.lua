@@ -24,6 +24,9 @@ option_groups.datasets = { long = "datasets", arg = "DIR", env = "SPECBENCH_DATA
 option_groups.body = { long = "body", arg = "KEY=VALUE", repeated = true, help = "a field of every request, VALUE as "
   .. "JSON or text: top_p=0.9, 'chat_template_kwargs={\"enable_thinking\":false}'" }
 
+option_groups.header = { long = "header", arg = "NAME:VALUE", repeated = true, help = "a header of every request; "
+  .. "what authenticates from a file: 'X-Api-Key: @FILE'" }
+
 -- Of every command that compares cells.
 option_groups.across_hosts = { long = "across-hosts", type = "flag",
   help = "a baseline that was measured on another host counts too, where GPU model and driver are the same" }
@@ -90,6 +93,7 @@ local groups = {
       help = "repeat prompts, each time with a new beginning, until a cell has this many per stream" },
     { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request, instead of the round's" },
     option_groups.body,
+    option_groups.header,
     { long = "salt", arg = "WHEN", type = "choice", choices = { "auto", "always", "never" }, default = "auto",
       help = "begin every prompt with a number of its cell: auto where a prefix cache cannot be emptied or ruled out" },
   },

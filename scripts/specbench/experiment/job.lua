@@ -142,7 +142,7 @@ function job.of(r, cell, engine, known, options, memory)
     describe = description, seen = seen, looked_at = looked_at,
     prompts_per_stream = options.prompts_per_stream,
     salt = needs_salt(engine, server, options), lengths = options.lengths,
-    body = tables.merged(known:said(server.model.name, "body"), options.body),
+    body = tables.merged(known:said(server.model.name, "body"), options.body), headers = options.headers,
   }
   local work = workload_of(r, cell, memory.workloads, function(said)
     return blame.check(r.file or r.name, workload.new, said, cell, how)

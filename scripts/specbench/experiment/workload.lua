@@ -23,6 +23,7 @@ local MOST_PROMPTS = 1000000 -- of a cell, which are held in memory
 ---@field concurrency integer? closed loop; rate: open loop, requests a second
 ---@field group (fun(prompt: table): string)? prompts' kinds, of which the cell keeps figures of their own
 ---@field lengths "fixed"|"replay"|nil how long answers get; nil: as the model ends them, within the limits
+---@field headers string[]? that every request carries, as results may tell of them
 ---@field salt boolean? every prompt begins with a number of its own, so that no prefix cache serves it
 
 -- What the models file and the command line put into requests, instead of what the round does.
@@ -52,9 +53,9 @@ end
 ---@param spec table
 ---@param cell specbench.coordinates
 ---@param options { prompts_per_stream: integer?, salt: boolean?, describe: string?, seen: table?,
----  looked_at: specbench.view.reads?, body: table?, lengths: string? }? describe: the cell, for messages; seen: the
----  cell as `limits` sees it; looked_at: what it looks at there; body: fields that go before the round's own;
----  lengths: "free", "fixed" (every answer as long as its limit) or "replay" (see sweep/replay)
+---  looked_at: specbench.view.reads?, body: table?, headers: string[]?, lengths: string? }? describe: the cell, for
+---  messages; seen: the cell as `limits` sees it; looked_at: what it looks at there; body: fields that go before the
+---  round's own; lengths: "free", "fixed" (every answer as long as its limit) or "replay" (see sweep/replay)
 ---@return specbench.workload
 function workload.new(spec, cell, options)
   local self = {}
@@ -73,7 +74,7 @@ function workload.new(spec, cell, options)
       or "workload: neither 'concurrency' nor 'rate' is given, and no axis of that name exists", 0)
   end
   options = options or {}
-  self.salt = options.salt or nil
+  self.salt, self.headers = options.salt or nil, options.headers
   local wanted = (options.prompts_per_stream or 0) * (self.concurrency or 0)
   if wanted > MOST_PROMPTS then
     error(("workload: %d prompts a stream are %d in a cell, more than %d"):format(options.prompts_per_stream, wanted,
@@ -99,7 +100,8 @@ function workload.identity(self)
     prompts = prompts.hash(self.prompts), limits = limits.hash(self.limit_list), count = #self.prompts.items,
     temperature = self.temperature, chat = self.chat, concurrency = self.concurrency, rate = self.rate,
     arrivals = self.rate and self.arrivals or nil, burstiness = self.rate and self.burstiness or nil,
-    body = next(self.body) and secrets.body(self.body) or nil, task = self.task, salt = self.salt,
+    body = next(self.body) and secrets.body(self.body) or nil, headers = self.headers,
+    task = self.task, salt = self.salt,
     -- fixed lengths stand in the limits; replayed ones are another cell's doing and have a hash of their own
     lengths = self.lengths == "replay" and "replay" or nil,
   }

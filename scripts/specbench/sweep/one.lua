@@ -28,6 +28,7 @@ local one = {}
 ---@field limits fun(prompt: table): table of an answer, as a round's workload has them
 ---@field temperature number
 ---@field body table? fields of every request, which go before these
+---@field headers string[]? that every request carries, as results may tell of them
 ---@field chat boolean
 ---@field seed integer
 ---@field salt "auto"|"always"|"never"
@@ -102,7 +103,7 @@ function one.measure(what)
     engine = engine, url = url, seed = what.seed, repeats = 1,
     salt = what.salt, slo = what.slo, io_threads = what.io_threads, quiet = what.quiet, no_rerun = true,
     no_text = what.no_text, request_timeout = what.request_timeout,
-    speed = 1, match = "deployed", lengths = "free", body = what.body or {},
+    speed = 1, match = "deployed", lengths = "free", body = what.body or {}, headers = what.headers,
   }
   local the_plan = plan.new(r, options)
   for _, job in ipairs(the_plan.jobs) do

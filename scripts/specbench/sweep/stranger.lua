@@ -168,10 +168,8 @@ function stranger.tells_usage(url, path, model)
   else
     body.prompt = "Three colours are"
   end
-  local headers = { "Content-Type: application/json" }
-  headers[#headers + 1] = http.authorization()
-  local response = http.request { url = url .. path, method = "POST", headers = headers, body = json.encode(body),
-    timeout = 60 }
+  local response = http.request { url = url .. path, method = "POST", headers = { "Content-Type: application/json" },
+    body = json.encode(body), timeout = 60, authorized = true }
   if not response or response.status ~= 200 then return false end
   local told = false
   for data in response.body:gmatch "data: ([^\r\n]+)" do
