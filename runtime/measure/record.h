@@ -65,7 +65,7 @@ typedef struct sb_record {
 typedef struct sb_run {
   sb_record *records;
   uint32_t count;
-  int64_t t_start, t_end;  /* first send and last end */
+  int64_t t_start, t_end;  /* the load's: before the first send, after the last end */
   int64_t wall_anchor_ns;  /* CLOCK_REALTIME at... */
   int64_t clock_anchor_ns; /* ...this CLOCK_MONOTONIC */
   uint32_t concurrency;    /* closed loop's target; 0: open loop */

@@ -355,6 +355,17 @@ describe("the table of maxima", function()
     assert.truthy(maxima.text(rows, entries, about):find("1.50%s+1.50%s+here"))
   end)
 
+  it("holds nothing out of a maximum that was measured once: the other places' choice would answer for it", function()
+    local once = entry_of(1, 2.1)
+    once.halves = {}
+    local entries = { once, entry_of(2, 1.1, 1.1, 1.1), entry_of(3, 1.5, 1.4, 1.6) }
+    local rows = maxima.of(entries, function(cell) return cell.coordinates.task end, "paired")
+    assert.equal(2.1, rows[1].speedup_ratio)
+    assert.is_nil(rows[1].held_out_ratio)
+    assert.is_nil(json.decode(maxima.lines(rows, about)).held_out_places)
+    assert.truthy(maxima.text(rows, entries, about):find("one run, a maximum of noisy cells: biased upwards", 1, true))
+  end)
+
   it("shows what was held out where only a later row has it", function()
     local once = entry_of(1, 1.3)
     once.halves, once.coordinates.task, once.cell.coordinates.task = {}, "code", "code" -- its other repeats failed

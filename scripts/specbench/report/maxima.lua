@@ -14,7 +14,9 @@ local maxima = {}
 ---@field cell table the first repeat's at that place
 ---@field figure string the speed-up that it is the largest of
 ---@field speedup_ratio number
----@field best { odd: specbench.verdict.entry?, even: specbench.verdict.entry? } what each half chooses
+---@field halves table? its own, where it was measured often enough
+---@field best { odd: specbench.verdict.entry?, even: specbench.verdict.entry? } what each half chooses; empty where the
+--- largest itself has no halves: what the other places show says nothing of it
 ---@field held_out_ratio number? the mean of what either half's choice gives on the other half
 ---@field held_out { chosen_on: string, cell: table, ratio: number }[]? both choices
 
@@ -35,6 +37,7 @@ end
 
 ---Maxima of means over repeats. With repeats, also what each half of the starts (of repeats, where all share one start)
 ---would choose, measured on the other half: the mean of both, and both places, which may be others than the row's.
+---Nothing is held out of a maximum that was measured once.
 ---@param entries specbench.verdict.entry[]
 ---@param group_of fun(cell: table): string
 ---@param name string of the speed-up
@@ -53,7 +56,7 @@ function maxima.of(entries, group_of, name)
         rows[#rows + 1] = row
       end
       if not row.speedup_ratio or figure.ratio > row.speedup_ratio then
-        row.cell, row.speedup_ratio = cell, figure.ratio
+        row.cell, row.speedup_ratio, row.halves = cell, figure.ratio, halves
       end
       for _, half in ipairs(halves and { "odd", "even" } or {}) do
         local chosen = row.best[half]
@@ -61,7 +64,10 @@ function maxima.of(entries, group_of, name)
       end
     end
   end
-  for _, row in ipairs(rows) do hold_out(row) end
+  for _, row in ipairs(rows) do
+    if not row.halves then row.best = {} end
+    hold_out(row)
+  end
   return rows
 end
 
