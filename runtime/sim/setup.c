@@ -1,15 +1,49 @@
 #include "sim/setup.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
 
+static const char ENDING[] = ".json";
+
+static bool ends_as_a_file(const char *name)
+{
+  size_t size = strlen(name), ending = sizeof ENDING - 1;
+  return size > ending && !strcmp(name + size - ending, ENDING);
+}
+
+static int is_profile(const struct dirent *entry)
+{
+  return ends_as_a_file(entry->d_name);
+}
+
+/* Says which profiles a folder has. */
+static int no_such_profile(const char *name, const char *folder, sb_err *err)
+{
+  struct dirent **entries;
+  int count = scandir(folder, &entries, is_profile, alphasort);
+  sb_strbuf names = { 0 };
+  for (int i = 0; i < count; i++) {
+    size_t size = strlen(entries[i]->d_name) - (sizeof ENDING - 1);
+    sb_strbuf_printf(&names, "%s%.*s", i ? ", " : "", (int)size, entries[i]->d_name);
+    free(entries[i]);
+  }
+  if (count >= 0)
+    free(entries);
+  int rc =
+      sb_err_set(err, SB_EINVAL, "--profile %.60s: no such profile%s%s", name,
+                 names.size ? "; there are " : ", and none at all in ", names.size ? names.data : folder);
+  sb_strbuf_deinit(&names);
+  return rc;
+}
+
 static int load(sb_sim_profile *profile, const sb_sim_options *options, const char *profiles_dir, sb_err *err)
 {
   const char *name = options->profile;
-  size_t size = strlen(name);
-  if (strchr(name, '/') || (size > 5 && !strcmp(name + size - 5, ".json")))
+  if (strchr(name, '/') || ends_as_a_file(name))
     return sb_sim_profile_load(profile, name, options->method, err);
   const char *from_environment = getenv("SPECBENCH_SIM_PROFILES");
   const char *folder = options->profiles_dir ? options->profiles_dir
@@ -19,8 +53,13 @@ static int load(sb_sim_profile *profile, const sb_sim_options *options, const ch
     return sb_err_set(err, SB_EINVAL, "--profile %s: in which folder? add --profiles DIR", name);
   sb_strbuf path = { 0 };
   sb_strbuf_printf(&path, "%s/%s.json", folder, name);
-  int rc = sb_sim_profile_load(profile, path.data, options->method, err);
+  sb_err why = { 0 };
+  int rc = sb_sim_profile_load(profile, path.data, options->method, &why);
   sb_strbuf_deinit(&path);
+  if (rc && why.sys_errno == ENOENT)
+    rc = no_such_profile(name, folder, &why);
+  if (rc && err)
+    *err = why;
   return rc;
 }
 
