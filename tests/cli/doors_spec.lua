@@ -56,7 +56,7 @@ describe("a round's own metrics", function()
 
   it("that fail cost no cell: the line says why there are none", function()
     for text, reason in pairs {
-      ["metrics = function() error 'no idea' end,"] = "no idea",
+      ["metrics = function() error 'no idea' end,"] = "metrics(method=none, concurrency=1): no idea",
       ["metrics = function() return { 3 } end,"] = "metrics: 1 must be a number by its name",
       ["metrics = function() end,"] = "metrics must return a table, not a nil",
     } do
@@ -68,6 +68,8 @@ describe("a round's own metrics", function()
       assert.is_nil(only[1].own)
       assert.truthy(only[1].own_trouble:find(reason, 1, true), only[1].own_trouble)
       assert.truthy(run.err:find(reason, 1, true), run.err)
+      assert.is_nil(only[1].own_trouble:find("\n", 1, true))
+      assert.truthy(run.out:find("Note: what the round's own metrics say of 1 cell is not known: ", 1, true), run.out)
       fs.remove(w.folder .. "/results")
     end
   end)

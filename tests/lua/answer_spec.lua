@@ -395,8 +395,11 @@ p50/p99, means of the repeats' own; ITL by token (a chunk's gap / its tokens)
     a = answer_of { { load = 4, ratios = { 1.1, 1.1, 1.1 }, cell = { engine = { name = "sim" }, assumed = true } } }
     assert.equal("3 of 6 cells: simulated: what a profile says, not what a GPU did; the acceptance of 3 cells is "
       .. "assumed", a.notes[1].text)
-    a = answer_of { { load = 4, ratios = { 1.1, 1.1, 1.1 }, cell = { acceptance_unknown = "no counters" } } }
+    a = answer_of { { load = 4, ratios = { 1.1, 1.1, 1.1 }, cell = { acceptance_unknown = "no counters",
+      own_trouble = "metrics: x must be a number" } } }
     assert.equal("the acceptance of 3 cells is not known: no counters", a.notes[1].text)
+    assert.equal("what the round's own metrics say of 3 cells is not known: metrics: x must be a number",
+      a.notes[2].text)
   end)
 
   it("says what is missing where nothing can be compared yet", function()

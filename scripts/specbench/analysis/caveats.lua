@@ -90,12 +90,38 @@ local function range(cells, value)
   return least == most and ("%d"):format(least) or ("%d-%d"):format(least, most)
 end
 
+-- What was asked of an engine's file or of the round and was not told, by the reason that a cell has for it.
+local UNTOLD = {
+  { "the acceptance of", function(cell)
+    return not cell.acceptance and not cell.acceptance_seen and cell.acceptance_unknown or nil
+  end },
+  { "what the round's own metrics say of", function(cell) return cell.own_trouble end },
+}
+
+---What is not known, in how many cells, and why not in the first of them.
+---@param cells table[]
+---@return string[] lines
+function caveats.untold(cells)
+  local lines = {}
+  for _, what in ipairs(UNTOLD) do
+    local count, reason = 0, nil
+    for _, cell in ipairs(cells) do
+      local why = what[2](cell)
+      if why then count, reason = count + 1, reason or why:match "^[^\n]*" end
+    end
+    if reason then
+      lines[#lines + 1] = ("%s %d cell%s is not known: %s"):format(what[1], count, count == 1 and "" or "s", reason)
+    end
+  end
+  return lines
+end
+
 ---What a reader must know, in sentences.
 ---@param cells table[]
 ---@param about table the store's round.json
 ---@return string[] lines
 function caveats.lines(cells, about)
-  local lines = {}
+  local lines = caveats.untold(cells)
   local function add(number, line)
     if number == 0 then return end
     lines[#lines + 1] = (number == #cells and "" or ("%d of %d cells: "):format(number, #cells)) .. line

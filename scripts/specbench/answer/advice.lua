@@ -1,5 +1,6 @@
 -- What to try next, and what to note about a result: each point with a word for programs and a sentence for readers.
 
+local caveats = require "specbench.analysis.caveats"
 local tables = require "specbench.base.tables"
 
 local advice = {}
@@ -71,17 +72,6 @@ end
 local function is_one_load(about)
   return #about.axes == 1 and (about.axes[1].name == "concurrency" or about.axes[1].name == "rate")
     and #about.axes[1].values == 1
-end
-
--- In how many cells no counters told the acceptance, and why not in the first of them.
-local function untold_acceptance(cells)
-  local count, reason = 0, nil
-  for _, cell in ipairs(cells) do
-    if cell.acceptance_unknown and not cell.acceptance and not cell.acceptance_seen then
-      count, reason = count + 1, reason or cell.acceptance_unknown
-    end
-  end
-  return count, reason
 end
 
 -- Whether somebody else starts the servers, or some of them.
@@ -161,6 +151,7 @@ function advice.notes(found, answer)
   local list, add = list_of()
   local m = answer.measured
   local function part(number) return number == m.cells and "" or ("%d of %d cells: "):format(number, m.cells) end
+  for _, line in ipairs(caveats.untold(found.cells)) do add("untold", "%s", line) end
   if m.simulated > 0 then
     add("simulated", "%ssimulated%s: what a profile says, not what a GPU did%s", part(m.simulated),
       m.virtual > 0 and " in virtual time" or "", m.assumed == 0 and "" or
@@ -179,10 +170,6 @@ function advice.notes(found, answer)
     if cell.lossy then lossy[#lossy + 1] = cell.lossy end
   end
   if #lossy > 0 then add("lossy", "%slossy, answers may not be the target's: %s", part(#lossy), lossy[1]) end
-  local untold, reason = untold_acceptance(found.cells)
-  if untold > 0 then
-    add("acceptance", "the acceptance of %d cell%s is not known: %s", untold, untold == 1 and "" or "s", reason)
-  end
   for _, engine in ipairs(m.engines) do
     if engine.external then
       add("external", "%s was started by somebody else: what it was started with is its word, and two servers may "

@@ -229,7 +229,7 @@ end
 function grid.own_metrics(self, cell, run)
   if not self.metrics then return nil end
   local ok, values = pcall(call, self, "metrics", cell, self.metrics, run)
-  if not ok then return nil, type(values) == "table" and values.message or tostring(values) end
+  if not ok then return nil, blame.shown(type(values) == "table" and values.message or tostring(values)) end
   if type(values) ~= "table" then return nil, "metrics must return a table, not a " .. type(values) end
   for name, value in pairs(values) do
     if type(name) ~= "string" or type(value) ~= "number" then
