@@ -20,11 +20,11 @@ enum { WORD = 64 };
 typedef struct queue {
   uint32_t *line; /* by slot, where one is held */
   uint64_t *held; /* a bit a slot */
-  uint32_t *sums; /* the tree, from 1 to `words`, a power of two; of all in the last one */
+  uint32_t *sums; /* the tree, from 1 to `words`, a power of two; the last one is of all */
   size_t words;
-  size_t *slot;       /* by timeline */
-  uint32_t *left;     /* chunks to come, by timeline */
-  size_t next, began; /* the slot of who goes on next, and how many there are for them */
+  size_t *slot;         /* by timeline */
+  uint32_t *left;       /* chunks to come, by timeline */
+  size_t next, waiting; /* the slot of who goes on next; the first of those that did not begin */
 } queue;
 
 static void hold(queue *q, size_t slot, uint32_t line)
@@ -47,8 +47,8 @@ static void sum_up(queue *q)
 
 static void queue_init(queue *q, const sb_arrivals_line *lines, uint32_t count)
 {
-  *q = (queue){ .words = 1, .began = 2 * (size_t)count };
-  while (q->words * WORD < q->began + count)
+  *q = (queue){ .words = 1, .waiting = 2 * (size_t)count };
+  while (q->words * WORD < q->waiting + count)
     q->words *= 2;
   q->line = sb_alloc(q->words * WORD * sizeof *q->line);
   q->held = sb_calloc(q->words, sizeof *q->held);
@@ -58,7 +58,7 @@ static void queue_init(queue *q, const sb_arrivals_line *lines, uint32_t count)
   for (uint32_t i = 0; i < count; i++) {
     q->left[i] = lines[i].timeline->chunks;
     if (q->left[i])
-      hold(q, q->began + i, i);
+      hold(q, q->waiting + i, i);
   }
   sum_up(q);
 }
@@ -99,7 +99,7 @@ static uint32_t line_at(const queue *q, uint32_t place)
 static void close_gaps(queue *q)
 {
   size_t to = 0;
-  for (size_t from = 0; from < q->began; from++) {
+  for (size_t from = 0; from < q->waiting; from++) {
     uint64_t bit = (uint64_t)1 << from % WORD;
     if (q->held[from / WORD] & bit) {
       q->held[from / WORD] ^= bit;
@@ -124,7 +124,7 @@ static void advance(queue *q, uint32_t line)
   add(q, slot / WORD, (uint32_t)-1);
   if (--q->left[line] == 0)
     return;
-  if (q->next == q->began)
+  if (q->next == q->waiting)
     close_gaps(q);
   add(q, q->next / WORD, 1);
   hold(q, q->next++, line);
@@ -211,6 +211,8 @@ static bool read_arrivals(sb_arrivals_line *lines, queue *q, size_t chunks, int6
       return false;
     advance(q, whose);
     sb_timeline_append(line->timeline, t_ns, (uint32_t)(what >> 1), what & 1);
+    if (!q->left[whose])
+      sb_timeline_shrink(line->timeline);
   }
   *at = places;
   return true;
@@ -225,8 +227,6 @@ bool sb_arrivals_read(sb_arrivals_line *lines, uint32_t count, int64_t unit_ns, 
   for (uint32_t i = 0; i < count; i++)
     sb_timeline_reset(lines[i].timeline, lines[i].timeline->origin_ns);
   bool sound = read_arrivals(lines, &q, chunks, unit_ns, at, end);
-  for (uint32_t i = 0; i < count; i++)
-    sb_timeline_shrink(lines[i].timeline);
   queue_deinit(&q);
   return sound;
 }

@@ -18,8 +18,7 @@ uint64_t sb_arrivals_units(int64_t time_ns, int64_t unit_ns);
 
 typedef struct sb_arrivals_line {
   sb_timeline *timeline;
-  const uint8_t
-      *packed; /* reading: LEB128, a number a chunk: tokens * 2 + has_text; they are known to be sound */
+  const uint8_t *packed; /* when reading: tokens * 2 + has_text of each chunk, known to be sound */
 } sb_arrivals_line;
 
 void sb_arrivals_write(const sb_arrivals_line *lines, uint32_t count, int64_t unit_ns, sb_strbuf *out);
