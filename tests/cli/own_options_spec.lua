@@ -134,6 +134,8 @@ describe("a round's own options", function()
     w:write("mine.lua", own_round '{ long = "seed", type = "int" }')
     expect("run mine.lua", 1, "", "specbench: mine.lua: bench.options: --seed is an option of specbench run already: "
       .. "take another name\n")
+    w:write("mine.lua", own_round '{ long = "tokens", type = "int", default = "8" }')
+    expect("run mine.lua", 1, "", "option --tokens needs a default that is a whole number, as its values are")
     w:write("mine.lua", own_round '{ long = "api-key" }')
     expect("run mine.lua", 1, "", "would put a secret on the command line")
     w:write("mine.lua", (own_round():gsub("bench.options {", "%0 positionals = { { name = 'X' } },")))

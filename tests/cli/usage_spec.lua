@@ -70,7 +70,7 @@ describe("a command line", function()
     check("run round2 --quik", 2, "specbench run", "--quik", "did you mean --quick?")
     check("run round2 --zzz", 2, "unknown option --zzz", "see specbench run --help")
     check("sim --zzz", 2, "unknown option '--zzz'", "specbench sim --help")
-    check("sim --profile foo", 1, "--profile foo: no such profile; there are llama-3-8b, llama-3.1-8b, qwen2.5-14b, ",
+    check("sim --profile foo", 1, "--profile foo: no such profile; there are llama-3-8b, llama-3.1-8b, qwen2.5-14b",
       ", vicuna-7b\n")
     check("sim --profile ./foo.json", 1, "cannot open ./foo.json: No such file or directory")
   end)

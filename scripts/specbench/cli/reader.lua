@@ -29,6 +29,16 @@ function reader.title(command)
   return "specbench " .. command.name
 end
 
+-- What Lua makes of an option's values.
+local KINDS = { string = "a string", choice = "a string", int = "a whole number", number = "a number",
+  flag = "true or false" }
+
+local function fits(option)
+  local value, kind = option.default, KINDS[option.type or "string"]
+  if kind == "a whole number" then return math.type(value) == "integer" end
+  return type(value) == (kind == "true or false" and "boolean" or kind:match "%w+$")
+end
+
 --- Raises on a command table that contradicts itself; such a table is a mistake in a script.
 ---@param command specbench.cli.command
 ---@return table<string, specbench.cli.option> by_long, table<string, specbench.cli.option> by_short
@@ -49,6 +59,8 @@ function reader.check(command)
       misuse("would put a secret on the command line; declare --" .. long .. "-file")
     elseif option.type == "choice" and not option.choices then
       misuse("needs choices")
+    elseif option.default ~= nil and not option.repeated and not fits(option) then
+      misuse(("needs a default that is %s, as its values are"):format(KINDS[option.type or "string"]))
     elseif option.short and not option.short:match("^%a$") then
       misuse("needs a short name of one letter")
     elseif by_short[option.short] or option.short == "h" then
