@@ -135,6 +135,13 @@ class PageTest(unittest.TestCase):
         page.click(FIRST)
         self.assertLessEqual(page.evaluate("document.getElementById('details').getBoundingClientRect().right"), 360)
 
+    def test_no_table_scrolls_sideways_in_a_window_of_usual_width(self):
+        page = self.open(width=1280, height=800)
+        page.evaluate("document.querySelectorAll('details').forEach(function(d){d.open=true})")
+        self.assertEqual([], page.evaluate(
+            "Array.prototype.filter.call(document.querySelectorAll('.wide'),function(w){return w.scrollWidth>w.clientWidth})"
+            ".map(function(w){return w.closest('section').id})"))
+
     def test_everything_is_there_without_script(self):
         page = self.open(scripts=False)
         tree = page.call("DOM.getDocument", depth=-1)
