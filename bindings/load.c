@@ -55,6 +55,7 @@ static int start(lua_State *L)
     .url = sbl_opt_string_field(L, 1, "url", NULL),
     .concurrency = (uint32_t)sbl_opt_integer_field(L, 1, "concurrency", 0, 0, UINT32_MAX),
     .deadlines = sbl_load_deadlines(L, 1),
+    .send_ns = sbl_seconds(L, sbl_opt_number_field(L, 1, "send_for", 0), "send_for"),
     .id_prefix = sbl_opt_string_field(L, 1, "id_prefix", NULL),
     .io_threads = (uint32_t)sbl_opt_integer_field(L, 1, "io_threads", 1, 1, SB_LOAD_MAX_IO_THREADS),
     .own_thread = sbl_opt_bool_field(L, 1, "own_thread", false),

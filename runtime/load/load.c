@@ -15,6 +15,7 @@ struct sb_load {
   sb_shard_plan plan;
   sb_shard *shard;     /* on the caller's loop */
   sb_threads *threads; /* on threads of their own */
+  uint32_t total;      /* requests of the run */
   bool ended;          /* complete or cancelled */
 };
 
@@ -37,6 +38,7 @@ static sb_load *allocate(const sb_load_options *options)
 {
   sb_load *load = sb_calloc(1, sizeof *load);
   sb_shard_plan *plan = &load->plan;
+  load->total = options->count;
   plan->options = *options;
   plan->options.stream.text_room = &plan->text_room;
   plan->text_room = MAX_TEXTS;
@@ -86,12 +88,24 @@ static void explain_unsent(sb_load *load, const char *reason)
   }
 }
 
+/* What send_ns left out: the last of the plan, as requests are taken in its order and arrivals are sorted. */
+static void drop_unsent(sb_load *load)
+{
+  sb_run *run = load->plan.run;
+  uint32_t kept = run->count;
+  while (kept > 1 && !run->records[kept - 1].t_intended)
+    sb_record_deinit(&run->records[--kept]);
+  run->count = load->total = kept;
+}
+
 /* All shards have ended: the records are complete. */
 static void close_run(sb_load *load)
 {
   load->ended = true;
   if (sb_load_given_up(load))
     explain_unsent(load, sb_load_given_up(load));
+  else if (load->plan.options.send_ns)
+    drop_unsent(load);
   for (uint32_t i = 0; i < load->plan.shards; i++)
     if (load->plan.reports[i].t_end > load->plan.run->t_end)
       load->plan.run->t_end = load->plan.reports[i].t_end;
@@ -193,7 +207,7 @@ static uint64_t value_of(const atomic_uint_fast64_t *count)
 /* Threads go on while their counts are summed up: what has ended is read first, and was sent before. */
 sb_load_progress sb_load_get_progress(const sb_load *load)
 {
-  sb_load_progress sum = { .total = load->plan.options.count };
+  sb_load_progress sum = { .total = load->total };
   for (uint32_t i = 0; i < load->plan.shards; i++) {
     const sb_shard_report *report = &load->plan.reports[i];
     sum.done += (uint32_t)value_of(&report->done);

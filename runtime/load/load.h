@@ -38,6 +38,8 @@ typedef struct sb_load_options {
   uint32_t concurrency;       /* most requests in flight; 0: no bound (open loop only) */
   const int64_t *arrivals_ns; /* planned offsets from the start; NULL: closed loop */
   sb_deadlines deadlines;
+  int64_t
+      send_ns; /* from the load's start: what was not sent by then is no part of the run; 0: all is sent */
   const char *id_prefix; /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
   uint32_t io_threads;   /* 0, 1: the caller's loop; more: as many threads, but no more than streams */
   bool own_thread;       /* never the caller's loop: other loads run beside this one */
@@ -74,7 +76,7 @@ sb_lag_summary sb_load_get_lag(const sb_load *load);
 sb_reads_summary sb_load_get_reads(const sb_load *load);
 
 /* Hands the records over to the caller (sb_run_free); once, after the end or a cancel. Requests that were
- * never sent stand in it as SB_OUTCOME_CANCELED with t_send 0. */
+ * never sent stand in it as SB_OUTCOME_CANCELED with t_send 0, but for those that send_ns left out. */
 sb_run *sb_load_take_run(sb_load *load);
 
 /* After the end or a cancel. */

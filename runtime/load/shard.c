@@ -59,10 +59,24 @@ static uint32_t peek(const sb_shard *shard)
   return takes_own(shard) ? shard->own_next : atomic_load_explicit(&shard->plan->next, memory_order_acquire);
 }
 
-/* Whether there is anything that this shard would still send. */
+/* Whether a request comes too late to be sent. Where it is planned, the plan tells: the loop's own lateness does not.
+ * The first one is always sent. */
+static bool is_beyond(const sb_shard *shard, uint32_t index)
+{
+  const sb_load_options *options = &shard->plan->options;
+  if (!options->send_ns || !index)
+    return false;
+  if (options->arrivals_ns && options->arrivals_ns[index] >= options->send_ns)
+    return true;
+  return !takes_own(shard) && sb_clock_now() - shard->plan->run->t_start >= options->send_ns;
+}
+
+/* Whether there is anything that this shard would still send. Once there is not, it stays so. */
 static bool has_more(const sb_shard *shard)
 {
-  return peek(shard) < shard->plan->options.count && !sb_patience_given_up(&shard->plan->patience);
+  uint32_t index = peek(shard);
+  return index < shard->plan->options.count && !is_beyond(shard, index) &&
+         !sb_patience_given_up(&shard->plan->patience);
 }
 
 /* False where another shard was faster. */

@@ -32,8 +32,10 @@ local self = {
     { long = "concurrency", short = "c", arg = "STREAMS", help = "requests in flight (1, or with --rate as many as "
       .. "come); several loads one after another: 1,4,16" },
     { long = "requests", short = "n", arg = "N", type = "int", min = 1, max = 1000000,
-      help = "requests in all (8 a stream, 64 where --rate has no -c); fewer prompts are repeated, each time under "
-        .. "a new beginning" },
+      help = "requests in all (8 a stream, 64 where --rate has no -c), with --seconds at most; fewer prompts are "
+        .. "repeated, each time under a new beginning" },
+    { long = "seconds", arg = "S", type = "number", min = 0.1, max = 86400,
+      help = "send requests for so long, however many they are, and let those in flight end" },
     { long = "rate", arg = "R", help = "requests a second; with -c that many of them in flight at most; several: "
       .. "1,2,4" },
     { long = "arrivals", arg = "PATTERN", type = "choice", choices = { "poisson", "constant", "gamma" },
@@ -168,6 +170,7 @@ local function read_loads(options)
   options.concurrency = streams and read_numbers("concurrency", streams, function(number)
     return math.tointeger(number) and number >= 1 and number <= 100000
   end, "integer from 1 to 100000")
+  for i, number in ipairs(options.concurrency or {}) do options.concurrency[i] = math.tointeger(number) end
   if not options.rate then
     local name = options.arrivals and "arrivals" or options.burstiness and "burstiness"
     if name then command.fail(("--%s needs --rate: a closed loop sends where an answer ends"):format(name), 2) end
@@ -194,15 +197,34 @@ local function check(options)
   command.trust(options.cacert)
 end
 
+local FIRST_TOKEN, TOKENS = 0.05, 1000 -- seconds, and tokens a second: a stream is hardly faster
+local MOST, MOST_PROMPT_TOKENS = 50000, 20000000 -- of a load whose time ends it: they are made before it begins
+
+-- Requests of a load at most; where its time ends it, so many that they are not all sent before.
+local function count_of(options, load)
+  if options.requests then return options.requests end
+  local streams, seconds = load.concurrency or 8, options.seconds
+  if not seconds then return 8 * streams end
+  local rate = load.rate or streams / (FIRST_TOKEN + options.max_tokens[1] / TOKENS)
+  local expected = rate * seconds
+  local spread = 6 * math.sqrt(expected / math.min(options.burstiness or 1, 1))
+  local most = math.min(MOST, math.max(MOST_PROMPT_TOKENS // math.max(table.unpack(options.prompt_tokens)), streams))
+  return math.min(most, math.ceil(expected + spread) + 8)
+end
+
 -- Sets of prompts by how many requests a load sends; and what is to be known of them.
 local function prompts_by_count(options)
   local sets, warnings = {}, {}
-  for _, streams in ipairs(options.concurrency or { 8 }) do
-    local count = options.requests or 8 * math.tointeger(streams)
-    if not sets[count] then sets[count], warnings[count] = prompts_of(options, count) end
+  for _, streams in ipairs(options.concurrency or { false }) do
+    for _, rate in ipairs(options.rate or { false }) do
+      local count = count_of(options, { concurrency = streams or nil, rate = rate or nil })
+      if not sets[count] then sets[count], warnings[count] = prompts_of(options, count) end
+    end
   end
-  local function count_of(load) return options.requests or 8 * (load.concurrency or 8) end
-  return function(load) return sets[count_of(load)] end, function(load) return warnings[count_of(load)] end
+  local function of(list)
+    return function(load) return list[count_of(options, load)] end
+  end
+  return of(sets), of(warnings)
 end
 
 ---@return table[]? cells
@@ -215,7 +237,8 @@ local function measured(options, prompts)
     arrivals = options.burstiness and "gamma" or options.arrivals, burstiness = options.burstiness,
     limits = limit_of(options), temperature = 0, body = options.body, headers = options.headers,
     chat = not options.completions, seed = options.seed, salt = options.salt, slo = options.slo,
-    warmup = options.warmup, request_timeout = options.request_timeout, ready_timeout = options.ready_timeout,
+    warmup = options.warmup, send_for = options.seconds, request_timeout = options.request_timeout,
+    ready_timeout = options.ready_timeout,
     io_threads = options.io_threads, out = options.out, quiet = options.quiet or not fs.is_terminal(io.stderr),
     around = function(load, id)
       local run, itself = load()

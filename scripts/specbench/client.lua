@@ -58,6 +58,8 @@ client.options = shape.record {
     { "first_token_timeout", seconds, "before the first such chunk", unit = "s", otherwise = "`chunk_timeout`" },
     { "cell_timeout", seconds, "for all requests together: what is left is not sent; 0: no limit", unit = "s",
       otherwise = "no limit" },
+    { "send_for", seconds, "in which requests are sent, of the server's clock: the rest is no part of the run; 0: all "
+      .. "are sent", unit = "s", otherwise = "all are sent" },
     { "clock_scale", shape.number { above = 0 }, "how many times faster than ours the server's clock runs",
       otherwise = "what the server says: only a simulator's differs" },
     { "event_per_token", boolean, "the engine sends one event a token", default = false },
@@ -124,6 +126,7 @@ function client.load(options, is_own)
   end
   local concurrency = options.concurrency or (not arrivals and #requests or nil)
   if type(server) == "table" and server.virtual then
+    if (options.send_for or 0) > 0 then error("send_for: virtual time sends all requests", 2) end
     return load_virtually(server, {
       url = url, requests = requests, arrivals = arrivals, concurrency = concurrency, keep_text = options.keep_text,
       timeout = options.timeout, chunk_timeout = options.chunk_timeout,
@@ -135,6 +138,7 @@ function client.load(options, is_own)
     concurrency = concurrency,
     timeout = options.timeout, chunk_timeout = options.chunk_timeout, cell_timeout = options.cell_timeout,
     first_token_timeout = options.first_token_timeout or options.chunk_timeout,
+    send_for = options.send_for and options.send_for / clock_scale,
     event_per_token = options.event_per_token, keep_text = options.keep_text, whole = options.whole,
     id_prefix = options.id_prefix or ("sb-%x"):format(clock.now()), io_threads = options.io_threads,
     own_thread = options.own_thread,

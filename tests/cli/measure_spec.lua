@@ -99,6 +99,17 @@ describe("specbench measure", function()
     has(late.out, "1 x timeout: not complete after 0.1 s")
   end)
 
+  it("sends requests for a while", function()
+    local told = assert(json.decode(measure("-c 2 --seconds 10 --max-tokens 32 --ignore-eos --engine sim --json").out))
+    assert.equal(told.requests, told.completed)
+    assert.is_true(told.duration_s > 9.5, told.duration_s) -- each stream was at work when the time was over
+    assert.equal(told.requests, told.total_output_tokens / 32)
+    assert.is_nil(table.concat(told.warnings, "\n"):find("were sent before", 1, true))
+    told = assert(json.decode(measure("--rate 20 -n 3 --seconds 10 --max-tokens 2 --json").out))
+    assert.equal(3, told.requests)
+    has(table.concat(told.warnings, "\n"), "all 3 requests were sent before 10 s were over: give more with -n")
+  end)
+
   it("draws prompts of a dataset, and lengths from ranges", function()
     local told = assert(json.decode(measure("--dataset spec_bench --subset qa -n 6 --max-tokens 2-9 --ignore-eos "
       .. "--engine sim --salt never --warmup 0 --json").out))

@@ -81,6 +81,41 @@ static void a_bounded_open_loop_sends_late_but_keeps_the_plan(void **state)
   close_world(&w);
 }
 
+static void requests_are_sent_for_a_while_and_the_rest_is_no_part_of_the_run(void **state)
+{
+  (void)state;
+  enum { N = 1000 };
+  WORLD(SSE_HEAD CHUNKED PAUSE TEXT("a") STOP DONE);
+  sb_load_request *list = requests(N);
+  int64_t arrivals[N], send_ns = 50 * 1000000LL;
+  for (int i = 0; i < N; i++)
+    arrivals[i] = i * 1000000LL;
+  for (uint32_t kind = 0; kind < 6;
+       kind++) { /* closed, open, open with a bound; on one loop and on two threads */
+    uint32_t concurrency = kind % 3 == 1 ? 0 : 3;
+    begin_load(&w, (sb_load_options){ .requests = list,
+                                      .count = N,
+                                      .concurrency = concurrency,
+                                      .arrivals_ns = kind % 3 ? arrivals : NULL,
+                                      .io_threads = 1 + kind / 3,
+                                      .send_ns = send_ns });
+    sb_run *run = end_load(&w);
+    assert_in_range(run->count, 1, N / 2);
+    if (kind % 3 == 1)
+      assert_int_equal(run->count, 50);
+    for (uint32_t i = 0; i < run->count; i++) {
+      assert_int_equal(run->records[i].outcome, SB_OUTCOME_OK);
+      assert_true(run->records[i].t_intended < run->t_start + send_ns);
+    }
+    sb_run_free(run);
+    sb_load_free(w.load);
+    w.load = NULL;
+    w.ended = 0;
+  }
+  free(list);
+  close_world(&w);
+}
+
 /* A thousand connections take tens of milliseconds, in which what has come would wait. */
 static void sockets_are_looked_at_while_many_requests_are_sent(void **state)
 {
@@ -247,6 +282,7 @@ int main(void)
     cmocka_unit_test(a_closed_loop_keeps_exactly_its_concurrency_in_flight),
     cmocka_unit_test(an_open_loop_sends_no_request_before_its_time),
     cmocka_unit_test(a_bounded_open_loop_sends_late_but_keeps_the_plan),
+    cmocka_unit_test(requests_are_sent_for_a_while_and_the_rest_is_no_part_of_the_run),
     cmocka_unit_test(sockets_are_looked_at_while_many_requests_are_sent),
     cmocka_unit_test(ten_thousand_failures_at_once_need_no_stack),
     cmocka_unit_test(cancelling_ends_what_is_in_flight_and_sends_no_more),

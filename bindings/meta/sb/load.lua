@@ -32,6 +32,7 @@ local Load = {}
 ---@field chunk_timeout? number seconds between two chunks, whatever else is sent, or with `whole` between two bytes;
 ---  default none
 ---@field cell_timeout? number seconds for the whole load; default none
+---@field send_for? number seconds in which requests are sent: the rest is no part of the run; default: all are sent
 ---@field event_per_token? boolean the engine sends one event a token: count so where nothing better is said; default no
 ---@field keep_text? boolean records keep the answers' text; default no
 ---@field whole? boolean the requests ask for one JSON answer, not for a stream; default no

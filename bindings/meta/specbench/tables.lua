@@ -346,6 +346,7 @@
 ---@field chunk_timeout? number without a chunk that brings text or tokens; 0: no limit; in s; default `300`
 ---@field first_token_timeout? number before the first such chunk; in s; default: `chunk_timeout`
 ---@field cell_timeout? number for all requests together: what is left is not sent; 0: no limit; in s; default: no limit
+---@field send_for? number in which requests are sent, of the server's clock: the rest is no part of the run; 0: all are sent; in s; default: all are sent
 ---@field clock_scale? number how many times faster than ours the server's clock runs; default: what the server says: only a simulator's differs
 ---@field event_per_token? boolean the engine sends one event a token; default `false`
 ---@field keep_text? boolean records keep the answers' texts; default `false`

@@ -115,6 +115,7 @@ end
 ---@field workload specbench.workload
 ---@field deadlines specbench.deadlines
 ---@field cost number expected seconds
+---@field send_for number? seconds in which requests are sent: those that are left are no part of the cell
 
 -- A cache of prefixes that can neither be emptied nor ruled out is got round by prompts that begin differently.
 local function needs_salt(engine, server, options)
@@ -151,6 +152,7 @@ function job.of(r, cell, engine, known, options, memory)
     round = r.name, coordinates = coordinates_of(r, cell, keys.ABSENT), repetition = cell.repetition, seed = cell.seed,
     engine = engine.name, engine_file = engine.file and engine.file.sha256, server = found.identity,
     workload = workload.identity(work), warmup = r.warmup or 1, virtual = options.virtual or nil,
+    send_for = options.send_for,
   }
   local cost = estimate.cell(work, server.model.name, clock_scale(engine, options))
   return {
@@ -162,7 +164,7 @@ function job.of(r, cell, engine, known, options, memory)
     deadlines = deadlines.of(r, options, {
       cell = cost, wave = cost * workload.streams(work) / #work.prompts.items, start = engine.ready.timeout_s or 0,
     }),
-    io_threads = options.io_threads,
+    io_threads = options.io_threads, send_for = options.send_for,
     clock_scale = clock_scale(engine, options), export = grid.exported(r, cell),
     own_metrics = function(run) return grid.own_metrics(r, cell, run) end,
     key = keys.of(r, cell, nil, cell.repetition),

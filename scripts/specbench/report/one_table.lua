@@ -71,6 +71,13 @@ local function certificate_of(cell)
   return told
 end
 
+-- Where the load's time was to end it, and its requests did.
+local function all_sent(cell)
+  local seconds, requests = cell.identity.send_for, cell.metrics and cell.metrics.requests
+  if not seconds or requests ~= cell.identity.workload.count then return nil end
+  return ("all %d requests were sent before %g s were over: give more with -n"):format(requests, seconds)
+end
+
 -- What keeps figures from being quoted as they are.
 local function warnings_of(cell, asked, more)
   local m, list = cell.metrics or {}, table.move(more or {}, 1, #(more or {}), 1, {})
@@ -93,6 +100,8 @@ local function warnings_of(cell, asked, more)
   if (m.completed or needed) < needed then
     add("%s rests on %d requests and needs %d, at 99 %% confidence", column_of(farthest), m.completed, needed)
   end
+  local early = all_sent(cell)
+  if early then list[#list + 1] = early end
   if caveats.is_synthetic(cell) then add("made-up prompts: acceptance is not your text's") end
   return list
 end
@@ -212,6 +221,7 @@ local function notes_of_rows(cells, rows)
     local late = caveats.late(cell)
     if cell.status ~= "ok" then list[#list + 1] = ("FAILED at %s: %s"):format(load_words(cell), cell.error or "?") end
     if late then list[#list + 1] = ("the client was late at %s: %s"):format(load_words(cell), late) end
+    list[#list + 1] = all_sent(cell)
   end
   for _, row in ipairs(rows) do thin = thin + (row.thin and 1 or 0) end
   if caveats.is_simulated(cells[1]) then list[#list + 1] = "SIMULATED: no GPU was measured" end

@@ -90,7 +90,7 @@ local function run_load(job, server, begun, part, requests, options)
     cell_timeout = math.max(limits.cell - (clock.now() - begun) / 1e9, 0.001),
     event_per_token = job.engine.capabilities.event_per_token, keep_text = options.keep_text or job.keep_text,
     id_prefix = job.id .. "-" .. job.repetition .. part, clock_scale = job.clock_scale or 1,
-    on_progress = options.on_progress,
+    on_progress = options.on_progress, send_for = options.send_for,
     io_threads = job.io_threads, own_thread = job.own_thread,
   }, not job.engine.file)
 end
@@ -151,7 +151,9 @@ local function load_measured(result, job, server, begun, requests, on_progress, 
   local logged = server.log and server:log_size()
   local meter = energy.begin(job, server)
   local loaded = clock.now()
-  local function load() return run_load(job, server, begun, "", requests, { on_progress = on_progress }) end
+  local function load()
+    return run_load(job, server, begun, "", requests, { on_progress = on_progress, send_for = job.send_for })
+  end
   local run, itself
   if job.around then run, itself = job.around(load) else run, itself = load() end
   local seconds = (clock.now() - loaded) / 1e9
@@ -190,7 +192,7 @@ local function tell(result, job, load)
   result.output_tokens_counted = acceptance.counted(job.engine, "output_tokens", load.before, load.after)
   result.acceptance_seen = derive(result, "acceptance by answers", acceptance.seen, job.engine, run, job.server)
   if not job.keep_records then result.records = false end
-  result.input_tokens = workload.input_tokens(job.workload)
+  result.input_tokens = job.send_for and result.metrics.total_input_tokens or workload.input_tokens(job.workload)
   result.groups = derive(result, "figures of groups", groups.figures, run, job.workload, job.clock_scale)
   local resent = run:resent()
   if resent > 0 then

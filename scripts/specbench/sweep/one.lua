@@ -38,6 +38,7 @@ local one = {}
 ---@field quiet boolean?
 ---@field warmup integer? requests before the load; 1 unless told
 ---@field request_timeout number? seconds
+---@field send_for number? seconds in which requests are sent; nil: all of them
 ---@field no_text boolean? records go without the answers' texts
 ---@field clock_scale number? what the server says unless told
 ---@field around (fun(load: function, id: string): specbench.run, specbench.client.itself)? as specbench.job has it,
@@ -102,7 +103,7 @@ function one.measure(what)
   local options = {
     engine = engine, url = url, seed = what.seed, repeats = 1,
     salt = what.salt, slo = what.slo, io_threads = what.io_threads, quiet = what.quiet, no_rerun = true,
-    no_text = what.no_text, request_timeout = what.request_timeout,
+    no_text = what.no_text, send_for = what.send_for, request_timeout = what.request_timeout,
     speed = 1, match = "deployed", lengths = "free", body = what.body or {}, headers = what.headers,
   }
   local the_plan = plan.new(r, options)
