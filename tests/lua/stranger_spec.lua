@@ -1,5 +1,7 @@
 -- What a server that somebody else runs grants, against one that does as its page says (fixtures/usage_server.py).
 
+local acceptance = require "specbench.sweep.acceptance"
+local counters_page = require "specbench.sweep.counters_page"
 local engine = require "specbench.engine"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
@@ -52,5 +54,27 @@ describe("usage as it goes", function()
       end
     end
     assert.is_false(stranger.tells_usage("http://127.0.0.1:" .. proc.free_port(), "/v1/completions", "theirs"))
+  end)
+end)
+
+describe("a page of counters that hangs", function()
+  local deadline = counters_page.deadline_s
+  after_each(function() counters_page.deadline_s = deadline end)
+
+  it("is waited for once, is named, and costs the others nothing", function()
+    local port = assert(proc.free_port())
+    local url = "http://127.0.0.1:" .. port
+    local _ <close> = server.start({ "python3", here .. "fixtures/usage_server.py", tostring(port) }, nil,
+      function() return http.request { url = url } ~= nil end)
+    counters_page.deadline_s = 0.2
+    local s = { url = url }
+    local page, message = counters_page.read(s, "/hung")
+    assert.is_nil(page)
+    assert.equal(url .. "/hung did not answer within 0.2 s, and is not asked again while this server is up", message)
+    counters_page.deadline_s = 60 -- which nobody waits for
+    assert.equal(message, select(2, counters_page.read(s, "/hung")))
+    assert.equal(message, select(2, acceptance.read(engine.load "vllm", s)))
+    assert.same({ counters = {} }, stranger.snapshot(s, "/hung"))
+    assert.equal("up", counters_page.read({ url = url }, "/metrics").body)
   end)
 end)

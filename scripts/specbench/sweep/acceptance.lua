@@ -3,10 +3,10 @@
 
 local base = require "specbench.engine.base"
 local cell_shape = require "specbench.results.cell_shape"
+local counters_page = require "specbench.sweep.counters_page"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local prom = require "sb.prom"
-local http = require "specbench.http"
 
 local acceptance = {}
 
@@ -45,7 +45,7 @@ end
 ---@return specbench.acceptance.reading? reading nil where the engine does not answer
 ---@return string? message
 function acceptance.read(engine, server)
-  local response, message = http.get(server.url .. engine.metrics.path, { authorized = true })
+  local response, message = counters_page.read(server, engine.metrics.path)
   if not response then return nil, message end
   local names = { [STARTED] = true }
   for _, name in ipairs(engine.metrics.names) do names[name] = true end

@@ -141,6 +141,7 @@ end
 ---@field itself specbench.client.itself
 ---@field before specbench.acceptance.reading?
 ---@field after specbench.acceptance.reading?
+---@field hung_page string? why its server's counters are not asked for
 ---@field seconds number
 
 -- Nothing but the load lies between what is read before it and what is read after it.
@@ -162,7 +163,8 @@ local function load_measured(result, job, server, begun, requests, on_progress, 
   local after = acceptance.read(job.engine, server)
   result.engine.snapshot = server.snapshot and server.snapshot()
   result.compilations = job.engine.compilations and job.engine.compilations(logged and server:said(logged) or "")
-  return { run = run, itself = itself, before = before, after = after, seconds = seconds }
+  return { run = run, itself = itself, before = before, after = after, hung_page = server.hung_page,
+    seconds = seconds }
 end
 
 -- How long its answers had to be, and what a method's then have to be; a baseline's are those that its methods' answers
@@ -187,7 +189,7 @@ local function tell(result, job, load)
     job.clock_scale or 1)
   result.acceptance, unknown = derive(result, "acceptance by counters", acceptance.between, job.engine, load.before,
     load.after, job.server)
-  result.acceptance_unknown = base.speculates(job.server) and unknown or nil
+  result.acceptance_unknown = base.speculates(job.server) and unknown and (load.hung_page or unknown) or nil
   result.requests_counted = acceptance.counted(job.engine, "requests", load.before, load.after)
   result.output_tokens_counted = acceptance.counted(job.engine, "output_tokens", load.before, load.after)
   result.acceptance_seen = derive(result, "acceptance by answers", acceptance.seen, job.engine, run, job.server)

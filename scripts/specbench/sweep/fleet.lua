@@ -133,7 +133,7 @@ local function meet(self, job, s)
   if not model then return word end
   if word then self.warn(word) end
   s.model = model
-  s.snapshot = function() return stranger.snapshot(s.url, engine.metrics.path, s.version) end
+  s.snapshot = function() return stranger.snapshot(s, engine.metrics.path) end
   local objection = not self.options.restarted
     and stranger.objection(self.store:cells(), s.url, job.server, s.snapshot())
   if objection then return objection end

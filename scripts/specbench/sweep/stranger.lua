@@ -2,6 +2,7 @@
 -- it serves, and whether it tells usage as it goes.
 
 local clock = require "sb.clock"
+local counters_page = require "specbench.sweep.counters_page"
 local http = require "specbench.http"
 local json = require "specbench.base.json"
 local plan = require "specbench.experiment.plan"
@@ -79,14 +80,13 @@ end
 ---@field started number? as Unix time
 ---@field counters table<string, number> sums over labels
 
----What would show that the server at a URL was started anew.
----@param url string
+---What would show that a server was started anew.
+---@param server specbench.server
 ---@param path string of its counters
----@param version string?
 ---@return specbench.stranger.snapshot
-function stranger.snapshot(url, path, version)
-  local page = http.get(url .. path, { authorized = true })
-  local snapshot = { version = version, counters = {} }
+function stranger.snapshot(server, path)
+  local page = counters_page.read(server, path)
+  local snapshot = { version = server.version, counters = {} }
   for key, value in pairs(page and prom.parse(page.body) or {}) do
     local name = key:match "^[^{]+"
     if name == STARTED then snapshot.started = value end
