@@ -43,7 +43,7 @@ local self = {
     { long = "burstiness", arg = "N", type = "number", min = 0.001, max = 1000,
       help = "shape of gamma arrivals: under 1 is burstier than Poisson" },
     { long = "max-tokens", arg = "T", default = "128", help = "tokens of an answer at most; a range, drawn for each "
-      .. "request: 32-128" },
+      .. "request: 32-128; or data: as the prompts' own say, ShareGPT's answers or a line's output_tokens" },
     { long = "ignore-eos", type = "flag", help = "answers go on to --max-tokens, where the engine can be told so" },
     { long = "temperature", arg = "N", type = "number", min = 0, help = "of every request (0)" },
     option_groups.body,
@@ -126,6 +126,7 @@ local function read_numbers(option, text, is_right, must)
 end
 
 local MOST_TOKENS = 10000000
+local TOLD = "data" -- as --max-tokens
 
 -- "128" or "32-128".
 local function read_tokens(option, text)
@@ -141,10 +142,17 @@ end
 -- Datasets that other options stand for.
 local OWN_OPTION = { random = "--prompt-tokens T", jsonl = "--prompts FILE", folder = "--prompts FOLDER" }
 
+-- What a prompt's own data say of its answer's length.
+local function told_tokens(prompt)
+  local said = prompt.answer_tokens or prompt.row and prompt.row.output_tokens
+  local tokens = math.type(said) and math.tointeger(said)
+  return tokens and tokens >= 1 and tokens <= MOST_TOKENS and tokens or nil
+end
+
 -- Where prompts come from is said once.
 local function check_prompts(options)
   options.prompt_tokens = read_tokens("prompt-tokens", options.prompt_tokens)
-  options.max_tokens = read_tokens("max-tokens", options.max_tokens)
+  if options.max_tokens ~= TOLD then options.max_tokens = read_tokens("max-tokens", options.max_tokens) end
   if options.dataset and options.prompts then command.fail("--dataset and --prompts contradict each other", 2) end
   local own = OWN_OPTION[options.dataset]
   if own then command.fail(("--dataset %s: give %s instead"):format(options.dataset, own), 2) end
@@ -154,6 +162,9 @@ end
 
 -- How long a request's answer may be.
 local function limit_of(options)
+  if options.max_tokens == TOLD then
+    return function(prompt) return { max_tokens = told_tokens(prompt), ignore_eos = options.ignore_eos } end
+  end
   local low, high = table.unpack(options.max_tokens)
   return function(prompt)
     local most = high and rng.new(("limits/%d/%d"):format(options.seed, prompt.id)):int(low, high) or low
@@ -198,6 +209,7 @@ local function check(options)
 end
 
 local FIRST_TOKEN, TOKENS = 0.05, 1000 -- seconds, and tokens a second: a stream is hardly faster
+local USUAL_TOKENS = 128 -- of an answer, where each prompt says its own
 local MOST, MOST_PROMPT_TOKENS = 50000, 20000000 -- of a load whose time ends it: they are made before it begins
 
 -- Requests of a load at most; where its time ends it, so many that they are not all sent before.
@@ -205,11 +217,21 @@ local function count_of(options, load)
   if options.requests then return options.requests end
   local streams, seconds = load.concurrency or 8, options.seconds
   if not seconds then return 8 * streams end
-  local rate = load.rate or streams / (FIRST_TOKEN + options.max_tokens[1] / TOKENS)
+  local tokens = options.max_tokens == TOLD and USUAL_TOKENS or options.max_tokens[1]
+  local rate = load.rate or streams / (FIRST_TOKEN + tokens / TOKENS)
   local expected = rate * seconds
   local spread = 6 * math.sqrt(expected / math.min(options.burstiness or 1, 1))
   local most = math.min(MOST, math.max(MOST_PROMPT_TOKENS // math.max(table.unpack(options.prompt_tokens)), streams))
   return math.min(most, math.ceil(expected + spread) + 8)
+end
+
+local function check_lengths(options, items)
+  for i, item in ipairs(options.max_tokens == TOLD and items or {}) do
+    if not told_tokens(item) then
+      command.fail(("--max-tokens data: prompt %d does not say how long its answer is: output_tokens, from 1 to %d")
+        :format(i, MOST_TOKENS))
+    end
+  end
 end
 
 -- Sets of prompts by how many requests a load sends; and what is to be known of them.
@@ -218,7 +240,10 @@ local function prompts_by_count(options)
   for _, streams in ipairs(options.concurrency or { false }) do
     for _, rate in ipairs(options.rate or { false }) do
       local count = count_of(options, { concurrency = streams or nil, rate = rate or nil })
-      if not sets[count] then sets[count], warnings[count] = prompts_of(options, count) end
+      if not sets[count] then
+        sets[count], warnings[count] = prompts_of(options, count)
+        check_lengths(options, sets[count].items)
+      end
     end
   end
   local function of(list)

@@ -118,6 +118,15 @@ describe("specbench measure", function()
     for line in io.lines(truth) do lengths[assert(json.decode(line)).output_tokens] = true end
     for length in pairs(lengths) do assert.is_true(length >= 2 and length <= 9, length) end
     assert.is_true(next(lengths, next(lengths)) ~= nil)
+    w:write("own.jsonl", '{"prompt": "a", "output_tokens": 3}\n{"prompt": "b", "output_tokens": 5}\n')
+    local own = "--prompts own.jsonl --max-tokens data --ignore-eos --engine sim -n 2 --warmup 0 --json"
+    assert.equal(8, assert(json.decode(measure(own).out)).total_output_tokens)
+    w:write("own.jsonl", '{"prompt": "a", "output_tokens": 3}\n{"prompt": "b"}\n')
+    local untold = measure(own)
+    assert.equal(1, untold.status)
+    has(untold.err, "--max-tokens data: prompt ", "does not say how long its answer is: output_tokens")
+    told = assert(json.decode(measure("--dataset sharegpt -n 4 --max-tokens data --json").out))
+    assert.equal(4, told.completed)
     told = assert(json.decode(measure("-n 6 --prompt-tokens 20-60 --max-tokens 1 --json").out))
     assert.equal("synthetic text of 20 to 60 tokens a prompt", told.prompts.note)
   end)

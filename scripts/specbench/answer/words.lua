@@ -357,6 +357,7 @@ end
 function words.client(sure, cells)
   local late = sure.late
   if #late == 0 then return sure.certified > 0 and "the client was on time" or nil end
+  if cells == 1 then return "the client was late" end -- whose name would tell nothing
   local names = {}
   for i, one in ipairs(late) do names[i] = one.name end
   return ("the client was late in %d of %d cells (%s)"):format(#late, cells, text_table.listed(names, NAMED))
