@@ -32,13 +32,14 @@ typedef struct application {
 
 static void preload(lua_State *L)
 {
-  static const luaL_Reg modules[] = {
-    { "sb.task", sbl_open_task },       { "sb.clock", sbl_open_clock }, { "sb.rng", sbl_open_rng },
-    { "sb.json", sbl_open_json },       { "sb.fs", sbl_open_fs },       { "sb.http", sbl_open_http },
-    { "sb.proc", sbl_open_proc },       { "sb.load", sbl_open_load },   { "sb.measure", sbl_open_measure },
-    { "sb.stats", sbl_open_stats },     { "sb.prom", sbl_open_prom },   { "sb.signal", sbl_open_signal },
-    { "sb.virtual", sbl_open_virtual }, { "sb.nvml", sbl_open_nvml },   { NULL, NULL }
-  };
+  static const luaL_Reg modules[] = { { "sb.task", sbl_open_task },       { "sb.clock", sbl_open_clock },
+                                      { "sb.rng", sbl_open_rng },         { "sb.json", sbl_open_json },
+                                      { "sb.fs", sbl_open_fs },           { "sb.http", sbl_open_http },
+                                      { "sb.proc", sbl_open_proc },       { "sb.load", sbl_open_load },
+                                      { "sb.measure", sbl_open_measure }, { "sb.stats", sbl_open_stats },
+                                      { "sb.prom", sbl_open_prom },       { "sb.signal", sbl_open_signal },
+                                      { "sb.virtual", sbl_open_virtual }, { "sb.nvml", sbl_open_nvml },
+                                      { "sb.linear", sbl_open_linear },   { NULL, NULL } };
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   luaL_setfuncs(L, modules, 0);
   lua_pop(L, 1);

@@ -78,6 +78,7 @@ int sbl_open_task(lua_State *L);
 int sbl_open_clock(lua_State *L);
 int sbl_open_rng(lua_State *L);
 int sbl_open_json(lua_State *L);
+int sbl_open_linear(lua_State *L);
 int sbl_open_fs(lua_State *L);
 int sbl_open_http(lua_State *L);
 int sbl_open_proc(lua_State *L);

@@ -8,7 +8,7 @@ local folder = environment.home .. "/bindings/meta"
 
 local CLASSES = {
   Task = "specbench.task", Signal = "specbench.signal", Rng = "specbench.rng", Lock = "specbench.fs.lock",
-  Virtual = "specbench.virtual",
+  Virtual = "specbench.virtual", Matrix = "specbench.matrix", Factor = "specbench.factor",
   HttpStream = "specbench.http.stream", Process = "specbench.process", Load = "specbench.load", Run = "specbench.run",
 }
 

@@ -1,7 +1,7 @@
 -- The model of costs, its fit and its intervals, on cells made from costs that are known.
 
 local fit = require "specbench.predict.fit"
-local linear = require "specbench.predict.linear"
+local linear = require "sb.linear"
 local model = require "specbench.predict.model"
 local occupancy = require "specbench.predict.occupancy"
 local rng = require "sb.rng"
@@ -83,19 +83,54 @@ end
 describe("a prediction", function()
   it("solves systems", function()
     local matrix = { { 4, 2, 1 }, { 2, 5, 3 }, { 1, 3, 6 } }
-    local lower = linear.cholesky(matrix)
-    local x = linear.solve(lower, { 11, 21, 25 })
-    for i, expected in ipairs { 1, 2, 3 } do assert.near(expected, x[i], 1e-12) end
-    local inverse, diagonal = linear.inverse(lower), linear.inverse_diagonal(lower)
-    for i = 1, 3 do
-      for j = 1, 3 do
+    local lower = assert(linear.symmetric(matrix):cholesky())
+    for i, expected in ipairs { 1, 2, 3 } do assert.near(expected, lower:solve({ 11, 21, 25 })[i], 1e-12) end
+    assert.near(math.log(math.sqrt(67)), lower:log_root(), 1e-12)
+    assert.is_nil(linear.symmetric({ { 1, 2 }, { 2, 1 } }):cholesky())
+  end)
+
+  it("solves systems of more rows than are worked on at once, each number a sum in the same order", function()
+    local draws, size, matrix, lower = rng.new(5), 29, {}, {}
+    for i = 1, size do
+      matrix[i], lower[i] = {}, {}
+      for j = 1, i do matrix[i][j] = i == j and size or draws:uniform() end
+      for j = 1, i do
+        local sum = matrix[i][j]
+        for m = 1, j - 1 do sum = sum - lower[i][m] * lower[j][m] end
+        lower[i][j] = i == j and math.sqrt(sum) or sum / lower[j][j]
+      end
+    end
+    local factor, values, expected = assert(linear.symmetric(matrix):cholesky()), {}, {}
+    for i = 1, size do
+      values[i] = draws:normal()
+      local sum = values[i]
+      for j = 1, i - 1 do sum = sum - lower[i][j] * expected[j] end
+      expected[i] = sum / lower[i][i]
+    end
+    assert.same(expected, factor:forward(values))
+    local inverse, diagonal = factor:inverse(), factor:inverse_diagonal()
+    for i = 1, size do
+      for j = 1, size do
         local sum = 0
-        for m = 1, 3 do sum = sum + matrix[i][m] * inverse[m][j] end
+        for m = 1, size do sum = sum + (matrix[i][m] or matrix[m][i]) * inverse[m][j] end
         assert.near(i == j and 1 or 0, sum, 1e-12)
       end
-      assert.near(inverse[i][i], diagonal[i], 1e-12)
+      assert.equal(inverse[i][i], diagonal[i])
     end
-    assert.is_nil(linear.cholesky { { 1, 2 }, { 2, 1 } })
+  end)
+
+  it("adds products of sparse vectors to a matrix", function()
+    local field = linear.symmetric { { 2 }, { 1, 4 } }
+    local sum = field:with_products(10, { { 1, 2, 3 }, { 4, 5, 6 } },
+      { { { 1, 0, 7 } }, { { 2, 0, 8 }, { 3, 0, 9 } } }, 3, { 100, 200 })
+    -- 10 * 2 + 1 * 7 + 100; 10 * 1 + 4 * 7; 10 * 4 + 5 * 8 + 6 * 9 + 200
+    local expected = assert(linear.symmetric({ { 127 }, { 38, 334 } }):cholesky())
+    assert.same(expected:forward { 1, 1 }, assert(sum:cholesky()):forward { 1, 1 })
+    assert.has_error(function() field:with_products(1, { { 1 }, { 1 } }, { { { 2, 1 } }, {} }, 2, { 0, 0 }) end,
+      "an entry's place must be one of the vectors' 1")
+    assert.has_error(function() field:with_products(1, { { 1 } }, { {} }, 2, { 0 }) end)
+    assert.has_error(function() linear.symmetric { { 1 }, { 1, "2" } } end)
+    assert.has_error(function() linear.symmetric({ { 1 } }):cholesky():solve { 1, 2 } end)
   end)
 
   it("keeps every token and drains at the end", function()

@@ -14,6 +14,7 @@ local linear = require "specbench.predict.linear"
 local parameters = require "specbench.predict.parameters"
 local residuals = require "specbench.predict.residuals"
 local situation = require "specbench.predict.situation"
+local systems = require "sb.linear"
 local tables = require "specbench.base.tables"
 
 local fit = {}
@@ -72,35 +73,38 @@ local function given_latencies(self, theta, points)
       end
     end
   end
-  local lower = assert(linear.cholesky(precision))
-  return linear.solve(lower, right), linear.inverse(lower)
+  local lower = assert(systems.symmetric(precision):cholesky())
+  return lower:solve(right), lower:inverse()
 end
 
 local function weight_of(square)
   return math.min(1, (FREEDOM + 1) / (FREEDOM + square))
 end
 
--- Distribution of throughputs given the parameters' one: its covariance's factor, and what the cells are off its mean.
-local function throughputs(self, theta, points, mean, covariance)
-  local size, matrix, rest = #points, {}, {}
+-- What throughputs are off the mean that the parameters' distribution gives them, and how they move with each of these.
+local function spread_out(theta, points, mean, covariance)
+  local rest = {}
   for i, point in ipairs(points) do
     point.spreadout = linear.times_rows(covariance, point.rows, 2)
     rest[i] = point.values[1] - point.at[1] + linear.dot_rows(theta, point.rows, 2)
       - linear.dot_rows(mean, point.rows, 2)
-    local row = {}
-    for j = 1, i do
-      row[j] = linear.dot_rows(points[i].spreadout, points[j].rows, 2)
-        + self.scale * residuals.covariance(point.found.spot, points[j].found.spot)
-    end
-    row[i] = row[i] + self.scale * point.noise / point.weight
-    matrix[i] = row
   end
-  return assert(linear.cholesky(matrix), "the cells' covariance is no covariance"), rest, size
+  return rest
+end
+
+-- The factor of the throughputs' covariance, for points that are spread out.
+local function factor_of(self, points)
+  local spreadouts, rows, noise = {}, {}, {}
+  for i, point in ipairs(points) do
+    spreadouts[i], rows[i], noise[i] = point.spreadout, point.rows, self.scale * point.noise / point.weight
+  end
+  local matrix = self.field:with_products(self.scale, spreadouts, rows, 2, noise)
+  return assert(matrix:cholesky(), "the cells' covariance is no covariance")
 end
 
 -- Weights by how far each cell is from what the others say of it.
 local function reweigh(self, points, lower, weights)
-  local precision = linear.inverse_diagonal(lower)
+  local precision = lower:inverse_diagonal()
   for i, point in ipairs(points) do
     local noise = self.scale * point.noise
     local variance = 1 / precision[i] - noise / point.weight + noise
@@ -146,25 +150,33 @@ local function measure_points(self)
   return points
 end
 
+-- How alike the cells' leftovers are, before the field has its scale.
+local function field_of(points)
+  local rows = {}
+  for i, point in ipairs(points) do
+    local row = {}
+    for j = 1, i do row[j] = residuals.covariance(point.found.spot, points[j].found.spot) end
+    rows[i] = row
+  end
+  return systems.symmetric(rows)
+end
+
 local function relinearise(points, theta)
   for _, point in ipairs(points) do point.at, point.rows = situation.linearise(point.found, theta) end
 end
 
 local function log_likelihood(lower, rest)
-  local half = linear.forward(lower, rest)
-  local sum = linear.dot(half, half) / 2
-  for i = 1, #lower do sum = sum + math.log(lower[i][i]) end
-  return -sum
+  local half = lower:forward(rest)
+  return -(linear.dot(half, half) / 2 + lower:log_root())
 end
 
 -- How strong the field is, by likelihood under a prior around 1.
-local function choose_scale(self, theta, points, mean, covariance)
+local function choose_scale(self, points, rest)
   local best, chosen = -math.huge, 1
   for step = -3, 4 do
     local log = step * 0.25
     self.scale = math.exp(log)
-    local lower, rest = throughputs(self, theta, points, mean, covariance)
-    local value = log_likelihood(lower, rest)
+    local value = log_likelihood(factor_of(self, points), rest)
       - (SCALE_FREEDOM + 1) / 2 * math.log(1 + (log / 2 / SCALE) ^ 2 / SCALE_FREEDOM)
     if value > best then best, chosen = value, self.scale end
   end
@@ -179,14 +191,16 @@ local function solve(self, before, beside)
     for name, i in pairs(unknowns.at) do theta[i] = before.theta[before.parameters.at[name]] or theta[i] end
   end
   local points = measure_points(self)
+  self.field = field_of(points)
   self.scale, self.noise_factor = 1, noise_of(self.cells, beside)
   local mean, covariance, lower, rest
   for round = 1, ROUNDS do
     relinearise(points, theta)
     mean, covariance = given_latencies(self, theta, points)
-    if round == 3 then choose_scale(self, theta, points, mean, covariance) end
-    lower, rest = throughputs(self, theta, points, mean, covariance)
-    local weights, longest = linear.solve(lower, rest), 0
+    rest = spread_out(theta, points, mean, covariance)
+    if round == 3 then choose_scale(self, points, rest) end
+    lower = factor_of(self, points)
+    local weights, longest = lower:solve(rest), 0
     local new = table.move(mean, 1, #mean, 1, {})
     for i, point in ipairs(points) do
       for j = 1, #new do new[j] = new[j] + point.spreadout[j] * weights[i] end
@@ -210,8 +224,9 @@ local function solve(self, before, beside)
   relinearise(points, theta)
   self.theta, self.points = theta, points
   self.mean, self.covariance_of = given_latencies(self, theta, points)
-  self.lower, self.rest = throughputs(self, theta, points, self.mean, self.covariance_of)
-  self.weights = linear.solve(self.lower, self.rest)
+  rest = spread_out(theta, points, self.mean, self.covariance_of)
+  self.lower = factor_of(self, points)
+  self.weights = self.lower:solve(rest)
 end
 
 ---@class specbench.predict.options

@@ -31,7 +31,7 @@ end
 
 -- With which weights a value is a sum of the cells, where that has to be known: they are as noisy as the fit took them.
 local function shares(self, cross)
-  return excess(self) > 0 and linear.solve(self.lower, cross) or nil
+  return excess(self) > 0 and self.lower:solve(cross) or nil
 end
 
 -- The covariance that two such sums have beyond the fit's, for cells that are noisier.
@@ -53,7 +53,7 @@ local function outlook(self, place)
     cross[i] = linear.dot_rows(spreadout, point.rows, 2)
       + self.scale * residuals.covariance(found.spot, point.found.spot)
   end
-  local half = linear.forward(self.lower, cross)
+  local half = self.lower:forward(cross)
   known = { found = found, rows = rows, spreadout = spreadout, half = half, model = at[1],
     shares = shares(self, cross),
     value = at[1] - linear.dot_rows(self.theta, rows, 2) + linear.dot_rows(self.mean, rows, 2)
@@ -110,7 +110,7 @@ local function posterior(self, indices)
   for i, index in ipairs(indices) do chosen[i] = { index, 1.0 } end
   local cross, spreadout = {}, linear.times_rows(self.covariance_of, chosen, 2)
   for i, point in ipairs(self.points) do cross[i] = linear.dot_rows(point.spreadout, chosen, 2) end
-  local half = linear.forward(self.lower, cross)
+  local half = self.lower:forward(cross)
   local of_cells = shares(self, cross)
   local variance = linear.dot_rows(spreadout, chosen, 2) - linear.dot(half, half)
     + covariance_of_excess(self, of_cells, of_cells)
