@@ -14,7 +14,8 @@ local self = {
   name = "compare",
   summary = "Compare two sets of results cell by cell: B / A",
   description = "A and B may each be a results folder, one of the reference system's, a JSON file of `vllm bench serve "
-    .. "--save-result` or of GuideLLM, or a folder of such files (those of one load are its repeats). Cells are joined "
+    .. "--save-result`, of SGLang's bench_serving (.jsonl, a run a line) or of GuideLLM, or a folder of such files "
+    .. "(those of one load are its repeats). Cells are joined "
     .. "by the axes that both sides have. From 3 repeats with per-request data on both sides each ratio has a 95 % "
     .. "interval. Exit status: 0 all well, 1 input that cannot be read or joined, 2 usage, 4 a cell is slower than "
     .. "--fail-if-slower allows.",

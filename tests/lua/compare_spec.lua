@@ -230,6 +230,31 @@ describe("other tools' files", function()
     near(1, join(mine, mine).rows[1].ratios.output_throughput.ratio)
   end)
 
+  it("of SGLang have a run a line, and are joined by concurrency", function()
+    local mine = results("mine", { { at = at(8), speed = 1 } })
+    local function run(concurrency, rate, more)
+      return ('{"backend": "sglang", "request_rate": %s, "max_concurrency": %s, "duration": 10.0, "completed": 80, '
+        .. '"request_throughput": 8.0, "input_throughput": 500.0, "output_throughput": 100.0, "mean_ttft_ms": 102.0, '
+        .. '"mean_tpot_ms": 22.0%s}\n'):format(rate, concurrency, more or "")
+    end
+    local result, _, sides = join(mine, write("s.jsonl", run(8, "Infinity", ', "ttfts": [0.1]') .. run(4, "Infinity")
+      .. run("null", "2.5")))
+    assert.equal("SGLang", sides[2].kind)
+    assert.equal(1, #result.rows)
+    local ratios = result.rows[1].ratios
+    near(0.5, ratios.total_throughput.ratio)
+    near(0.5, ratios.output_throughput.ratio)
+    near(2, ratios.ttft_ms.ratio)
+    near(2, ratios.tpot_ms.ratio)
+    assert.equal(2, #result.only[2])
+    write("runs/1.jsonl", run(8, "Infinity"))
+    near(0.5, join(mine, root .. "/runs").rows[1].ratios.output_throughput.ratio)
+    local _, message = compare_input.open(write("broken.jsonl", run(8, 1) .. "{\n"))
+    assert.truthy(message:find("broken.jsonl: line 2 is not JSON: ", 1, true), message)
+    _, message = compare_input.open(write("empty.jsonl", "\n"))
+    assert.truthy(message:find("empty.jsonl is no result of `vllm bench serve", 1, true), message)
+  end)
+
   it("of vLLM are joined by the axes that its metadata names too", function()
     local mine = results("mine", { { at = at(8, "none"), speed = 1 } })
     write("theirs/1.json", vllm { axis_method = "none", axis_concurrency = 8 })
@@ -387,7 +412,7 @@ describe("the command", function()
     assert(fs.mkdir(root .. "/empty"))
     for _, case in ipairs {
       { root .. "/none", "no such file or folder" }, { root .. "/empty", "holds no round.json and no *.json" },
-      { write("broken.json", "{"), "is not JSON" }, { write("other.json", { x = 1 }), "is neither a result of" },
+      { write("broken.json", "{"), "is not JSON" }, { write("other.json", { x = 1 }), "is no result of" },
       { write("b/round.json", "x"):match "^(.*)/", "is not a results folder" },
     } do
       local status, out, err = command(a, case[1])

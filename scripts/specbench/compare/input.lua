@@ -1,5 +1,5 @@
--- What can be compared: a results folder, the reference system's, or JSON files of vLLM's `bench serve
--- --save-result` and of GuideLLM. Each becomes a list of points: a measured cell with coordinates and figures.
+-- What can be compared: a results folder, the reference system's, or files of other tools. Each becomes a list of
+-- points: a measured cell with coordinates and figures.
 
 local caveats = require "specbench.analysis.caveats"
 local export = require "specbench.export"
@@ -7,6 +7,7 @@ local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local keys = require "specbench.results.keys"
 local older = require "specbench.analysis.older"
+local other_tools = require "specbench.compare.other_tools"
 local published = require "specbench.export.spec_bench_vllm"
 local published_folder = require "specbench.export.spec_bench_vllm_folder"
 local speedup = require "specbench.analysis.speedup"
@@ -33,7 +34,7 @@ local compare_input = {}
 
 ---@class specbench.compare.side
 ---@field path string
----@field kind "results"|"reference"|"vLLM"|"GuideLLM"
+---@field kind "results"|"reference"|"vLLM"|"SGLang"|"GuideLLM"
 ---@field points fun(self, other: specbench.compare.side): specbench.compare.point[] as they compare with the other
 ---@field warnings string[]? lines about what was left out
 
@@ -93,92 +94,6 @@ local function folder_side(path, kind, the_store)
   return side
 end
 
-local function number(value)
-  return type(value) == "number" and value or nil
-end
-
--- A request rate is its own axis; "inf" sends all that the concurrency allows.
-local function load_coordinates(concurrency, rate)
-  if rate then return { concurrency = 0, qps = rate } end
-  return { concurrency = concurrency, qps = concurrency and 0 }
-end
-
--- What `export --format vllm` wrote, and what somebody gave that client as `--metadata axis_NAME=VALUE`, where values
--- are texts.
-local function with_axes(coordinates, document)
-  for key, value in pairs(document) do
-    local name = type(key) == "string" and key:match "^axis_(.+)$"
-    local kind = type(value)
-    if name and not coordinates[name] and (kind == "string" or kind == "number" or kind == "boolean") then
-      coordinates[name] = kind == "string" and tonumber(value) or value
-    end
-  end
-  return coordinates
-end
-
-local function vllm_point(document)
-  if not number(document.output_throughput) or not number(document.duration) then return nil end
-  return {
-    coordinates = with_axes(load_coordinates(number(document.max_concurrency), number(document.request_rate)),
-      document),
-    repetition = math.tointeger(number(document.repetition)),
-    per_request = type(document.ttfts) == "table" and #document.ttfts > 0,
-    figures = {
-      total_throughput = number(document.total_token_throughput), output_throughput = document.output_throughput,
-      ttft_ms = number(document.mean_ttft_ms), tpot_ms = number(document.mean_tpot_ms),
-    },
-  }
-end
-
-local function child(value, ...)
-  for _, name in ipairs { ... } do
-    if type(value) ~= "table" then return nil end
-    value = value[name]
-  end
-  return value
-end
-
-local function child_table(...)
-  local value = child(...)
-  return type(value) == "table" and value or nil
-end
-
--- Its inter_token_latency_ms leaves the first token out, as everybody's TPOT does; its TPOT counts it in.
-local function guidellm_point(benchmark)
-  local function mean(name) return number(child(benchmark, "metrics", name, "successful", "mean")) end
-  local strategy = child_table(benchmark, "config", "strategy") or child_table(benchmark, "args", "strategy") or {}
-  local kind = strategy.kind or strategy.type_ -- the newer versions and the older
-  local one_at_a_time = kind == "synchronous" and 1 or nil
-  return {
-    coordinates = load_coordinates(one_at_a_time or number(strategy.streams) or number(strategy.max_concurrency),
-      (kind == "constant" or kind == "poisson") and number(strategy.rate) or nil),
-    per_request = #(child_table(benchmark, "requests", "successful") or {}) > 0,
-    figures = {
-      total_throughput = mean "tokens_per_second", output_throughput = mean "output_tokens_per_second",
-      ttft_ms = mean "time_to_first_token_ms", tpot_ms = mean "inter_token_latency_ms",
-    },
-  }
-end
-
--- The points of one file, and what wrote it.
-local function read_file(path)
-  local text, message = fs.read(path)
-  if not text then return nil, message end
-  local document, why = json.decode(text)
-  if document == nil then return nil, ("%s is not JSON: %s"):format(path, why) end
-  local list = child(document, "benchmarks")
-  if type(list) == "table" and child(list, 1, "metrics") then
-    local points = {}
-    for i, benchmark in ipairs(list) do points[i] = guidellm_point(benchmark) end
-    return points, "GuideLLM"
-  end
-  local point = type(document) == "table" and vllm_point(document)
-  if not point then
-    return nil, path .. " is neither a result of `vllm bench serve --save-result` nor of GuideLLM"
-  end
-  return { point }, "vLLM"
-end
-
 -- Files of one place are its repeats: as they say themselves, else in the order of their names.
 local function number_repeats(points)
   local counts = {}
@@ -192,7 +107,7 @@ end
 local function files_side(path, files)
   local points, kind = {}, nil
   for _, file in ipairs(files) do
-    local found, wrote = read_file(file)
+    local found, wrote = other_tools.read(file)
     if not found then return nil, wrote end
     if kind and kind ~= wrote then
       return nil, ("%s holds files of %s and of %s: keep them apart"):format(path, kind, wrote)
@@ -202,6 +117,14 @@ local function files_side(path, files)
   end
   number_repeats(points)
   return { path = path, kind = kind, points = function() return points end }
+end
+
+local function files_of(folder, ending)
+  local files = {}
+  for _, name in ipairs(fs.list(folder) or {}) do
+    if name:find(ending) then files[#files + 1] = folder .. "/" .. name end
+  end
+  return files
 end
 
 ---Opens what is at a path.
@@ -217,14 +140,13 @@ function compare_input.open(path)
     if not results then return nil, message end
     return folder_side(path, "results", results)
   end
-  local files = {}
-  for _, name in ipairs(fs.list(path) or {}) do
-    if name:find "%.json$" then files[#files + 1] = path .. "/" .. name end
-  end
+  local files = files_of(path, "%.json$")
   if #files > 0 then return files_side(path, files) end
   local tables, message = published_folder.open(path)
   if tables then return folder_side(path, "reference", tables) end
-  return nil, ("%s holds no round.json and no *.json; %s"):format(path, message)
+  files = files_of(path, "%.jsonl$") -- the reference system's have this ending too
+  if #files > 0 then return files_side(path, files) end
+  return nil, ("%s holds no round.json and no *.json or *.jsonl; %s"):format(path, message)
 end
 
 return compare_input
