@@ -9,6 +9,8 @@ local page = require "specbench.page"
 local program = require "specbench.base.program"
 local schedule = require "specbench.page.schedule"
 local series = require "specbench.page.series"
+local store = require "specbench.results.store"
+local study = require "specbench.analysis.study"
 local world = dofile(environment.home .. "/tests/cli/world.lua")
 
 local ROUND = [[
@@ -174,6 +176,36 @@ describe("report --html", function()
     local before = w:read "results/report.html"
     assert.equal(0, w:run("report results --no-pictures --html").status)
     assert.equal(before, w:read "results/report.html")
+  end)
+
+  it("leaves out what draws each place where these are too many, and says where they are", function()
+    local usual = page.most
+    local _ <close> = setmetatable({}, { __close = function() page.most = usual end })
+    local found = study.of(assert(store.open(w.folder .. "/results")))
+    local function sections(most)
+      page.most = most
+      local text = page.html(found)
+      elements_of(text)
+      local has = {}
+      for _, name in ipairs { "answer", "maps", "load", "figures", "pareto", "intervals" } do
+        has[#has + 1] = text:find(('<section id="%s">'):format(name), 1, true) and name or nil
+      end
+      return table.concat(has, " "), text:match "<p>(%d+ places are more [^\n]-)</p>",
+        text:find('<script type="application/json" id="cells">', 1, true) ~= nil
+    end
+    local all, note, has_details = sections(usual)
+    assert.equal("answer maps load figures pareto intervals", all)
+    assert.is_nil(note)
+    assert.is_true(has_details)
+    all, note, has_details = sections { each = 8, maps = 9 }
+    assert.equal("answer maps", all)
+    assert.truthy(note:find("9 places are more than a browser opens in a page of all sections. Left out: "
+      .. "Speed-up against load, Figures, Throughput against latency, Intervals. specbench report ", 1, true), note)
+    assert.is_true(has_details)
+    all, note, has_details = sections { each = 8, maps = 8 }
+    assert.equal("answer", all)
+    assert.truthy(note:find("Left out: Where, Speed-up", 1, true), note)
+    assert.is_false(has_details)
   end)
 
   it("has a page for a round without a baseline, and for one whose cells all failed", function()

@@ -34,22 +34,27 @@ local el = html.el
 
 local page = {}
 
--- In the order of reading; one that has nothing to say is left out.
+---Of how many places a page draws each one: in all sections that have a mark or a row for it (3 kB of page), and on the
+---maps, with what a click on them opens (1 kB). Chromium took 10 s to show 31 MB, which 10,000 places come to in all
+---sections, and 38 s for the 85 MB of 30,000.
+page.most = { each = 10000, maps = 40000 }
+
+-- In the order of reading; one that has nothing to say is left out, and so is one with more places than `most` says.
 local SECTIONS = {
   { "searched", "Best k, searched", search.section },
   { "answer", "Does speculation pay?", verdict.section },
-  { "maps", "Where", heatmaps.section },
+  { "maps", "Where", heatmaps.section, most = "maps" },
   { "predicted", "Predicted", heatmaps.predicted },
   { "what-if", "What if drafts were accepted otherwise", what_if.section },
-  { "load", "Speed-up against load", lines.section },
+  { "load", "Speed-up against load", lines.section, most = "each" },
   { "loads", "Figures against load", loads.section },
   { "schedule", "Best k by load", schedule.section },
   { "why", "Why", why.section },
   { "acceptance", "Acceptance", why.acceptance },
-  { "figures", "Figures", absolute.section },
-  { "pareto", "Throughput against latency", pareto.section },
+  { "figures", "Figures", absolute.section, most = "each" },
+  { "pareto", "Throughput against latency", pareto.section, most = "each" },
   { "goodput", "Goodput", pareto.goodput },
-  { "intervals", "Intervals", lines.forest },
+  { "intervals", "Intervals", lines.forest, most = "each" },
   { "distributions", "Distributions", samples.distributions },
   { "requests", "Single requests", samples.waterfalls },
   { "trouble", "Failures, flags, certificates", trouble.section },
@@ -119,13 +124,29 @@ function page.whole(head, body)
       ["data-figure"] = head.figure })
 end
 
+local function is_too_long(self, most)
+  return most ~= nil and #self.places > page.most[most]
+end
+
+-- Which sections are not drawn, and where their figures are.
+local function left_out(self)
+  local titles = {}
+  for _, section in ipairs(SECTIONS) do
+    if is_too_long(self, section.most) then titles[#titles + 1] = section[2] end
+  end
+  if #titles == 0 then return nil end
+  return el("p", nil, html.prose(("%d places are more than a browser opens in a page of all sections. Left out: %s. "
+    .. "specbench report --csv writes every place's figures, a line each."):format(#self.places,
+    table.concat(titles, ", "))))
+end
+
 ---@param self specbench.page.model
 ---@param options { reload: integer? }?
 ---@return string html
 local function draw(self, options)
   local links, parts = {}, {}
   for _, section in ipairs(SECTIONS) do
-    local body = section[3](self)
+    local body = not is_too_long(self, section.most) and section[3](self) or nil
     if body and body.text ~= "" then
       local title = section[1] == "answer" and #self.figures == 0 and "In short" or section[2]
       links[#links + 1] = el("a", { href = "#" .. section[1] }, title)
@@ -138,11 +159,12 @@ local function draw(self, options)
     el("p", { class = "faint" }, words.measured(measured), el("br"), words.with(measured)),
     self.progress and el("p", nil, "Being measured: ", self.progress) or nil,
     simulated and el("div", { class = "banner" }, simulated, ": what a profile says, not what a GPU did")
-    or nil)
+    or nil, left_out(self))
   local body = html.join(header,
     el("nav", nil, el("div", nil, links, switches(self))), el("main", nil, parts),
     el("footer", nil, el("p", { class = "faint" }, "specbench ", environment.version)),
-    el("aside", { id = "details", hidden = true, ["aria-live"] = "polite" }), details.data(self))
+    el("aside", { id = "details", hidden = true, ["aria-live"] = "polite" }),
+    not is_too_long(self, "maps") and details.data(self) or nil)
   return page.whole({ title = self.title, reload = options and options.reload,
     figure = self.figures[1] and self.figures[1].name or "none" }, body)
 end
