@@ -166,21 +166,34 @@ local daily = tables.set_of {
   "set", "only", "quick", "repeats", "engine", "models", "url", "gpus", "virtual", "datasets", "fresh", "find", "out",
   "full",
 }
-for name, options in pairs(groups) do
-  for i, option in ipairs(options) do
-    options[i] = { group = headings[name], seldom = not daily[option.long] or nil }
+
+---Options under a heading of --help, but for those that name another.
+---@param heading string
+---@param list specbench.cli.option[]
+---@return specbench.cli.option[]
+function option_groups.under(heading, list)
+  local options = {}
+  for i, option in ipairs(list) do
+    options[i] = { group = heading }
     for key, value in pairs(option) do options[i][key] = value end
   end
+  return options
 end
 
----Options of the named groups, then the given ones.
----@param list (string|specbench.cli.option)[]
+for name, options in pairs(groups) do
+  groups[name] = option_groups.under(headings[name], options)
+  for _, option in ipairs(groups[name]) do option.seldom = not daily[option.long] or nil end
+end
+
+---Options of the named groups, lists of options and single ones, in this order.
+---@param list (string|specbench.cli.option|specbench.cli.option[])[]
 ---@return specbench.cli.option[]
 function option_groups.of(list)
   local options = {}
   for _, item in ipairs(list) do
-    if type(item) == "string" then
-      table.move(groups[item], 1, #groups[item], #options + 1, options)
+    local found = type(item) == "string" and groups[item] or item[1] and item
+    if found then
+      table.move(found, 1, #found, #options + 1, options)
     else
       options[#options + 1] = item
     end
