@@ -34,6 +34,19 @@ static void push_figure(lua_State *L, const sb_metric_entry *entry)
     lua_pushnumber(L, entry->value);
 }
 
+/* (figures, name) -> nil where the figure is not known; a name that none has would pass for one. Upvalue: the names. */
+static int absent_figure(lua_State *L)
+{
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
+    return luaL_error(
+        L, "run:metrics() has no figure '%s': runtime/measure/README.md names those that there are",
+        luaL_tolstring(L, 2, NULL));
+  lua_pushnil(L);
+  return 1;
+}
+
 static void push_figures(lua_State *L, const sb_metric_entry *entries, size_t count)
 {
   lua_createtable(L, 0, (int)count);
@@ -42,6 +55,16 @@ static void push_figures(lua_State *L, const sb_metric_entry *entries, size_t co
       push_figure(L, &entries[i]);
       lua_setfield(L, -2, entries[i].name);
     }
+  if (luaL_newmetatable(L, "specbench.figures")) {
+    lua_createtable(L, 0, (int)count);
+    for (size_t i = 0; i < count; i++) {
+      lua_pushboolean(L, true);
+      lua_setfield(L, -2, entries[i].name);
+    }
+    lua_pushcclosure(L, absent_figure, 1);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_setmetatable(L, -2);
 }
 
 /* What the run's latencies say of a percentile far out: see sb.Tail. */

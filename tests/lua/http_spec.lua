@@ -224,6 +224,8 @@ describe("a load", function()
       { figures.requests, figures.completed, figures.total_output_tokens, figures.total_input_tokens })
     assert.equal(figures["ttft_ms.median"], run:percentile("ttft_ms", 50))
     assert.is_nil(run:metrics().request_goodput)
+    local _, misspelt = pcall(function() return figures["ttft_ms.p98"] end)
+    assert.truthy(misspelt:find("run:metrics() has no figure 'ttft_ms.p98': runtime/measure/README.md", 1, true))
     assert.is_true(run:metrics({ e2el = 1e9 }).request_goodput > 0)
     for message, slo in pairs { ["unknown key 'tttft'; known: ttft, tpot, e2el"] = { tttft = 1 },
       ["unknown key 'number'; known:"] = { 200 } } do

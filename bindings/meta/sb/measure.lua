@@ -73,7 +73,8 @@ function measure.tail_needs(percent) end
 ---  lies with 95 % confidence; absent where no value of so few bounds it on that side. Gaps of one answer hang together
 ---  and count as one
 
---- The figures by name ("output_throughput", "ttft_ms.p99"); those that the records cannot tell are absent.
+--- The figures by name ("output_throughput", "ttft_ms.p99"); those that the records cannot tell are absent. A name that
+--- no figure has raises.
 ---@param slo? sb.Slo what counts for goodput
 ---@param tails? number[] percents: what the sample can say of percentiles far out, between 0 and 100
 ---@return table<string, number|integer|boolean> figures

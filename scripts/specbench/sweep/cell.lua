@@ -181,8 +181,9 @@ local function tell(result, job, load)
   local run = load.run
   result.lengths = lengths_of(job, run)
   result.slo = job.slo
-  local tails, unknown
-  result.metrics, tails = run:metrics(job.slo, { 95, 99 })
+  local unknown
+  local figures, tails = run:metrics(job.slo, { 95, 99 })
+  result.metrics = tables.merged(figures) -- as a cell that was read: what it does not have is nil
   result.tails = { p95 = tails[1], p99 = tails[2] }
   result.own, result.own_trouble = job.own_metrics(run)
   result.certificate = derive(result, "certificate", certificate.judge, run, load.itself, result.metrics,
