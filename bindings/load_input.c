@@ -25,11 +25,35 @@ void sbl_load_requests(lua_State *L, sb_load_request *out, uint32_t count, int a
   }
 }
 
+/* Times of the caller's own, the list on top of the stack. */
+static int own_times(lua_State *L, int64_t *out, uint32_t count, sb_err *err)
+{
+  int list = lua_gettop(L);
+  if (lua_rawlen(L, list) != count)
+    return sb_err_set(err, SB_EINVAL, "there are %d times for %d requests", (int)lua_rawlen(L, list),
+                      (int)count);
+  for (uint32_t i = 0; i < count; i++) {
+    lua_rawgeti(L, list, (lua_Integer)i + 1);
+    if (lua_type(L, -1) != LUA_TNUMBER)
+      return luaL_error(L, "times must be numbers: item %d is a %s", (int)i + 1, luaL_typename(L, -1));
+    out[i] = sbl_seconds(L, lua_tonumber(L, -1), "a time");
+    lua_pop(L, 1);
+    if (i && out[i] < out[i - 1])
+      return sb_err_set(err, SB_EINVAL, "times must be in order: item %d is before the one before it",
+                        (int)i + 1);
+  }
+  return SB_OK;
+}
+
 int sbl_load_arrivals(lua_State *L, int64_t **out, uint32_t count, sb_err *err)
 {
   static const char *const kinds[] = { "constant", "poisson", "gamma", NULL };
   int at = lua_gettop(L);
   luaL_checktype(L, at, LUA_TTABLE);
+  if (lua_getfield(L, at, "times") == LUA_TTABLE) {
+    *out = sb_calloc(count, sizeof **out);
+    return own_times(L, *out, count, err);
+  }
   lua_getfield(L, at, "kind");
   sb_arrivals kind = (sb_arrivals)luaL_checkoption(L, -1, "poisson", kinds);
   *out = sb_calloc(count, sizeof **out);

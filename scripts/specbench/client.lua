@@ -49,6 +49,9 @@ client.options = shape.record {
     { "burstiness", shape.number { above = 0 }, "shape of gamma arrivals; under 1 is burstier than Poisson",
       otherwise = "1" },
     { "seed", shape.integer(), "of the arrivals", default = 0 },
+    { "times", shape.list(shape.number { from = 0, to = 365 * 86400 }), "an open loop without a rate: when each "
+      .. "request is to be sent, from the load's start, in order, by the server's clock", unit = "s",
+      otherwise = "as `rate` says" },
     { "path", shape.string { such_as = "/v1/completions" }, "of the endpoint", default = "/v1/chat/completions" },
     { "headers", lines, '`"Name: value"`, of every request' },
     { "api_key_file", text, "holds the key", otherwise = "`$SPECBENCH_API_KEY_FILE`, else `$OPENAI_API_KEY`" },
@@ -119,7 +122,11 @@ function client.load(options, is_own)
   local clock_scale = options.clock_scale or servers.clock_scale(options.server)
   local requests = is_own and options.requests or with_text(options.requests)
   local arrivals
-  if options.rate and options.rate < math.huge then
+  if options.times then
+    if options.rate then error("load: times and rate contradict each other", 2) end
+    arrivals = { times = {} }
+    for i, time in ipairs(options.times) do arrivals.times[i] = time / clock_scale end
+  elseif options.rate and options.rate < math.huge then
     arrivals = {
       kind = options.arrivals, rate = options.rate * clock_scale, burstiness = options.burstiness, seed = options.seed,
     }

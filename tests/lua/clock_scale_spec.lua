@@ -44,6 +44,15 @@ describe("the clock of a simulator that runs faster", function()
     local run = bench.load { server = sim, requests = requests(3), rate = 20, arrivals = "constant" }
     assert.equal(1e9 / (20 * SPEED), run:request(3).t_intended - run:request(2).t_intended)
   end)
+
+  it("is that of times of one's own as well", function()
+    local sim <close> = simulator()
+    local load = { server = sim, requests = requests(3), times = { 0, 0.2, 0.3 } }
+    local run = bench.load(load)
+    assert.near(1e8 / SPEED, run:request(3).t_intended - run:request(2).t_intended, 1)
+    load.rate = 1
+    assert.has_error(function() bench.load(load) end)
+  end)
 end)
 
 describe("a server that tells no clock", function()

@@ -264,6 +264,27 @@ describe("a load", function()
     assert.truthy(message:find("request rate", 1, true))
   end)
 
+  it("sends at times of the caller's own", function()
+    local times = { 0, 0.01, 0.01, 0.035 }
+    local l <close> = start { requests = requests(4), arrivals = { times = times } }
+    l:wait()
+    local run = l:run()
+    for i, time in ipairs(times) do
+      assert.equal(math.floor(time * 1e9 + 0.5), run:request(i).t_intended - run:request(1).t_intended)
+    end
+    for text, wrong in pairs {
+      ["times must be in order: item 2"] = { 1, 0.5 }, ["there are 1 times for 2 requests"] = { 1 },
+    } do
+      local bad, message, code = load.start { url = url, requests = requests(2), arrivals = { times = wrong } }
+      assert.is_nil(bad)
+      assert.equal("invalid", code)
+      assert.truthy(message:find(text, 1, true), message)
+    end
+    assert.has_error(function()
+      load.start { url = url, requests = requests(1), arrivals = { times = { "now" } } }
+    end, "times must be numbers: item 1 is a string")
+  end)
+
   it("counts what fails", function()
     local l <close> = start { requests = requests(5, { die = true }), concurrency = 5 }
     l:wait()

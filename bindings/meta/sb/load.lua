@@ -15,8 +15,9 @@ local Load = {}
 ---@field prompt_tokens? integer as the prompt's data tell them: figures go by them, and not by the server's count
 
 ---@class sb.Arrivals
+---@field times? number[] seconds from the load's start, in order, one a request: in place of the rest
 ---@field kind? "constant"|"poisson"|"gamma" default "poisson"
----@field rate number requests a second
+---@field rate? number requests a second; needed without times
 ---@field burstiness? number the gamma distribution's shape: under 1 burstier than Poisson; default 1
 ---@field seed? integer default 0
 

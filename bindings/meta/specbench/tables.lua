@@ -338,6 +338,7 @@
 ---@field arrivals? "poisson"|"constant"|"gamma" of an open loop; default `"poisson"`
 ---@field burstiness? number shape of gamma arrivals; under 1 is burstier than Poisson; default: 1
 ---@field seed? integer of the arrivals; default `0`
+---@field times? number[] an open loop without a rate: when each request is to be sent, from the load's start, in order, by the server's clock; in s; default: as `rate` says
 ---@field path? string of the endpoint; default `"/v1/chat/completions"`
 ---@field headers? string[] `"Name: value"`, of every request
 ---@field api_key_file? string holds the key; default: `$SPECBENCH_API_KEY_FILE`, else `$OPENAI_API_KEY`
