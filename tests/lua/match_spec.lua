@@ -245,6 +245,29 @@ describe("a report", function()
     assert.is_nil(said(at("none", 128, nil, nil), at("eagle", 128, 3, nil)))
   end)
 
+  it("says where one side's server sent behind what it wrote", function()
+    local function at(method, tokens_per_chunk, mean_length)
+      local made = cell(method)
+      made.metrics.tokens_per_chunk, made.identity.server.method = tokens_per_chunk, method
+      made.acceptance = mean_length and { mean_length = mean_length }
+      return made
+    end
+    local function said(base, method)
+      local cells = { base, method }
+      for _, item in ipairs(flags.of(cells, speedup.index(cells))) do
+        if item.flag == "merged" then return item.reason end
+      end
+    end
+    assert.equal("a chunk of its baseline brought the tokens of 10.5 steps, one of its own those of 1.0",
+      said(at("none", 10.5), at("eagle", 1.6, 1.6)))
+    assert.equal("a chunk of its baseline brought the tokens of 1.0 steps, one of its own those of 2.0",
+      said(at("none", 1), at("eagle", 3.2, 1.6)))
+    assert.is_nil(said(at("none", 1), at("eagle", 1.6, 1.6)))
+    assert.is_nil(said(at("none", 4), at("eagle", 6.4, 1.6))) -- both sides alike, as an engine's setting makes them
+    assert.is_nil(said(at("none", 1), at("ngram", 1.2, 2))) -- which does not draft in every step
+    assert.is_nil(said(at("none", 10.5), at("eagle", 1.6))) -- its steps are not known
+  end)
+
   it("names the mode, where the folder knows it", function()
     assert.truthy(match.line("deployed"):find("deployed", 1, true))
     assert.truthy(match.line("pinned"):find("pinned", 1, true))

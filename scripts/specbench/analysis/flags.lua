@@ -1,6 +1,6 @@
 -- What a reader must know of single cells before quoting them: anomalies, cells that stood still, token counts that
--- contradict each other, requests that others sent, steps without the graph that plain decoding has, acceptance that
--- cannot be the answers' own, and cells that mostly measured ramp-up and drain.
+-- contradict each other, requests that others sent, steps without the graph that plain decoding has, chunks that waited
+-- and were sent together, acceptance that cannot be the answers' own, and cells that mostly measured ramp-up and drain.
 
 local acceptance = require "specbench.analysis.acceptance"
 local anomaly = require "specbench.analysis.anomaly"
@@ -13,17 +13,19 @@ local flags = {}
 
 local PROMPTS_A_STREAM = 2 -- fewer cannot hold the target concurrency for half of the run
 local NAMED = 10
+local BEHIND = 1.5 -- times the steps in a chunk of the other side
 
 -- Those of which each cell is named.
-local kinds = { "anomaly", "stall", "rerun", "tokens", "requests", "acceptance", "compilation", "graphs" }
+local kinds = { "anomaly", "stall", "rerun", "tokens", "requests", "acceptance", "compilation", "graphs", "merged" }
 local titles = {
   anomaly = "Anomaly", stall = "Stall", rerun = "Measured twice", tokens = "Token counts",
   requests = "Requests", acceptance = "Acceptance", compilation = "Compilation", graphs = "Graphs",
+  merged = "Merged chunks",
 }
 
 ---@class specbench.flag
 ---@field cell table
----@field flag "anomaly"|"stall"|"rerun"|"tokens"|"requests"|"acceptance"|"compilation"|"graphs"|"drain"
+---@field flag "anomaly"|"stall"|"rerun"|"tokens"|"requests"|"acceptance"|"compilation"|"graphs"|"merged"|"drain"
 ---@field reason string
 
 ---Why a cell mostly measured ramp-up and drain: by its timelines, or, where a row has none, by its counts.
@@ -100,6 +102,25 @@ local function beyond_graphs(cell, index)
     mine, graphs, other)
 end
 
+-- Steps whose tokens a chunk brought: above 1 where chunks waited in the server and were sent as one.
+local function steps_a_chunk(cell)
+  local tokens, server = cell.metrics.tokens_per_chunk, cell.identity.server
+  local a_step = server and server.method == "none" and 1 or (cell.acceptance or {}).mean_length
+  return tokens and a_step and tokens / a_step
+end
+
+-- Where one side's server could not send as fast as it wrote, and the other's could: the ratio is that, too.
+local function sent_behind(cell, index)
+  local mine = index and steps_a_chunk(cell)
+  if not mine then return nil end
+  local ratios, base = speedup.of(index, cell)
+  local plain = ratios and steps_a_chunk(base)
+  if not plain then return nil end
+  local more, fewer = math.max(mine, plain), math.min(mine, plain)
+  if more < BEHIND or more < BEHIND * fewer then return nil end
+  return ("a chunk of its baseline brought the tokens of %.1f steps, one of its own those of %.1f"):format(plain, mine)
+end
+
 -- Both results of a cell that was measured once more, and why it was.
 local function told_twice(cell)
   local figure, throughput = text_table.figure, speedup.total_token_throughput
@@ -134,7 +155,7 @@ function flags.of(cells, index)
   local kinds_told = {
     { "tokens", miscounted }, { "requests", shared }, { "acceptance", acceptance.disagreement },
     { "compilation", compiled },
-    { "graphs", beyond_graphs }, { "drain", flags.drain },
+    { "graphs", beyond_graphs }, { "merged", sent_behind }, { "drain", flags.drain },
   }
   for _, kind in ipairs(kinds_told) do
     for _, cell in ipairs(cells) do

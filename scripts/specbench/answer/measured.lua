@@ -14,7 +14,7 @@ local measured = {}
 local NAMED = 3 -- places of flagged cells
 
 -- Flags that keep a single cell from being quoted, the gravest first.
-local NEEDS_A_LOOK = { "requests", "graphs", "compilation", "tokens", "stall", "anomaly", "acceptance" }
+local NEEDS_A_LOOK = { "requests", "merged", "graphs", "compilation", "tokens", "stall", "anomaly", "acceptance" }
 
 ---@class specbench.answer.measured
 ---@field round string

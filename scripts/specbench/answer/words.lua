@@ -367,6 +367,7 @@ end
 local REMEDIES = {
   requests = "measure again on a server that nobody else uses (--fresh)",
   graphs = "let the engine capture graphs up to that size (engine_args in the models file); the ratio is the setting's",
+  merged = "the server could not send as fast as it wrote, and the ratio is that too: give its front end more CPU",
   compilation = "measure again now that they are compiled (--fresh), or raise the round's warmup",
   tokens = "quote neither tokens nor what is divided by them",
   stall = "not to be quoted unless measured again (--fresh)",
