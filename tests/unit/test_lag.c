@@ -60,23 +60,35 @@ static void a_stop_is_not_forgotten_once_the_timer_has_fired(void **state)
   sb_loop_free(loop);
 }
 
-/* The kernel counts a turn of the thread's once it is over. */
-static void work_counts_while_it_is_done(void **state)
+/* Whether each moment of 10 ms is counted, at work or kept from it by others of this machine. */
+static bool all_is_counted(void)
 {
-  (void)state;
   sb_loop *loop = sb_loop_new();
   sb_http *http = sb_http_new(loop, NULL);
   sb_lag *lag = sb_lag_start(loop, http, NULL);
   assert_non_null(lag);
   int64_t t = sb_clock_now();
-  for (int64_t spent = 0; spent < 10 * SB_NS_PER_MS; spent += SB_NS_PER_MS / 4) {
-    while (sb_clock_now() - t < spent) /* at work, or kept from it */
+  bool counted = true;
+  for (int64_t spent = 0; spent < 10 * SB_NS_PER_MS && counted; spent += SB_NS_PER_MS / 4) {
+    while (sb_clock_now() - t < spent)
       continue;
-    assert_true(sb_lag_held(lag, t) >= spent - SB_NS_PER_MS / 10);
+    counted = sb_lag_held(lag, t) >= spent - SB_NS_PER_MS / 10;
   }
   sb_lag_free(lag);
   sb_http_free(http);
   sb_loop_free(loop);
+  return counted;
+}
+
+/* The kernel counts a turn of the thread's once it is over. What a hypervisor takes from the whole machine it does not
+ * count at all, but that is seldom: one of some tries goes by without. */
+static void work_counts_while_it_is_done(void **state)
+{
+  (void)state;
+  bool counted = false;
+  for (int tries = 0; tries < 20 && !counted; tries++)
+    counted = all_is_counted();
+  assert_true(counted);
 }
 
 int main(void)
