@@ -25,8 +25,9 @@ local self = {
     { long = "fail-if-slower", arg = "PERCENT", help = "exit status 4 where a joined cell of B is slower by more: with "
       .. "an interval when all of it is, without one when the ratio is" },
     { long = "by", arg = "FIGURE", type = "choice", choices = compare.names, default = "total_throughput",
-      help = "the figure that --fail-if-slower looks at" },
+      help = "the figure that --fail-if-slower looks at, and by which cells differ most" },
     { long = "only", arg = "AXIS=V1,V2", repeated = true, help = "only these of the axis' values" },
+    { long = "full", type = "flag", help = "every joined cell; else of more than 200 the 40 that differ most" },
     { long = "json", type = "flag", help = "JSON lines: joined cells, then those of one side" },
     { long = "html", arg = "FILE", help = "also a page of ratios with their intervals, which opens offline" },
   },
@@ -76,7 +77,8 @@ function self.run(options, positionals)
       command.fail(("no joined cell has %s on both sides: choose another figure with --by"):format(options.by))
     end
   end
-  io.stdout:write(options.json and compare_table.lines(result) or compare_table.text(result, sides))
+  io.stdout:write(options.json and compare_table.lines(result) or compare_table.text(result, sides,
+    { by = options.by, full = options.full }))
   if options.html then
     local ok
     ok, message = fs.write(options.html, compare_page.html(result, sides))

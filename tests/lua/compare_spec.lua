@@ -186,6 +186,36 @@ describe("two results folders", function()
     assert.same({ "A", "B", "B" }, only)
   end)
 
+  it("with more cells than a reader looks through show those that differ most, in the grid's order", function()
+    local result, _, sides = join(results("a", { { at = at(1), speed = 1 } }),
+      results("b", { { at = at(1), speed = 1 } }))
+    local like, means = result.rows[1], {}
+    for i = 1, 201 do
+      local ratio = i % 10 == 0 and (i % 20 == 0 and 2 or 0.5) or i < 200 and 1.01 or nil
+      result.rows[i] = setmetatable({ coordinates = at(i), slower = i == 7,
+        ratios = { total_throughput = ratio and { ratio = ratio }, ttft_ms = { ratio = i } } }, { __index = like })
+    end
+    local function shown(options)
+      local list, text = {}, compare_table.text(result, sides, options)
+      for number in text:gmatch "\n(%d+) +%d%.%d%d " do list[#list + 1] = tonumber(number) end
+      means[#means + 1] = text:match "Geometric means: [^\n]+"
+      return list, text
+    end
+    local list, text = shown { by = "total_throughput" }
+    assert.equal(40, #list)
+    -- the slower one, the twenty that differ most, and of the alike the first
+    assert.equal("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 30 40", table.concat(list, " ", 1, 24))
+    assert.equal(200, list[40])
+    assert.truthy(text:find("The 40 cells whose total throughput differs most; all: --full\n", 1, true), text)
+    assert.truthy(text:find("Ratios B / A of 201 cells", 1, true), text)
+    list = shown { by = "ttft_ms" }
+    assert.equal(7, list[1])
+    list, text = shown { by = "total_throughput", full = true }
+    assert.equal(200, #list) -- the last has no ratio
+    assert.is_nil(text:find("differs most", 1, true))
+    assert.equal(means[1], means[3])
+  end)
+
   it("with other prompts are compared, and it is said", function()
     local result, _, sides = join(results("a", { { at = at(1), speed = 1 } }),
       results("b", { { at = at(1), speed = 1, workload = { prompts = "q" } } }))

@@ -11,6 +11,8 @@ local words = require "specbench.answer.words"
 local compare_table = {}
 
 local NAMED = 20 -- cells of one side alone that the text names
+local MOST_ROWS = 200 -- of the text's table; of more the SHOWN that differ most
+local SHOWN = 40
 
 local titles = {
   total_throughput = "total throughput", output_throughput = "output throughput", ttft_ms = "TTFT", tpot_ms = "TPOT",
@@ -90,19 +92,37 @@ local function one_sided(result, lines)
   end
 end
 
+-- The rows that a reader looks for among many: the slower ones, then those that differ most; in the grid's order.
+local function shown_rows(rows, options)
+  if not options or options.full or #rows <= MOST_ROWS then return rows end
+  local ranked, off, at = {}, {}, {}
+  for i, row in ipairs(rows) do
+    local figure = row.ratios[options.by]
+    ranked[i], at[row] = row, i
+    off[row] = (row.slower and math.huge or figure and math.abs(math.log(figure.ratio))) or -1
+  end
+  table.sort(ranked, function(a, b) return off[a] > off[b] or off[a] == off[b] and at[a] < at[b] end)
+  local shown = table.move(ranked, 1, SHOWN, 1, {})
+  table.sort(shown, function(a, b) return at[a] < at[b] end)
+  return shown
+end
+
 ---@param result specbench.compare.result
 ---@param sides { [1]: specbench.compare.side, [2]: specbench.compare.side }
+---@param options { by: string, full: boolean? }? by: the figure by which cells differ most, where there are too many to
+---  show; full, or no options: all of them
 ---@return string
-function compare_table.text(result, sides)
+function compare_table.text(result, sides, options)
   local axes = compare_table.varying(result)
   local columns, rows, means = {}, {}, {}
+  local shown = shown_rows(result.rows, options)
   for i, name in ipairs(axes) do columns[i] = { title = name } end
   for _, name in ipairs(compare.names) do
     columns[#columns + 1] = { title = titles[name] }
     means[#means + 1] = ("%s %s"):format(titles[name], compare_table.geometric_mean(result.rows, name))
   end
   columns[#columns + 1] = { title = "" }
-  for i, row in ipairs(result.rows) do
+  for i, row in ipairs(shown) do
     local line = {}
     for k, name in ipairs(axes) do line[k] = text_table.text(row.coordinates[name]) end
     for _, name in ipairs(compare.names) do line[#line + 1] = verdict.text(row.ratios[name]) end
@@ -119,8 +139,11 @@ function compare_table.text(result, sides)
     ("Ratios B / A of %s; [ ]: 95 %% interval over repeats; TTFT and TPOT are times: below 1, B is faster")
       :format(words.count(#result.rows, "cell")),
     (text_table.render({ columns = columns, rows = rows }):gsub("\n$", "")),
-    #result.rows > 1 and "Geometric means: " .. table.concat(means, ", ") or nil,
   }
+  if #shown < #result.rows then
+    lines[#lines + 1] = ("The %d cells whose %s differs most; all: --full"):format(#shown, titles[options.by])
+  end
+  lines[#lines + 1] = #result.rows > 1 and "Geometric means: " .. table.concat(means, ", ") or nil
   if within then
     lines[#lines + 1] = "Within one start: a side's repeats shared one start of its server, and another may move all "
       .. "of its figures (specbench run --starts)"
