@@ -61,14 +61,17 @@ local function write_requests(store, cells, path, text)
   for _, cell in ipairs(cells) do
     local run = store:run(cell.id)
     without = without + (run and 0 or 1)
-    local requests, begin = {}, nil
+    local rows, begin = {}, nil
     for i = 1, run and #run or 0 do
-      requests[i] = run:request(i)
-      local sent = requests[i].t_send
+      rows[i] = columns.request_row(cell, run:request(i))
+      local sent = rows[i].request.t_send
       if sent > 0 and (not begin or sent < begin) then begin = sent end
     end
-    for _, request in ipairs(requests) do put(columns.request_row(cell, request, begin or 0)) end
-    count = count + #requests
+    for _, row in ipairs(rows) do
+      row.begin = begin or 0
+      put(row)
+    end
+    count = count + #rows
   end
   close(file, path)
   return count, without
