@@ -43,6 +43,17 @@ describe("the examples", function()
     assert.truthy(out:find("^plain" .. line .. "k = 3" .. line .. "speed%-up [%d.]+\n$"), out)
   end)
 
+  it("trace.lua sends requests when a trace has them", function()
+    w:write("trace.jsonl", '{"timestamp": 900, "input_length": 60, "output_length": 9}\n{"timestamp": 100, '
+      .. '"prompt": "Why?", "output_length": 20}\n{"timestamp": 1300, "input_length": 30, "output_length": 3}\n')
+    local out = run(EXAMPLES .. "trace.lua trace.jsonl --milliseconds")
+    local first = "^3 of 3 requests, over 1%.2 s; %d+ tokens/s; at most %d at once\n"
+    assert.truthy(out:find(first .. "TTFT p50 %d+ ms, p99 "), out)
+    w:write("trace.jsonl", '{"timestamp": 1, "output_length": 9}\n')
+    local flaw = w:run(EXAMPLES .. "trace.lua trace.jsonl").err
+    assert.truthy(flaw:find("trace.jsonl: line 1 must have timestamp, output_length and", 1, true), flaw)
+  end)
+
   it("break_even.lua narrows down where speculation stops to pay", function()
     local out = run(EXAMPLES .. "break_even.lua --most 8 --speed 40")
     local least, most = out:match "k = 5 pays up to (%d+) requests at once, no longer at (%d+)\n$"
