@@ -47,6 +47,16 @@ describe("the meta files", function()
   it("describe what scripts draw with", function()
     local text = assert(fs.read(folder .. "/specbench/plot.lua"))
     assert.same(names(require "specbench.plot"), described(text, "\nfunction plot%.([%w_]+)"))
+    for name, shape in pairs(require "specbench.report.plot_shape") do
+      local fields, wanted = {}, {}
+      for _, field in ipairs(shape.fields) do wanted[field[1]] = true end
+      local parents = text:match("@class specbench%.plot%." .. name .. " : ([^\n]+)\n")
+      for class in ("specbench.plot." .. name .. ", " .. parents):gmatch "[%w_.]+" do
+        local body = text:match("@class " .. class:gsub("%.", "%%.") .. "%f[\n ][^\n]*\n(.-)\n\n") or ""
+        for field in body:gmatch "@field ([%w_]+)" do fields[field] = true end
+      end
+      assert.same(names(wanted), names(fields), name)
+    end
     -- and the example in it runs
     local example = text:match("%-%-%- ```lua\n(.-)%-%-%- ```"):gsub("%f[^\n\0]%-%-%- ?", "")
     local drawn, gnuplot = {}, require "specbench.report.gnuplot"

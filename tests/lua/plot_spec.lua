@@ -266,3 +266,28 @@ describe("plot.lines", function()
     assert.equal("nothing to draw: the series have no points", message)
   end)
 end)
+
+describe("what a script hands to specbench.plot", function()
+  local pictures = require "specbench.plot"
+  local function refused(name, spec, message)
+    local ok, raised = pcall(function() pictures[name](spec) end)
+    assert.is_false(ok)
+    assert.truthy(raised:find("plot_spec.lua:%d+: ") and raised:find(message, 1, true), raised)
+  end
+  local function line(point)
+    return { { name = "a", points = { point } } }
+  end
+
+  it("is refused in one line where it is misspelt, of a wrong type or has no place", function()
+    refused("lines", { sgv = "x.svg", series = {} }, "plot.lines: unknown key 'sgv' (did you mean 'svg'?)")
+    refused("lines", { series = {} }, "plot.lines: png or svg, the file to write, is missing")
+    refused("lines", { svg = "x.svg", series = line { x = 1, y = "2" } },
+      "plot.lines.series[1].points[1]: y = '2': must be a number")
+    refused("lines", { svg = "x.svg", series = line { x = 0, y = 2 } },
+      "plot.lines: series[1].points[1]: x = 0 has no place on a logarithmic axis: linear = true draws another")
+    refused("heatmap", map { svg = "x.svg", values = { 1, 2 } }, "values = a table: must be rows of numbers")
+    refused("heatmaps", { map {} }, "plot.heatmap: png or svg, the file to write, is missing")
+    refused("overview", { svg = "x.svg", rows = { "r" }, columns = { "c" }, panels = { { map { legnd = {} } } } },
+      "plot.overview: panels: [1][1]: unknown key 'legnd' (did you mean 'legend'?)")
+  end)
+end)
