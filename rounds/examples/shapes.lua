@@ -9,6 +9,9 @@
 --     --tensor-parallel 2                     each model over two GPUs
 --
 -- my_shapes.lua: folders with a config.json and a tokenizer, and `engine_args = { "--load-format", "dummy" }`.
+--
+-- Weights that are noise may write tokens without text, which cost vLLM's front end more than others: where the report
+-- says that chunks of several steps were sent together, the ratio is that, too (rounds/results/README.md).
 
 local bench = require "specbench"
 
