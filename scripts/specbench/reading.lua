@@ -8,6 +8,8 @@ local older = require "specbench.analysis.older"
 local repeats = require "specbench.analysis.repeats"
 local speedup = require "specbench.analysis.speedup"
 local store = require "specbench.results.store"
+local tables = require "specbench.base.tables"
+local unknown = require "specbench.base.unknown"
 local verdict = require "specbench.analysis.verdict"
 
 local reading = {}
@@ -57,7 +59,14 @@ end
 ---@param coordinates table axis -> value
 ---@return table[]
 function Results:find(coordinates)
-  local list = {}
+  local list, axes = {}, {}
+  for i, axis in ipairs(self.about.axes) do axes[i] = axis.name end
+  for name in pairs(coordinates) do
+    if not tables.contains(axes, name) then
+      error(("results:find: no axis '%s'%s; the axes are: %s"):format(tostring(name), unknown.hint(name, axes),
+        table.concat(axes, ", ")), 2)
+    end
+  end
   for _, cell in ipairs(self.cells) do
     local fits = true
     for axis, value in pairs(coordinates) do fits = fits and cell.coordinates[axis] == value end

@@ -108,10 +108,13 @@ describe("bench.results", function()
       print(#found, #assert(results:run(found[1])), results.about.round)
       print(bench.results "nowhere")
       print(pcall(bench.results))
+      print(pcall(function() results:find { methd = "none" } end))
     ]]):format(environment.home))
     local run = w:run "script.lua"
     assert.equal(0, run.status, run.err)
     assert.truthy(run.out:find("^1\t12\tround2\nnil\tnowhere is not a results folder"), run.out)
+    assert.truthy(run.out:find("results:find: no axis 'methd' (did you mean 'method'?); the axes are: ", 1, true),
+      run.out)
     assert.truthy(run.out:find("\nfalse\tbench.results: must be given the path of a results folder, not a nil\n"),
       run.out)
   end)
