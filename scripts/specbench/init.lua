@@ -4,7 +4,9 @@ local own = require "specbench.cli.own"
 local round = require "specbench.experiment.round"
 local round_file = require "specbench.experiment.round_file"
 local server = require "specbench.server"
+local tables = require "specbench.base.tables"
 local task = require "specbench.task"
+local unknown = require "specbench.base.unknown"
 
 local bench = {
   round = function(spec)
@@ -31,4 +33,8 @@ bench.main = round_file.not_while_loading(function(f)
   return f(table.unpack(arg or {}))
 end)
 
-return bench
+return setmetatable(bench, { __index = function(_, name)
+  local known = tables.keys(bench)
+  error(("bench has no '%s'%s; it has: %s"):format(tostring(name), unknown.hint(name, known),
+    table.concat(known, ", ")), 2)
+end })

@@ -287,6 +287,11 @@ describe("a script", function()
       refused(whole, 1, "script.lua:3: out of cheese", "stack traceback:", "script.lua:5: in main chunk")
     end)
 
+  it("with a misspelt part of the library names the one that was meant", function()
+    w:write("script.lua", "require('specbench').mian(print)\n")
+    refused_in_a_line(w:run "script.lua", 1, "script.lua:1: bench has no 'mian' (did you mean 'main'?); it has: clock,")
+  end)
+
   it("that describes a round wrongly names its file", function()
     w:write("script.lua", "return require('specbench').round { name = 'x', axis = {} }\n")
     refused_in_a_line(w:run "script.lua", 1, "script.lua: round: unknown key 'axis' (did you mean 'axes'?)")
