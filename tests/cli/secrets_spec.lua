@@ -321,11 +321,13 @@ describe("--header", function()
     for setting, text in pairs {
       ["X-Api-Key: sk-typed-here"] = "X-Api-Key: a command line is no place for a secret: let a file hold it",
       ["Authorization: Bearer sk-typed-here"] = "the key comes from $OPENAI_API_KEY",
-      ["no colon"] = "'no colon' is not NAME: VALUE", ["Host: a"] = "Host is each request's own to say",
+      ["no colon"] = "'no colon' is not NAME: VALUE", ["A: two\nlines"] = "is not NAME: VALUE",
+      ["Host: a"] = "Host is each request's own to say",
       ["X-Api-Key: @nowhere"] = "nowhere",
     } do
       local result = w:run(("run grid.lua --header '%s'"):format(setting))
       assert.equal(2, result.status, setting)
+      assert.equal(1, select(2, result.err:gsub("\n", "")), result.err)
       has(result.err, "--header: ", text)
       assert.is_nil(result.err:find("sk-typed", 1, true))
     end

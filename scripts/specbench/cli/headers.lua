@@ -1,6 +1,7 @@
 -- Headers of a command line: "X-Tenant: blue". A value that authenticates stands in a file, "X-Api-Key: @FILE": a
 -- command line is read by whoever lists processes.
 
+local foreign = require "specbench.base.foreign"
 local http = require "specbench.http"
 local secrets = require "specbench.base.secrets"
 local tables = require "specbench.base.tables"
@@ -19,7 +20,7 @@ function headers.read(list)
   for i, text in ipairs(list) do
     local name, value = text:match "^([%w!#$&'*+.^_`|~-]+):%s*(%S.*)$"
     if not name or text:find "%c" then
-      return nil, ("'%s' is not NAME: VALUE"):format(secrets.hides(text) and HIDDEN or text)
+      return nil, ("'%s' is not NAME: VALUE"):format(secrets.hides(text) and HIDDEN or foreign.line(text))
     end
     if OWN[name:lower()] then return nil, ("%s is each request's own to say"):format(name) end
     local file = value:match "^@(.+)$"

@@ -63,7 +63,10 @@ local function prompts_of(options, count)
     if request.dataset == "jsonl" then request.field = options.field end
   end
   local drawn, message = data.prompts(request)
-  if not drawn then command.fail(("--%s: %s"):format(options.dataset and "dataset" or "prompts", message)) end
+  if not drawn then
+    local option = options.dataset and "dataset" or path and "prompts" or "prompt-tokens"
+    command.fail(("--%s: %s"):format(option, message))
+  end
   if #drawn.items >= count then
     command.warn { drawn.warning }
     return drawn, { drawn.warning }
