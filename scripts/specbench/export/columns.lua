@@ -113,15 +113,15 @@ columns.requests = {
   { "resent", "boolean", "sent twice, because the server closed its kept connection meanwhile", request "resent" },
 }
 
----What stands in a row of the table of requests, but for `begin`: when the cell's first request was sent, in ns.
+---What stands in a row of the table of requests.
 ---@param cell table
----@param found sb.Request whose chunks are dropped: a cell may have more requests than these would leave room for
+---@param found sb.Request
+---@param begin integer ns, of the cell's first send
 ---@return table row
-function columns.request_row(cell, found)
+function columns.request_row(cell, found, begin)
   local scale = cell.clock_scale or 1
   local points, times = request_times.of(found, scale)
-  found.chunks = nil
-  return { cell = cell.id, request = found, times = times, chunks = #points, scale = scale }
+  return { cell = cell.id, request = found, times = times, chunks = #points, begin = begin, scale = scale }
 end
 
 -- Names of a part of all cells, each once.

@@ -55,23 +55,27 @@ local function cells_of(store)
   return cells
 end
 
+-- When the first request of a run was sent, in ns; 0 where none was.
+local function first_send(run)
+  local begin
+  for i = 1, #run do
+    local sent = run:request(i).t_send
+    if sent > 0 and (not begin or sent < begin) then begin = sent end
+  end
+  return begin or 0
+end
+
 local function write_requests(store, cells, path, text)
   local file, put = open(path, columns.requests, text)
   local count, without = 0, 0
   for _, cell in ipairs(cells) do
     local run = store:run(cell.id)
     without = without + (run and 0 or 1)
-    local rows, begin = {}, nil
-    for i = 1, run and #run or 0 do
-      rows[i] = columns.request_row(cell, run:request(i))
-      local sent = rows[i].request.t_send
-      if sent > 0 and (not begin or sent < begin) then begin = sent end
-    end
-    for _, row in ipairs(rows) do
-      row.begin = begin or 0
-      put(row)
-    end
-    count = count + #rows
+    local requests = run and #run or 0
+    -- each is read twice: all of a cell's at once may be more than there is memory for
+    local begin = run and first_send(run)
+    for i = 1, requests do put(columns.request_row(cell, run:request(i), begin)) end
+    count = count + requests
   end
   close(file, path)
   return count, without

@@ -32,25 +32,30 @@ local function figure(value, format)
   return text_table.figure(value, format or "%.1f")
 end
 
+-- How long the longest request took, in ms.
+local function longest(run, scale)
+  local span = 0
+  for i = 1, #run do
+    local _, times = request_times.of(run:request(i), scale)
+    span = math.max(span, times.done or 0)
+  end
+  return span
+end
+
 ---A line a request, all timelines on one scale.
 ---@param run specbench.run
 ---@param scale number the server's clock runs so many times as fast as ours
 ---@return string
 function request_view.list(run, scale)
-  local requests, span = {}, 0
+  -- each is read twice: all of a cell's at once may be more than there is memory for
+  local rows, span = {}, longest(run, scale)
   for i = 1, #run do
     local request = run:request(i)
     local points, times = request_times.of(request, scale)
-    requests[i] = { request = request, points = points, times = times }
-    span = math.max(span, times.done or 0)
-  end
-  local rows = {}
-  for i, item in ipairs(requests) do
-    local request, times = item.request, item.times
     rows[i] = {
       i, request.prompt_id, request.outcome == "ok" and request.finish_reason or request.outcome,
       figure(request.tokens, "%d"), figure(times.ttft), figure(times.tpot, "%.2f"), figure(times.e2el, "%.0f"),
-      span > 0 and "|" .. picture(item.points, span, LINE_PICTURE) .. "|" or "",
+      span > 0 and "|" .. picture(points, span, LINE_PICTURE) .. "|" or "",
     }
   end
   local right = text_table.right
