@@ -56,6 +56,10 @@ end
 
 local PT = "tests/lua/fixtures/medusa/medusa_lm_head.pt"
 
+local SGLANG = (('{"backend": "sglang", "request_rate": Infinity, "max_concurrency": 4, "duration": 3.5, '
+  .. '"completed": 10, "input_throughput": 57.1, "output_throughput": 114.2, "mean_ttft_ms": 31.5, '
+  .. '"mean_tpot_ms": 8.1, "accept_length": 2.4, "ttfts": [0.03, 0.04]}\n'):rep(2))
+
 local VLLM = [==[{"date": "20261130-120000", "backend": "vllm", "model_id": "m", "num_prompts": 10,
  "request_rate": "inf", "max_concurrency": 4, "duration": 3.5, "completed": 10, "total_input_tokens": 200,
  "total_output_tokens": 400, "request_throughput": 2.8, "output_throughput": 114.2, "mean_ttft_ms": 31.5,
@@ -136,8 +140,9 @@ local targets = {
       local joined = compare.join { side, side }
       return joined and compare_table.text(joined, { side, side })
     end },
-  compare = { seeds = { VLLM, GUIDELLM }, run = function(bytes)
-    local side, message = compare_input.open(written("x.json", bytes))
+  compare = { seeds = { VLLM, GUIDELLM, SGLANG }, run = function(bytes)
+    local name = bytes:find("sglang", 1, true) and "x.jsonl" or "x.json" -- a run a line, or a document
+    local side, message = compare_input.open(written(name, bytes))
     if not side then return nil, message end
     return side.points()
   end },
