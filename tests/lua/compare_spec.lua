@@ -292,6 +292,10 @@ describe("other tools' files", function()
     local result = join(mine, root .. "/theirs")
     assert.same({ 1, "none" }, { #result.rows, result.rows[1].coordinates.method })
     near(0.5, result.rows[1].ratios.output_throughput.ratio)
+    for r = 1, 2 do write(("told/%d.json"):format(r), vllm { axis_method = ("\27[31mred\nline %d"):format(r) }) end
+    local _, out = command(root .. "/told", root .. "/told")
+    assert.truthy(out:find("red line 1", 1, true), out)
+    assert.is_nil(out:find("\27", 1, true))
   end)
 
   it("of vLLM are joined by concurrency, with the latencies of its convention", function()

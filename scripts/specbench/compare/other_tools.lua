@@ -1,6 +1,7 @@
 -- Results that other clients wrote, as points that compare: vLLM's `bench serve --save-result`, SGLang's bench_serving
 -- and GuideLLM.
 
+local foreign = require "specbench.base.foreign"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 
@@ -27,10 +28,10 @@ end
 -- are texts.
 local function with_axes(coordinates, document)
   for key, value in pairs(document) do
-    local name = type(key) == "string" and key:match "^axis_(.+)$"
-    local kind = type(value)
+    local name, kind = type(key) == "string" and key:match "^axis_(.+)$", type(value)
+    name = name and foreign.line(name)
     if name and not coordinates[name] and (kind == "string" or kind == "number" or kind == "boolean") then
-      coordinates[name] = kind == "string" and tonumber(value) or value
+      coordinates[name] = kind == "string" and (tonumber(value) or foreign.line(value)) or value
     end
   end
   return coordinates
