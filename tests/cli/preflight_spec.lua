@@ -114,6 +114,22 @@ describe("a model that thinks by default", function()
   end)
 end)
 
+describe("a shape with another model's tokenizer", function()
+  it("is pointed out where most rows have no text, not where some pad them", function()
+    checkpoint("draft", { vocab_size = 8 })
+    round()
+    models()
+    local function said(rows)
+      checkpoint("target", { vocab_size = rows })
+      w:write("target/tokenizer.json", '{"model": {"vocab": {"a": 0, "b": 7}}}')
+      return w:run("plan grid.lua " .. VERSION).out
+        :match "Note: model 'qwen2.5%-7b': its tokenizer makes 8 different tokens, and config.json has vocab_size (%d+)"
+    end
+    assert.is_nil(said(8))
+    assert.equal("20", said(20))
+  end)
+end)
+
 describe("a context that is too small for a prompt and its answer", function()
   it("is pointed out, with the tokens of both", function()
     checkpoint("target", { vocab_size = 8, max_position_embeddings = 8 })

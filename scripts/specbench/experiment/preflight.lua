@@ -72,6 +72,19 @@ local function thinking(job, env)
     :format(model.name)
 end
 
+-- Rows are padded for a GPU's sake, by some hundreds; a shape with another model's tokenizer lacks more.
+local PADDED = 0.9
+
+-- Without weights any row is written, and one that the tokenizer does not know has no text: vLLM's front end then
+-- decodes the prompt anew with each token (rounds/results/README.md).
+local function wordless(model)
+  local found = checkpoint.read(model.path, model.env)
+  if not (found and found.tokens and found.vocabulary) or found.tokens >= PADDED * found.vocabulary then return nil end
+  return ("model '%s': its tokenizer makes %d different tokens, and config.json has vocab_size %d: what it writes "
+    .. "beyond has no text, which costs a server more than text does: take the tokenizer that belongs to the model")
+    :format(model.name, found.tokens, found.vocabulary)
+end
+
 -- Prompts' lengths are told in one tokenizer's tokens, so this is no reason to refuse the plan.
 local function too_long(server, most)
   local function said(model, room, consequence)
@@ -97,7 +110,10 @@ function preflight.notes(the_plan)
   end
   for _, job in ipairs(the_plan.jobs) do
     local model, key = job.server.model.name, job.server_key
-    if not seen[model] then add(thinking(job, job.server.model.env)) end
+    if not seen[model] then
+      add(thinking(job, job.server.model.env))
+      add(wordless(job.server.model))
+    end
     seen[model] = true
     if not most[key] then servers[#servers + 1] = job end
     most[key] = math.max(most[key] or 0, workload.longest(job.workload))
