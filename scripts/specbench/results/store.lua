@@ -271,6 +271,11 @@ local function read_cell(self, kind, id)
   return cell
 end
 
+---Lets go of the cells that were read when the folder was opened: who asks for them reads them again.
+function Store:forget()
+  self.sound = nil
+end
+
 ---Every good cell of the folder, in no particular order. One that was measured twice is the second, with the first
 ---as its field `first`. `baseline` is the key of the cell that it is compared with, as round.json says now; folders
 ---that do not say it have cells that say it themselves.
