@@ -38,8 +38,7 @@ typedef struct sb_load_options {
   uint32_t concurrency;       /* most requests in flight; 0: no bound (open loop only) */
   const int64_t *arrivals_ns; /* planned offsets from the start; NULL: closed loop */
   sb_deadlines deadlines;
-  int64_t
-      send_ns; /* from the load's start: what was not sent by then is no part of the run; 0: all is sent */
+  int64_t send_ns; /* from the load's start: what was not sent by then is no part of the run; 0: all is */
   const char *id_prefix; /* X-Request-Id is "PREFIX-INDEX"; NULL: no such header */
   uint32_t io_threads;   /* 0, 1: the caller's loop; more: as many threads, but no more than streams */
   bool own_thread;       /* never the caller's loop: other loads run beside this one */

@@ -86,8 +86,7 @@ local function measured(options, prompts)
     io_threads = options.io_threads, out = options.out, quiet = options.quiet or not fs.is_terminal(io.stderr),
     around = function(load, id)
       local run, itself = load()
-      percentiles[id] = { percents = options.percentiles }
-      one_table.look_up(percentiles[id], run)
+      percentiles[id] = one_table.look_up(options.percentiles, run)
       return run, itself
     end,
   }

@@ -30,13 +30,16 @@ function reader.title(command)
 end
 
 -- What Lua makes of an option's values.
-local KINDS = { string = "a string", choice = "a string", int = "a whole number", number = "a number",
-  flag = "true or false" }
+local KINDS = { -- their type, and how it is said
+  string = { "string", "a string" }, choice = { "string", "a string" }, int = { "integer", "a whole number" },
+  number = { "number", "a number" }, flag = { "boolean", "true or false" },
+}
+
+local function kind_of(option) return KINDS[option.type or "string"] end
 
 local function fits(option)
-  local value, kind = option.default, KINDS[option.type or "string"]
-  if kind == "a whole number" then return math.type(value) == "integer" end
-  return type(value) == (kind == "true or false" and "boolean" or kind:match "%w+$")
+  local wanted = kind_of(option)[1]
+  return (wanted == "integer" and math.type or type)(option.default) == wanted
 end
 
 --- Raises on a command table that contradicts itself; such a table is a mistake in a script.
@@ -60,7 +63,7 @@ function reader.check(command)
     elseif option.type == "choice" and not option.choices then
       misuse("needs choices")
     elseif option.default ~= nil and not option.repeated and not fits(option) then
-      misuse(("needs a default that is %s, as its values are"):format(KINDS[option.type or "string"]))
+      misuse(("needs a default that is %s, as its values are"):format(kind_of(option)[2]))
     elseif option.short and not option.short:match("^%a$") then
       misuse("needs a short name of one letter")
     elseif by_short[option.short] or option.short == "h" then

@@ -27,9 +27,9 @@ local text, boolean = shape.string { empty = false }, shape.boolean()
 local size, rate = shape.integer { from = 1 }, shape.number { from = 0, to = 1 }
 local gpus = shape.integer { from = 1, to = 1024 }
 
--- A plan has put the model's entry of the models file in the place of its name.
 local LONGEST_NAME = 4096 -- bytes: as long as a path may be
 
+-- A plan has put the model's entry of the models file in the place of its name.
 local model = shape.custom {
   must = ("a model's name of at most %d bytes"):format(LONGEST_NAME), page = "string", cats = "string",
   kinds = { string = true, table = true },

@@ -170,13 +170,13 @@ local function words_of(self, cell)
   return words
 end
 
--- f gets `first`, where there is one, and the cell as the round's functions see it. Gives its answer and what it has
--- looked at.
 -- Which of the round's functions, of which cell: "server(method=none, concurrency=1)".
 local function label_of(self, name, cell)
   return ("%s(%s)"):format(name, table.concat(words_of(self, cell), ", "))
 end
 
+-- f gets `first`, where there is one, and the cell as the round's functions see it. Gives its answer and what it has
+-- looked at.
 local function call(self, name, cell, f, first)
   local function label() return label_of(self, name, cell) end
   local seen, looked_at = view.of(cell, self.axes, label)

@@ -113,6 +113,18 @@ columns.requests = {
   { "resent", "boolean", "sent twice, because the server closed its kept connection meanwhile", request "resent" },
 }
 
+---When the first request of a run was sent.
+---@param run specbench.run
+---@return integer ns; 0 where none was
+function columns.first_send(run)
+  local begin
+  for i = 1, #run do
+    local sent = run:request(i).t_send
+    if sent > 0 and (not begin or sent < begin) then begin = sent end
+  end
+  return begin or 0
+end
+
 ---What stands in a row of the table of requests.
 ---@param cell table
 ---@param found sb.Request

@@ -55,16 +55,6 @@ local function cells_of(store)
   return cells
 end
 
--- When the first request of a run was sent, in ns; 0 where none was.
-local function first_send(run)
-  local begin
-  for i = 1, #run do
-    local sent = run:request(i).t_send
-    if sent > 0 and (not begin or sent < begin) then begin = sent end
-  end
-  return begin or 0
-end
-
 local function write_requests(store, cells, path, text)
   local file, put = open(path, columns.requests, text)
   local count, without = 0, 0
@@ -73,7 +63,7 @@ local function write_requests(store, cells, path, text)
     without = without + (run and 0 or 1)
     local requests = run and #run or 0
     -- each is read twice: all of a cell's at once may be more than there is memory for
-    local begin = run and first_send(run)
+    local begin = run and columns.first_send(run)
     for i = 1, requests do put(columns.request_row(cell, run:request(i), begin)) end
     count = count + requests
   end

@@ -3,6 +3,7 @@
 -- they stand beside what it measured itself; acceptance is the engine's counters', as there.
 
 local caveats = require "specbench.analysis.caveats"
+local columns = require "specbench.export.columns"
 local fs = require "sb.fs"
 local json = require "specbench.base.json"
 local place = require "specbench.answer.place"
@@ -66,11 +67,7 @@ local function details(run, scale)
   for _, name in ipairs { "input_lens", "output_lens", "ttfts", "itls", "latencies", "start_times", "errors" } do
     lists[name] = json.array {}
   end
-  local begin
-  for i = 1, #run do
-    local sent = run:request(i).t_send
-    if sent > 0 then begin = math.min(begin or sent, sent) end
-  end
+  local begin = columns.first_send(run)
   for i = 1, #run do
     local request = run:request(i)
     local is_ok, gaps = request.outcome == "ok", json.array {}

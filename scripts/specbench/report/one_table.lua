@@ -35,16 +35,17 @@ end
 ---@field values table<string, table<string, number>>? by latency, as "p75", ms; nil where nothing was measured
 
 ---Looks the percentiles up that are asked for.
----@param asked specbench.one_table.asked whose values these become
+---@param percents number[]
 ---@param run specbench.run
-function one_table.look_up(asked, run)
-  local percents, found = asked.percents, {}
+---@return specbench.one_table.asked
+function one_table.look_up(percents, run)
+  local found = {}
   for _, latency in ipairs(LATENCIES) do
     local values = { run:percentile(latency[2], table.unpack(percents)) }
     found[latency[2]] = {}
     for i, percent in ipairs(percents) do found[latency[2]][column_of(percent)] = values[i] end
   end
-  asked.values = found
+  return { percents = percents, values = found }
 end
 
 -- A latency by the name of each statistic: what its cell keeps, and the percentiles that were asked for.
@@ -100,8 +101,7 @@ local function warnings_of(cell, asked, more)
   if (m.completed or needed) < needed then
     add("%s rests on %d requests and needs %d, at 99 %% confidence", column_of(farthest), m.completed, needed)
   end
-  local early = all_sent(cell)
-  if early then list[#list + 1] = early end
+  list[#list + 1] = all_sent(cell)
   if caveats.is_synthetic(cell) then add("made-up prompts: acceptance is not your text's") end
   return list
 end

@@ -24,10 +24,11 @@ local ASKED_TOKENS = 16 -- more than one piece, whatever the speculation
 ---health is not asked for: a proxy has no such page, or one that fails for any of the many models behind it.
 ---@param url string
 ---@param engine specbench.engine its dialect
+---@param waited number? seconds that it had
 ---@return table[]? models as http.models has them; none where it does not tell
 ---@return string? message
 ---@return boolean? may_come it may be up later
-function stranger.reach(url, engine)
+function stranger.reach(url, engine, waited)
   local models, message, code, status = http.models(url)
   if models then return models end
   local no_list = NO_SUCH_PAGE[status]
@@ -35,7 +36,9 @@ function stranger.reach(url, engine)
   if no_list or status and status < 300 then
     return nil, message .. ": does an OpenAI-compatible server listen there?"
   end
-  return nil, code == "status" and message or "the server is not up: " .. message, not status or status >= 500
+  if code == "status" then return nil, message, status >= 500 end
+  local after = waited and (" after %g s"):format(waited) or ""
+  return nil, ("the server is not up%s: %s"):format(after, message), true
 end
 
 ---The same, asking again until it is up.
@@ -47,10 +50,9 @@ end
 function stranger.await(url, engine, seconds)
   local deadline = clock.now() + seconds * 1e9
   while true do
-    local models, message, may_come = stranger.reach(url, engine)
+    local models, message, may_come = stranger.reach(url, engine, seconds > 0 and seconds or nil)
     local left = (deadline - clock.now()) / 1e9
-    if models or not may_come or seconds == 0 then return models, message end
-    if left <= 0 then return nil, (message:gsub("not up:", ("not up after %g s:"):format(seconds), 1)) end
+    if models or not may_come or left <= 0 then return models, message end
     task.sleep(math.min(PAUSE, left))
   end
 end
